@@ -2,5 +2,10 @@
 //! wire (`wire`) and the socket layer itself (`ipc`).
 //!
 //! The hook handler takes `paths` alone, which needs only std and libc.
-#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
 
+#[cfg(feature = "wire")]
+pub mod wire;

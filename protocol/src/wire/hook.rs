@@ -1,0 +1,87 @@
+//! The line a hook handler sends: one JSON object, ended by a newline.
+
+use super::{ProcessId, Provider};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// One hook call as the handler sent it.
+///
+/// ```json
+/// {"v":1,"provider":"claude","event":"PreToolUse","pid":7,"ppid":5,"pstart":171867,"tty":"pts/3",
+///  "sent_unix_ns":1795289992296000000,"payload":{}}
+/// ```
+#[derive(Clone, Debug, Deserialize)]
+pub struct HookMessage {
+    /// Wire version; 0 when absent.
+    #[serde(default)]
+    pub v: u32,
+    /// The agent's kind as the installer wrote it; not every word is a [`Provider`].
+    pub provider: String,
+    /// The provider's own event name.
+    pub event: String,
+    /// The handler's pid.
+    #[serde(default)]
+    pub pid: u32,
+    /// The handler's parent: the agent, or a shell that the agent started.
+    #[serde(default)]
+    pub ppid: u32,
+    /// Start time of `ppid` in clock ticks since boot; 0 when unknown.
+    #[serde(default)]
+    pub pstart: u64,
+    /// The grandparent, sent when the parent is a shell.
+    #[serde(default)]
+    pub gpid: Option<u32>,
+    /// Start time of `gpid` in clock ticks since boot.
+    #[serde(default)]
+    pub gpstart: Option<u64>,
+    /// The parent's terminal, as `pts/3`; empty when it has none.
+    #[serde(default)]
+    pub tty: String,
+    /// When the handler began to send, in nanoseconds since 1970.
+    #[serde(default)]
+    pub sent_unix_ns: u64,
+    /// The provider's payload as it came, untouched.
+    pub payload: Box<RawValue>,
+}
+
+impl HookMessage {
+    /// Reads one line. The error names what is wrong and where in the line.
+    pub fn parse(line: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(line)
+    }
+
+    /// The provider, when it is one that magia knows.
+    pub fn known_provider(&self) -> Option<Provider> {
+        Provider::from_word(&self.provider)
+    }
+
+    /// The agent's process: the parent, or the grandparent when the parent is a shell.
+    pub fn agent_process(&self) -> Option<ProcessId> {
+        let (pid, start) = match (self.gpid, self.gpstart) {
+            (Some(pid), Some(start)) => (pid, start),
+            _ => (self.ppid, self.pstart),
+        };
+        (pid > 1 && start > 0).then_some(ProcessId { pid, start })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_golden_line_of_version_1_is_read() {
+        let line = br#"{"v":1,"provider":"claude","event":"PreToolUse","pid":7,"ppid":5,"pstart":171867,"tty":"pts/3","sent_unix_ns":1795289992296000000,"payload":{"a": 1}}"#;
+        let message = HookMessage::parse(line).unwrap();
+        assert_eq!(message.known_provider(), Some(Provider::Claude));
+        assert_eq!(message.agent_process(), Some(ProcessId { pid: 5, start: 171_867 }));
+        assert_eq!(message.payload.get(), r#"{"a": 1}"#, "the payload is kept to the byte");
+    }
+
+    #[test]
+    fn unknown_fields_and_missing_numbers_are_no_error() {
+        let line = br#"{"provider":"x","event":"E","later":true,"payload":null}"#;
+        let message = HookMessage::parse(line).unwrap();
+        assert_eq!((message.v, message.known_provider(), message.agent_process()), (0, None, None));
+    }
+}

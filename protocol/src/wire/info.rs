@@ -1,0 +1,314 @@
+//! What requests return. Field names are snake_case; times are milliseconds since 1970 (`*_ms`); a field that
+//! is not known is `null`. These shapes are what `--json` prints, so they only ever grow.
+
+use super::{
+    AgentEventKind, ProcessId, Provider, ProviderSessionId, RequestId, Risk, SessionId, SessionState,
+    TitleSource,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A session, as `get_active_sessions` lists it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SessionInfo {
+    /// Ours.
+    pub id: SessionId,
+    /// The agent's kind.
+    pub provider: Provider,
+    /// The agent's own id for it; `null` until its first hook.
+    pub provider_session_id: Option<ProviderSessionId>,
+    /// Where it came from by fork or `/clear`.
+    pub parent: Option<SessionId>,
+    /// What to call it; never empty.
+    pub title: String,
+    /// Where the title came from.
+    pub title_source: TitleSource,
+    /// Working directory.
+    pub cwd: String,
+    /// Last part of the project's directory.
+    pub project: String,
+    /// What it is doing.
+    pub state: SessionState,
+    /// Since when.
+    pub state_since_ms: u64,
+    /// Why magia thinks so, strongest first.
+    pub evidence: Vec<EvidenceInfo>,
+    /// Two sources disagree: what each says.
+    pub disagreement: Option<String>,
+    /// The agent's process.
+    pub process: Option<ProcessId>,
+    /// The terminal it runs in, as `pts/3`.
+    pub tty: Option<String>,
+    /// Model name as the agent gave it.
+    pub model: Option<String>,
+    /// The agent's permission mode.
+    pub permission_mode: Option<String>,
+    /// When it began, as far as known.
+    pub started_at_ms: u64,
+    /// The last thing heard of it.
+    pub last_activity_ms: u64,
+    /// Requests that wait for an answer.
+    pub requests: Vec<RequestId>,
+    /// Kept at the top of its project.
+    pub pinned: bool,
+    /// Left out of lists.
+    pub hidden: bool,
+    /// The agent's transcript file.
+    pub transcript_path: Option<String>,
+    /// Tokens and cost are not here: they come with telemetry.
+    pub subagents: u32,
+}
+
+/// One reason for a state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EvidenceInfo {
+    /// Where it was seen: `hook`, `registry`, `process`, `gate`, `transcript`.
+    pub source: String,
+    /// What was seen, as `PreToolUse Bash`.
+    pub fact: String,
+    /// The state it speaks for.
+    pub state: SessionState,
+    /// When it was seen.
+    pub at_ms: u64,
+    /// Whether the shown state rests on it.
+    pub decisive: bool,
+}
+
+/// A permission request, as `get_permission_requests` lists it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RequestInfo {
+    /// Ours; what `allow` and `deny` take.
+    pub id: RequestId,
+    /// Who asks.
+    pub session: SessionId,
+    /// The session's title.
+    pub session_title: String,
+    /// The agent's kind.
+    pub provider: Provider,
+    /// `tool`, `question` or `plan`.
+    pub kind: String,
+    /// Tool name as the agent gave it.
+    pub tool: String,
+    /// The whole input as the agent gave it. Hostile text.
+    pub input: Value,
+    /// One line for a person, control characters made visible.
+    pub summary: String,
+    /// Working directory of the agent.
+    pub cwd: String,
+    /// The subagent that asks.
+    pub agent_id: Option<String>,
+    /// How much harm it could do.
+    pub risk: Risk,
+    /// Why, one reason a line.
+    pub risk_reasons: Vec<String>,
+    /// What `always` would allow, in the provider's own words; `null` when it offers nothing.
+    pub always: Option<String>,
+    /// `open`, `decided`, `took effect`, `not taken`, `answered in terminal`, `expired`, `agent gone`, `app gone`.
+    pub state: String,
+    /// A twin of it was answered in the terminal; it may be this one.
+    pub may_be_answered: bool,
+    /// When it came.
+    pub asked_at_ms: u64,
+    /// The answer, when there is one.
+    pub outcome: Option<OutcomeInfo>,
+}
+
+/// How a request was answered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OutcomeInfo {
+    /// `allow`, `deny`, `always`, `none`, or null when the terminal or nobody answered.
+    pub decision: Option<Decision>,
+    /// Who: `window`, `cli 4711 (/usr/bin/magia)`, `policy default`, `terminal`.
+    pub by: String,
+    /// When.
+    pub at_ms: u64,
+    /// The reason given with a deny.
+    pub reason: Option<String>,
+}
+
+/// What a person or a policy can say to a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// Run it.
+    Allow,
+    /// Do not run it.
+    Deny,
+    /// Run it, and do not ask again for its like.
+    Always,
+    /// Say nothing: the agent's own dialog decides.
+    None,
+}
+
+impl Decision {
+    /// The word on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::Always => "always",
+            Self::None => "none",
+        }
+    }
+}
+
+/// An agent event, as `get_agent_events` and `agent:event` give it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EventInfo {
+    /// Grows by one per event of this program's store; what `since` takes.
+    pub seq: u64,
+    /// When magia received it.
+    pub received_at_ms: u64,
+    /// The session.
+    pub session: SessionId,
+    /// The agent's kind.
+    pub provider: Provider,
+    /// The agent's own session id.
+    pub provider_session_id: ProviderSessionId,
+    /// Turn key of the provider (Claude: `prompt_id`).
+    pub turn: Option<String>,
+    /// The subagent it is about.
+    pub agent_id: Option<String>,
+    /// What happened.
+    pub kind: AgentEventKind,
+    /// The provider's own event name.
+    pub event: String,
+    /// The provider's payload.
+    pub payload: Value,
+    /// Whether the payload was over the limit and cut.
+    pub cut: bool,
+}
+
+/// One line of a timeline, as `get_timeline` gives it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TimelineInfo {
+    /// When.
+    pub at_ms: u64,
+    /// `prompt`, `message`, `thinking`, `tool`, `permission`, `subagent`, `note`.
+    pub kind: String,
+    /// The subagent it belongs to.
+    pub agent_id: Option<String>,
+    /// Text, control characters made visible.
+    pub text: String,
+    /// `running`, `done`, `failed`, `denied` for tools.
+    pub status: Option<String>,
+    /// Milliseconds a tool took.
+    pub duration_ms: Option<u64>,
+}
+
+/// `status`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StatusInfo {
+    /// Program version.
+    pub version: String,
+    /// Wire version.
+    pub wire: u32,
+    /// Process id of the program.
+    pub pid: u32,
+    /// Whether it runs without a window.
+    pub headless: bool,
+    /// Seconds since it started.
+    pub uptime_s: u64,
+    /// Where its sockets are.
+    pub runtime_dir: String,
+    /// Sessions by state, in the order of the states; states without sessions are left out.
+    pub sessions: Vec<StateCount>,
+    /// Open requests.
+    pub requests: u32,
+    /// Listeners and their health.
+    pub listeners: Vec<ListenerInfo>,
+    /// What went wrong and is still so, one sentence each.
+    pub problems: Vec<String>,
+}
+
+/// A count of sessions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StateCount {
+    /// The state.
+    pub state: SessionState,
+    /// How many.
+    pub count: u32,
+}
+
+/// A listener's health.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListenerInfo {
+    /// `hooks`, `permissions`, `cli`.
+    pub name: String,
+    /// Whether it accepts connections.
+    pub up: bool,
+    /// Why not.
+    pub error: Option<String>,
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Messages understood.
+    pub messages: u64,
+    /// Messages or connections refused: garbage, too long, other users, too slow.
+    pub refused: u64,
+    /// Connections open now.
+    pub open: u64,
+}
+
+/// A provider's program, as `detect_installed_providers` gives it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProviderInfo {
+    /// Same as `provider`; list verbs print objects with an `id`.
+    pub id: String,
+    /// The kind.
+    pub provider: Provider,
+    /// Where its program is; null when it was not found.
+    pub path: Option<String>,
+    /// What `--version` printed, shortened to the number.
+    pub version: Option<String>,
+    /// How it was found: `settings`, `path`, `known place`, `nvm`, `login shell`.
+    pub source: Option<String>,
+}
+
+/// State of the hooks in a provider's settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HooksInfo {
+    /// The kind.
+    pub provider: Provider,
+    /// The settings file.
+    pub file: String,
+    /// `installed`, `not installed`, `partial`, `outdated`, `unreadable`.
+    pub state: String,
+    /// Events without our entry.
+    pub missing: Vec<String>,
+    /// Events whose entry points elsewhere or has other arguments.
+    pub outdated: Vec<String>,
+    /// They were installed and something took them away.
+    pub lost: bool,
+    /// Whatever else a person should know, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// What an install, uninstall or update did, or would do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChangeInfo {
+    /// The settings file.
+    pub file: String,
+    /// Whether the file was, or would be, different.
+    pub changed: bool,
+    /// Whether this was only a trial.
+    pub dry_run: bool,
+    /// Unified diff of the file.
+    pub diff: String,
+    /// Backup of the old content.
+    pub backup: Option<String>,
+    /// State afterwards.
+    pub hooks: Option<HooksInfo>,
+}
+
+/// One check of `doctor`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckInfo {
+    /// Stable name, as `listener.hooks`.
+    pub id: String,
+    /// `ok`, `warn`, `fail`.
+    pub status: String,
+    /// What was found.
+    pub detail: String,
+    /// What to do.
+    pub fix: Option<String>,
+}

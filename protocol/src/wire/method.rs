@@ -1,0 +1,192 @@
+//! The table of methods: what `magia call --list` prints and what [`Command::parse`] checks against.
+//!
+//! A method is in the table only once it works. Names follow the seed's reference; its second vocabulary is
+//! accepted as aliases.
+//!
+//! [`Command::parse`]: super::Command::parse
+
+/// Who may call a method.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// Reads; any process of the user.
+    Read,
+    /// Changes nothing that an agent could profit from (a title, the window); any process of the user.
+    Act,
+    /// Decides, changes policy or settings; refused to agents and their children.
+    Guarded,
+}
+
+/// A parameter.
+#[derive(Debug)]
+pub struct ParamSpec {
+    /// snake_case; camelCase is accepted as well.
+    pub name: &'static str,
+    /// For a person: `string`, `bool`, `number`, `object`.
+    pub kind: &'static str,
+    /// Whether it must be there.
+    pub required: bool,
+}
+
+/// A method.
+#[derive(Debug)]
+pub struct MethodSpec {
+    /// Canonical name.
+    pub name: &'static str,
+    /// Other names it answers to.
+    pub aliases: &'static [&'static str],
+    /// One line.
+    pub summary: &'static str,
+    /// Its parameters.
+    pub params: &'static [ParamSpec],
+    /// What it returns.
+    pub returns: &'static str,
+    /// Who may call it.
+    pub access: Access,
+}
+
+impl MethodSpec {
+    /// `name {session: string, limit?: number}`.
+    pub fn usage(&self) -> String {
+        let params: Vec<String> = self
+            .params
+            .iter()
+            .map(|param| format!("{}{}: {}", param.name, if param.required { "" } else { "?" }, param.kind))
+            .collect();
+        format!("{} {{{}}}", self.name, params.join(", "))
+    }
+}
+
+/// The row for a name or an alias.
+pub fn find(name: &str) -> Option<&'static MethodSpec> {
+    METHODS.iter().find(|spec| spec.name == name || spec.aliases.contains(&name))
+}
+
+/// All names and aliases.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    METHODS.iter().flat_map(|spec| std::iter::once(spec.name).chain(spec.aliases.iter().copied()))
+}
+
+const fn required(name: &'static str, kind: &'static str) -> ParamSpec {
+    ParamSpec { name, kind, required: true }
+}
+
+const fn optional(name: &'static str, kind: &'static str) -> ParamSpec {
+    ParamSpec { name, kind, required: false }
+}
+
+macro_rules! methods {
+    ($($name:literal $aliases:expr, $access:ident, [$($param:expr),*], $returns:literal, $summary:literal;)+) => {
+        /// Every method, in the order in which they are printed.
+        pub static METHODS: &[MethodSpec] = &[$(MethodSpec {
+            name: $name,
+            aliases: &$aliases,
+            summary: $summary,
+            params: &[$($param),*],
+            returns: $returns,
+            access: Access::$access,
+        },)+];
+    };
+}
+
+methods! {
+    "status" [], Read, [], "StatusInfo",
+        "What runs and how it is";
+    "get_active_sessions" ["list_sessions"], Read, [optional("all", "bool")], "[SessionInfo]",
+        "The sessions; with all, also ended and hidden ones";
+    "get_session" [], Read, [required("session", "string")], "SessionInfo",
+        "One session";
+    "explain_session" [], Read, [required("session", "string")], "SessionInfo",
+        "Why a session is in its state: every piece of evidence";
+    "get_agent_events" [], Read,
+        [optional("session", "string"), optional("since", "number"), optional("limit", "number")], "[EventInfo]",
+        "Stored agent events, oldest first";
+    "get_timeline" [], Read, [required("session", "string"), optional("limit", "number")], "[TimelineInfo]",
+        "A session's timeline, oldest first";
+    "subscribe_events" ["subscribe"], Read, [optional("since", "number"), optional("channels", "[string]")],
+        "{seq}, then StreamLine lines", "Stream events on this connection";
+    "get_permission_requests" [], Read, [optional("all", "bool"), optional("limit", "number")], "[RequestInfo]",
+        "Open permission requests; with all, also answered ones";
+    "resolve_permission" ["respond_to_permission"], Guarded,
+        [required("id", "string"), required("decision", "\"allow\"|\"deny\"|\"always\"|\"none\""),
+         optional("reason", "string"), optional("answers", "object")], "RequestInfo",
+        "Answer a permission request";
+    "set_session_title" [], Act, [required("session", "string"), required("title", "string")], "SessionInfo",
+        "Rename a session; an empty title goes back to the agent's own";
+    "update_session" [], Act,
+        [required("session", "string"), optional("title", "string"), optional("pinned", "bool"),
+         optional("hidden", "bool")], "SessionInfo",
+        "Rename, pin or hide a session";
+    "load_settings" [], Read, [], "object",
+        "magia's settings, defaults filled in";
+    "save_settings" [], Guarded, [required("settings", "object")], "object",
+        "Change keys of magia's settings; null removes one";
+    "hooks_status" [], Read, [optional("provider", "string")], "HooksInfo",
+        "State of magia's hooks in a provider's settings";
+    "install_hooks" [], Guarded, [optional("provider", "string"), optional("dry_run", "bool")], "ChangeInfo",
+        "Put magia's hooks into a provider's settings";
+    "uninstall_hooks" [], Guarded, [optional("provider", "string"), optional("dry_run", "bool")], "ChangeInfo",
+        "Take magia's hooks out again";
+    "read_claude_settings" [], Guarded, [], "{file, settings}",
+        "Claude's user settings; they may hold keys";
+    "update_claude_settings" [], Guarded, [required("settings", "object"), optional("dry_run", "bool")], "ChangeInfo",
+        "Change keys of Claude's user settings; null removes one";
+    "detect_installed_providers" [], Read, [optional("refresh", "bool")], "[ProviderInfo]",
+        "Which agents are installed, where, which version";
+    "retry_listener" [], Act, [required("name", "string")], "ListenerInfo",
+        "Start a failed listener again";
+    "open_window" [], Act, [optional("session", "string")], "{raised}",
+        "Raise the window, at a session";
+    "doctor" [], Read, [], "[CheckInfo]",
+        "Check everything magia depends on";
+    "purge_data" [], Guarded, [required("older_than_days", "number")], "{events, requests, sessions}",
+        "Forget old events and outcomes";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Command;
+    use serde_json::{Value, json};
+
+    /// A valid value for a parameter, by its kind.
+    fn sample(param: &ParamSpec) -> Value {
+        match (param.name, param.kind) {
+            ("decision", _) => json!("deny"),
+            ("provider", _) => json!("claude"),
+            (_, "string") => json!("abcd"),
+            (_, "bool") => json!(true),
+            (_, "number") => json!(7),
+            (_, "object") => json!({"k": "v"}),
+            (_, "[string]") => json!(["agent:event"]),
+            (name, kind) => panic!("no sample for {name}: {kind}"),
+        }
+    }
+
+    #[test]
+    fn every_row_parses_with_and_without_optional_parameters_and_comes_back() {
+        for spec in METHODS {
+            for all in [false, true] {
+                let params: serde_json::Map<String, Value> = spec
+                    .params
+                    .iter()
+                    .filter(|param| all || param.required)
+                    .map(|param| (param.name.to_owned(), sample(param)))
+                    .collect();
+                let command = Command::parse(spec.name, &Value::Object(params)).unwrap();
+                let (method, params) = command.to_request();
+                assert_eq!(method, spec.name);
+                assert_eq!(Command::parse(&method, &params).unwrap(), command);
+                assert_eq!(command.spec().map(|row| row.name), Some(spec.name));
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let mut all: Vec<_> = names().collect();
+        let count = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), count);
+    }
+}

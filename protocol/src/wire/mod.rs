@@ -1,0 +1,22 @@
+//! The types that cross a socket. Every wire carries a version; a newer one is answered with ours.
+
+pub mod agent;
+pub mod command;
+pub mod gate;
+pub mod hook;
+pub mod ids;
+pub mod info;
+pub mod method;
+pub mod nearest;
+pub mod rpc;
+
+pub use agent::{AgentEventKind, Provider, Risk, SessionState, TitleSource};
+pub use command::Command;
+pub use gate::GateReply;
+pub use hook::HookMessage;
+pub use ids::{ProcessId, ProviderSessionId, RequestId, SessionId};
+pub use rpc::{ErrorCode, Request, Response, RpcError, StreamLine};
+
+/// Version of the hook line, the CLI line and the gate reply. A peer that sends a newer one is answered
+/// with this one.
+pub const WIRE_VERSION: u32 = 1;
