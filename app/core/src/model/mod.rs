@@ -1,0 +1,1 @@
+//! Sessions, requests and timelines: the owner of all facts.

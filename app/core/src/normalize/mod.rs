@@ -1,0 +1,1 @@
+//! What wire messages of each provider mean.
