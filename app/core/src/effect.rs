@@ -47,6 +47,13 @@ pub enum Effect {
         /// The file.
         path: PathBuf,
     },
+    /// Look for titles in a transcript, once.
+    ReadTitles {
+        /// Whose.
+        session: SessionId,
+        /// The file.
+        path: PathBuf,
+    },
     /// Stop following the transcript.
     UnfollowTranscript,
     /// Read a session's stored events.

@@ -10,7 +10,7 @@ pub mod method;
 pub mod nearest;
 pub mod rpc;
 
-pub use agent::{AgentEventKind, Provider, Risk, SessionState, TitleSource};
+pub use agent::{AgentEventKind, Provider, RequestState, Risk, SessionState, TitleSource};
 pub use command::Command;
 pub use gate::GateReply;
 pub use hook::HookMessage;
