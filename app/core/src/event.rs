@@ -6,8 +6,8 @@ use crate::transcript::TranscriptItem;
 use magia_protocol::wire::hook::HookMessage;
 use magia_protocol::wire::info::{Decision, HooksInfo, ListenerInfo, ProviderInfo};
 use magia_protocol::wire::{
-    AgentEventKind, Command, ProcessId, Provider, ProviderSessionId, RequestId, RequestState, RpcError, SessionId,
-    TitleSource,
+    AgentEventKind, Command, ProcessId, Provider, ProviderSessionId, RequestId, RequestState, RpcError,
+    SessionId, TitleSource,
 };
 use serde_json::Value;
 use std::path::PathBuf;

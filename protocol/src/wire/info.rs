@@ -2,8 +2,8 @@
 //! is not known is `null`. These shapes are what `--json` prints, so they only ever grow.
 
 use super::{
-    AgentEventKind, ProcessId, Provider, ProviderSessionId, RequestId, RequestState, Risk, SessionId, SessionState,
-    TitleSource,
+    AgentEventKind, ProcessId, Provider, ProviderSessionId, RequestId, RequestState, Risk, SessionId,
+    SessionState, TitleSource,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -113,13 +113,17 @@ fn kind_and_detail(event: &str, payload: &Value) -> (Kind, Detail) {
         "CwdChanged" => (Kind::ConfigChanged, Detail::Note(format!("Now in {}", word("new_cwd")))),
         // (binary) The worktree events and the elicitation pair.
         "WorktreeCreate" => (Kind::ConfigChanged, Detail::Note(format!("Worktree {} made", word("name")))),
-        "WorktreeRemove" => (Kind::ConfigChanged, Detail::Note(format!("Worktree {} removed", word("worktree_path")))),
+        "WorktreeRemove" => {
+            (Kind::ConfigChanged, Detail::Note(format!("Worktree {} removed", word("worktree_path"))))
+        }
         "Elicitation" => (
             Kind::QuestionAsked,
             Detail::Notified { kind: "elicitation_dialog".to_owned(), message: word("message") },
         ),
         "ElicitationResult" => (Kind::PermissionResolved, Detail::Silent),
-        "Setup" | "InstructionsLoaded" | "ConfigChange" | "FileChanged" => (Kind::ConfigChanged, Detail::Silent),
+        "Setup" | "InstructionsLoaded" | "ConfigChange" | "FileChanged" => {
+            (Kind::ConfigChanged, Detail::Silent)
+        }
         _ => (Kind::Unknown, Detail::Silent),
     }
 }
@@ -144,7 +148,8 @@ pub fn response_text(response: &Value) -> String {
         Value::Null => String::new(),
         _ if response.get("stdout").is_some() => {
             let (stdout, stderr) = (field("stdout"), field("stderr"));
-            let gap = if stdout.is_empty() || stderr.is_empty() || stdout.ends_with('\n') { "" } else { "\n" };
+            let gap =
+                if stdout.is_empty() || stderr.is_empty() || stdout.ends_with('\n') { "" } else { "\n" };
             format!("{stdout}{gap}{stderr}")
         }
         _ if response.get("file").is_some() => {
@@ -154,7 +159,8 @@ pub fn response_text(response: &Value) -> String {
         _ if response.get("structuredPatch").is_some() => String::new(),
         _ => match response.get("content").and_then(Value::as_array) {
             Some(blocks) => {
-                let texts: Vec<&str> = blocks.iter().filter_map(|block| block.get("text")?.as_str()).collect();
+                let texts: Vec<&str> =
+                    blocks.iter().filter_map(|block| block.get("text")?.as_str()).collect();
                 texts.join("\n")
             }
             None => serde_json::to_string_pretty(response).unwrap_or_default(),

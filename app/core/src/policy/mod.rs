@@ -65,7 +65,8 @@ pub fn verdict(settings: &Settings, tool: &str, input: &Value, paths: Option<&Re
 /// Whether the file is inside the working directory and is not one that steers git, an agent or an editor.
 fn is_project_file(paths: &RealPaths) -> bool {
     let Some(inside) = inside(&paths.cwd, &paths.target) else { return false };
-    let steering = [".git", ".claude", ".codex", ".gemini", ".vscode", ".idea", ".mcp.json", ".envrc", ".husky"];
+    let steering =
+        [".git", ".claude", ".codex", ".gemini", ".vscode", ".idea", ".mcp.json", ".envrc", ".husky"];
     inside.components().all(|part| match part {
         Component::Normal(name) => !steering.iter().any(|one| name.eq_ignore_ascii_case(one)),
         _ => false,
@@ -75,7 +76,8 @@ fn is_project_file(paths: &RealPaths) -> bool {
 /// `target` relative to `directory`, when it is below it. Both must be absolute; `..` is never followed.
 pub fn inside<'a>(directory: &Path, target: &'a Path) -> Option<&'a Path> {
     let plain = |path: &Path| {
-        path.is_absolute() && path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)))
+        path.is_absolute()
+            && path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)))
     };
     if !plain(directory) || !plain(target) || directory == Path::new("/") {
         return None;
@@ -100,7 +102,8 @@ mod tests {
     #[test]
     fn accept_edits_stays_inside_the_project() {
         let check = |tool: &str, target: &str, allowed: bool| {
-            let verdict = verdict(&accept_edits(), tool, &json!({"file_path": target}), paths(target).as_ref());
+            let verdict =
+                verdict(&accept_edits(), tool, &json!({"file_path": target}), paths(target).as_ref());
             assert_eq!(matches!(verdict, Verdict::Allow(_)), allowed, "{tool} {target}");
         };
         check("Edit", "/home/me/shop/src/a.rs", true);
@@ -112,7 +115,10 @@ mod tests {
         check("Write", "/home/me/shop/.CLAUDE/settings.json", false);
         check("Bash", "/home/me/shop/a", false);
         check("Read", "/home/me/shop/a", false);
-        assert_eq!(verdict(&accept_edits(), "Edit", &json!({"file_path": "/home/me/shop/a"}), None), Verdict::Ask);
+        assert_eq!(
+            verdict(&accept_edits(), "Edit", &json!({"file_path": "/home/me/shop/a"}), None),
+            Verdict::Ask
+        );
     }
 
     #[test]
@@ -123,8 +129,11 @@ mod tests {
             command_prefix: prefix.map(str::to_owned),
             auto_approve,
         };
-        settings.tool_permissions =
-            vec![rule("Bash", Some("git push"), false), rule("Bash", Some("cargo test"), true), rule("Write", None, false)];
+        settings.tool_permissions = vec![
+            rule("Bash", Some("git push"), false),
+            rule("Bash", Some("cargo test"), true),
+            rule("Write", None, false),
+        ];
         let bash = |command: &str| verdict(&settings, "Bash", &json!({ "command": command }), None);
         assert_eq!(bash("cargo test --all"), Verdict::Allow("rule Bash(cargo test)".into()));
         assert_eq!(bash("cargo tester"), Verdict::Ask);

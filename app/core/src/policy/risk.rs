@@ -20,11 +20,15 @@ pub fn judge(tool: &str, input: &Value, paths: Option<&RealPaths>) -> Judgement 
     let one = |risk, reason: &str| Judgement { risk, reasons: vec![reason.to_owned()] };
     match tool {
         "Bash" => judge_command(input.get("command").and_then(Value::as_str).unwrap_or_default()),
-        "Read" | "Grep" | "Glob" | "LS" | "NotebookRead" | "TodoWrite" | "TodoRead" => one(Risk::Low, "reads"),
+        "Read" | "Grep" | "Glob" | "LS" | "NotebookRead" | "TodoWrite" | "TodoRead" => {
+            one(Risk::Low, "reads")
+        }
         "AskUserQuestion" | "ExitPlanMode" => one(Risk::Low, "asks you"),
         "WebFetch" | "WebSearch" => one(Risk::Medium, "reaches the network"),
         _ if EDIT_TOOLS.contains(&tool) => match paths {
-            Some(paths) if inside(&paths.cwd, &paths.target).is_some() => one(Risk::Low, "edits inside the project"),
+            Some(paths) if inside(&paths.cwd, &paths.target).is_some() => {
+                one(Risk::Low, "edits inside the project")
+            }
             Some(_) => one(Risk::High, "writes outside the project"),
             None => one(Risk::Medium, "edits a file"),
         },
@@ -55,10 +59,12 @@ fn judge_command(command: &str) -> Judgement {
 /// Whether every call of the command is one of a short list that only reads, without redirection or expansion.
 fn only_reads(command: &str) -> bool {
     const READERS: &[&str] = &[
-        "ls", "cat", "head", "tail", "wc", "pwd", "echo", "grep", "rg", "stat", "file", "which", "date", "uname", "du",
-        "df", "sort", "uniq", "cut", "basename", "dirname", "realpath", "true", "false", "id", "whoami",
+        "ls", "cat", "head", "tail", "wc", "pwd", "echo", "grep", "rg", "stat", "file", "which", "date",
+        "uname", "du", "df", "sort", "uniq", "cut", "basename", "dirname", "realpath", "true", "false", "id",
+        "whoami",
     ];
-    const GIT_READERS: &[&str] = &["status", "diff", "log", "show", "blame", "rev-parse", "ls-files", "describe"];
+    const GIT_READERS: &[&str] =
+        &["status", "diff", "log", "show", "blame", "rev-parse", "ls-files", "describe"];
     let calls = shell::split_calls(command);
     !calls.is_empty()
         && !command.contains(['$', '`'])
@@ -85,10 +91,17 @@ pub fn command_marks(command: &str) -> Vec<Mark> {
             marks.push(Mark { range: call.range(), risk, reason });
         }
         for (operator, target, range) in &call.redirects {
-            let outside = target.starts_with(['/', '~']) || target.starts_with("../") || target.contains("/../");
-            let harmless = target.starts_with("/dev/null") || target.starts_with("/dev/std") || target.starts_with("/tmp/");
+            let outside =
+                target.starts_with(['/', '~']) || target.starts_with("../") || target.contains("/../");
+            let harmless = target.starts_with("/dev/null")
+                || target.starts_with("/dev/std")
+                || target.starts_with("/tmp/");
             if operator.contains('>') && outside && !harmless {
-                marks.push(Mark { range: range.clone(), risk: Risk::High, reason: "writes outside the project" });
+                marks.push(Mark {
+                    range: range.clone(),
+                    risk: Risk::High,
+                    reason: "writes outside the project",
+                });
             }
         }
     }
@@ -122,7 +135,9 @@ fn program_risk(call: &Call, before: Option<&Call>) -> Option<(Risk, &'static st
         "shutdown" | "reboot" | "halt" | "poweroff" => (Risk::High, "stops the machine"),
         "kill" | "pkill" | "killall" => (Risk::Medium, "ends processes"),
         "git" => return git_risk(call, second),
-        "npm" | "cargo" | "twine" | "gem" | "yarn" | "pnpm" if matches!(second, "publish" | "upload" | "push") => {
+        "npm" | "cargo" | "twine" | "gem" | "yarn" | "pnpm"
+            if matches!(second, "publish" | "upload" | "push") =>
+        {
             (Risk::High, "publishes")
         }
         "sh" | "bash" | "zsh" | "dash" | "python" | "python3" | "node" | "perl" | "ruby" if call.piped => {
@@ -147,10 +162,19 @@ fn git_risk(call: &Call, second: &str) -> Option<(Risk, &'static str)> {
     match second {
         "push" => {
             let forced = call.has_option("--force", 'f')
-                || call.words.iter().any(|(word, _)| word.starts_with("--force-with-lease") || word.starts_with('+'));
-            Some(if forced { (Risk::High, "overwrites history elsewhere") } else { (Risk::Medium, "publishes commits") })
+                || call
+                    .words
+                    .iter()
+                    .any(|(word, _)| word.starts_with("--force-with-lease") || word.starts_with('+'));
+            Some(if forced {
+                (Risk::High, "overwrites history elsewhere")
+            } else {
+                (Risk::Medium, "publishes commits")
+            })
         }
-        "reset" if call.words.iter().any(|(word, _)| word == "--hard") => Some((Risk::High, "drops local changes")),
+        "reset" if call.words.iter().any(|(word, _)| word == "--hard") => {
+            Some((Risk::High, "drops local changes"))
+        }
         "clean" if call.has_option("--force", 'f') => Some((Risk::High, "drops local changes")),
         "checkout" | "restore" if call.words.iter().any(|(word, _)| word == "--" || word == ".") => {
             Some((Risk::High, "drops local changes"))

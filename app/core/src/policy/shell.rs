@@ -35,7 +35,8 @@ pub fn tokens(command: &str) -> Vec<Token> {
             let mut text = String::new();
             let mut end = start;
             while let Some(&(at, next)) = chars.peek() {
-                let joins = text.is_empty() || (is_operator(next) && next != '\n' && !text.contains(['\n', '(', ')']));
+                let joins = text.is_empty()
+                    || (is_operator(next) && next != '\n' && !text.contains(['\n', '(', ')']));
                 if !joins || !is_operator(next) {
                     break;
                 }
@@ -77,7 +78,8 @@ fn word(chars: &mut std::iter::Peekable<std::str::CharIndices<'_>>, start: usize
             }
             (Some('\''), _) => text.push(c),
             _ => {
-                expands |= matches!(c, '$' | '`') || (quote.is_none() && matches!(c, '*' | '?' | '[' | '{' | '~'));
+                expands |=
+                    matches!(c, '$' | '`') || (quote.is_none() && matches!(c, '*' | '?' | '[' | '{' | '~'));
                 text.push(c);
             }
         }
@@ -126,7 +128,9 @@ pub fn split_calls(command: &str) -> Vec<Call> {
     let mut redirect: Option<(String, usize)> = None;
     for token in tokens(command) {
         match token {
-            Token::Operator { text, range } if text.contains(['<', '>']) => redirect = Some((text, range.start)),
+            Token::Operator { text, range } if text.contains(['<', '>']) => {
+                redirect = Some((text, range.start))
+            }
             Token::Operator { text, .. } => {
                 redirect = None;
                 calls.push(Call { piped: text == "|" || text == "|&", ..Call::default() });
@@ -151,7 +155,18 @@ fn is_wrapper(word: &str) -> bool {
     let name = word.rsplit('/').next().unwrap_or(word);
     matches!(
         name,
-        "sudo" | "doas" | "env" | "nohup" | "time" | "command" | "exec" | "xargs" | "nice" | "ionice" | "setsid" | "builtin"
+        "sudo"
+            | "doas"
+            | "env"
+            | "nohup"
+            | "time"
+            | "command"
+            | "exec"
+            | "xargs"
+            | "nice"
+            | "ionice"
+            | "setsid"
+            | "builtin"
     )
 }
 
@@ -173,14 +188,17 @@ pub fn is_simple_call_of(command: &str, prefix: &str) -> bool {
             Token::Word { text, .. } => words.push(text),
         }
     }
-    !wanted.is_empty() && words.len() >= wanted.len() && words.iter().zip(&wanted).all(|(word, want)| word == want)
+    !wanted.is_empty()
+        && words.len() >= wanted.len()
+        && words.iter().zip(&wanted).all(|(word, want)| word == want)
 }
 
 /// Whether any call within `command` begins with the words of `prefix`, wrappers aside. For denying.
 pub fn calls(command: &str, prefix: &str) -> bool {
     let wanted: Vec<&str> = prefix.split_whitespace().collect();
     split_calls(command).iter().any(|call| {
-        call.words.len() >= wanted.len() && call.words.iter().zip(&wanted).all(|((word, _), want)| word == want)
+        call.words.len() >= wanted.len()
+            && call.words.iter().zip(&wanted).all(|((word, _), want)| word == want)
     })
 }
 
