@@ -2,5 +2,16 @@
 //! wire (`wire`) and the socket layer itself (`ipc`).
 //!
 //! The hook handler takes `paths` alone, which needs only std and libc.
-#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
 
+#[cfg(all(feature = "paths", unix))]
+pub mod dial;
+#[cfg(feature = "ipc")]
+pub mod ipc;
+#[cfg(feature = "paths")]
+pub mod paths;
+#[cfg(feature = "paths")]
+pub mod process;
