@@ -1,5 +1,6 @@
 //! The line reader: limits, memory, and that the cutting of the stream into reads does not matter.
 #![cfg(feature = "ipc")]
+#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 
 use magia_protocol::ipc::line::{Line, LineReader, START_BYTES};
 use proptest::prelude::*;

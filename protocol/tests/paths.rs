@@ -1,5 +1,6 @@
 //! Runtime directories that can be trusted and those that cannot, who holds the lock, and where files are.
 #![cfg(all(feature = "paths", unix))]
+#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 
 use magia_protocol::paths::*;
 use std::ffi::OsString;
