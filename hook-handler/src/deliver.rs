@@ -1,7 +1,7 @@
 //! The one thing this program does: find the app, stream the event to it, and wait when it is a gate.
 
 use crate::args::Args;
-use crate::io::{Deadline, STDERR, STDIN, STDOUT, ignore_broken_pipes, read, send_all, write_all};
+use crate::io::{Deadline, STDERR, STDIN, STDOUT, read, send_all, write_all};
 use crate::message;
 use crate::reply::{self, HEADER_MAX_BYTES, OUTPUT_MAX_BYTES, Reply};
 use magia_protocol::dial::{DialError, dial};
@@ -143,7 +143,6 @@ fn answer(stream: &UnixStream, buffer: &mut Vec<u8>, deadline: Deadline) -> Resu
             Reply::Unfinished => {}
             Reply::Garbage => return Err(Failure::Garbage),
             Reply::Whole { exit, stdout, stderr } => {
-                ignore_broken_pipes();
                 for (fd, range) in [(STDOUT, stdout), (STDERR, stderr)] {
                     let bytes = buffer.get(range).unwrap_or_default();
                     match write_all(fd, bytes, deadline) {

@@ -85,15 +85,13 @@ pub fn read(fd: RawFd, buffer: &mut Vec<u8>, limit: usize, deadline: Deadline) -
 pub fn send_all(fd: RawFd, bytes: &[u8], deadline: Deadline) -> io::Result<()> {
     write_with(bytes, usize::MAX, |part| {
         // SAFETY: reads `part`, which is ours.
-        let sent = unsafe {
-            libc::send(fd, part.as_ptr().cast(), part.len(), libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT)
-        };
+        let sent = unsafe { libc::send(fd, part.as_ptr().cast(), part.len(), libc::MSG_DONTWAIT) };
         done_or_wait(fd, sent, deadline)
     })
 }
 
-/// Makes a write to a pipe that nobody reads an error instead of the end of this process. Call it before
-/// [`write_all`].
+/// Makes a write to a pipe or socket that nobody reads an error instead of the end of this process. Call it
+/// first.
 pub fn ignore_broken_pipes() {
     // SAFETY: no handler of ours runs; ignoring a signal touches no memory of ours.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };

@@ -1,8 +1,8 @@
 //! Called by an agent's hook; see the library for what it does and promises.
 //!
 //! Without std's own start (signal stack, stack bounds from `/proc/self/maps`), which would cost a tenth of
-//! the whole run. What it would have done for us is done where it is needed: SIGPIPE before printing, and
-//! descriptors 0 to 2 kept free of our socket.
+//! the whole run. What it would have done for us is done here and in `deliver`: SIGPIPE is ignored, and
+//! descriptors 0 to 2 are kept free of our socket.
 #![no_main]
 
 use magia_hook_handler::args::{USAGE, parse};
@@ -19,6 +19,7 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 // SAFETY: the C runtime's entry, the only function of that name. std reads the arguments by itself.
 #[unsafe(no_mangle)]
 extern "C" fn main() -> libc::c_int {
+    ignore_broken_pipes();
     let given: Vec<OsString> = std::env::args_os().skip(1).collect();
     let exit = match parse(&given) {
         Ok(args) => deliver(&args).unwrap_or_else(|failure| {
@@ -39,7 +40,6 @@ extern "C" fn main() -> libc::c_int {
 }
 
 fn complain(text: &str) {
-    ignore_broken_pipes();
     // Where stderr is gone there is nobody to tell.
     let _ = write_all(STDERR, text.as_bytes(), Deadline::after(LAST_WORDS));
 }
