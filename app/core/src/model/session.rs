@@ -142,7 +142,13 @@ pub struct Verdict {
 
 impl Session {
     /// A session that was just heard of.
-    pub fn new(id: SessionId, provider: Provider, config_root: String, psid: ProviderSessionId, now_ms: u64) -> Self {
+    pub fn new(
+        id: SessionId,
+        provider: Provider,
+        config_root: String,
+        psid: ProviderSessionId,
+        now_ms: u64,
+    ) -> Self {
         Self {
             id,
             provider,
@@ -268,7 +274,9 @@ impl Session {
         }
         let registry = self.registry.as_ref().map(|(_, seen)| seen);
         match (&self.hook, registry) {
-            (Some(hook), Some(registry)) if registry.at_ms >= hook.at_ms && !compatible(hook.state, registry.state) => {
+            (Some(hook), Some(registry))
+                if registry.at_ms >= hook.at_ms && !compatible(hook.state, registry.state) =>
+            {
                 sources.push(("registry", registry));
                 sources.push(("hook", hook));
             }
@@ -352,4 +360,11 @@ fn disagreement(sources: &[(&'static str, &Seen)], now_ms: u64) -> Option<String
 /// While a request is open the last hook is a PreToolUse, which by itself means working.
 fn is_usual(first: &(&'static str, &Seen), other: &(&'static str, &Seen)) -> bool {
     first.1.state.needs_you() && other.0 == "hook" && other.1.state == SessionState::Working
+}
+
+impl Session {
+    /// A hook, or an answer of ours, spoke for a state.
+    pub fn saw(&mut self, state: SessionState, fact: impl Into<String>, at_ms: u64) {
+        self.hook = Some(Seen { state, fact: fact.into(), at_ms });
+    }
 }
