@@ -81,13 +81,18 @@ fn allow(question: Question<'_>, answers: Option<&Map<String, Value>>) -> Result
     Ok(json!({ "behavior": "allow", "updatedInput": input }))
 }
 
-/// The permission updates that `always` sends back: the agent's own rules; without a rule, its change of mode.
+/// The permission updates that `always` sends back: the agent's own rules, else the directories it would add, else
+/// its change of mode.
 pub fn always_updates(suggestions: &[Value]) -> Vec<Value> {
-    let kind = |wanted: &'static str| {
-        move |update: &&Value| update.get("type").and_then(Value::as_str) == Some(wanted)
+    let of_kind = |wanted: &str| -> Vec<Value> {
+        let is = |update: &&Value| update.get("type").and_then(Value::as_str) == Some(wanted);
+        suggestions.iter().filter(is).cloned().collect()
     };
-    let rules: Vec<Value> = suggestions.iter().filter(kind("addRules")).cloned().collect();
-    if rules.is_empty() { suggestions.iter().filter(kind("setMode")).cloned().collect() } else { rules }
+    ["addRules", "addDirectories", "setMode"]
+        .into_iter()
+        .map(of_kind)
+        .find(|updates| !updates.is_empty())
+        .unwrap_or_default()
 }
 
 /// What `always` would allow, in the agent's words: `Bash(mkdir zz *)`. `None` when it offers nothing.
@@ -97,6 +102,9 @@ pub fn always_label(suggestions: &[Value]) -> Option<String> {
         let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
         if let Some(mode) = text(&update, "mode") {
             labels.push(format!("{mode} for this session"));
+        }
+        for directory in update.get("directories").and_then(Value::as_array).into_iter().flatten() {
+            labels.extend(directory.as_str().map(|directory| format!("work in {directory}")));
         }
         for rule in update.get("rules").and_then(Value::as_array).into_iter().flatten() {
             match (text(rule, "toolName"), text(rule, "ruleContent")) {

@@ -30,9 +30,6 @@ use std::sync::Arc;
 /// After so long a handler gives up by itself: the deadline that the installer writes.
 pub const GATE_DEADLINE_MS: u64 = 594_000;
 
-/// How long the registry must have left "waiting" before several open requests are taken as answered.
-const LEFT_WAITING_MS: u64 = 1_000;
-
 /// Toasts that are kept for the window.
 const TOASTS_MAX: usize = 50;
 
@@ -178,25 +175,12 @@ impl Model {
 
     /// When the model wants a [`Event::ClockTicked`], by the monotonic clock; `None` while nothing depends on time.
     pub fn next_wake_mono(&self, now: Now) -> Option<u64> {
-        let leaving = self.sessions.values().filter_map(|session| session.left_waiting_mono);
-        let leaving = leaving.map(|left| left + LEFT_WAITING_MS).min();
         let live = self.sessions.values().any(|session| session.ended.is_none());
         let alive = live.then_some(now.mono_ms + 60_000);
-        [leaving, alive, self.views.recheck_mono].into_iter().flatten().min()
+        [alive, self.views.recheck_mono].into_iter().flatten().min()
     }
 
     fn tick(&mut self, now: Now, fx: &mut Effects) {
-        let due: Vec<SessionId> = self
-            .sessions
-            .values()
-            .filter(|session| {
-                session.left_waiting_mono.is_some_and(|left| left + LEFT_WAITING_MS <= now.mono_ms)
-            })
-            .map(|session| session.id)
-            .collect();
-        for id in due {
-            self.left_waiting_for_good(now, id, fx);
-        }
         if self.views.recheck_mono.is_some_and(|at| at <= now.mono_ms) {
             self.views.recheck_mono = None;
             let live: Vec<SessionId> = self

@@ -2,7 +2,7 @@
 //! answer in the terminal.
 
 use super::session::Seen;
-use super::{Effects, LEFT_WAITING_MS, Model};
+use super::{Effects, Model};
 use crate::event::{Now, RegistryEntry, RegistryStatus};
 use magia_protocol::wire::{ProcessId, Provider, RequestId, RequestState, SessionId, SessionState};
 
@@ -35,7 +35,6 @@ impl Model {
         if !entry.name_derived && entry.name.is_some() {
             session.titles.custom.clone_from(&entry.name);
         }
-        let was = session.registry.as_ref().map(|(status, _)| *status);
         let Some(status) = entry.status else { return };
         let state = match (status, entry.waiting_for.as_deref()) {
             (RegistryStatus::Busy, _) => SessionState::Working,
@@ -54,11 +53,9 @@ impl Model {
         };
         let at_ms = if entry.status_updated_at_ms > 0 { entry.status_updated_at_ms } else { now.unix_ms };
         session.registry = Some((status, Seen { state, fact, at_ms }));
-        if status == RegistryStatus::Waiting {
-            session.left_waiting_mono = None;
-            self.seen_waiting(id);
-        } else if was == Some(RegistryStatus::Waiting) || status == RegistryStatus::Idle {
-            self.left_waiting(now, id, status, fx);
+        match status {
+            RegistryStatus::Waiting => self.seen_waiting(id),
+            RegistryStatus::Busy | RegistryStatus::Idle => self.left_waiting(now, id, at_ms, fx),
         }
         self.touch(id);
     }
@@ -81,45 +78,17 @@ impl Model {
         }
     }
 
-    /// The registry stopped saying "waiting". Idle means that the turn is over: everything asked in it was answered.
-    /// Busy can also come of an answer of ours to another request, so with several it counts only when it lasts.
-    fn left_waiting(&mut self, now: Now, id: SessionId, status: RegistryStatus, fx: &mut Effects) {
-        let asked: Vec<RequestId> = self.waiting_and_seen(id);
-        if asked.is_empty() {
-            return;
-        }
-        let own_answer = self.requests.values().any(|request| {
-            request.session == id
-                && request.decided_mono.is_some_and(|at| at + 2 * LEFT_WAITING_MS > now.mono_ms)
-                && !request.state.waits()
-        });
-        if status == RegistryStatus::Idle || (asked.len() == 1 && !own_answer) {
-            self.retire(now, id, &asked, fx);
-        } else if let Some(session) = self.sessions.get_mut(&id) {
-            session.left_waiting_mono = Some(now.mono_ms);
-        }
-    }
-
-    /// It has stayed away from "waiting".
-    pub(super) fn left_waiting_for_good(&mut self, now: Now, id: SessionId, fx: &mut Effects) {
-        let asked = self.waiting_and_seen(id);
-        self.retire(now, id, &asked, fx);
-    }
-
-    fn retire(&mut self, now: Now, id: SessionId, asked: &[RequestId], fx: &mut Effects) {
-        if let Some(session) = self.sessions.get_mut(&id) {
-            session.left_waiting_mono = None;
-        }
-        for request in asked {
-            self.settle(*request, RequestState::AnsweredInTerminal, now, fx);
-        }
-    }
-
-    fn waiting_and_seen(&self, id: SessionId) -> Vec<RequestId> {
-        self.unsettled(id)
-            .filter(|request| request.state.waits() && request.seen_waiting)
+    /// The registry says something else than "waiting" since `at_ms`. It keeps that word, unchanged, until the last
+    /// of several dialogs is answered; so whatever was asked before, and was seen waiting, was answered.
+    fn left_waiting(&mut self, now: Now, id: SessionId, at_ms: u64, fx: &mut Effects) {
+        let answered: Vec<RequestId> = self
+            .unsettled(id)
+            .filter(|request| request.state.waits() && request.seen_waiting && request.asked_at_ms < at_ms)
             .map(|request| request.id)
-            .collect()
+            .collect();
+        for request in answered {
+            self.settle(request, RequestState::AnsweredInTerminal, now, fx);
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 use super::{Effects, Model};
 use crate::answer;
 use crate::effect::{Effect, Notice, StoreWrite, Update};
-use crate::event::{GateId, Now, StoredRequest};
+use crate::event::{GateId, Now, RegistryStatus, StoredRequest};
 use crate::policy::risk::{self, Judgement};
 use crate::policy::{RealPaths, Verdict, verdict};
 use crate::snapshot::RequestView;
@@ -61,8 +61,6 @@ pub struct PermissionRequest {
     pub may_be_answered: bool,
     /// The registry said "waiting" after it was opened: only then does its leaving that word mean anything.
     pub seen_waiting: bool,
-    /// When it was decided, by the monotonic clock.
-    pub decided_mono: Option<u64>,
 }
 
 /// What a hook asks for.
@@ -152,7 +150,6 @@ impl PermissionRequest {
             use_id: None,
             may_be_answered: false,
             seen_waiting: false,
-            decided_mono: None,
         }
     }
 
@@ -174,7 +171,9 @@ impl PermissionRequest {
 impl Model {
     /// A gate asks: a rule answers at once, or a card appears.
     pub(super) fn ask(&mut self, now: Now, asked: Asked, fx: &mut Effects) {
-        let cwd = self.sessions.get(&asked.session).map(|session| session.cwd.clone()).unwrap_or_default();
+        let session = self.sessions.get(&asked.session);
+        let cwd = session.map(|session| session.cwd.clone()).unwrap_or_default();
+        let waiting = session.and_then(|session| session.registry.as_ref()).map(|(status, _)| *status);
         let request = PermissionRequest {
             id: self.ids.request(now.unix_ms),
             session: asked.session,
@@ -191,8 +190,7 @@ impl Model {
             outcome: None,
             use_id: None,
             may_be_answered: false,
-            seen_waiting: false,
-            decided_mono: None,
+            seen_waiting: waiting == Some(RegistryStatus::Waiting),
             tool: asked.tool,
             input: Arc::new(asked.input),
         };
@@ -276,7 +274,6 @@ impl Model {
         request.gate = None;
         request.state =
             if decision == Decision::None { RequestState::InTerminal } else { RequestState::Decided };
-        request.decided_mono = Some(now.mono_ms);
         request.outcome = Some(OutcomeInfo { decision: Some(decision), by, at_ms: now.unix_ms, reason });
         let (session, fact) = (request.session, format!("{} {}", decision.as_str(), request.tool));
         fx.push(Effect::AnswerGate { gate, reply });

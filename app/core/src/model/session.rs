@@ -104,8 +104,6 @@ pub struct Session {
     pub hook: Option<Seen>,
     /// What the registry says, with its own word.
     pub registry: Option<(RegistryStatus, Seen)>,
-    /// When the registry stopped saying "waiting", by the monotonic clock, while that is not settled yet.
-    pub left_waiting_mono: Option<u64>,
     /// Calls that have begun and not ended, oldest first.
     pub pending: Vec<PendingTool>,
     /// Subagents at work.
@@ -169,7 +167,6 @@ impl Session {
             hidden: false,
             hook: None,
             registry: None,
-            left_waiting_mono: None,
             pending: Vec::new(),
             subagents: BTreeSet::new(),
             timeline: Timeline::default(),
@@ -257,7 +254,6 @@ impl Session {
     pub fn end(&mut self, fact: &str, at_ms: u64) {
         self.ended = Some(Seen { state: SessionState::Ended, fact: fact.to_owned(), at_ms });
         self.registry = None;
-        self.left_waiting_mono = None;
         self.pending.clear();
         self.subagents.clear();
     }
