@@ -1,0 +1,352 @@
+//! What is slow: files, programs, the store. One worker does it in order and reports to the hub.
+
+use crate::doctor;
+use crate::listeners::{ListenerControl, Streams};
+use crate::places::Places;
+use crate::services::settings_file::SettingsFile;
+use crate::services::store::StoreReader;
+use crate::services::{providers, steward, transcripts};
+use anyhow::Context as _;
+use crossbeam_channel::{Receiver, Sender};
+use magia_core::effect::{Job, Update};
+use magia_core::event::{Event, ReplyId, Titles};
+use magia_core::steward::{EventStatus, HookState, Plan, StewardError};
+use magia_protocol::wire::command::Subscribe;
+use magia_protocol::wire::info::{ChangeInfo, HooksInfo, ProviderInfo};
+use magia_protocol::wire::{Command, ErrorCode, Provider, RpcError, SessionId};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// Events that a subscription or a history reads at most.
+const READ_MAX: u32 = 10_000;
+
+/// Something for the worker.
+#[derive(Debug)]
+pub enum JobRequest {
+    /// A command's slow part.
+    Run {
+        /// Who waits.
+        reply: ReplyId,
+        /// What to do.
+        job: Job,
+    },
+    /// Read a session's stored events.
+    History(SessionId),
+    /// Look for titles in a transcript.
+    Titles {
+        /// Whose.
+        session: SessionId,
+        /// The file.
+        path: PathBuf,
+    },
+    /// Send stored events to a subscriber, then let it join the live ones.
+    Replay {
+        /// The subscriber.
+        to: ReplyId,
+        /// Where it begins.
+        params: Subscribe,
+        /// The newest event when it asked; later ones come live.
+        until: u64,
+    },
+    /// Look at Claude's hooks and at the installed agents, and report both.
+    Inspect,
+}
+
+/// What the worker works with.
+#[derive(Debug)]
+pub struct JobShell {
+    /// Where everything is.
+    pub places: Places,
+    /// Reads the store; `None` when there is none.
+    pub store: Option<StoreReader>,
+    /// settings.json.
+    pub settings: SettingsFile,
+    /// Starts listeners again; `None` in a one-shot run.
+    pub listeners: Option<ListenerControl>,
+    /// Subscribers.
+    pub streams: Option<Streams>,
+}
+
+/// The worker thread; ends when its channel is closed.
+#[derive(Debug)]
+pub struct JobWorker(Option<JoinHandle<()>>);
+
+impl JobWorker {
+    /// Starts it.
+    pub fn start(mut shell: JobShell, jobs: Receiver<JobRequest>, events: Sender<Event>) -> std::io::Result<Self> {
+        let work = move || {
+            for request in jobs {
+                for event in shell.work(request) {
+                    if events.send(event).is_err() {
+                        return;
+                    }
+                }
+            }
+        };
+        Ok(Self(Some(std::thread::Builder::new().name("jobs".to_owned()).spawn(work)?)))
+    }
+
+    /// Waits for its end. The channel must be closed before.
+    pub fn join(&mut self) {
+        if let Some(thread) = self.0.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the jobs thread panicked");
+        }
+    }
+}
+
+/// Does one command without a running program: what `magia-app --call` offers when no window runs.
+pub fn run_once(shell: &mut JobShell, command: Command) -> Result<Value, RpcError> {
+    let job = match command {
+        Command::HooksStatus(params) => Job::HooksStatus(params),
+        Command::InstallHooks(params) => Job::InstallHooks(params),
+        Command::UninstallHooks(params) => Job::UninstallHooks(params),
+        Command::ReadClaudeSettings(_) => Job::ReadClaudeSettings,
+        Command::UpdateClaudeSettings(params) => Job::UpdateClaudeSettings(params),
+        Command::DetectInstalledProviders(params) => Job::Detect(params),
+        Command::LoadSettings(_) => return Ok(Value::Object(shell.settings.load().0.to_json())),
+        Command::SaveSettings(params) => Job::SaveSettings(params),
+        other => {
+            let (method, _) = other.to_request();
+            return Err(RpcError::new(ErrorCode::Unsupported, format!("{method} needs the running program"))
+                .with_hint("start it with `magia`"));
+        }
+    };
+    shell.run(job).0
+}
+
+impl JobShell {
+    fn work(&mut self, request: JobRequest) -> Vec<Event> {
+        match request {
+            JobRequest::Run { reply, job } => {
+                let (outcome, mut events) = self.run(job);
+                events.push(Event::JobFinished { reply, outcome });
+                events
+            }
+            JobRequest::History(session) => {
+                let read = self.store.as_mut().map(|store| store.events(Some(session), None, READ_MAX));
+                let events = match read {
+                    Some(Ok(events)) => events,
+                    Some(Err(err)) => {
+                        tracing::warn!("reading a session's events: {err:#}");
+                        Vec::new()
+                    }
+                    None => Vec::new(),
+                };
+                vec![Event::HistoryLoaded { session, events }]
+            }
+            JobRequest::Titles { session, path } => {
+                let found = transcripts::read_titles(&path);
+                let titles = Titles { custom: found.custom, ai: found.ai, prompt: found.prompt };
+                vec![Event::TitlesRead { session, titles }]
+            }
+            JobRequest::Replay { to, params, until } => {
+                self.replay(to, params, until);
+                Vec::new()
+            }
+            JobRequest::Inspect => {
+                let (_, mut events) = self.run(Job::Detect(Default::default()));
+                match self.hooks() {
+                    Ok(info) => events.push(Event::HooksInspected(Box::new(info))),
+                    Err(err) => tracing::warn!("looking at the hooks: {}", err.message),
+                }
+                events
+            }
+        }
+    }
+
+    fn replay(&mut self, to: ReplyId, params: Subscribe, until: u64) {
+        let Some(streams) = &self.streams else { return };
+        let wanted = params.channels.as_ref().is_none_or(|names| names.iter().any(|name| name == "agent:event"));
+        let missed = match (&mut self.store, wanted) {
+            (Some(store), true) => store.events(None, params.since, READ_MAX),
+            _ => Ok(Vec::new()),
+        };
+        let missed = missed.unwrap_or_else(|err| {
+            tracing::warn!("reading events for a subscriber: {err:#}");
+            Vec::new()
+        });
+        let backlog = missed.into_iter().filter(|event| event.seq <= until);
+        streams.add_after(to, params, backlog.map(|event| (event.seq, Update::AgentEvent(Arc::new(event)))));
+    }
+
+    /// Does a job; the events are what the hub must know beside the reply.
+    fn run(&mut self, job: Job) -> (Result<Value, RpcError>, Vec<Event>) {
+        let mut events = Vec::new();
+        let outcome = match job {
+            Job::ListEvents { params, session } => {
+                let limit = params.limit.unwrap_or(1_000).min(READ_MAX);
+                self.read(|store| store.event_infos(session, params.since, limit))
+            }
+            Job::ListRequests(params) => self.read(|store| store.request_infos(params.limit.unwrap_or(100))),
+            Job::SaveSettings(params) => self.settings.save(&params.settings).map(Value::Object),
+            Job::HooksStatus(params) => claude_only(params.provider).and_then(|()| to_json(self.hooks()?)),
+            Job::InstallHooks(params) => claude_only(params.provider).and_then(|()| {
+                self.change(params.dry_run, steward::preview_install, steward::install)
+            }),
+            Job::UninstallHooks(params) => claude_only(params.provider).and_then(|()| {
+                self.change(params.dry_run, steward::preview_uninstall, steward::uninstall)
+            }),
+            Job::ReadClaudeSettings => self.read_claude_settings(),
+            Job::UpdateClaudeSettings(params) => {
+                let patch = Value::Object(params.settings);
+                self.change(
+                    params.dry_run,
+                    |paths| steward::preview_update(paths, &patch),
+                    |paths| steward::update_settings(paths, &patch),
+                )
+            }
+            Job::Detect(params) => {
+                let found = self.detect(params.refresh);
+                events.push(Event::ProvidersDetected(found.clone()));
+                to_json(found)
+            }
+            Job::RetryListener(name) => match &self.listeners {
+                Some(listeners) => {
+                    listeners.retry(&name);
+                    Ok(json!({ "retried": name }))
+                }
+                None => Err(RpcError::new(ErrorCode::Unsupported, "no listeners run here")),
+            },
+            Job::Doctor(mut checks) => {
+                let hooks = self.hooks().ok();
+                checks.extend(doctor::checks(&self.places, hooks.as_ref(), &self.detect(false)));
+                to_json(checks)
+            }
+            Job::Purge(params) => self.read(|store| store.purge(params.older_than_days)),
+        };
+        if let Ok(info) = self.hooks_after(&outcome) {
+            events.push(Event::HooksInspected(Box::new(info)));
+        }
+        (outcome, events)
+    }
+}
+
+impl JobShell {
+    fn read<T: Serialize>(
+        &mut self,
+        read: impl FnOnce(&mut StoreReader) -> anyhow::Result<T>,
+    ) -> Result<Value, RpcError> {
+        match &mut self.store {
+            Some(store) => read(store).map_err(|err| internal(&err)).and_then(to_json),
+            None => Err(RpcError::new(ErrorCode::Conflict, "the store could not be opened")
+                .with_hint("`magia doctor` says why")),
+        }
+    }
+
+    /// After a change of settings the hub wants to know how the hooks stand.
+    fn hooks_after(&self, outcome: &Result<Value, RpcError>) -> Result<HooksInfo, RpcError> {
+        let changed = outcome.as_ref().ok().and_then(|value| value.get("changed")?.as_bool());
+        match changed {
+            Some(true) => self.hooks(),
+            _ => Err(RpcError::new(ErrorCode::Internal, "nothing changed")),
+        }
+    }
+
+    fn detect(&self, refresh: bool) -> Vec<ProviderInfo> {
+        let (settings, _) = self.settings.load();
+        providers::detect(&settings.binaries, &self.places.home, refresh)
+    }
+
+    fn hooks(&self) -> Result<HooksInfo, RpcError> {
+        let status = steward::status(&self.places.steward()).map_err(|err| steward_error(&err))?;
+        let named = |wanted: EventStatus| {
+            let events = status.report.events.iter().filter(move |event| event.status == wanted);
+            events.map(|event| event.event.to_owned()).collect::<Vec<_>>()
+        };
+        let mut warnings = status.report.warnings.clone();
+        warnings.extend(status.warnings.iter().cloned());
+        let installed = !matches!(status.report.state, HookState::NotInstalled | HookState::Unreadable { .. });
+        if installed && !status.handler_present {
+            warnings.push(format!("{} is missing, so the hooks do nothing: install them again", status.handler.display()));
+        }
+        let state = match &status.report.state {
+            HookState::NotInstalled => "not installed",
+            HookState::Installed => "installed",
+            HookState::Partial => "partial",
+            HookState::Outdated => "outdated",
+            HookState::Unreadable { message, line, column } => {
+                let place = match (line, column) {
+                    (Some(line), Some(column)) => format!(" (line {line}, column {column})"),
+                    _ => String::new(),
+                };
+                warnings.push(format!("{message}{place}"));
+                "unreadable"
+            }
+        };
+        let mut outdated = named(EventStatus::Outdated);
+        outdated.extend(status.report.stale.iter().cloned());
+        Ok(HooksInfo {
+            provider: Provider::Claude,
+            file: status.settings.display().to_string(),
+            state: state.to_owned(),
+            missing: named(EventStatus::Missing),
+            outdated,
+            lost: status.lost,
+            warnings,
+        })
+    }
+
+    fn change(
+        &self,
+        dry_run: bool,
+        preview: impl FnOnce(&steward::StewardPaths) -> anyhow::Result<Plan>,
+        perform: impl FnOnce(&steward::StewardPaths) -> anyhow::Result<steward::Outcome>,
+    ) -> Result<Value, RpcError> {
+        let paths = self.places.steward();
+        let plan = preview(&paths).map_err(|err| steward_error(&err))?;
+        let file = paths.settings.display().to_string();
+        let mut info = ChangeInfo {
+            diff: plan.unified_diff(&file),
+            file,
+            changed: !plan.is_unchanged(),
+            dry_run,
+            backup: None,
+            hooks: None,
+        };
+        if !dry_run {
+            let outcome = perform(&paths).map_err(|err| steward_error(&err))?;
+            info.changed = outcome.changed;
+            info.file = outcome.settings.display().to_string();
+            info.backup = outcome.backup.map(|path| path.display().to_string());
+        }
+        info.hooks = self.hooks().ok();
+        to_json(info)
+    }
+
+    fn read_claude_settings(&self) -> Result<Value, RpcError> {
+        let paths = self.places.steward();
+        let settings = steward::read_settings(&paths).map_err(|err| steward_error(&err))?;
+        Ok(json!({ "file": paths.settings, "settings": settings }))
+    }
+}
+
+fn claude_only(provider: Provider) -> Result<(), RpcError> {
+    match provider {
+        Provider::Claude => Ok(()),
+        Provider::Codex | Provider::Gemini => Err(RpcError::new(
+            ErrorCode::Unsupported,
+            format!("magia does not write {provider}'s settings yet"),
+        )
+        .with_hint("only claude's hooks can be installed in this version")),
+    }
+}
+
+fn steward_error(err: &anyhow::Error) -> RpcError {
+    let refused = err.chain().any(|cause| cause.is::<StewardError>());
+    let code = if refused { ErrorCode::Conflict } else { ErrorCode::Internal };
+    let shown = RpcError::new(code, format!("{err:#}"));
+    if refused { shown.with_hint("mend the file by hand; it was left as it is") } else { shown }
+}
+
+fn internal(err: &anyhow::Error) -> RpcError {
+    RpcError::new(ErrorCode::Internal, format!("{err:#}"))
+}
+
+fn to_json(value: impl Serialize) -> Result<Value, RpcError> {
+    serde_json::to_value(value).context("encoding the reply").map_err(|err| internal(&err))
+}
