@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Deserializer, Value};
 
 /// One entry as Claude wrote it.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,11 +19,17 @@ pub struct RegistryEntry {
 }
 
 impl RegistryEntry {
-    /// Reads the entry of `pid` under a home directory. None when it is missing or, because Claude rewrites
-    /// the file in place, just being written.
+    /// Reads the entry of `pid` under a home directory; none when it is missing.
+    ///
+    /// Claude writes over the file in place and then shortens it, so the end of an older, longer entry may
+    /// follow the entry for a moment: only the first JSON value counts.
     pub fn read(home: &Path, pid: u32) -> Option<Self> {
         let text = fs::read_to_string(home.join(format!(".claude/sessions/{pid}.json"))).ok()?;
-        let entry: Value = serde_json::from_str(&text).ok()?;
+        Self::parse(&text)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let entry: Value = Deserializer::from_str(text).into_iter().next()?.ok()?;
         let string = |key: &str| entry.get(key).and_then(Value::as_str).map(str::to_owned);
         Some(Self {
             status: string("status"),
@@ -31,5 +37,19 @@ impl RegistryEntry {
             session_id: string("sessionId")?,
             status_updated_ms: entry.get("statusUpdatedAt").and_then(Value::as_u64).unwrap_or_default(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rest_of_an_older_entry_is_not_read() {
+        let entry =
+            RegistryEntry::parse(r#"{"sessionId":"s","status":"busy","statusUpdatedAt":2}rompt"}"#).unwrap();
+        assert_eq!((entry.status.as_deref(), entry.status_updated_ms), (Some("busy"), 2));
+        assert_eq!(RegistryEntry::parse(""), None);
+        assert_eq!(RegistryEntry::parse("{\"sess"), None);
     }
 }
