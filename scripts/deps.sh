@@ -8,7 +8,7 @@
 # When nothing is missing it neither asks for a password nor touches the network.
 set -euo pipefail
 
-build=(gcc libc6-dev pkg-config)
+build=(gcc libc6-dev make pkg-config)
 window=(libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon0 libxkbcommon-x11-0 libgl1 libegl1 libfontconfig1)
 # A display without a screen, a window manager (without one nothing gets the keyboard), software OpenGL.
 headless=(xvfb xauth openbox xdotool x11-utils imagemagick libgl1-mesa-dri dbus dbus-x11)
