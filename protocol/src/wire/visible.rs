@@ -4,7 +4,6 @@
 //! Used for everything that an agent, a transcript or a settings file supplied, in the CLI and in the window.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 /// `text` on one line: every character that is invisible or steers the layout (newline and tab as well) is
 /// written as an escape such as `\n` or `\u{202e}`. Other text, backslashes too, stays as it is.
@@ -68,8 +67,7 @@ fn escape(text: &str, keep_lines: bool) -> Cow<'_, str> {
             '\n' => shown.push_str("\\n"),
             '\r' => shown.push_str("\\r"),
             '\t' => shown.push_str("\\t"),
-            // Writing to a String cannot fail.
-            _ => drop(write!(shown, "\\u{{{:x}}}", u32::from(c))),
+            _ => shown.extend(c.escape_unicode()),
         }
     }
     Cow::Owned(shown)
@@ -82,7 +80,8 @@ mod tests {
 
     #[test]
     fn plain_text_is_borrowed() {
-        for plain in ["", "ls -la", "größe 日本語 ✅ 👩 \\u{202e} \\n", "⚠\u{fe0f} careful", "a\u{a0}b"] {
+        for plain in ["", "ls -la", "größe 日本語 ✅ 👩 \\u{202e} \\n", "⚠\u{fe0f} careful", "a\u{a0}b"]
+        {
             assert!(matches!(visible(plain), Cow::Borrowed(same) if same == plain), "{plain:?}");
         }
         assert!(matches!(visible_lines("a\n\tb\n"), Cow::Borrowed(_)));
