@@ -154,7 +154,7 @@ mod tests {
     fn flexible_columns_give_way() {
         let lines = sample().lines(Some(24));
         assert!(lines.iter().all(|line| line.width() <= 24), "{lines:#?}");
-        assert_eq!(lines[1], "a1  Fix the cart…    5 s");
+        assert_eq!(lines[1], "a1  Fix the cart'…   5 s");
         let narrow = sample().lines(Some(1));
         assert!(narrow[1].starts_with("a1  Fix the…"), "{narrow:#?}");
     }

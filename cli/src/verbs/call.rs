@@ -111,10 +111,21 @@ fn list(out: &mut Out) -> Result<Exit> {
         out.json_of(&methods)?;
         return Ok(Exit::Done);
     }
-    let mut table =
-        Table::new(&[Column::fixed("METHOD"), Column::fixed("ACCESS"), Column::flexible("SUMMARY")]);
+    let mut table = Table::new(&[
+        Column::fixed("METHOD"),
+        Column::fixed("ACCESS"),
+        Column::flexible("SUMMARY"),
+        Column::flexible("PARAMETERS"),
+    ]);
     for spec in METHODS {
-        table.row([spec.usage(), access(spec.access).to_owned(), spec.summary.to_owned()]);
+        let usage = spec.usage();
+        let params = usage.strip_prefix(spec.name).unwrap_or(&usage).trim();
+        table.row([
+            spec.name.to_owned(),
+            access(spec.access).to_owned(),
+            spec.summary.to_owned(),
+            if spec.params.is_empty() { String::new() } else { params.to_owned() },
+        ]);
     }
     out.table(&table, "")?;
     out.text("\nguarded: refused to agents and their children")?;
