@@ -172,7 +172,7 @@ fn facts(info: &SessionInfo, now: u64, out: &mut Out) -> Result<()> {
 fn timeline_line(line: &TimelineInfo, now: u64, out: &mut Out) -> Result<()> {
     let mut head = format!("{:>5}  {:<10}", age(now, line.at_ms), line.kind);
     if line.agent_id.is_some() {
-        head.push_str(" | ");
+        head.push_str(" |");
     }
     let mut tail = String::new();
     if let Some(status) = &line.status {
@@ -182,7 +182,7 @@ fn timeline_line(line: &TimelineInfo, now: u64, out: &mut Out) -> Result<()> {
         tail.push_str(&format!(" {}", duration(ms)));
     }
     // Further lines of a text stand under its first.
-    let indent = format!("\n{}", " ".repeat(18));
+    let indent = format!("\n{}", " ".repeat(head.chars().count() + 1));
     let text = line.text.trim_end().replace('\n', &indent);
     out.text(&format!("{head} {text}{tail}"))
 }
