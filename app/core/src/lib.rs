@@ -1,1 +1,21 @@
-//! Pure core.
+//! What magia knows and decides, and nothing else: no I/O, no clock, no threads, no environment, no window.
+//!
+//! [`Model::apply`](model::Model::apply) takes an [`Event`](event::Event) and the time and returns
+//! [`Effect`](effect::Effect)s; the hub performs them. What the window draws is a
+//! [`Snapshot`](snapshot::Snapshot).
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
+
+pub mod answer;
+pub mod effect;
+pub mod event;
+pub mod model;
+pub mod normalize;
+pub mod policy;
+pub mod settings;
+pub mod snapshot;
+pub mod subject;
+pub mod timeline;
+pub mod transcript;

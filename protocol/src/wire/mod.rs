@@ -11,7 +11,7 @@ pub mod nearest;
 pub mod rpc;
 pub mod visible;
 
-pub use agent::{AgentEventKind, Provider, Risk, SessionState, TitleSource};
+pub use agent::{AgentEventKind, Provider, RequestState, Risk, SessionState, TitleSource};
 pub use command::Command;
 pub use gate::GateReply;
 pub use hook::HookMessage;

@@ -1,0 +1,175 @@
+//! What the core asks the shell to do. The hub performs effects in order.
+
+use crate::event::{AgentEvent, GateId, ReplyId, StoredRequest, StoredSession};
+use magia_protocol::wire::command::{
+    ChangeHooks, Detect, ListEvents, ListRequests, OneProvider, PurgeData, SaveSettings, Subscribe,
+    UpdateClaudeSettings,
+};
+use magia_protocol::wire::{GateReply, ProcessId, RequestId, RpcError, SessionId};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Something for the shell to do.
+#[derive(Debug)]
+pub enum Effect {
+    /// Answer the handler that waits at a gate. A gate that is never answered gets "no decision" when it is dropped.
+    AnswerGate {
+        /// The connection.
+        gate: GateId,
+        /// What the handler prints.
+        reply: GateReply,
+    },
+    /// Answer a command.
+    Reply {
+        /// The requester.
+        to: ReplyId,
+        /// Result or error.
+        outcome: Result<Value, RpcError>,
+    },
+    /// From now on, send updates to this requester too; its first reply was sent by this effect's owner.
+    Subscribe {
+        /// The requester.
+        to: ReplyId,
+        /// From where, which channels.
+        params: Subscribe,
+    },
+    /// Tell subscribers.
+    Publish(Update),
+    /// Write to the store.
+    Store(StoreWrite),
+    /// Say when this process ends.
+    WatchProcess(ProcessId),
+    /// Read a session's transcript and go on reading it. Only one is followed at a time.
+    FollowTranscript {
+        /// Whose.
+        session: SessionId,
+        /// The file.
+        path: PathBuf,
+    },
+    /// Look for titles in a transcript, once.
+    ReadTitles {
+        /// Whose.
+        session: SessionId,
+        /// The file.
+        path: PathBuf,
+    },
+    /// Stop following the transcript.
+    UnfollowTranscript,
+    /// Read a session's stored events.
+    LoadHistory(SessionId),
+    /// Show a desktop notification; a second one for the same request replaces the first.
+    Notify(Notice),
+    /// Take a notification back.
+    Withdraw(RequestId),
+    /// Bring the window to the front, at a session.
+    RaiseWindow(Option<SessionId>),
+    /// Do something slow and report [`JobFinished`](crate::event::Event::JobFinished).
+    Run {
+        /// The requester.
+        reply: ReplyId,
+        /// What to do.
+        job: Job,
+    },
+}
+
+/// A change that subscribers hear of, by the seed's channel names.
+#[derive(Clone, Debug)]
+pub enum Update {
+    /// `agent:event`.
+    AgentEvent(Arc<AgentEvent>),
+    /// `agent:permission-request`: a request came, or its state changed.
+    PermissionRequest(Value),
+    /// `live-sessions:update`: a session began, ended or changed its state.
+    LiveSessions(Value),
+    /// `sessions:changed`: title, pin or hidden flag.
+    SessionsChanged(Value),
+    /// `settings:changed`.
+    SettingsChanged(Value),
+    /// `providers:changed`.
+    ProvidersChanged(Value),
+}
+
+impl Update {
+    /// The channel's name.
+    pub const fn channel(&self) -> &'static str {
+        match self {
+            Self::AgentEvent(_) => "agent:event",
+            Self::PermissionRequest(_) => "agent:permission-request",
+            Self::LiveSessions(_) => "live-sessions:update",
+            Self::SessionsChanged(_) => "sessions:changed",
+            Self::SettingsChanged(_) => "settings:changed",
+            Self::ProvidersChanged(_) => "providers:changed",
+        }
+    }
+
+    /// All channels.
+    pub const CHANNELS: &'static [&'static str] = &[
+        "agent:event",
+        "agent:permission-request",
+        "live-sessions:update",
+        "sessions:changed",
+        "settings:changed",
+        "providers:changed",
+    ];
+}
+
+/// A row for the store.
+#[derive(Clone, Debug)]
+pub enum StoreWrite {
+    /// Append; never changed afterwards.
+    Event(Arc<AgentEvent>),
+    /// Insert or replace by id.
+    Session(Box<StoredSession>),
+    /// Insert or replace by id.
+    Request(Box<StoredRequest>),
+    /// The program runs at this time, milliseconds since 1970.
+    Alive(u64),
+}
+
+/// A desktop notification.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Notice {
+    /// What it is about.
+    pub request: RequestId,
+    /// Whose request.
+    pub session: SessionId,
+    /// First line; control characters made visible.
+    pub title: String,
+    /// The rest; control characters made visible.
+    pub body: String,
+}
+
+/// Something slow.
+#[derive(Clone, Debug)]
+pub enum Job {
+    /// Read events from the store.
+    ListEvents {
+        /// Filter; `session` was resolved already.
+        params: ListEvents,
+        /// The session, resolved.
+        session: Option<SessionId>,
+    },
+    /// Read requests from the store.
+    ListRequests(ListRequests),
+    /// Write settings.json.
+    SaveSettings(SaveSettings),
+    /// Look at hooks.
+    HooksStatus(OneProvider),
+    /// Install hooks.
+    InstallHooks(ChangeHooks),
+    /// Uninstall hooks.
+    UninstallHooks(ChangeHooks),
+    /// Read Claude's settings.
+    ReadClaudeSettings,
+    /// Change Claude's settings.
+    UpdateClaudeSettings(UpdateClaudeSettings),
+    /// Look for the agents' programs.
+    Detect(Detect),
+    /// Start a listener again.
+    RetryListener(String),
+    /// Check everything; the core's own checks come along.
+    Doctor(Vec<magia_protocol::wire::info::CheckInfo>),
+    /// Forget old data.
+    Purge(PurgeData),
+}

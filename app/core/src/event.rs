@@ -1,0 +1,319 @@
+//! What the hub is told: facts in the past tense, from listeners, services and the window.
+
+use crate::policy::RealPaths;
+use crate::settings::Settings;
+use crate::transcript::TranscriptItem;
+use magia_protocol::wire::hook::HookMessage;
+use magia_protocol::wire::info::{Decision, HooksInfo, ListenerInfo, ProviderInfo};
+use magia_protocol::wire::{
+    AgentEventKind, Command, ProcessId, Provider, ProviderSessionId, RequestId, RequestState, RpcError,
+    SessionId, TitleSource,
+};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The time, read once per event by whoever owns the clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Now {
+    /// Milliseconds since 1970; may jump.
+    pub unix_ms: u64,
+    /// Milliseconds of a clock that never goes back.
+    pub mono_ms: u64,
+}
+
+/// A connection that is held open for a permission answer.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub struct GateId(pub u64);
+
+/// A request of the window or a socket that waits for its reply.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub struct ReplyId(pub u64);
+
+/// Who sent a command.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// A person at the window.
+    Window,
+    /// A process on the CLI socket.
+    Cli {
+        /// Its pid.
+        pid: u32,
+        /// Its program's path, when it could be read.
+        exe: Option<PathBuf>,
+        /// Itself and its ancestors, nearest first.
+        ancestors: Vec<Ancestor>,
+    },
+}
+
+/// A process above a peer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ancestor {
+    /// Which process.
+    pub process: ProcessId,
+    /// The base name of its program.
+    pub exe: String,
+}
+
+/// A fact for the hub.
+#[derive(Debug)]
+pub enum Event {
+    /// A hook handler delivered a message and does not wait.
+    HookReceived(Box<HookMessage>),
+    /// A hook handler delivered a message and waits for a [`GateReply`](magia_protocol::wire::GateReply).
+    GateOpened {
+        /// The connection.
+        gate: GateId,
+        /// What it sent.
+        message: Box<HookMessage>,
+        /// Where the call would act, when it names a file and the disk could be asked.
+        paths: Option<RealPaths>,
+    },
+    /// The handler at a gate went away before it had an answer.
+    GateClosed {
+        /// The connection.
+        gate: GateId,
+    },
+    /// An answer was written to a gate, or could not be.
+    GateAnswered {
+        /// The connection.
+        gate: GateId,
+        /// Whether all of it was written.
+        delivered: bool,
+    },
+    /// A file of Claude's live registry was read, and its process is alive.
+    RegistryRead(Box<RegistryEntry>),
+    /// A file of Claude's live registry went away.
+    RegistryRemoved {
+        /// Whose it was.
+        process: ProcessId,
+    },
+    /// A watched process ended.
+    ProcessExited(ProcessId),
+    /// The followed transcript has new lines.
+    TranscriptRead {
+        /// Whose.
+        session: SessionId,
+        /// What was read, oldest first.
+        items: Vec<TranscriptItem>,
+    },
+    /// The titles in a session's transcript were looked for.
+    TitlesRead {
+        /// Whose.
+        session: SessionId,
+        /// What was found.
+        titles: Titles,
+    },
+    /// A request came in.
+    CommandReceived {
+        /// Where the reply goes.
+        reply: ReplyId,
+        /// What is wanted.
+        command: Command,
+        /// By whom.
+        origin: Origin,
+    },
+    /// A subscriber or requester hung up.
+    RequesterGone(ReplyId),
+    /// A job that an effect started is done.
+    JobFinished {
+        /// Who waits for it.
+        reply: ReplyId,
+        /// What it returned.
+        outcome: Result<Value, RpcError>,
+    },
+    /// A session's stored events were read, oldest first, because its timeline is wanted.
+    HistoryLoaded {
+        /// Whose.
+        session: SessionId,
+        /// Its events.
+        events: Vec<AgentEvent>,
+    },
+    /// The store was opened and read.
+    StoreLoaded(Box<StoredState>),
+    /// settings.json was read.
+    SettingsLoaded {
+        /// What it says, defaults filled in.
+        settings: Arc<Settings>,
+        /// What was wrong with it, for a person.
+        problem: Option<String>,
+    },
+    /// A listener started, failed or counted.
+    ListenerReported(ListenerInfo),
+    /// The agents' programs were looked for.
+    ProvidersDetected(Vec<ProviderInfo>),
+    /// Hooks were looked at.
+    HooksInspected(Box<HooksInfo>),
+    /// The window says what it shows. No window says nothing.
+    WindowChanged {
+        /// Whether it has the keyboard focus.
+        focused: bool,
+        /// The session whose timeline it shows.
+        selected: Option<SessionId>,
+    },
+    /// A service failed or works again; shown as a banner while it is `Some`.
+    ServiceReported {
+        /// Stable name, as `store`.
+        service: &'static str,
+        /// What failed and what still works.
+        problem: Option<String>,
+    },
+    /// Time passed; comes every second while something depends on it.
+    ClockTicked,
+}
+
+/// A file of `~/.claude/sessions/`. Source: observed with Claude Code 2.1.197.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RegistryEntry {
+    /// The configuration directory it stands in, as `/home/me/.claude`.
+    pub config_root: String,
+    /// The agent's process; its start time was compared with the running process's.
+    pub process: ProcessId,
+    /// Claude's session id.
+    pub provider_session_id: ProviderSessionId,
+    /// Working directory.
+    pub cwd: String,
+    /// When the process started, milliseconds since 1970.
+    pub started_at_ms: u64,
+    /// The session's name, and whether a person gave it.
+    pub name: Option<String>,
+    /// Whether `name` was made up from the directory.
+    pub name_derived: bool,
+    /// `busy`, `idle`, `waiting`; absent in `-p` mode.
+    pub status: Option<RegistryStatus>,
+    /// What it waits for, as `permission prompt`.
+    pub waiting_for: Option<String>,
+    /// When the status changed, milliseconds since 1970.
+    pub status_updated_at_ms: u64,
+}
+
+/// Claude's own word for what it does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RegistryStatus {
+    /// A turn runs.
+    Busy,
+    /// Waits for a prompt.
+    Idle,
+    /// Waits for an answer.
+    Waiting,
+}
+
+/// Titles found in a transcript.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Titles {
+    /// The user renamed the session in the agent.
+    pub custom: Option<String>,
+    /// The agent named it.
+    pub ai: Option<String>,
+    /// Made of the first prompt.
+    pub prompt: Option<String>,
+}
+
+/// An agent event: one hook message, understood.
+#[derive(Clone, Debug)]
+pub struct AgentEvent {
+    /// Number in the store, growing by one.
+    pub seq: u64,
+    /// When the hub had it, milliseconds since 1970.
+    pub received_at_ms: u64,
+    /// Whose.
+    pub session: SessionId,
+    /// The agent's kind.
+    pub provider: Provider,
+    /// The agent's own session id.
+    pub provider_session_id: ProviderSessionId,
+    /// The provider's turn key.
+    pub turn: Option<String>,
+    /// The subagent it is about.
+    pub agent_id: Option<String>,
+    /// What happened.
+    pub kind: AgentEventKind,
+    /// The provider's event name.
+    pub name: String,
+    /// The payload as it came, cut at [`PAYLOAD_CAP`] bytes.
+    pub raw: Arc<str>,
+    /// Whether `raw` was cut. A cut payload may not parse.
+    pub cut: bool,
+}
+
+/// Bytes of a payload that are kept, in memory and in the store.
+pub const PAYLOAD_CAP: usize = 256 * 1024;
+
+/// What the store held at start.
+#[derive(Clone, Debug, Default)]
+pub struct StoredState {
+    /// Sessions, in any order.
+    pub sessions: Vec<StoredSession>,
+    /// Open or lately answered requests, oldest first.
+    pub requests: Vec<StoredRequest>,
+    /// The highest event number used.
+    pub last_seq: u64,
+    /// When the program was last known to run, milliseconds since 1970.
+    pub last_alive_ms: Option<u64>,
+}
+
+/// A session as the store keeps it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredSession {
+    /// Ours.
+    pub id: SessionId,
+    /// The agent's kind.
+    pub provider: Provider,
+    /// The agent's configuration directory.
+    pub config_root: String,
+    /// The agent's own id.
+    pub provider_session_id: ProviderSessionId,
+    /// Where it came from by fork or `/clear`.
+    pub parent: Option<SessionId>,
+    /// Working directory.
+    pub cwd: String,
+    /// Title and where it came from; none yet is `Directory`.
+    pub title: Option<String>,
+    /// Source of `title`.
+    pub title_source: TitleSource,
+    /// The agent's transcript.
+    pub transcript_path: Option<String>,
+    /// Model name.
+    pub model: Option<String>,
+    /// The process, while it lived when last seen.
+    pub process: Option<ProcessId>,
+    /// Milliseconds since 1970.
+    pub started_at_ms: u64,
+    /// Milliseconds since 1970.
+    pub last_activity_ms: u64,
+    /// Whether it had ended.
+    pub ended: bool,
+    /// Kept at the top.
+    pub pinned: bool,
+    /// Left out of lists.
+    pub hidden: bool,
+}
+
+/// A permission request as the store keeps it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredRequest {
+    /// Ours.
+    pub id: RequestId,
+    /// Who asked.
+    pub session: SessionId,
+    /// The agent's kind.
+    pub provider: Provider,
+    /// Tool name.
+    pub tool: String,
+    /// The tool's input as JSON text, cut at [`PAYLOAD_CAP`].
+    pub input: String,
+    /// The subagent that asked.
+    pub agent_id: Option<String>,
+    /// Milliseconds since 1970.
+    pub asked_at_ms: u64,
+    /// Where it stood.
+    pub state: RequestState,
+    /// Absent when nobody here answered.
+    pub decision: Option<Decision>,
+    /// Who answered.
+    pub decided_by: Option<String>,
+    /// Milliseconds since 1970.
+    pub decided_at_ms: Option<u64>,
+    /// The reason given.
+    pub reason: Option<String>,
+}

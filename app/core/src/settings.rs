@@ -1,0 +1,285 @@
+//! magia's settings: settings.json in camelCase. Every key has a default; unknown keys are kept.
+
+use magia_protocol::wire::Provider;
+use serde_json::{Map, Value, json};
+
+/// Who is asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Preset {
+    /// Every request is shown.
+    #[default]
+    Default,
+    /// Edits of files inside the project are allowed, the rest is shown.
+    AcceptEdits,
+}
+
+impl Preset {
+    /// Every preset of this version.
+    pub const ALL: &'static [Self] = &[Self::Default, Self::AcceptEdits];
+
+    /// The word in settings.json.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::AcceptEdits => "acceptEdits",
+        }
+    }
+}
+
+/// Colours.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ThemeMode {
+    /// Dark.
+    #[default]
+    Dark,
+    /// Light.
+    Light,
+    /// As the desktop says.
+    System,
+}
+
+impl ThemeMode {
+    /// Every mode.
+    pub const ALL: &'static [Self] = &[Self::Dark, Self::Light, Self::System];
+
+    /// The word in settings.json.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dark => "dark",
+            Self::Light => "light",
+            Self::System => "system",
+        }
+    }
+}
+
+/// An override for one tool.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ToolPermission {
+    /// The tool's name as the agent gives it.
+    pub tool: String,
+    /// For a shell tool: only commands that begin with these words. Required there for allowing.
+    pub command_prefix: Option<String>,
+    /// Allow (`true`) or deny (`false`) without asking.
+    pub auto_approve: bool,
+}
+
+/// The settings this version knows.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Settings {
+    /// `permissionPreset`.
+    pub preset: Preset,
+    /// `toolPermissions`.
+    pub tool_permissions: Vec<ToolPermission>,
+    /// `themeMode`.
+    pub theme: ThemeMode,
+    /// `notificationsEnabled`: desktop notifications.
+    pub notifications: bool,
+    /// `providerBinaryPaths`.
+    pub binaries: Vec<(Provider, String)>,
+    /// `retentionDays`: events and outcomes older than this are forgotten.
+    pub retention_days: u32,
+    /// `retentionMib`: the store's size, above which the oldest events are forgotten.
+    pub retention_mib: u32,
+    /// The file as it was read: unknown keys are kept in it.
+    pub file: Map<String, Value>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            preset: Preset::Default,
+            tool_permissions: Vec::new(),
+            theme: ThemeMode::Dark,
+            notifications: true,
+            binaries: Vec::new(),
+            retention_days: 90,
+            retention_mib: 512,
+            file: Map::new(),
+        }
+    }
+}
+
+/// The keys this version knows, for "did you mean".
+pub const KEYS: &[&str] = &[
+    "permissionPreset",
+    "toolPermissions",
+    "themeMode",
+    "notificationsEnabled",
+    "providerBinaryPaths",
+    "retentionDays",
+    "retentionMib",
+];
+
+impl Settings {
+    /// Reads a settings object. A value that cannot be used is replaced by its default and named in the
+    /// sentences that come back; the file's own value is kept in [`Self::file`].
+    pub fn read(file: Map<String, Value>) -> (Self, Vec<String>) {
+        let mut problems = Vec::new();
+        let mut settings = Self::default();
+        for (key, value) in &file {
+            if let Err(wanted) = settings.set(key, value) {
+                problems.push(format!("settings.json: {key} must be {wanted}; the default is used"));
+            }
+        }
+        settings.file = file;
+        (settings, problems)
+    }
+
+    /// Checks a change before it is saved. The error says which key and what it must be.
+    pub fn check(change: &Map<String, Value>) -> Result<(), String> {
+        let mut trial = Self::default();
+        for (key, value) in change {
+            if !value.is_null() {
+                trial.set(key, value).map_err(|wanted| format!("{key} must be {wanted}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The file with the defaults of the missing known keys filled in: what `load_settings` returns.
+    pub fn to_json(&self) -> Map<String, Value> {
+        let mut all = Map::new();
+        all.insert("permissionPreset".into(), json!(self.preset.as_str()));
+        let tools: Vec<Value> = self
+            .tool_permissions
+            .iter()
+            .map(|rule| {
+                let mut object = Map::new();
+                object.insert("toolName".into(), json!(rule.tool));
+                if let Some(prefix) = &rule.command_prefix {
+                    object.insert("commandPrefix".into(), json!(prefix));
+                }
+                object.insert("autoApprove".into(), json!(rule.auto_approve));
+                Value::Object(object)
+            })
+            .collect();
+        all.insert("toolPermissions".into(), Value::Array(tools));
+        all.insert("themeMode".into(), json!(self.theme.as_str()));
+        all.insert("notificationsEnabled".into(), json!(self.notifications));
+        let binaries: Map<String, Value> = self
+            .binaries
+            .iter()
+            .map(|(provider, path)| (provider.as_str().to_owned(), json!(path)))
+            .collect();
+        all.insert("providerBinaryPaths".into(), Value::Object(binaries));
+        all.insert("retentionDays".into(), json!(self.retention_days));
+        all.insert("retentionMib".into(), json!(self.retention_mib));
+        for (key, value) in &self.file {
+            if !KEYS.contains(&key.as_str()) {
+                all.insert(key.clone(), value.clone());
+            }
+        }
+        all
+    }
+
+    /// Sets a known key; unknown ones pass. The error says what the value must be.
+    fn set(&mut self, key: &str, value: &Value) -> Result<(), &'static str> {
+        match key {
+            "permissionPreset" => {
+                self.preset =
+                    word(value, Preset::ALL, |preset| preset.as_str()).ok_or("default or acceptEdits")?;
+            }
+            "themeMode" => {
+                self.theme =
+                    word(value, ThemeMode::ALL, |mode| mode.as_str()).ok_or("dark, light or system")?;
+            }
+            "notificationsEnabled" => self.notifications = value.as_bool().ok_or("true or false")?,
+            "retentionDays" => {
+                self.retention_days = number(value, 1, 3_650).ok_or("a number from 1 to 3650")?
+            }
+            "retentionMib" => {
+                self.retention_mib = number(value, 16, 1 << 20).ok_or("a number from 16 to 1048576")?
+            }
+            "providerBinaryPaths" => {
+                let wanted = "an object of claude, codex, gemini and absolute paths";
+                let mut binaries = Vec::new();
+                for (name, path) in value.as_object().ok_or(wanted)? {
+                    let provider = Provider::from_word(name).ok_or(wanted)?;
+                    let path = path.as_str().filter(|path| path.starts_with('/')).ok_or(wanted)?;
+                    binaries.push((provider, path.to_owned()));
+                }
+                self.binaries = binaries;
+            }
+            "toolPermissions" => {
+                let wanted = "a list of {toolName, autoApprove, commandPrefix?}; \
+                              allowing a shell tool needs a commandPrefix";
+                let rules = value.as_array().ok_or(wanted)?;
+                self.tool_permissions =
+                    rules.iter().map(tool_permission).collect::<Option<_>>().ok_or(wanted)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn tool_permission(value: &Value) -> Option<ToolPermission> {
+    let tool = value.get("toolName")?.as_str().filter(|tool| !tool.is_empty())?.to_owned();
+    let auto_approve = value.get("autoApprove")?.as_bool()?;
+    let command_prefix = match value.get("commandPrefix") {
+        None | Some(Value::Null) => None,
+        Some(prefix) => Some(prefix.as_str().filter(|prefix| !prefix.trim().is_empty())?.to_owned()),
+    };
+    let shell = tool == "Bash";
+    (!(shell && auto_approve && command_prefix.is_none())).then_some(ToolPermission {
+        tool,
+        command_prefix,
+        auto_approve,
+    })
+}
+
+fn word<T: Copy>(value: &Value, all: &[T], as_str: impl Fn(T) -> &'static str) -> Option<T> {
+    let typed = value.as_str()?;
+    all.iter().copied().find(|one| as_str(*one) == typed)
+}
+
+fn number(value: &Value, least: u32, most: u32) -> Option<u32> {
+    let number = u32::try_from(value.as_u64()?).ok()?;
+    (least..=most).contains(&number).then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(value: Value) -> Map<String, Value> {
+        match value {
+            Value::Object(object) => object,
+            other => panic!("not an object: {other}"),
+        }
+    }
+
+    #[test]
+    fn unknown_keys_stay_and_bad_values_are_named() {
+        let file = object(json!({"zoom": 2, "permissionPreset": "sometimes", "themeMode": "light"}));
+        let (settings, problems) = Settings::read(file);
+        assert_eq!(settings.preset, Preset::Default);
+        assert_eq!(settings.theme, ThemeMode::Light);
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].contains("permissionPreset must be default or acceptEdits"));
+        assert_eq!(settings.to_json().get("zoom"), Some(&json!(2)));
+    }
+
+    #[test]
+    fn what_is_printed_is_read_back() {
+        let file = object(json!({
+            "permissionPreset": "acceptEdits",
+            "toolPermissions": [{"toolName": "Bash", "autoApprove": true, "commandPrefix": "cargo test"}],
+            "providerBinaryPaths": {"claude": "/opt/claude"},
+        }));
+        let (settings, problems) = Settings::read(file);
+        assert!(problems.is_empty());
+        let (again, _) = Settings::read(settings.to_json());
+        assert_eq!(again.tool_permissions, settings.tool_permissions);
+        assert_eq!(again.binaries, settings.binaries);
+        assert_eq!(again.to_json(), settings.to_json());
+    }
+
+    #[test]
+    fn a_shell_is_never_allowed_as_a_whole() {
+        let change = object(json!({"toolPermissions": [{"toolName": "Bash", "autoApprove": true}]}));
+        assert!(Settings::check(&change).unwrap_err().contains("commandPrefix"));
+        let change = object(json!({"retentionDays": 0}));
+        assert!(Settings::check(&change).is_err());
+    }
+}

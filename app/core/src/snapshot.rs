@@ -1,0 +1,86 @@
+//! What the window draws: facts, read only, made anew when they changed.
+
+use crate::settings::Settings;
+use crate::subject::Subject;
+use crate::timeline::TimelineItem;
+use magia_protocol::wire::SessionId;
+use magia_protocol::wire::info::{HooksInfo, ListenerInfo, ProviderInfo, RequestInfo, SessionInfo};
+use std::sync::Arc;
+
+/// Everything the window knows of the world.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Grows with every snapshot that differs.
+    pub revision: u64,
+    /// When it was made, milliseconds since 1970.
+    pub made_at_ms: u64,
+    /// Whether the store was read; before that an empty list means nothing.
+    pub loaded: bool,
+    /// Sessions that are not hidden, in a stable order (start time).
+    pub sessions: Vec<Arc<SessionInfo>>,
+    /// Requests that wait, oldest first; and decided ones until they took effect.
+    pub requests: Vec<Arc<RequestView>>,
+    /// The selected session's timeline.
+    pub timeline: Option<TimelineView>,
+    /// Health.
+    pub listeners: Vec<ListenerInfo>,
+    /// Agents found; `None` before the first look.
+    pub providers: Option<Vec<ProviderInfo>>,
+    /// Claude's hooks; `None` before the first look.
+    pub hooks: Option<Arc<HooksInfo>>,
+    /// magia's settings.
+    pub settings: Arc<Settings>,
+    /// Banners: what failed, what still works.
+    pub problems: Vec<Problem>,
+    /// Replies to the window's own commands and other things said once, oldest first; the window shows those
+    /// whose number it has not seen.
+    pub toasts: Vec<Toast>,
+    /// Someone asked for the window: grows with each wish.
+    pub raise: u64,
+    /// The session to show with it.
+    pub raise_session: Option<SessionId>,
+}
+
+/// A request, ready to draw.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RequestView {
+    /// As on the wire.
+    pub info: RequestInfo,
+    /// What it is about.
+    pub subject: Subject,
+    /// Whether it can still be answered here.
+    pub answerable: bool,
+}
+
+/// A session's timeline.
+#[derive(Clone, Debug)]
+pub struct TimelineView {
+    /// Whose.
+    pub session: SessionId,
+    /// Whether stored events are still being read.
+    pub loading: bool,
+    /// Oldest first.
+    pub items: Arc<Vec<Arc<TimelineItem>>>,
+}
+
+/// A banner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Stable name, as `listener.hooks`.
+    pub id: String,
+    /// What failed and what still works, one sentence.
+    pub text: String,
+    /// What a Retry button sends, when trying again can help.
+    pub retry: Option<String>,
+}
+
+/// Something said once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Toast {
+    /// Grows by one.
+    pub number: u64,
+    /// Whether something failed.
+    pub failed: bool,
+    /// One sentence, and what to do.
+    pub text: String,
+}

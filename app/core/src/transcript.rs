@@ -1,0 +1,68 @@
+//! Lines of an agent's transcript, understood. Source of the format: observed with Claude Code 2.1.197.
+
+use serde_json::Value;
+use std::sync::Arc;
+
+/// One piece of a transcript line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TranscriptItem {
+    /// The line's `timestamp`, milliseconds since 1970; `None` on lines that have none.
+    pub at_ms: Option<u64>,
+    /// The subagent whose transcript it is from.
+    pub agent_id: Option<Arc<str>>,
+    /// The turn (`promptId`), where the line has one.
+    pub turn: Option<String>,
+    /// What it says.
+    pub content: Content,
+}
+
+/// What a piece says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    /// The user's words.
+    Prompt(Arc<str>),
+    /// The model's words, Markdown.
+    Message(Arc<str>),
+    /// The model's reasoning.
+    Thinking(Arc<str>),
+    /// A tool call.
+    ToolUse {
+        /// The provider's id of the call.
+        id: String,
+        /// Tool name.
+        name: String,
+        /// Its input.
+        input: Arc<Value>,
+    },
+    /// What came back.
+    ToolResult {
+        /// The call's id.
+        id: String,
+        /// As text.
+        text: Arc<str>,
+        /// Whether it failed or was refused.
+        failed: bool,
+    },
+    /// The user renamed the session in the agent.
+    CustomTitle(String),
+    /// The agent named the session.
+    AiTitle(String),
+    /// The model that answered.
+    Model(String),
+    /// The user broke the turn off.
+    Interrupted,
+    /// The context was compacted.
+    Compacted,
+}
+
+/// A title made of a prompt: its first line, cut at a word within 60 characters, without control characters.
+pub fn first_prompt_title(text: &str) -> String {
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    let clean: String = line.chars().filter(|c| !c.is_control()).collect();
+    if clean.chars().count() <= 60 {
+        return clean;
+    }
+    let head: String = clean.chars().take(60).collect();
+    let cut = head.rfind(' ').filter(|at| *at > 20).unwrap_or(head.len());
+    format!("{}…", head.get(..cut).unwrap_or_default().trim_end())
+}
