@@ -2,7 +2,7 @@
 
 use crate::age::age;
 use magia_protocol::wire::info::RequestInfo;
-use magia_protocol::wire::{visible, visible_lines};
+use magia_protocol::wire::{RequestState, visible, visible_lines};
 use serde_json::Value;
 
 /// The request, its risk and what to type.
@@ -32,7 +32,7 @@ pub fn lines(request: &RequestInfo, now_ms: u64) -> Vec<String> {
     if request.may_be_answered {
         lines.push("  note     a twin of it was answered in the terminal; it may be this one".to_owned());
     }
-    if request.outcome.is_none() && request.state == "open" {
+    if request.state == RequestState::Open {
         lines.extend(commands(request, &id));
     }
     lines
@@ -40,8 +40,8 @@ pub fn lines(request: &RequestInfo, now_ms: u64) -> Vec<String> {
 
 fn standing(request: &RequestInfo, now_ms: u64) -> String {
     let Some(outcome) = &request.outcome else {
-        return match request.state.as_str() {
-            "open" => format!("waits for {}", age(now_ms, request.asked_at_ms)),
+        return match request.state {
+            RequestState::Open => format!("waits for {}", age(now_ms, request.asked_at_ms)),
             state => format!("{state}, asked {} ago", age(now_ms, request.asked_at_ms)),
         };
     };
