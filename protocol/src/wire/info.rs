@@ -155,6 +155,8 @@ impl Decision {
 /// An agent event, as `get_agent_events` and `agent:event` give it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EventInfo {
+    /// Same as `seq`; list verbs print objects with an `id`.
+    pub id: u64,
     /// Grows by one per event of this program's store; what `since` takes.
     pub seq: u64,
     /// When magia received it.
