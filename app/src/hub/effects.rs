@@ -54,16 +54,17 @@ impl Shell {
                     tracing::debug!(?to, "the requester was gone before its reply");
                 }
             }
-            Effect::Subscribe { to, params } => match params.since {
-                None => self.streams.add(to, params),
-                Some(_) => self.job(JobRequest::Replay { to, params, until: self.newest_seq }),
-            },
+            Effect::Subscribe { to, params } => {
+                if !self.streams.add(to, &params) {
+                    tracing::debug!(?to, "the subscriber was gone before its stream");
+                }
+            }
             Effect::Publish(update) => {
                 if let Update::AgentEvent(event) = &update {
                     self.newest_seq = event.seq;
                 }
                 if self.streams.wants(update.channel()) {
-                    self.streams.publish(self.newest_seq, &update);
+                    self.streams.publish(self.newest_seq, update);
                 }
             }
             Effect::Store(write) => {
@@ -101,7 +102,7 @@ impl Shell {
             Ok(()) => {}
             Err(TrySendError::Full(request) | TrySendError::Disconnected(request)) => {
                 tracing::warn!("too many jobs wait; one was refused");
-                if let JobRequest::Run { reply, .. } | JobRequest::Replay { to: reply, .. } = request {
+                if let JobRequest::Run { reply, .. } = request {
                     let err = RpcError::new(ErrorCode::Internal, "too many slow requests wait already")
                         .with_hint("try again in a moment");
                     self.replies.answer(reply, Err(err));

@@ -1,23 +1,21 @@
 //! What is slow: files, programs, the store. One worker does it in order and reports to the hub.
 
 use crate::doctor;
-use crate::listeners::{ListenerControl, Streams};
+use crate::listeners::Listeners;
 use crate::places::Places;
 use crate::services::settings_file::SettingsFile;
 use crate::services::store::StoreReader;
 use crate::services::{providers, steward, transcripts};
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender};
-use magia_core::effect::{Job, Update};
+use magia_core::effect::Job;
 use magia_core::event::{Event, ReplyId, Titles};
 use magia_core::steward::{EventStatus, HookState, Plan, StewardError};
-use magia_protocol::wire::command::Subscribe;
 use magia_protocol::wire::info::{ChangeInfo, HooksInfo, ProviderInfo};
 use magia_protocol::wire::{Command, ErrorCode, Provider, RpcError, SessionId};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::thread::JoinHandle;
 
 /// Events that a subscription or a history reads at most.
@@ -42,15 +40,6 @@ pub enum JobRequest {
         /// The file.
         path: PathBuf,
     },
-    /// Send stored events to a subscriber, then let it join the live ones.
-    Replay {
-        /// The subscriber.
-        to: ReplyId,
-        /// Where it begins.
-        params: Subscribe,
-        /// The newest event when it asked; later ones come live.
-        until: u64,
-    },
     /// Look at Claude's hooks and at the installed agents, and report both.
     Inspect,
 }
@@ -65,9 +54,7 @@ pub struct JobShell {
     /// settings.json.
     pub settings: SettingsFile,
     /// Starts listeners again; `None` in a one-shot run.
-    pub listeners: Option<ListenerControl>,
-    /// Subscribers.
-    pub streams: Option<Streams>,
+    pub listeners: Option<std::sync::Weak<Listeners>>,
 }
 
 /// The worker thread; ends when its channel is closed.
@@ -144,10 +131,6 @@ impl JobShell {
                 let titles = Titles { custom: found.custom, ai: found.ai, prompt: found.prompt };
                 vec![Event::TitlesRead { session, titles }]
             }
-            JobRequest::Replay { to, params, until } => {
-                self.replay(to, params, until);
-                Vec::new()
-            }
             JobRequest::Inspect => {
                 let (_, mut events) = self.run(Job::Detect(Default::default()));
                 match self.hooks() {
@@ -157,21 +140,6 @@ impl JobShell {
                 events
             }
         }
-    }
-
-    fn replay(&mut self, to: ReplyId, params: Subscribe, until: u64) {
-        let Some(streams) = &self.streams else { return };
-        let wanted = params.channels.as_ref().is_none_or(|names| names.iter().any(|name| name == "agent:event"));
-        let missed = match (&mut self.store, wanted) {
-            (Some(store), true) => store.events(None, params.since, READ_MAX),
-            _ => Ok(Vec::new()),
-        };
-        let missed = missed.unwrap_or_else(|err| {
-            tracing::warn!("reading events for a subscriber: {err:#}");
-            Vec::new()
-        });
-        let backlog = missed.into_iter().filter(|event| event.seq <= until);
-        streams.add_after(to, params, backlog.map(|event| (event.seq, Update::AgentEvent(Arc::new(event)))));
     }
 
     /// Does a job; the events are what the hub must know beside the reply.
