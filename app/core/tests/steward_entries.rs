@@ -1,4 +1,5 @@
 //! Entries of ours that are old, doubled or edited by the user, and what stands beside them.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::path::Path;
 

@@ -1,4 +1,5 @@
 //! Installing into and uninstalling from settings texts of every kind; the bytes are compared.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::path::Path;
 
