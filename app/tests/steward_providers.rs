@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use magia_app::services::providers::{Detected, Detector, Provider, ProviderService, Search, Source};
 
 fn script(path: &Path, body: &str) -> PathBuf {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
-    // Written beside and renamed: a script that is open for writing cannot be run.
+    // Written beside and renamed, as an update does.
     let temp = path.with_extension("new");
     fs::write(&temp, format!("#!/bin/sh\n{body}\n")).unwrap();
     fs::set_permissions(&temp, fs::Permissions::from_mode(0o755)).unwrap();
@@ -19,13 +20,19 @@ fn script(path: &Path, body: &str) -> PathBuf {
     path.to_owned()
 }
 
+/// A process that is being started holds, for a moment, what another thread has open for writing, and a script
+/// that is open for writing cannot be run: so one test at a time.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 struct Place {
+    _turn: MutexGuard<'static, ()>,
     dir: tempfile::TempDir,
     search: Search,
 }
 
 impl Place {
     fn new() -> Self {
+        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = tempfile::tempdir().unwrap();
         let home = dir.path().join("home");
         fs::create_dir(&home).unwrap();
@@ -36,7 +43,7 @@ impl Place {
             home: Some(home),
             shells: Vec::new(),
         };
-        Self { dir, search }
+        Self { _turn: turn, dir, search }
     }
 
     fn script(&self, name: &str, body: &str) -> PathBuf {
@@ -53,7 +60,10 @@ fn places_are_searched_in_order() {
     let mut place = Place::new();
     assert_eq!(place.claude(), None);
 
-    let shell = place.script("shells/zsh", "echo welcome; echo 'claude: aliased to x'; echo \"$HOME/opt/claude\"; echo bye");
+    let shell = place.script(
+        "shells/zsh",
+        "echo welcome; echo 'claude: aliased to x'; echo \"$HOME/opt/claude\"; echo bye",
+    );
     place.search.shells = vec![place.dir.path().join("shells/none"), shell];
     assert_eq!(place.claude(), None, "the shell names a file that is not there");
     let steps = [
@@ -116,12 +126,17 @@ fn the_program_sees_a_cleaned_environment() {
 #[test]
 fn a_program_that_hangs_fails_or_talks_too_much_has_no_version() {
     let children = "sleep 600 & sleep 600";
-    for body in [children, "exit 3", "while :; do echo 1.2.3 and more and more; done", "kill -9 $$", "echo hm"] {
+    for body in
+        [children, "exit 3", "while :; do echo 1.2.3 and more and more; done", "kill -9 $$", "echo hm"]
+    {
         let place = Place::new();
         let path = place.script("path/claude", body);
         let started = Instant::now();
         let found = Detector::new(Duration::from_millis(300)).detect(&place.search);
-        assert_eq!(found, [Detected { provider: Provider::Claude, path, version: None, source: Source::SearchPath }]);
+        assert_eq!(
+            found,
+            [Detected { provider: Provider::Claude, path, version: None, source: Source::SearchPath }]
+        );
         assert!(started.elapsed() < Duration::from_secs(5), "{body}");
     }
 }

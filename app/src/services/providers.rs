@@ -90,7 +90,11 @@ pub struct Search {
 impl Search {
     /// The usual search of this user on this system.
     #[must_use]
-    pub fn usual(configured: BTreeMap<Provider, PathBuf>, home: Option<PathBuf>, path: Option<OsString>) -> Self {
+    pub fn usual(
+        configured: BTreeMap<Provider, PathBuf>,
+        home: Option<PathBuf>,
+        path: Option<OsString>,
+    ) -> Self {
         let mut places: Vec<PathBuf> = home.iter().map(|home| home.join(".local/bin")).collect();
         places.extend(["/opt/homebrew/bin", "/usr/local/bin"].map(PathBuf::from));
         let shells = ["zsh", "bash"].iter().filter_map(|shell| {

@@ -11,6 +11,8 @@ use magia_core::steward::MAX_BYTES;
 
 /// More links than this in a row are a loop.
 const MAX_LINKS: usize = 40;
+/// A bound for a loop that in practice ends at its first turn.
+const MAX_SWAPS: usize = 100;
 const OWNER_WRITE: u32 = 0o200;
 const NEW_FILE_MODE: u32 = 0o600;
 
@@ -85,10 +87,10 @@ pub fn make_dir(dir: &Path) -> Result<()> {
 
 /// Refuses what is marked read-only, also for a user whom the system would not stop.
 pub fn check_writable(path: &Path) -> Result<()> {
-    if let Ok(meta) = fs::metadata(path) {
-        if meta.mode() & OWNER_WRITE == 0 || !may_write(path) {
-            bail!("read-only, so nothing was changed: {}", path.display());
-        }
+    if let Ok(meta) = fs::metadata(path)
+        && (meta.mode() & OWNER_WRITE == 0 || !may_write(path))
+    {
+        bail!("read-only, so nothing was changed: {}", path.display());
     }
     let dir = parent(path);
     let meta = fs::metadata(dir).with_context(|| format!("cannot read the directory {}", dir.display()))?;
@@ -185,16 +187,22 @@ fn swap(temp: &Path, path: &Path, before: &[u8], after: &[u8]) -> io::Result<Rep
         Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Replaced::Changed),
         Err(_) => return fs::rename(temp, path).map(|()| Replaced::Done),
     }
-    if fs::read(temp)? == before {
+    let mut came_out = fs::read(temp)?;
+    if came_out == before {
         return Ok(Replaced::Done);
     }
-    // Another wrote between the comparison and the swap: what it wrote goes back.
-    if exchange(temp, path).is_err() {
-        return create(temp, path).map(|_| Replaced::Changed);
-    }
-    if fs::read(temp)? != after {
-        // And once more after the swap: the newest wins, it came after both.
-        fs::rename(temp, path)?;
+    // Another wrote between the comparison and the swap: what it wrote goes back. Should that push out something
+    // newer still, the newer goes back in turn.
+    let mut put_in = after.to_owned();
+    for _ in 0..MAX_SWAPS {
+        if exchange(temp, path).is_err() {
+            return create(temp, path).map(|_| Replaced::Changed);
+        }
+        let pushed_out = fs::read(temp)?;
+        if pushed_out == put_in {
+            break;
+        }
+        put_in = std::mem::replace(&mut came_out, pushed_out);
     }
     Ok(Replaced::Changed)
 }

@@ -160,10 +160,11 @@ pub fn uninstall_on(paths: &StewardPaths, disk: &dyn Disk) -> Result<Outcome> {
     outcome.warnings.extend(forgotten);
     let known = memory.files.remove(&state::key(&paths.settings)).is_some();
     let needed = memory.files.keys().any(|other| points_at(Path::new(other), &paths.handler()));
-    if !needed && !unreadable_memory {
-        if let Err(err) = handler::remove_handler(&paths.data_dir) {
-            outcome.warnings.push(format!("{err:#}"));
-        }
+    if !needed
+        && !unreadable_memory
+        && let Err(err) = handler::remove_handler(&paths.data_dir)
+    {
+        outcome.warnings.push(format!("{err:#}"));
     }
     if known {
         remember(memory, paths, disk, &mut outcome);
@@ -310,10 +311,10 @@ fn change(
             let _gone = std::fs::remove_file(backup);
         }
         if replaced? == file::Replaced::Done {
-            if outcome.backup.is_some() {
-                if let Err(err) = backup::prune(&paths.state_dir) {
-                    outcome.warnings.push(format!("old backups stay: {err:#}"));
-                }
+            if outcome.backup.is_some()
+                && let Err(err) = backup::prune(&paths.state_dir)
+            {
+                outcome.warnings.push(format!("old backups stay: {err:#}"));
             }
             return Ok((outcome, plan.footprint));
         }
