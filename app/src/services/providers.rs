@@ -250,9 +250,10 @@ impl ProviderService {
 
     /// Asks for a look; false when one is waiting already (that one will do) or the thread is gone.
     pub fn refresh(&self, search: Search) -> bool {
-        match self.requests.as_ref().map(|requests| requests.try_send(search)) {
-            Some(Ok(())) => true,
-            Some(Err(TrySendError::Full(_) | TrySendError::Disconnected(_))) | None => false,
+        let Some(requests) = &self.requests else { return false };
+        match requests.try_send(search) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
         }
     }
 }
