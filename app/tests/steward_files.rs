@@ -272,6 +272,23 @@ fn the_handler_stays_while_another_settings_file_points_at_it() {
 }
 
 #[test]
+fn the_handler_stays_while_a_line_of_the_users_own_runs_it() {
+    let place = Place::new();
+    let line = format!("{} --event Stop; say done", place.paths.handler().display());
+    update_settings(
+        &place.paths,
+        &json!({"hooks": {"Stop": [{"hooks": [{"type": "command", "command": line}]}]}}),
+    )
+    .unwrap();
+    let before = place.read();
+    install(&place.paths).unwrap();
+    let outcome = uninstall(&place.paths).unwrap();
+    assert_eq!(place.read(), before);
+    assert_eq!(outcome.warnings.len(), 1, "{outcome:?}");
+    assert!(place.paths.handler().exists());
+}
+
+#[test]
 fn the_handler_is_replaced_only_when_it_differs() {
     let place = Place::new();
     let source = &place.paths.handler_source;

@@ -159,7 +159,9 @@ pub fn uninstall_on(paths: &StewardPaths, disk: &dyn Disk) -> Result<Outcome> {
     let (mut outcome, _) = change(paths, &Operation::Uninstall, &memory, disk)?;
     outcome.warnings.extend(forgotten);
     let known = memory.files.remove(&state::key(&paths.settings)).is_some();
-    let needed = memory.files.keys().any(|other| points_at(Path::new(other), &paths.handler()));
+    // A line of the user's own in this very file may still run it.
+    let needed = points_at(&paths.settings, &paths.handler())
+        || memory.files.keys().any(|other| points_at(Path::new(other), &paths.handler()));
     if !needed
         && !unreadable_memory
         && let Err(err) = handler::remove_handler(&paths.data_dir)
