@@ -7,5 +7,13 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+#[cfg(all(feature = "paths", unix))]
+pub mod dial;
+#[cfg(feature = "ipc")]
+pub mod ipc;
+#[cfg(feature = "paths")]
+pub mod paths;
+#[cfg(feature = "paths")]
+pub mod process;
 #[cfg(feature = "wire")]
 pub mod wire;

@@ -1,0 +1,96 @@
+//! One connection.
+
+use crate::process::PeerCred;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+#[cfg(unix)]
+pub(super) type Inner = tokio::net::UnixStream;
+#[cfg(windows)]
+pub(super) type Inner = interprocess::local_socket::tokio::Stream;
+
+/// The reading side of a [`Stream`].
+#[cfg(unix)]
+pub type ReadHalf = tokio::net::unix::OwnedReadHalf;
+/// The writing side of a [`Stream`]. Dropping it, or `shutdown`, tells the other end that no more comes.
+#[cfg(unix)]
+pub type WriteHalf = tokio::net::unix::OwnedWriteHalf;
+/// The reading side of a [`Stream`].
+#[cfg(windows)]
+pub type ReadHalf = tokio::io::ReadHalf<Stream>;
+/// The writing side of a [`Stream`]. A pipe has no half close: the other end sees the whole stream's end.
+#[cfg(windows)]
+pub type WriteHalf = tokio::io::WriteHalf<Stream>;
+
+/// A connected local socket, either end of it. `AsyncWriteExt::shutdown` closes the writing side only.
+#[derive(Debug)]
+pub struct Stream(pub(super) Inner);
+
+impl Stream {
+    /// Parts that two tasks can own.
+    pub fn into_split(self) -> (ReadHalf, WriteHalf) {
+        #[cfg(unix)]
+        {
+            self.0.into_split()
+        }
+        #[cfg(windows)]
+        {
+            tokio::io::split(self)
+        }
+    }
+
+    /// Who is at the other end.
+    ///
+    /// # Errors
+    /// What the system says, e.g. when the other end is gone.
+    pub fn peer_cred(&self) -> io::Result<PeerCred> {
+        #[cfg(unix)]
+        {
+            crate::process::peer_cred(&self.0)
+        }
+        #[cfg(windows)]
+        {
+            use interprocess::local_socket::traits::StreamCommon;
+            let pid = self.0.peer_creds()?.pid().unwrap_or(0);
+            Ok(PeerCred { pid, uid: crate::paths::own_uid(), gid: 0 })
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+}
