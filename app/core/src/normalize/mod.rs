@@ -1,1 +1,3 @@
 //! What wire messages of each provider mean.
+
+pub mod registry;
