@@ -69,9 +69,9 @@ fn a_print_session_is_told() {
     let items = read(include_str!("data/transcript-p-mode.jsonl"));
     let told = told(&items);
     assert_eq!(told.iter().filter(|line| line.starts_with('>')).count(), 1);
-    assert_eq!(told.iter().filter(|line| line.starts_with('+')).count(), 8);
+    assert_eq!(told.iter().filter(|line| line.starts_with('+')).count(), 9);
     assert_eq!(told.iter().filter(|line| line.starts_with('!')).count(), 2);
-    assert!(told.contains(&"= sub done\nagentId: a3f239335ba11fa17 (us".to_owned()), "{told:#?}");
+    assert!(told.contains(&"= sub done\nagentId: a3f239335ba11fa17 (use".to_owned()), "{told:#?}");
     assert_eq!(told.last().unwrap(), "< all done");
 }
 
