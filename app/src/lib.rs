@@ -5,3 +5,5 @@
 )]
 
 pub mod link;
+pub mod os;
+pub mod services;

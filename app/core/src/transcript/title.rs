@@ -26,8 +26,9 @@ fn plain(line: &str) -> String {
         .map(|c| if c.is_whitespace() { ' ' } else { c })
         .filter(|c| !c.is_control() && !is_invisible(*c))
         .collect();
-    let bare = seen.trim_start_matches(['#', '>', '*', '-', '`', '_', '~', ' ']);
-    let bare = bare.trim_end_matches(['*', '`', '_', '~', ' ']);
+    let seen = seen.replace("**", "").replace('`', "");
+    let bare = seen.trim_start_matches(['#', '>', '*', '-', '_', '~', ' ']);
+    let bare = bare.trim_end_matches(['*', '_', '~', ' ']);
     bare.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
@@ -60,7 +61,7 @@ mod tests {
     fn titles() {
         for (prompt, title) in [
             ("fix the tests", "fix the tests"),
-            ("\n\n  ## Fix\tthe  **tests** \nand more", "Fix the **tests"),
+            ("\n\n  ## Fix\tthe  **tests** \nand more", "Fix the tests"),
             ("```\ncode", "code"),
             ("- a list", "a list"),
             ("\u{202e}evil\u{1b}[31m\u{200b}", "evil[31m"),
