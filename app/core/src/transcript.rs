@@ -1,5 +1,13 @@
 //! Lines of an agent's transcript, understood. Source of the format: observed with Claude Code 2.1.197.
 
+mod parse;
+mod time;
+mod title;
+
+pub use parse::{TEXT_CAP, parse_line};
+pub use time::parse_timestamp;
+pub use title::first_prompt_title;
+
 use serde_json::Value;
 use std::sync::Arc;
 

@@ -1,0 +1,3 @@
+//! The desktop: what differs from one system to the next.
+
+pub mod notify;
