@@ -5,3 +5,5 @@
 )]
 
 pub mod link;
+#[cfg(feature = "window")]
+pub mod ui;
