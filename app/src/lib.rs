@@ -7,6 +7,7 @@
 pub mod call;
 pub mod clock;
 pub mod doctor;
+pub mod event_text;
 pub mod hub;
 pub mod instance;
 pub mod link;

@@ -62,15 +62,3 @@ pub enum Content {
     /// The context was compacted.
     Compacted,
 }
-
-/// A title made of a prompt: its first line, cut at a word within 60 characters, without control characters.
-pub fn first_prompt_title(text: &str) -> String {
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-    let clean: String = line.chars().filter(|c| !c.is_control()).collect();
-    if clean.chars().count() <= 60 {
-        return clean;
-    }
-    let head: String = clean.chars().take(60).collect();
-    let cut = head.rfind(' ').filter(|at| *at > 20).unwrap_or(head.len());
-    format!("{}…", head.get(..cut).unwrap_or_default().trim_end())
-}

@@ -4,12 +4,13 @@ use super::jobs::JobRequest;
 use crate::listeners::{Gates, Replies, Streams};
 use crate::os::notify::Notifier;
 use crate::services::processes::Processes;
-use crate::services::store::StoreWriter;
+use crate::services::store::{Retention, Store};
 use crate::services::transcripts::Transcripts;
 use crossbeam_channel::{Sender, TrySendError};
 use magia_core::effect::{Effect, Job, Update};
 use magia_core::event::ReplyId;
 use magia_protocol::wire::{ErrorCode, RpcError};
+use std::sync::Arc;
 
 /// Everything the hub can ask of the rest of the program.
 #[derive(Debug)]
@@ -20,8 +21,8 @@ pub struct Shell {
     pub replies: Replies,
     /// Subscribers.
     pub streams: Streams,
-    /// The store's queue; `None` when there is no store.
-    pub store: Option<StoreWriter>,
+    /// The store; `None` when it could not even be started.
+    pub store: Option<Arc<Store>>,
     /// Tells of processes that end.
     pub processes: Processes,
     /// Follows a transcript.
@@ -72,6 +73,11 @@ impl Shell {
                     store.write(write);
                 }
             }
+            Effect::Retain { days, mib } => {
+                if let Some(store) = &self.store {
+                    store.retain(Retention { days, mib });
+                }
+            }
             Effect::WatchProcess(process) => self.processes.watch(process),
             Effect::FollowTranscript { session, path } => self.transcripts.follow(session, path),
             Effect::UnfollowTranscript => self.transcripts.unfollow(),
@@ -97,7 +103,8 @@ impl Shell {
         self.job(JobRequest::Run { reply, job });
     }
 
-    fn job(&self, request: JobRequest) {
+    /// Hands a job to the worker.
+    pub fn job(&self, request: JobRequest) {
         match self.jobs.try_send(request) {
             Ok(()) => {}
             Err(TrySendError::Full(request) | TrySendError::Disconnected(request)) => {

@@ -3,13 +3,11 @@
 //! Publishing never waits and encodes nothing. An update is put into the queue of each subscriber; the thread
 //! of the CLI socket makes JSON of it once, when the first of them writes it.
 
+use crate::event_text::event_json;
 use magia_core::effect::Update;
-use magia_core::event::{AgentEvent, ReplyId};
+use magia_core::event::ReplyId;
 use magia_protocol::wire::command::Subscribe;
-use magia_protocol::wire::{AgentEventKind, Provider, ProviderSessionId, SessionId};
-use serde::Serialize;
-use serde_json::value::RawValue;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -238,56 +236,6 @@ impl Item {
             format!(",\"event\":\"{event}\",\"seq\":{seq},\"payload\":{payload}}}\n")
         })
     }
-}
-
-/// `wire::info::EventInfo`, with the payload as the text that it is already.
-#[derive(Serialize)]
-struct EventText<'a> {
-    seq: u64,
-    received_at_ms: u64,
-    session: SessionId,
-    provider: Provider,
-    provider_session_id: &'a ProviderSessionId,
-    turn: Option<&'a str>,
-    agent_id: Option<&'a str>,
-    kind: AgentEventKind,
-    event: &'a str,
-    payload: PayloadText<'a>,
-    cut: bool,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum PayloadText<'a> {
-    Json(&'a RawValue),
-    Parsed(Value),
-    /// A cut one is no JSON any more.
-    Text(&'a str),
-}
-
-fn event_json(event: &AgentEvent) -> String {
-    let payload = match serde_json::from_str::<&RawValue>(&event.raw) {
-        // A line of the stream must stay one line.
-        Ok(raw) if raw.get().contains('\n') => {
-            serde_json::from_str(raw.get()).map_or(PayloadText::Text(&event.raw), PayloadText::Parsed)
-        }
-        Ok(raw) => PayloadText::Json(raw),
-        Err(_) => PayloadText::Text(&event.raw),
-    };
-    let text = EventText {
-        seq: event.seq,
-        received_at_ms: event.received_at_ms,
-        session: event.session,
-        provider: event.provider,
-        provider_session_id: &event.provider_session_id,
-        turn: event.turn.as_deref(),
-        agent_id: event.agent_id.as_deref(),
-        kind: event.kind,
-        event: &event.name,
-        payload,
-        cut: event.cut,
-    };
-    serde_json::to_string(&text).unwrap_or_else(|_| "null".to_owned())
 }
 
 #[cfg(test)]
