@@ -190,7 +190,7 @@ fn entry(body: &Body) -> Entry {
         Body::Tool(tool) => Entry::Tool(tool_entry(tool)),
         Body::Request { tool, summary, state, outcome, .. } => Entry::Asked {
             what: format!("{}  {}", shown_line(tool, 60), shown_line(summary, SUMMARY_CHARS)),
-            outcome: shown_line(outcome.as_deref().unwrap_or(state), 120),
+            outcome: shown_line(outcome.as_deref().unwrap_or(state.as_str()), 120),
         },
         Body::Subagent { agent_type, ended } => Entry::Subagent {
             agent_type: shown_line(agent_type, 60),
