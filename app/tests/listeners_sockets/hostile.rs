@@ -6,8 +6,16 @@ use serde_json::json;
 use std::io::Write;
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const COUNT: usize = 2_000;
+
+/// Both ends of thousands of connections are in this process, which has descriptors for one such test at a time.
+static DESCRIPTORS: Mutex<()> = Mutex::new(());
+
+fn descriptors() -> MutexGuard<'static, ()> {
+    DESCRIPTORS.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Connections of every bad kind; those that can be are kept open.
 fn hostile(place: &Place, socket: Socket) -> Vec<UnixStream> {
@@ -42,6 +50,7 @@ fn hostile(place: &Place, socket: Socket) -> Vec<UnixStream> {
 
 #[test]
 fn hook_arrives_among_hostile_connections() {
+    let _descriptors = descriptors();
     let place = place();
     let kept = hostile(&place, Socket::Hooks);
     deliver(place.client(Socket::Hooks), &hook_line("Good", 1, "{}"));
@@ -55,6 +64,7 @@ fn hook_arrives_among_hostile_connections() {
 
 #[test]
 fn gate_is_answered_among_hostile_connections() {
+    let _descriptors = descriptors();
     let place = place();
     let kept = hostile(&place, Socket::Permissions);
     let mut good = place.client(Socket::Permissions);
@@ -70,6 +80,7 @@ fn gate_is_answered_among_hostile_connections() {
 
 #[test]
 fn request_is_answered_among_hostile_connections() {
+    let _descriptors = descriptors();
     let place = place();
     let kept = hostile(&place, Socket::Cli);
     let mut good = place.cli();
@@ -84,7 +95,7 @@ fn request_is_answered_among_hostile_connections() {
 
 #[test]
 fn more_connections_than_places_wait_and_are_served() {
-    // More than there are places, less than descriptors: both ends are in this process.
+    let _descriptors = descriptors();
     let place = place();
     let kept: Vec<UnixStream> = (0..4_200).map(|_| place.client(Socket::Hooks)).collect();
     wait_until("all places are taken", || place.counter("hooks", |info| info.open) == 4_096);
