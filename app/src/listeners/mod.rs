@@ -2,7 +2,7 @@
 //! means is decided elsewhere.
 //!
 //! Two threads, each with a runtime of its own. "listeners" serves hooks and permissions: one thread, because
-//! the order of an agent's events rests on it (see [`hooks`]). "listeners-cli" serves the CLI socket and the
+//! the order of an agent's events rests on it (see `hooks`). "listeners-cli" serves the CLI socket and the
 //! subscriptions: a reply of a thousand events is megabytes of JSON, and a handler waits 0.5 s at most.
 //!
 //! Nothing here answers a gate by itself: unanswered ones get "no decision".
