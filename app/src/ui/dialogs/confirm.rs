@@ -1,5 +1,5 @@
 use crate::ui::action::{Action, Actions};
-use crate::ui::text::{shown_line, short_path};
+use crate::ui::text::{short_path, shown_line};
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::button::Button;
 use eframe::egui::{Label, RichText, Ui};

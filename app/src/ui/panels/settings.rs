@@ -4,7 +4,7 @@ use crate::ui::action::{Action, Actions};
 use crate::ui::icon::Lucide;
 use crate::ui::panels::details::agent_name;
 use crate::ui::state::Route;
-use crate::ui::text::{shown, shown_line, short_path};
+use crate::ui::text::{short_path, shown, shown_line};
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::{button::Button, caption};
 use eframe::egui::{Frame, Label, Margin, RichText, ScrollArea, Ui, vec2};

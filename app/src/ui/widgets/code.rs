@@ -2,8 +2,8 @@
 
 use super::super::text;
 use super::super::theme::{self, Palette, palette};
-use eframe::egui::{self, CornerRadius, Frame, Label, Margin, Rect, RichText, Stroke, TextFormat, Ui, vec2};
 use eframe::egui::text::LayoutJob;
+use eframe::egui::{self, CornerRadius, Frame, Label, Margin, Rect, RichText, Stroke, TextFormat, Ui, vec2};
 use magia_core::subject::{Change, DiffLine, Mark};
 use magia_protocol::wire::Risk;
 
@@ -107,9 +107,11 @@ pub fn diff(ui: &mut Ui, lines: &[DiffLine], whole: bool) {
     let widest = lines.iter().filter_map(|line| line.new.max(line.old)).max().unwrap_or(0);
     let digits = widest.max(10).ilog10() as f32 + 1.0;
     let numbers = digits * 7.5 + 10.0;
-    Frame::new().fill(colors.code).corner_radius(theme::CONTROL_RADIUS).inner_margin(Margin::symmetric(0, 4)).show(
-        ui,
-        |ui| {
+    Frame::new()
+        .fill(colors.code)
+        .corner_radius(theme::CONTROL_RADIUS)
+        .inner_margin(Margin::symmetric(0, 4))
+        .show(ui, |ui| {
             ui.set_width(ui.available_width());
             ui.spacing_mut().item_spacing.y = 0.0;
             for line in lines.iter().take(most) {
@@ -121,8 +123,7 @@ pub fn diff(ui: &mut Ui, lines: &[DiffLine], whole: bool) {
                     more(ui, lines.len() - most);
                 });
             }
-        },
-    );
+        });
 }
 
 fn diff_line(ui: &mut Ui, line: &DiffLine, numbers: f32, colors: &Palette) {

@@ -76,9 +76,17 @@ impl Answers {
 pub fn answers_ui(ui: &mut Ui, questions: &[Question], answers: &mut Answers, enabled: bool) {
     answers.fit(questions);
     let colors = palette(ui);
+    ui.spacing_mut().item_spacing.y = 2.0;
+    ui.spacing_mut().interact_size.y = 24.0;
+    let boxes = &mut ui.visuals_mut().widgets;
+    for widget in [&mut boxes.inactive, &mut boxes.hovered, &mut boxes.active] {
+        widget.bg_fill = colors.background;
+    }
+    boxes.inactive.bg_stroke = egui::Stroke::new(1.0, colors.muted);
+    boxes.hovered.bg_stroke = egui::Stroke::new(1.0, colors.foreground);
     for (at, question) in questions.iter().enumerate() {
         if at > 0 {
-            ui.add_space(theme::SPACE_2);
+            ui.add_space(theme::SPACE_3);
         }
         ui.push_id(at, |ui| {
             let text = RichText::new(shown(&question.text)).font(theme::semibold(theme::UI));
@@ -100,8 +108,8 @@ pub fn answers_ui(ui: &mut Ui, questions: &[Question], answers: &mut Answers, en
                     }
                 });
                 if !option.description.is_empty() {
-                    ui.horizontal(|ui| {
-                        ui.add_space(16.0 + theme::SPACE_2);
+                    let indent = egui::Margin { left: 24, right: 0, top: 0, bottom: 4 };
+                    egui::Frame::new().inner_margin(indent).show(ui, |ui| {
                         let text = RichText::new(shown(&option.description));
                         let text = text.font(theme::regular(theme::CAPTION)).color(colors.muted);
                         ui.add(egui::Label::new(text).wrap());

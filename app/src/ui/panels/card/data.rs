@@ -1,5 +1,5 @@
 use crate::ui::state::is_open;
-use crate::ui::text::{shown, shown_line, short_path};
+use crate::ui::text::{short_path, shown, shown_line};
 use magia_core::snapshot::RequestView;
 use magia_core::subject::Subject;
 use magia_protocol::wire::{RequestId, Risk};

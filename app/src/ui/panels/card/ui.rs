@@ -3,7 +3,7 @@ use crate::ui::action::{Action, Actions};
 use crate::ui::clock::Clock;
 use crate::ui::icon::{self, Lucide};
 use crate::ui::markdown::Markdown;
-use crate::ui::text::{shown, short_path};
+use crate::ui::text::{short_path, shown};
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::{button::Button, caption, code, mark};
 use eframe::egui::{self, Frame, Margin, RichText, Sense, Stroke, Ui, vec2};
@@ -121,7 +121,7 @@ fn subject(ui: &mut Ui, view: &RequestView, data: &CardData, cards: &mut Cards, 
             code::diff(ui, diff, false);
         }
         Subject::Questions(questions) => {
-            answers_ui(ui, questions, cards.answers.entry(data.id).or_default(), data.open);
+            ui.scope(|ui| answers_ui(ui, questions, cards.answers.entry(data.id).or_default(), data.open));
         }
         Subject::Plan(plan) => {
             code::block(ui, |ui| markdown.show(ui, ("plan", data.id), &shown(plan)));

@@ -7,8 +7,7 @@ use crate::ui::text::{elided, format};
 use crate::ui::theme::{self, Palette, palette};
 use crate::ui::widgets::{button::Button, caption, focus_ring, mark};
 use eframe::egui::{
-    self, Color32, Margin, Rect, Response, Role, ScrollArea, Sense, Ui, UiBuilder, WidgetInfo, pos2,
-    vec2,
+    self, Color32, Margin, Rect, Response, Role, ScrollArea, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2,
 };
 use magia_protocol::wire::SessionState;
 
@@ -86,8 +85,7 @@ fn heading(ui: &Ui, rect: Rect, text: &str, count: usize, needs_you: bool) {
     let color = if needs_you { colors.needs_you } else { colors.muted };
     let y = rect.bottom() - 15.0;
     let number = count.to_string();
-    let number =
-        ui.painter().layout_no_wrap(number, theme::regular(theme::CAPTION), Color32::PLACEHOLDER);
+    let number = ui.painter().layout_no_wrap(number, theme::regular(theme::CAPTION), Color32::PLACEHOLDER);
     let width = rect.width() - 28.0 - number.size().x - theme::SPACE_3;
     let words = format(theme::semibold(theme::CAPTION), color);
     let (galley, _) = elided(ui, text, words, width);
@@ -183,16 +181,18 @@ fn session(
         icon::paint(ui.painter(), square, Lucide::Pin, 12.0, colors.muted);
     }
     if row.subagents > 0 {
-        let count =
-            ui.painter().layout_no_wrap(format!("+{}", row.subagents), theme::regular(theme::CAPTION), colors.muted);
+        let count = ui.painter().layout_no_wrap(
+            format!("+{}", row.subagents),
+            theme::regular(theme::CAPTION),
+            colors.muted,
+        );
         right -= count.size().x + 6.0;
         ui.painter().galley(pos2(right, y - count.size().y / 2.0), count, colors.muted);
     }
 
     let ink = if row.state == SessionState::Ended && !selected { colors.muted } else { colors.foreground };
     let font = if selected { theme::semibold(theme::UI) } else { theme::regular(theme::UI) };
-    let (title, _) =
-        elided(ui, &row.title, format(font, ink), right - theme::SPACE_2 - rect.left() - TEXT_X);
+    let (title, _) = elided(ui, &row.title, format(font, ink), right - theme::SPACE_2 - rect.left() - TEXT_X);
     ui.painter().galley(pos2(rect.left() + TEXT_X, y - title.size().y / 2.0), title, ink);
 
     response.context_menu(|ui| menu(ui, row, actions));

@@ -21,8 +21,9 @@ pub struct TimelinePanel {
     heights: HashMap<u64, f32>,
     width: f32,
     open: HashSet<u64>,
+    /// A card to scroll to, and how often that was tried.
     reveal: Option<(RequestId, u8)>,
-    to_end: bool,
+    away: bool,
     offset: f32,
     correct: f32,
     markdown: Markdown,
@@ -56,7 +57,7 @@ impl TimelinePanel {
         self.heights.clear();
         self.open.clear();
         self.reveal = None;
-        self.to_end = true;
+        self.away = false;
         self.correct = 0.0;
     }
 
@@ -67,7 +68,7 @@ impl TimelinePanel {
 
     /// Scrolls to the end; new entries are followed from there.
     pub const fn follow_tail(&mut self) {
-        self.to_end = true;
+        self.away = false;
         self.reveal = None;
     }
 }

@@ -28,7 +28,10 @@ pub fn timeline_ui(
     if panel.data.rows.is_empty() {
         ui.add_space(theme::SPACE_6);
         ui.vertical_centered(|ui| {
-            caption(ui, if panel.data.loading { "Reading what was stored" } else { "Nothing happened here yet" });
+            caption(
+                ui,
+                if panel.data.loading { "Reading what was stored" } else { "Nothing happened here yet" },
+            );
         });
         return;
     }
@@ -40,53 +43,55 @@ pub fn timeline_ui(
         .collect();
     let total: f32 = heights.iter().sum::<f32>() + theme::SPACE_4 * 2.0;
 
-    let mut area = ScrollArea::vertical()
-        .id_salt(("timeline", panel.data.session))
-        .auto_shrink(false)
-        .stick_to_bottom(true);
+    let mut area = ScrollArea::vertical().id_salt(("timeline", panel.data.session)).auto_shrink(false);
     if let Some(offset) = wanted_offset(panel, &rows, &heights, total, ui.available_height()) {
         area = area.vertical_scroll_offset(offset.max(0.0));
     }
     let output = area.show_viewport(ui, |ui, viewport| {
         ui.set_width(ui.available_width());
+        ui.set_height(total);
         let mut drawn = Drawn { viewport, origin: ui.max_rect().min, column, shift: 0.0, changed: false };
         let mut y = theme::SPACE_4;
         for (row, height) in rows.iter().zip(&heights) {
             if y + height >= viewport.min.y - 200.0 && y <= viewport.max.y + 200.0 {
-                let mut tools =
-                    Tools { clock, cards: &mut *cards, markdown: &mut panel.markdown, actions: &mut *actions };
+                let mut tools = Tools {
+                    clock,
+                    cards: &mut *cards,
+                    markdown: &mut panel.markdown,
+                    actions: &mut *actions,
+                };
                 let open = panel.open.contains(&row.key);
                 let measured = drawn.row(ui, row, y, *height, open, &mut tools);
                 panel.heights.insert(row.key, measured);
             }
             y += height;
         }
-        ui.set_height(total);
         drawn
     });
     let drawn = output.inner;
-    let most = (output.content_size.y - output.inner_rect.height()).max(0.0);
-    let at_end = output.state.clamped_offset().y >= most - 2.0;
-    panel.offset = output.state.clamped_offset().y;
-    if !at_end && drawn.shift != 0.0 {
+    let most = (total - output.inner_rect.height()).max(0.0);
+    panel.offset = output.state.clamped_offset().y.min(most);
+    panel.away = panel.offset < most - 2.0;
+    if panel.away && drawn.shift != 0.0 {
         panel.correct = drawn.shift;
     }
     if drawn.changed {
         ui.ctx().request_discard("heights of timeline entries");
+        ui.ctx().request_repaint_after_secs(0.001);
     }
     let hidden_card = rows.iter().zip(tops(&heights)).any(|(row, top)| {
         matches!(row.entry.as_ref(), Entry::Card(view) if crate::ui::state::is_open(view))
             && top > panel.offset + output.inner_rect.height()
     });
     panel.data.rows = rows;
-    if !at_end {
+    if panel.away {
         to_end(ui, output.inner_rect, hidden_card, actions);
     }
 }
 
 /// Width of the content of a row.
 fn column(width: f32) -> f32 {
-    (width - TIME - GUTTER - theme::SPACE_4 - theme::SPACE_3).clamp(160.0, theme::READING)
+    (width - TIME - GUTTER - theme::SPACE_4 - theme::SPACE_6).clamp(160.0, theme::READING)
 }
 
 fn tops(heights: &[f32]) -> impl Iterator<Item = f32> {
@@ -106,18 +111,19 @@ fn wanted_offset(
     room: f32,
 ) -> Option<f32> {
     if let Some((request, tries)) = panel.reveal {
-        let found = rows.iter().zip(heights).zip(tops(heights)).find(|((row, _), _)| {
-            matches!(row.entry.as_ref(), Entry::Card(view) if view.info.id == request)
-        });
+        let found =
+            rows.iter().zip(heights).zip(tops(heights)).find(
+                |((row, _), _)| matches!(row.entry.as_ref(), Entry::Card(view) if view.info.id == request),
+            );
         panel.reveal = (tries < REVEAL_TRIES).then_some((request, tries + 1));
-        panel.to_end = false;
         let ((_, height), top) = found?;
         let visible = top >= panel.offset && top + height <= panel.offset + room;
-        return (!visible).then(|| top - ((room - height) / 2.0).max(theme::SPACE_4));
+        let wanted = if visible { panel.offset } else { top - ((room - height) / 2.0).max(theme::SPACE_4) };
+        return Some(wanted.clamp(0.0, (total - room).max(0.0)));
     }
-    if std::mem::take(&mut panel.to_end) {
+    if !panel.away {
         panel.correct = 0.0;
-        return Some(total);
+        return Some(total - room);
     }
     let correct = std::mem::take(&mut panel.correct);
     (correct != 0.0).then(|| panel.offset + correct)
@@ -143,7 +149,10 @@ impl Drawn {
             vec2(self.column - indent, height.max(1.0)),
         );
         let inner = ui.scope_builder(
-            UiBuilder::new().id_salt(("row", row.key)).max_rect(content).layout(egui::Layout::top_down(egui::Align::Min)),
+            UiBuilder::new()
+                .id_salt(("row", row.key))
+                .max_rect(content)
+                .layout(egui::Layout::top_down(egui::Align::Min)),
             |ui| {
                 ui.spacing_mut().item_spacing.y = 0.0;
                 ui.set_width(content.width());
