@@ -354,3 +354,69 @@ fn a_click_on_a_request_shows_it() {
     assert!(harness.state().actions.contains(&Action::ShowRequest(request_id(3))));
     assert_eq!(harness.state().state.selected, Some(session_id(7)));
 }
+
+#[test]
+fn what_is_typed_right_after_deny_goes_into_the_field() {
+    let mut harness = window(busy(NOW_MS), [1280.0, 800.0]);
+    later(&mut harness, 1.0);
+    for (key, text) in [(Key::Num3, "3"), (Key::N, "n"), (Key::O, "o"), (Key::Num1, "1")] {
+        harness.key_down(key);
+        harness.event(Event::Text(text.into()));
+        harness.key_up(key);
+        harness.step();
+    }
+    assert_eq!(harness.state().state.cards.focused(), Some(request_id(1)), "n is a letter here");
+    assert_eq!(harness.state().sent, []);
+    press(&mut harness, Modifiers::NONE, Key::Enter);
+    let Some(Command::ResolvePermission(sent)) = harness.state().sent.first() else { panic!("not sent") };
+    assert_eq!(sent.reason.as_deref().map(|reason| reason.ends_with("o1")), Some(true), "{sent:?}");
+}
+
+#[test]
+fn escape_leaves_one_thing_at_a_time() {
+    let mut harness = window(busy(NOW_MS), [1280.0, 800.0]);
+    later(&mut harness, 1.0);
+    press(&mut harness, Modifiers::CTRL, Key::F);
+    harness.event(Event::Text("web".into()));
+    harness.run_steps(2);
+    press(&mut harness, Modifiers::NONE, Key::Escape);
+    assert_eq!(harness.state().state.filter, "");
+    press(&mut harness, Modifiers::NONE, Key::Num3);
+    assert!(harness.state().state.cards.is_denying());
+    press(&mut harness, Modifiers::NONE, Key::Escape);
+    assert!(!harness.state().state.cards.is_denying());
+    assert_eq!(harness.state().sent, []);
+}
+
+#[test]
+fn new_entries_do_not_steal_the_scroll() {
+    let mut harness = window(many(NOW_MS, 10, 2_000), [1280.0, 800.0]);
+    harness.hover_at(eframe::egui::pos2(650.0, 400.0));
+    harness.event(Event::MouseWheel {
+        unit: eframe::egui::MouseWheelUnit::Point,
+        delta: Vec2::new(0.0, 3_000.0),
+        phase: eframe::egui::TouchPhase::Move,
+        modifiers: Modifiers::NONE,
+        source: eframe::egui::MouseWheelSource::Wheel,
+    });
+    harness.run_steps(30);
+    harness.get_by_label("A request waits below");
+    let place = |harness: &Harness<'_, Bench>| {
+        harness.query_all_by_label_contains("Bash: cargo test checkout").map(|node| node.rect().top()).collect::<Vec<_>>()
+    };
+    let before = place(&harness);
+    assert!(!before.is_empty());
+    let bench = harness.state_mut();
+    bench.snapshot.revision += 1;
+    let view = bench.snapshot.timeline.as_mut().unwrap();
+    let mut items = view.items.as_ref().clone();
+    let mut fresh = (*items[6]).clone();
+    fresh.key = 2_000_000;
+    items.push(Arc::new(fresh));
+    view.items = Arc::new(items);
+    harness.run_steps(5);
+    assert_eq!(place(&harness), before);
+    harness.get_by_label("A request waits below").click();
+    harness.run_steps(5);
+    assert!(harness.query_by_label("A request waits below").is_none());
+}

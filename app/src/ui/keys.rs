@@ -12,12 +12,20 @@ pub fn read(ctx: &Context, view: &View<'_>, state: &mut UiState, actions: &mut A
     if !state.dialogs.is_empty() || Popup::is_any_open(ctx) {
         return;
     }
-    let typing = ctx.text_edit_focused();
+    let in_field = ctx.text_edit_focused();
+    // A field that was just opened gets the focus with its first frame; what is typed until then is meant for
+    // it, and must not run commands.
+    let typing = in_field || state.wants_filter || state.rename.is_some() || state.cards.is_denying();
     let widget_has_focus = ctx.memory(|memory| memory.focused().is_some());
     if typing {
         // Escape belongs to the field; the rest that works there has Ctrl or is a function key.
+        let before = ctx.input(|input| input.events.clone());
         let typed = ctx.input_mut(|input| UiCommand::take(input, true));
-        actions.extend(typed.into_iter().filter(|command| *command != UiCommand::Back).map(Action::Run));
+        if typed.contains(&UiCommand::Back) && in_field {
+            ctx.input_mut(|input| input.events = before);
+        }
+        let ours = typed.into_iter().filter(|command| *command != UiCommand::Back || !in_field);
+        actions.extend(ours.map(Action::Run));
         return;
     }
     let typed = ctx.input_mut(|input| {

@@ -21,7 +21,7 @@ fn asked(action: &Action, snapshot: &Snapshot) -> Asked {
             title: "Install hooks?",
             body: format!(
                 "magia adds its entries to {file}, keeps everything else in it byte for byte, and leaves a backup \
-                 beside it. Running sessions pick the hooks up by themselves; `magia hooks uninstall` takes them out."
+                 beside it. Running sessions pick the hooks up by themselves; magia hooks uninstall takes them out."
             ),
             yes: "Install hooks",
         },

@@ -47,6 +47,7 @@ pub fn command(ui: &mut Ui, command: &str, marks: &[Mark]) {
     for mark in marks {
         let part = command.get(mark.range.clone()).unwrap_or_default();
         ui.horizontal(|ui| {
+            ui.set_min_height(16.0);
             ui.spacing_mut().item_spacing.x = 6.0;
             let color = colors.risk(mark.risk);
             let part = text::shown_line(part, 48);

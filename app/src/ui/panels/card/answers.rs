@@ -82,8 +82,6 @@ pub fn answers_ui(ui: &mut Ui, questions: &[Question], answers: &mut Answers, en
     for widget in [&mut boxes.inactive, &mut boxes.hovered, &mut boxes.active] {
         widget.bg_fill = colors.background;
     }
-    boxes.inactive.bg_stroke = egui::Stroke::new(1.0, colors.muted);
-    boxes.hovered.bg_stroke = egui::Stroke::new(1.0, colors.foreground);
     for (at, question) in questions.iter().enumerate() {
         if at > 0 {
             ui.add_space(theme::SPACE_3);
@@ -98,6 +96,9 @@ pub fn answers_ui(ui: &mut Ui, questions: &[Question], answers: &mut Answers, en
                 let chosen = answers.chosen.get(at).is_some_and(|chosen| chosen.contains(&choice));
                 let label = shown_line(&option.label, 200);
                 ui.add_enabled_ui(enabled, |ui| {
+                    let boxes = &mut ui.visuals_mut().widgets;
+                    boxes.inactive.bg_stroke = egui::Stroke::new(1.0, colors.muted);
+                    boxes.hovered.bg_stroke = egui::Stroke::new(1.0, colors.foreground);
                     let response = if question.multiple {
                         ui.checkbox(&mut chosen.clone(), &label)
                     } else {

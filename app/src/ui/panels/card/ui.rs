@@ -39,6 +39,7 @@ pub fn card_ui(
     let shown = frame.show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.spacing_mut().item_spacing.y = theme::SPACE_2;
+        ui.spacing_mut().interact_size.y = 18.0;
         head(ui, &data);
         subject(ui, view, &data, cards, markdown);
         facts(ui, &data, clock);
