@@ -402,7 +402,10 @@ fn new_entries_do_not_steal_the_scroll() {
     harness.run_steps(30);
     harness.get_by_label("A request waits below");
     let place = |harness: &Harness<'_, Bench>| {
-        harness.query_all_by_label_contains("Bash: cargo test checkout").map(|node| node.rect().top()).collect::<Vec<_>>()
+        harness
+            .query_all_by_label_contains("Bash: cargo test checkout")
+            .map(|node| node.rect().top())
+            .collect::<Vec<_>>()
     };
     let before = place(&harness);
     assert!(!before.is_empty());

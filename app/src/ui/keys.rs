@@ -25,7 +25,7 @@ pub fn read(ctx: &Context, view: &View<'_>, state: &mut UiState, actions: &mut A
             ctx.input_mut(|input| input.events = before);
         }
         let ours = typed.into_iter().filter(|command| *command != UiCommand::Back || !in_field);
-        actions.extend(ours.map(Action::Run));
+        push(ours, ctx, state, actions);
         return;
     }
     let typed = ctx.input_mut(|input| {
@@ -37,22 +37,32 @@ pub fn read(ctx: &Context, view: &View<'_>, state: &mut UiState, actions: &mut A
         }
         typed
     });
-    for command in typed {
-        let focus_moves = matches!(command, UiCommand::Open | UiCommand::Up | UiCommand::Down);
-        if widget_has_focus && focus_moves {
-            continue;
-        }
-        if command == UiCommand::Details {
-            let width = ctx.content_rect().width();
-            let shown = state.details.is_shown(width);
-            state.details.set(!shown);
-        } else {
-            actions.push(Action::Run(command));
-        }
-    }
+    let focus_moves =
+        |command: &UiCommand| matches!(command, UiCommand::Open | UiCommand::Up | UiCommand::Down);
+    let ours = typed.into_iter().filter(|command| !(widget_has_focus && focus_moves(command)));
+    push(ours, ctx, state, actions);
     if state.route == Route::Sessions
         && let Some((digit, modifier)) = ctx.input_mut(digit)
     {
         state.cards.digit(digit, modifier, &view.snapshot.requests, view.clock.now_s, actions);
+    }
+}
+
+fn push(
+    commands: impl Iterator<Item = UiCommand>,
+    ctx: &Context,
+    state: &mut UiState,
+    actions: &mut Actions,
+) {
+    for command in commands {
+        match command {
+            // At once: the letters typed after it belong to the filter.
+            UiCommand::Filter if state.route == Route::Sessions => state.wants_filter = true,
+            UiCommand::Details => {
+                let shown = state.details.is_shown(ctx.content_rect().width());
+                state.details.set(!shown);
+            }
+            other => actions.push(Action::Run(other)),
+        }
     }
 }

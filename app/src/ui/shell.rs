@@ -156,13 +156,14 @@ fn title(ui: &mut Ui, session: &SessionInfo, view: View<'_>, state: &mut UiState
 
 /// A session that the filter hides is renamed up here.
 fn rename_field(ui: &mut Ui, rename: &mut Rename, actions: &mut Actions) {
-    let edit =
-        egui::TextEdit::singleline(&mut rename.text).margin(Margin::symmetric(6, 4)).desired_width(260.0);
+    let id = egui::Id::unique("rename");
+    if !std::mem::replace(&mut rename.entered, true) {
+        ui.memory_mut(|memory| memory.request_focus(id));
+    }
+    let margin = Margin::symmetric(6, 4);
+    let edit = egui::TextEdit::singleline(&mut rename.text).id(id).margin(margin).desired_width(260.0);
     let response = ui.add(edit).accessible_name("Session title");
-    if !rename.entered {
-        rename.entered = true;
-        response.request_focus();
-    } else if response.lost_focus() {
+    if response.lost_focus() {
         if ui.input(|input| input.key_pressed(egui::Key::Enter)) {
             actions.push(Action::rename(rename.session, &rename.text));
         }

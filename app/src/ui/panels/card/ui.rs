@@ -77,7 +77,13 @@ fn head(ui: &mut Ui, data: &CardData) {
         }
         let tool = RichText::new(&data.tool).font(theme::semibold(theme::UI)).color(colors.foreground);
         ui.label(tool);
-        ui.label(RichText::new(data.wants).color(colors.muted));
+        let room = if data.kind == Kind::Tool { 110.0 } else { 0.0 };
+        let wants = egui::Label::new(RichText::new(data.wants).color(colors.muted)).truncate();
+        let width = (ui.available_width() - room).max(0.0);
+        ui.scope(|ui| {
+            ui.set_max_width(width);
+            ui.add(wants);
+        });
         if data.kind == Kind::Tool {
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| risk(ui, data));
         }
@@ -176,7 +182,8 @@ fn buttons(
             if allow.name(format!("Allow {}", data.name)).show(ui).clicked() {
                 actions.push(Action::decide(data.id, Decision::Allow));
             }
-            if let Some(label) = data.always_label() {
+            let room = ((ui.max_rect().width() - 110.0) / 7.5) as usize;
+            if let Some(label) = data.always_label(room.clamp(6, 40)) {
                 let mut always = Button::new(&label);
                 if let Some(key) = key("2", "Ctrl+2") {
                     always = always.key(key);
@@ -211,15 +218,17 @@ fn buttons(
 }
 
 fn deny_field(ui: &mut Ui, data: &CardData, denying: &mut Denying, actions: &mut Actions) {
+    // The focus comes before the field: the first letter typed is already for it.
+    let id = egui::Id::unique(("deny", data.id));
+    if !std::mem::replace(&mut denying.entered, true) {
+        ui.memory_mut(|memory| memory.request_focus(id));
+    }
     let edit = egui::TextEdit::singleline(&mut denying.reason)
+        .id(id)
         .hint_text("Reason for the agent, may stay empty")
         .margin(Margin::symmetric(8, 6))
         .desired_width(f32::INFINITY);
     let response = ui.add(edit).accessible_name("Reason");
-    if !denying.entered {
-        denying.entered = true;
-        response.request_focus();
-    }
     let (enter, escape) =
         ui.input(|input| (input.key_pressed(egui::Key::Enter), input.key_pressed(egui::Key::Escape)));
     let mut deny = response.lost_focus() && enter;

@@ -240,15 +240,17 @@ fn menu(ui: &mut Ui, row: &SessionRow, actions: &mut Actions) {
 fn rename_field(ui: &mut Ui, rect: Rect, rename: &mut Rename, actions: &mut Actions) {
     let field = rect.shrink2(vec2(theme::SPACE_2, 1.0));
     ui.scope_builder(UiBuilder::new().max_rect(field), |ui| {
+        let id = egui::Id::unique("rename");
+        if !std::mem::replace(&mut rename.entered, true) {
+            ui.memory_mut(|memory| memory.request_focus(id));
+        }
         let edit = egui::TextEdit::singleline(&mut rename.text)
+            .id(id)
             .margin(Margin::symmetric(6, 4))
             .hint_text("The agent's own title")
             .desired_width(field.width());
         let response = ui.add(edit).accessible_name("Session title");
-        if !rename.entered {
-            rename.entered = true;
-            response.request_focus();
-        } else if response.lost_focus() {
+        if response.lost_focus() {
             if ui.input(|input| input.key_pressed(egui::Key::Enter)) {
                 actions.push(Action::rename(rename.session, &rename.text));
             }

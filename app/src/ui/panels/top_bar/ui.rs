@@ -42,7 +42,10 @@ pub fn top_bar_ui(ui: &mut Ui, data: &TopBarData, state: &mut UiState, actions: 
 
 fn filter_box(ui: &mut Ui, state: &mut UiState, width: f32) {
     let colors = palette(ui);
-    let id = ui.make_persistent_id("filter");
+    let id = egui::Id::unique("filter");
+    if std::mem::take(&mut state.wants_filter) {
+        ui.memory_mut(|memory| memory.request_focus(id));
+    }
     let (rect, _) = ui.allocate_exact_size(vec2(width, theme::ROW), Sense::hover());
     let focused = ui.memory(|memory| memory.has_focus(id));
     let line = if focused { colors.ring() } else { colors.line() };
@@ -66,9 +69,6 @@ fn filter_box(ui: &mut Ui, state: &mut UiState, width: f32) {
         let galley = ui.painter().layout_no_wrap("Ctrl+F".into(), theme::regular(theme::CAPTION), color);
         let at = egui::pos2(rect.right() - 10.0 - galley.size().x, rect.center().y - galley.size().y / 2.0);
         ui.painter().galley(at, galley, color);
-    }
-    if std::mem::take(&mut state.wants_filter) {
-        response.request_focus();
     }
     if !state.filter.is_empty() {
         let at = egui::Rect::from_min_size(rect.right_top() + vec2(-28.0, 0.0), vec2(28.0, theme::ROW));
