@@ -64,7 +64,11 @@ pub fn run(link: WindowLink, options: WindowOptions, on_start: impl FnOnce(Waker
             Ok(Box::new(window))
         }),
     );
-    started.map_err(|err| anyhow!("the window cannot be opened: {err}"))
+    started.map_err(|err| match err {
+        // Its own text is a path in a library and the names of environment variables.
+        eframe::Error::WinitEventLoop(_) => anyhow!("the window cannot be opened: there is no display"),
+        err => anyhow!("the window cannot be opened: {err}"),
+    })
 }
 
 /// The window's program.

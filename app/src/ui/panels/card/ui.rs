@@ -56,7 +56,9 @@ pub fn card_ui(
         }
     });
     let response = ui.interact(shown.response.rect, ui.make_persistent_id(("card", data.id)), Sense::hover());
-    if has_keys && ui.is_rect_visible(response.rect) {
+    // Keys work where the answers are seen, not on a card that is scrolled away.
+    let answers = response.rect.center_bottom() - vec2(0.0, theme::ROW);
+    if has_keys && ui.clip_rect().contains(answers) {
         cards.drawn = true;
     }
 }
@@ -125,7 +127,7 @@ fn subject(ui: &mut Ui, view: &RequestView, data: &CardData, cards: &mut Cards, 
                 ui.label(RichText::new(format!("+{added}")).color(colors.done));
                 ui.label(RichText::new(format!("-{removed}")).color(colors.failed));
             });
-            code::diff(ui, diff, false);
+            code::diff(ui, diff, true);
         }
         Subject::Questions(questions) => {
             ui.scope(|ui| answers_ui(ui, questions, cards.answers.entry(data.id).or_default(), data.open));
@@ -134,7 +136,7 @@ fn subject(ui: &mut Ui, view: &RequestView, data: &CardData, cards: &mut Cards, 
             code::block(ui, |ui| markdown.show(ui, ("plan", data.id), &shown(plan)));
         }
         Subject::Read(path) => code::output(ui, path, true),
-        Subject::Other(json) => code::output(ui, json, false),
+        Subject::Other(json) => code::output(ui, json, true),
     }
 }
 
@@ -182,7 +184,7 @@ fn buttons(
             if allow.name(format!("Allow {}", data.name)).show(ui).clicked() {
                 actions.push(Action::decide(data.id, Decision::Allow));
             }
-            let room = ((ui.max_rect().width() - 110.0) / 7.5) as usize;
+            let room = ((ui.max_rect().width() - 190.0) / 7.5) as usize;
             if let Some(label) = data.always_label(room.clamp(6, 40)) {
                 let mut always = Button::new(&label);
                 if let Some(key) = key("2", "Ctrl+2") {

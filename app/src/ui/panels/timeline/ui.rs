@@ -149,7 +149,7 @@ fn wanted_offset(
         return Some(total - room);
     }
     let correct = std::mem::take(&mut panel.correct);
-    (correct != 0.0).then(|| panel.offset + correct)
+    (correct != 0.0).then_some(panel.offset + correct)
 }
 
 struct Drawn {
