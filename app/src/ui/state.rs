@@ -178,8 +178,7 @@ impl UiState {
             }
             UiCommand::Up | UiCommand::Down => {
                 if self.route == Route::Sessions
-                    && let Some(session) =
-                        self.sessions.neighbour(self.selected, command == UiCommand::Down)
+                    && let Some(session) = self.sessions.neighbour(self.selected, command == UiCommand::Down)
                 {
                     self.select(session, snapshot, now_s);
                     self.sessions.reveal(session);
