@@ -79,7 +79,7 @@ impl Model {
             match &mut session.history {
                 History::Read => session.timeline.apply(&event, understood),
                 History::Reading(waiting) => waiting.push(event),
-                History::Unread => {}
+                History::Unread => self.unwritten.push(event),
             }
         }
     }

@@ -10,9 +10,40 @@ use crate::timeline::{Body, TimelineItem};
 use magia_protocol::wire::command::GetTimeline;
 use magia_protocol::wire::info::TimelineInfo;
 use magia_protocol::wire::{RequestId, SessionId, visible_lines};
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// Entries of a timeline when none are asked for.
 const TIMELINE_LIMIT: usize = 200;
+
+/// Events that are remembered for a timeline that nobody has wanted yet, and their bytes: the store may not have
+/// them when it is read, since it writes in its own time.
+const UNWRITTEN_MAX: usize = 512;
+const UNWRITTEN_BYTES: usize = 4 * 1024 * 1024;
+
+/// The newest events of sessions whose timeline was not read.
+#[derive(Debug, Default)]
+pub struct Unwritten {
+    events: VecDeque<Arc<AgentEvent>>,
+    bytes: usize,
+}
+
+impl Unwritten {
+    /// One more.
+    pub fn push(&mut self, event: Arc<AgentEvent>) {
+        self.bytes += event.raw.len();
+        self.events.push_back(event);
+        while (self.events.len() > UNWRITTEN_MAX || self.bytes > UNWRITTEN_BYTES)
+            && let Some(oldest) = self.events.pop_front()
+        {
+            self.bytes -= oldest.raw.len();
+        }
+    }
+
+    fn of(&self, session: SessionId) -> Vec<Arc<AgentEvent>> {
+        self.events.iter().filter(|event| event.session == session).cloned().collect()
+    }
+}
 
 impl Model {
     /// Answers with a session's timeline, at once or when its events were read.
@@ -32,7 +63,7 @@ impl Model {
     pub(super) fn want_history(&mut self, id: SessionId, fx: &mut Effects) -> bool {
         let Some(session) = self.sessions.get_mut(&id) else { return true };
         if matches!(session.history, History::Unread) {
-            session.history = History::Reading(Vec::new());
+            session.history = History::Reading(self.unwritten.of(id));
             fx.push(Effect::LoadHistory(id));
         }
         matches!(session.history, History::Read)
