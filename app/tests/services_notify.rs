@@ -24,16 +24,16 @@ fn inside() -> bool {
 
 /// Runs one test of this program through `wrapper` and takes over its outcome.
 fn run_inside(test: &str, wrapper: &[&str], environment: &[(&str, &str)]) {
-    let this = std::env::current_exe().unwrap();
-    let mut words: Vec<&str> = wrapper.to_vec();
-    words.extend([this.to_str().unwrap(), "--exact", test, "--nocapture"]);
-    let output = Command::new(words[0])
-        .args(&words[1..])
+    let (program, words) = wrapper.split_first().unwrap();
+    let output = Command::new(program)
+        .args(words)
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
         .envs(environment.iter().copied())
         .env(INSIDE, "1")
         .stdin(Stdio::null())
         .output()
-        .unwrap_or_else(|err| panic!("{} is needed for this test: {err}", words[0]));
+        .unwrap_or_else(|err| panic!("{program} is needed for this test: {err}"));
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(
         output.status.success() && said.contains("1 passed"),
@@ -146,7 +146,7 @@ fn shown_replaced_and_withdrawn() {
     assert_eq!(monitor.wait("member=Notify", 2)[1], "uint32 0");
     notifier.withdraw(notice(1, "", "").request);
     notifier.withdraw(notice(3, "", "").request);
-    assert_eq!(monitor.wait("member=CloseNotification", 1), [id.clone()]);
+    assert_eq!(monitor.wait("member=CloseNotification", 1), std::slice::from_ref(&id));
     // Closed by a call, says the daemon.
     assert_eq!(monitor.wait("member=NotificationClosed", 2), [id, "uint32 3".to_owned()]);
     assert!(dunstctl(&["count"]).contains("Currently displayed: 1"), "{}", dunstctl(&["count"]));
