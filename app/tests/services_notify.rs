@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
 
 use crossbeam_channel::{Receiver, bounded, unbounded};
-use magia_app::os::notify::{Notifier, Urgency};
+use magia_app::os::notify::Notifier;
 use magia_core::effect::Notice;
 use magia_core::event::Event;
 use magia_protocol::wire::{RequestId, SessionId};
@@ -122,7 +122,7 @@ fn shown_replaced_and_withdrawn() {
     let monitor = Monitor::start();
     let (events, hub) = bounded(8);
     let notifier = Notifier::start(events).unwrap();
-    notifier.show(notice(1, "first title", "first body"), Urgency::Normal);
+    notifier.show(notice(1, "first title", "first body"));
     let first = monitor.wait("member=Notify", 5);
     assert_eq!(
         first,
@@ -134,7 +134,7 @@ fn shown_replaced_and_withdrawn() {
             r#"string "first body""#
         ]
     );
-    notifier.show(notice(1, "<i>second</i>", "run <b>rm</b> && ls"), Urgency::Critical);
+    notifier.show_urgent(notice(1, "<i>second</i>", "run <b>rm</b> && ls"));
     let second = monitor.wait("member=Notify", 5);
     let id = second[1].clone();
     assert_ne!(id, "uint32 0", "it takes the first one's place");
@@ -142,7 +142,7 @@ fn shown_replaced_and_withdrawn() {
     assert_eq!(second[4], r#"string "run &lt;b&gt;rm&lt;/b&gt; &amp;&amp; ls""#);
     assert!(dunstctl(&["count"]).contains("Currently displayed: 1"), "{}", dunstctl(&["count"]));
 
-    notifier.show(notice(2, "another", ""), Urgency::Normal);
+    notifier.show(notice(2, "another", ""));
     assert_eq!(monitor.wait("member=Notify", 2)[1], "uint32 0");
     notifier.withdraw(notice(1, "", "").request);
     notifier.withdraw(notice(3, "", "").request);
@@ -186,11 +186,11 @@ fn reported_once() {
     let (events, hub) = bounded(8);
     let notifier = Notifier::start(events).unwrap();
     for number in 0..3 {
-        notifier.show(notice(number, "title", "body"), Urgency::Normal);
+        notifier.show(notice(number, "title", "body"));
         notifier.withdraw(notice(9, "", "").request);
     }
     assert!(problem(&hub).unwrap().contains("cannot be shown"));
-    notifier.show(notice(4, "title", "body"), Urgency::Normal);
+    notifier.show(notice(4, "title", "body"));
     drop(notifier);
     assert!(hub.try_recv().is_err(), "it was said once");
 }

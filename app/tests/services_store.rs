@@ -6,8 +6,9 @@ use crossbeam_channel::{Receiver, bounded};
 use magia_app::services::store::{FILE_NAME, Retention, Store, StoreConfig};
 use magia_core::effect::StoreWrite;
 use magia_core::event::{AgentEvent, Event, StoredRequest, StoredSession, StoredState};
+use magia_protocol::wire::info::Decision;
 use magia_protocol::wire::{
-    AgentEventKind, ProcessId, Provider, ProviderSessionId, RequestId, SessionId, TitleSource,
+    AgentEventKind, ProcessId, Provider, ProviderSessionId, RequestId, RequestState, SessionId, TitleSource,
 };
 use proptest::prelude::*;
 use std::fs;
@@ -89,7 +90,7 @@ fn session(id: SessionId) -> StoredSession {
     }
 }
 
-fn request(number: u128, state: &str) -> StoredRequest {
+fn request(number: u128, state: RequestState) -> StoredRequest {
     StoredRequest {
         id: RequestId::from_uuid(Uuid::from_u128(number)),
         session: session_id(1),
@@ -98,10 +99,10 @@ fn request(number: u128, state: &str) -> StoredRequest {
         input: "{\"command\":\"ls\"}".into(),
         agent_id: Some("a".into()),
         asked_at_ms: LATE_MS + u64::try_from(number).unwrap(),
-        state: state.into(),
-        decision: (state != "open").then(|| "allow".into()),
+        state,
+        decision: state.is_settled().then_some(Decision::Allow),
         decided_by: Some("window".into()),
-        decided_at_ms: (state != "open").then_some(LATE_MS),
+        decided_at_ms: state.is_settled().then_some(LATE_MS),
         reason: None,
     }
 }
@@ -122,8 +123,8 @@ fn a_restart_gives_the_same_state() {
     for session in [session(session_id(1)), with_parent.clone()] {
         store.write(StoreWrite::Session(Box::new(session)));
     }
-    for (number, state) in [(1, "took effect"), (2, "open")] {
-        store.write(StoreWrite::Request(Box::new(request(number, "open"))));
+    for (number, state) in [(1, RequestState::TookEffect), (2, RequestState::Open)] {
+        store.write(StoreWrite::Request(Box::new(request(number, RequestState::Open))));
         store.write(StoreWrite::Request(Box::new(request(number, state))));
     }
     for seq in 1..=20 {
@@ -138,8 +139,11 @@ fn a_restart_gives_the_same_state() {
     assert_eq!(numbers(None, 17, 10), [18, 19, 20]);
     assert_eq!(numbers(None, 0, 2), [19, 20], "the newest, oldest first");
     assert_eq!(numbers(Some(session_id(1)), 0, 3), [16, 18, 20]);
-    assert_eq!(store.requests(false, 10).unwrap(), [request(2, "open")]);
-    assert_eq!(store.requests(true, 10).unwrap(), [request(2, "open"), request(1, "took effect")]);
+    assert_eq!(store.requests(false, 10).unwrap(), [request(2, RequestState::Open)]);
+    assert_eq!(
+        store.requests(true, 10).unwrap(),
+        [request(2, RequestState::Open), request(1, RequestState::TookEffect)]
+    );
     let before = store.load().unwrap();
     drop(store);
 
@@ -149,7 +153,7 @@ fn a_restart_gives_the_same_state() {
     let mut sessions = state.sessions.clone();
     sessions.sort_by_key(|session| session.id);
     assert_eq!(sessions, [session(session_id(1)), with_parent]);
-    assert_eq!(state.requests, [request(1, "took effect"), request(2, "open")]);
+    assert_eq!(state.requests, [request(1, RequestState::TookEffect), request(2, RequestState::Open)]);
     assert_eq!(format!("{state:?}"), format!("{before:?}"));
     assert_eq!(shown(&store.events(None, 0, 1).unwrap()[0]), shown(&event(20, session_id(1), "{}")));
 
@@ -290,8 +294,8 @@ fn limits_and_purging() {
         event.received_at_ms = now_ms - (100 - seq) * DAY_MS + DAY_MS / 2;
         store.write(StoreWrite::Event(Arc::new(event)));
     }
-    store.write(StoreWrite::Request(Box::new(request(1, "open"))));
-    let mut old = request(2, "took effect");
+    store.write(StoreWrite::Request(Box::new(request(1, RequestState::Open))));
+    let mut old = request(2, RequestState::TookEffect);
     old.decided_at_ms = Some(now_ms - 60 * DAY_MS);
     store.write(StoreWrite::Request(Box::new(old)));
     let report = store.purge(50, Vec::new()).unwrap();
@@ -308,7 +312,7 @@ fn limits_and_purging() {
     assert!(left.iter().all(|event| event.session == session_id(1)));
     let state = store.load().unwrap();
     assert_eq!(state.sessions.len(), 1);
-    assert_eq!(state.requests, [request(1, "open")], "an open request stays");
+    assert_eq!(state.requests, [request(1, RequestState::Open)], "an open request stays");
     drop(store);
     assert!(size() < 4_000_000, "the file shrank: {}", size());
     let (store, hub) = start(home.path());
@@ -340,7 +344,7 @@ fn what_was_flushed_survives_a_kill() {
         let first = loaded(&hub).last_seq + 1;
         for seq in first.. {
             store.write(StoreWrite::Event(Arc::new(event(seq, session_id(1), &"x".repeat(3_000)))));
-            store.write(StoreWrite::Request(Box::new(request(u128::from(seq), "took effect"))));
+            store.write(StoreWrite::Request(Box::new(request(u128::from(seq), RequestState::TookEffect))));
             store.flush().unwrap();
             // More that nobody was promised, so that the kill comes in the middle of a transaction.
             for number in 0..20 {
@@ -372,7 +376,7 @@ fn what_was_flushed_survives_a_kill() {
         assert!(events.iter().map(|event| event.seq).eq(1..=state.last_seq), "none is missing");
         let requests = store.requests(true, u32::MAX).unwrap();
         assert!(requests.len() as u64 >= safe);
-        assert!(requests.iter().all(|request| request.decision.as_deref() == Some("allow")));
+        assert!(requests.iter().all(|request| request.decision == Some(Decision::Allow)));
     }
 }
 
@@ -403,7 +407,7 @@ fn a_full_disk_is_survived() {
     for seq in 1..=100 {
         store.write(StoreWrite::Event(Arc::new(event(seq, session_id(1), &"x".repeat(20_000)))));
     }
-    store.write(StoreWrite::Request(Box::new(request(1, "took effect"))));
+    store.write(StoreWrite::Request(Box::new(request(1, RequestState::TookEffect))));
     assert!(store.flush().is_err());
     let said = problem(&hub).unwrap();
     assert!(said.contains("cannot be written") && said.contains("nothing is lost yet"), "{said}");

@@ -152,7 +152,13 @@ fn new_socket() -> io::Result<UnixStream> {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: see above.
-    Ok(UnixStream::from(unsafe { OwnedFd::from_raw_fd(fd) }))
+    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    // SAFETY: no pointers; the descriptor is open.
+    unsafe {
+        libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC);
+    }
+    Ok(UnixStream::from(fd))
 }
 
 fn socket_address(path: &Path) -> io::Result<(libc::sockaddr_un, libc::socklen_t)> {

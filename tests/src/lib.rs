@@ -1,1 +1,35 @@
-//! Whole-program tests.
+//! Whole-program tests: the real binaries, sockets, terminals and agents, each run in a directory of its own.
+//!
+//! A test starts with [`sandbox_test`], which gives it a [`Sandbox`]: private HOME, XDG directories, runtime
+//! directory and environment, and an end to everything it started. [`FakeModel`] stands for the model's
+//! server, [`Claude`] starts the real Claude Code in a terminal ([`InteractiveClaude`]) or with JSON lines
+//! ([`StreamClaude`]), [`App`] is magia without its window and [`Window`] magia with it. Nothing sleeps: [`wait_until`] waits for a named fact.
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
+
+mod app;
+mod claude;
+mod display;
+mod model;
+mod process;
+mod registry;
+mod sandbox;
+mod stream;
+mod terminal;
+pub mod tidy;
+mod wait;
+mod window;
+
+pub use app::{App, Reply, binary, magia};
+pub use claude::{CLAUDE_VERSION, Claude, InteractiveClaude};
+pub use display::Display;
+pub use model::{FakeModel, script};
+pub use process::Program;
+pub use registry::RegistryEntry;
+pub use sandbox::{Sandbox, sandbox_test};
+pub use stream::{StreamClaude, ToolRequest};
+pub use terminal::{Key, Terminal};
+pub use wait::{PATIENCE, wait_until};
+pub use window::{Element, Window};

@@ -1,12 +1,13 @@
 //! What the hub is told: facts in the past tense, from listeners, services and the window.
 
+use crate::policy::RealPaths;
 use crate::settings::Settings;
 use crate::transcript::TranscriptItem;
 use magia_protocol::wire::hook::HookMessage;
-use magia_protocol::wire::info::{HooksInfo, ListenerInfo, ProviderInfo};
+use magia_protocol::wire::info::{Decision, HooksInfo, ListenerInfo, ProviderInfo};
 use magia_protocol::wire::{
-    AgentEventKind, Command, ProcessId, Provider, ProviderSessionId, RequestId, RpcError, SessionId,
-    TitleSource,
+    AgentEventKind, Command, ProcessId, Provider, ProviderSessionId, RequestId, RequestState, RpcError,
+    SessionId, TitleSource,
 };
 use serde_json::Value;
 use std::path::PathBuf;
@@ -65,6 +66,8 @@ pub enum Event {
         gate: GateId,
         /// What it sent.
         message: Box<HookMessage>,
+        /// Where the call would act, when it names a file and the disk could be asked.
+        paths: Option<RealPaths>,
     },
     /// The handler at a gate went away before it had an answer.
     GateClosed {
@@ -93,6 +96,13 @@ pub enum Event {
         session: SessionId,
         /// What was read, oldest first.
         items: Vec<TranscriptItem>,
+    },
+    /// The titles in a session's transcript were looked for.
+    TitlesRead {
+        /// Whose.
+        session: SessionId,
+        /// What was found.
+        titles: Titles,
     },
     /// A request came in.
     CommandReceived {
@@ -186,6 +196,17 @@ pub enum RegistryStatus {
     Idle,
     /// Waits for an answer.
     Waiting,
+}
+
+/// Titles found in a transcript.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Titles {
+    /// The user renamed the session in the agent.
+    pub custom: Option<String>,
+    /// The agent named it.
+    pub ai: Option<String>,
+    /// Made of the first prompt.
+    pub prompt: Option<String>,
 }
 
 /// An agent event: one hook message, understood.
@@ -285,10 +306,10 @@ pub struct StoredRequest {
     pub agent_id: Option<String>,
     /// Milliseconds since 1970.
     pub asked_at_ms: u64,
-    /// The state's word, as in `RequestInfo::state`.
-    pub state: String,
-    /// `allow`, `deny`, `always`, `none`; absent when nobody here answered.
-    pub decision: Option<String>,
+    /// Where it stood.
+    pub state: RequestState,
+    /// Absent when nobody here answered.
+    pub decision: Option<Decision>,
     /// Who answered.
     pub decided_by: Option<String>,
     /// Milliseconds since 1970.

@@ -8,6 +8,7 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+pub mod answer;
 pub mod effect;
 pub mod event;
 pub mod model;
@@ -15,6 +16,7 @@ pub mod normalize;
 pub mod policy;
 pub mod settings;
 pub mod snapshot;
+pub mod steward;
 pub mod subject;
 pub mod timeline;
 pub mod transcript;

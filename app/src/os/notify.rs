@@ -13,7 +13,6 @@ use magia_core::event::Event;
 use magia_protocol::wire::RequestId;
 use shown::{Desktop, Shown};
 use std::collections::VecDeque;
-use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,7 +29,7 @@ const BODY_CHARS: usize = 600;
 
 /// How much a notification presses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Urgency {
+enum Urgency {
     /// Goes away by itself.
     Normal,
     /// Stays until it is withdrawn or dismissed.
@@ -79,25 +78,34 @@ pub struct Notifier {
 }
 
 impl Notifier {
-    /// Connects to nothing before there is something to show.
-    ///
-    /// # Errors
-    /// When the system has no thread for us.
-    pub fn start(events: Sender<Event>) -> io::Result<Self> {
+    /// Connects to nothing before there is something to show. `None` when the system has no thread for us: then the
+    /// program goes on without notifications, and says so in the log.
+    pub fn start(events: Sender<Event>) -> Option<Self> {
         let waiting = Arc::new(Mutex::new(Waiting::default()));
         // One ring is as good as many: the orders are in their queue.
         let (ring, bell) = bounded(1);
         let asked = waiting.clone();
-        let thread = ServiceThread::start("magia-notify", events, move |outbox| {
-            Worker { desktop: Desktop::new(), shown: VecDeque::new(), reported: false }
-                .run(&outbox, &bell, &asked);
-        })?;
-        Ok(Self { waiting, ring, thread })
+        let started = ServiceThread::start("magia-notify", events, move |outbox| {
+            let worker = Worker { desktop: Desktop::new(), shown: VecDeque::new(), reported: false };
+            worker.run(&outbox, &bell, &asked);
+        });
+        match started {
+            Ok(thread) => Some(Self { waiting, ring, thread }),
+            Err(err) => {
+                tracing::error!("no desktop notifications: {err}");
+                None
+            }
+        }
     }
 
-    /// Shows a notification; a second one for the same request replaces the first. Never waits.
-    pub fn show(&self, notice: Notice, urgency: Urgency) {
-        self.order(Order::Show(notice, urgency));
+    /// Shows a notification that goes away by itself; a second one for the same request replaces the first. Never waits.
+    pub fn show(&self, notice: Notice) {
+        self.order(Order::Show(notice, Urgency::Normal));
+    }
+
+    /// The same, but it stays until it is withdrawn or dismissed, and most desktops let it through "do not disturb".
+    pub fn show_urgent(&self, notice: Notice) {
+        self.order(Order::Show(notice, Urgency::Critical));
     }
 
     /// Takes a request's notification back. Never waits.

@@ -5,8 +5,10 @@
 pub mod directory;
 pub mod outbox;
 pub mod processes;
+pub mod providers;
 pub mod registry;
 pub mod regular_file;
 pub mod settings_file;
+pub mod steward;
 pub mod store;
 pub mod transcripts;

@@ -5,7 +5,7 @@
 mod tail;
 mod titles;
 
-pub use titles::{Titles, read_titles};
+pub use titles::read_titles;
 
 use super::directory::{Changes, DirectoryWatch, directory_of};
 use super::outbox::{Outbox, ServiceThread};

@@ -142,7 +142,8 @@ impl Listener {
     }
 
     /// Whether the socket's file was removed or replaced (a cleaner of `/tmp`), so that no client can find us:
-    /// time to [`bind`] again. One `lstat`.
+    /// time to [`bind`] again. When the lock file went with it ([`InstanceLock::is_lost`]), take the lock again
+    /// first, which also makes the directory. One `lstat`.
     pub fn inode_gone(&self) -> bool {
         #[cfg(unix)]
         {

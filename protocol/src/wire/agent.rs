@@ -67,6 +67,8 @@ words! {
         TurnInterrupted = "turn.interrupted",
         /// The user sent a prompt.
         PromptSubmitted = "prompt.submitted",
+        /// A slash command was expanded into a prompt.
+        PromptExpanded = "prompt.expanded",
         /// The model's words.
         MessageAssistant = "message.assistant",
         /// The model's reasoning.
@@ -77,6 +79,8 @@ words! {
         ToolCompleted = "tool.completed",
         /// A tool failed.
         ToolFailed = "tool.failed",
+        /// All tools of one message of the model are done, run or not.
+        ToolBatch = "tool.batch",
         /// The agent asks to be allowed something.
         PermissionRequested = "permission.requested",
         /// A permission request was answered, here or in the terminal.
@@ -128,6 +132,43 @@ impl SessionState {
 }
 
 words! {
+    /// Where a permission request stands. "Decided" is not "took effect": an agent ignores a late answer, so the
+    /// effect is read from what it does next.
+    RequestState {
+        /// Waits for an answer, here or in the terminal.
+        Open = "open",
+        /// Left to the terminal; the agent still waits.
+        InTerminal = "in terminal",
+        /// Answered here; the agent has not shown yet what it made of it.
+        Decided = "decided",
+        /// The agent did as it was told.
+        TookEffect = "took effect",
+        /// The agent did otherwise: the terminal was faster.
+        NotTaken = "not taken",
+        /// Answered in the terminal.
+        AnsweredInTerminal = "answered in terminal",
+        /// Nobody answered in time.
+        Expired = "expired",
+        /// The agent ended while it waited.
+        AgentGone = "agent gone",
+        /// magia ended while it waited.
+        AppGone = "app gone",
+    }
+}
+
+impl RequestState {
+    /// Whether the agent still waits.
+    pub const fn waits(self) -> bool {
+        matches!(self, Self::Open | Self::InTerminal)
+    }
+
+    /// Whether nothing more will come of it.
+    pub const fn is_settled(self) -> bool {
+        !matches!(self, Self::Open | Self::InTerminal | Self::Decided)
+    }
+}
+
+words! {
     /// Where a session's title came from, strongest first.
     TitleSource {
         /// Renamed in magia.
@@ -146,11 +187,11 @@ words! {
 words! {
     /// How much harm a request could do by magia's own table.
     Risk {
-        /// Reads, or an edit that is easy to take back.
+        /// Reads, or an edit inside the project.
         Low = "low",
-        /// Runs code or writes inside the project.
+        /// Runs code, or reaches the network.
         Medium = "medium",
-        /// Destroys, leaves the project, or reaches out of the machine.
+        /// Destroys, writes outside the project, or acts on another machine.
         High = "high",
     }
 }

@@ -42,6 +42,10 @@ pub struct HookMessage {
     pub sent_unix_ns: u64,
     /// The provider's payload as it came, untouched.
     pub payload: Box<RawValue>,
+    /// Set by the listener when the line was too long: the payload is then an object of its own making, with
+    /// what could be saved.
+    #[serde(skip)]
+    pub cut: bool,
 }
 
 impl HookMessage {

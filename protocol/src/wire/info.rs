@@ -2,8 +2,8 @@
 //! is not known is `null`. These shapes are what `--json` prints, so they only ever grow.
 
 use super::{
-    AgentEventKind, ProcessId, Provider, ProviderSessionId, RequestId, Risk, SessionId, SessionState,
-    TitleSource,
+    AgentEventKind, ProcessId, Provider, ProviderSessionId, RequestId, RequestState, Risk, SessionId,
+    SessionState, TitleSource,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -55,7 +55,7 @@ pub struct SessionInfo {
     pub hidden: bool,
     /// The agent's transcript file.
     pub transcript_path: Option<String>,
-    /// Tokens and cost are not here: they come with telemetry.
+    /// Subagents at work.
     pub subagents: u32,
 }
 
@@ -103,8 +103,8 @@ pub struct RequestInfo {
     pub risk_reasons: Vec<String>,
     /// What `always` would allow, in the provider's own words; `null` when it offers nothing.
     pub always: Option<String>,
-    /// `open`, `decided`, `took effect`, `not taken`, `answered in terminal`, `expired`, `agent gone`, `app gone`.
-    pub state: String,
+    /// Where it stands.
+    pub state: RequestState,
     /// A twin of it was answered in the terminal; it may be this one.
     pub may_be_answered: bool,
     /// When it came.
@@ -155,6 +155,8 @@ impl Decision {
 /// An agent event, as `get_agent_events` and `agent:event` give it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EventInfo {
+    /// Same as `seq`; list verbs print objects with an `id`.
+    pub id: u64,
     /// Grows by one per event of this program's store; what `since` takes.
     pub seq: u64,
     /// When magia received it.
@@ -311,4 +313,11 @@ pub struct CheckInfo {
     pub detail: String,
     /// What to do.
     pub fix: Option<String>,
+}
+
+impl Decision {
+    /// The decision for a word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Allow, Self::Deny, Self::Always, Self::None].into_iter().find(|one| one.as_str() == word)
+    }
 }

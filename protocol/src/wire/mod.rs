@@ -9,13 +9,15 @@ pub mod info;
 pub mod method;
 pub mod nearest;
 pub mod rpc;
+pub mod visible;
 
-pub use agent::{AgentEventKind, Provider, Risk, SessionState, TitleSource};
+pub use agent::{AgentEventKind, Provider, RequestState, Risk, SessionState, TitleSource};
 pub use command::Command;
 pub use gate::GateReply;
 pub use hook::HookMessage;
 pub use ids::{ProcessId, ProviderSessionId, RequestId, SessionId};
 pub use rpc::{ErrorCode, Request, Response, RpcError, StreamLine};
+pub use visible::{visible, visible_lines};
 
 /// Version of the hook line, the CLI line and the gate reply. A peer that sends a newer one is answered
 /// with this one.

@@ -4,7 +4,7 @@ mod fold;
 
 use crate::subject::Subject;
 pub use fold::Timeline;
-use magia_protocol::wire::RequestId;
+use magia_protocol::wire::{RequestId, RequestState};
 use std::sync::Arc;
 
 /// One entry.
@@ -39,9 +39,9 @@ pub enum Body {
         tool: String,
         /// One line.
         summary: String,
-        /// The state's word, as in `RequestInfo::state`.
-        state: String,
-        /// Who answered, and what.
+        /// Where it stands.
+        state: RequestState,
+        /// Who answered, and what: `allow by window`.
         outcome: Option<String>,
     },
     /// A subagent began, or ended with its last words.

@@ -2,7 +2,7 @@
 
 use super::rows;
 use magia_core::event::{AgentEvent, StoredRequest, StoredState};
-use magia_protocol::wire::SessionId;
+use magia_protocol::wire::{RequestState, SessionId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// Sessions that are loaded at start, the latest first.
@@ -12,7 +12,7 @@ const ANSWERED_MAX: u32 = 500;
 /// Bytes of payloads that one reading of events returns; the newest stay.
 const EVENT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The word of a request that waits, as in `RequestInfo::state`.
-pub(super) const OPEN_STATE: &str = "open";
+pub(super) const OPEN_STATE: &str = RequestState::Open.as_str();
 
 pub(super) fn load(connection: &Connection) -> rusqlite::Result<StoredState> {
     let sessions = collect(

@@ -1,8 +1,9 @@
 //! Rows to values and back. Numbers keep their bits: SQLite's are signed.
 
 use magia_core::event::{AgentEvent, StoredRequest, StoredSession};
+use magia_protocol::wire::info::Decision;
 use magia_protocol::wire::{
-    AgentEventKind, ProcessId, Provider, ProviderSessionId, RequestId, SessionId, TitleSource,
+    AgentEventKind, ProcessId, Provider, ProviderSessionId, RequestId, RequestState, SessionId, TitleSource,
 };
 use rusqlite::{Row, Statement, params};
 use std::sync::Arc;
@@ -131,8 +132,8 @@ pub(super) fn insert_request(statement: &mut Statement<'_>, request: &StoredRequ
         request.input,
         request.agent_id,
         request.asked_at_ms.cast_signed(),
-        request.state,
-        request.decision,
+        request.state.as_str(),
+        request.decision.map(Decision::as_str),
         request.decided_by,
         request.decided_at_ms.map(u64::cast_signed),
         request.reason,
@@ -150,8 +151,9 @@ pub(super) fn request(row: &Row<'_>) -> Maybe<StoredRequest> {
         input: row.get(4)?,
         agent_id: row.get(5)?,
         asked_at_ms: unsigned(row, 6)?,
-        state: row.get(7)?,
-        decision: row.get(8)?,
+        // A word of a newer magia is over at any rate.
+        state: RequestState::from_word(row.get_ref(7)?.as_str()?).unwrap_or(RequestState::AppGone),
+        decision: row.get_ref(8)?.as_str_or_null()?.and_then(Decision::from_word),
         decided_by: row.get(9)?,
         decided_at_ms: row.get::<_, Option<i64>>(10)?.map(i64::cast_unsigned),
         reason: row.get(11)?,

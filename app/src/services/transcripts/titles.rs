@@ -1,6 +1,7 @@
 //! What a session is called, from a bounded look at its transcript.
 
 use crate::services::regular_file;
+use magia_core::event::Titles;
 use magia_core::transcript::{Content, first_prompt_title, parse_line};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -9,47 +10,34 @@ use std::path::Path;
 /// Bytes read at each end of the file. The first prompt is near the beginning; names are written again near the end.
 const END_BYTES: u64 = 256 * 1024;
 
-/// What a transcript says its session is called.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Titles {
-    /// A person named it in the agent.
-    pub custom: Option<String>,
-    /// The agent named it.
-    pub ai: Option<String>,
-    /// The first prompt, shortened.
-    pub first_prompt: Option<String>,
-}
-
 /// Reads both ends of a transcript. A file that cannot be read says nothing.
 pub fn read_titles(path: &Path) -> Titles {
     let mut titles = Titles::default();
     match read_ends(path) {
-        Ok(ends) => ends.iter().for_each(|text| titles.take(text)),
+        Ok(ends) => ends.iter().for_each(|text| take(&mut titles, text)),
         Err(err) if err.kind() == io::ErrorKind::NotFound => {}
         Err(err) => tracing::debug!("cannot read a transcript's titles: {err}: {}", path.display()),
     }
     titles
 }
 
-impl Titles {
-    /// Takes what these lines say; the last name wins, the first prompt stays.
-    fn take(&mut self, text: &str) {
-        // Most lines are big and say nothing of titles; parsing them would be most of the work.
-        for line in text.lines() {
-            let name = line.contains("-title\"");
-            if !name && (self.first_prompt.is_some() || !line.contains("\"user\"")) {
-                continue;
-            }
-            for item in parse_line(line) {
-                match item.content {
-                    Content::CustomTitle(title) => self.custom = Some(title),
-                    Content::AiTitle(title) => self.ai = Some(title),
-                    Content::Prompt(text) if item.agent_id.is_none() && self.first_prompt.is_none() => {
-                        let title = first_prompt_title(&text);
-                        self.first_prompt = (!title.is_empty()).then_some(title);
-                    }
-                    _ => {}
+/// Takes what these lines say; the last name wins, the first prompt stays.
+fn take(titles: &mut Titles, text: &str) {
+    // Most lines are big and say nothing of titles; parsing them would be most of the work.
+    for line in text.lines() {
+        let name = line.contains("-title\"");
+        if !name && (titles.prompt.is_some() || !line.contains("\"user\"")) {
+            continue;
+        }
+        for item in parse_line(line) {
+            match item.content {
+                Content::CustomTitle(title) => titles.custom = Some(title),
+                Content::AiTitle(title) => titles.ai = Some(title),
+                Content::Prompt(text) if item.agent_id.is_none() && titles.prompt.is_none() => {
+                    let title = first_prompt_title(&text);
+                    titles.prompt = (!title.is_empty()).then_some(title);
                 }
+                _ => {}
             }
         }
     }
@@ -96,7 +84,7 @@ mod tests {
             Titles {
                 custom: Some("New".into()),
                 ai: Some("From the head".into()),
-                first_prompt: Some("Mend it".into())
+                prompt: Some("Mend it".into())
             }
         );
         assert_eq!(read_titles(Path::new("/dev/null")), Titles::default());

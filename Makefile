@@ -1,0 +1,65 @@
+# What there is to do here; `make` alone lists it.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.PHONY: help build run demo test test-agents agents bench screenshots lint install-deps clean
+
+# Tests, lints and the programs that they run share one profile, one set of features and one target
+# directory, so that no crate is compiled twice for the same purpose.
+TEST_FEATURES := --features magia-app/inspection
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+build: ## the three programs, optimised, in target/release
+	@scripts/deps.sh build
+	cargo build --release --package magia-app --package magia
+# The handler by a call of its own: the flags that make it static must reach it alone.
+	cargo rustc --package magia-hook-handler --profile handler --bin magia-hook-handler -- \
+	  -C target-feature=+crt-static -C relocation-model=static
+	install -m 755 target/handler/magia-hook-handler target/release/magia-hook-handler
+
+run: ## build, then start the window (without a display: the app alone)
+	@scripts/deps.sh window
+	@$(MAKE) --no-print-directory build
+	@scripts/run.sh
+
+demo: build ## a private instance that plays a recorded session
+	target/release/magia demo
+
+lint: ## formatting and clippy
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets $(TEST_FEATURES) -- -D warnings
+	@if command -v cargo-deny >/dev/null; then cargo deny check licenses bans sources; \
+	  else echo "cargo-deny is not installed: licences, bans and sources are not checked"; fi
+
+test: ## lints, and every test that needs no real agent
+	@scripts/deps.sh test
+	@$(MAKE) --no-print-directory lint
+# With --tests, so that the programs get the same dependencies, with the same features, as the tests.
+	cargo build --workspace --bins --tests $(TEST_FEATURES)
+	cargo test --workspace $(TEST_FEATURES)
+
+agents: ## the pinned agent CLIs, in .agents
+	@scripts/deps.sh agents
+	@scripts/agents.sh
+
+test-agents: agents ## the tests that run the real agent CLIs against a fake model
+	cargo build --workspace --bins --tests $(TEST_FEATURES)
+	cargo test --workspace $(TEST_FEATURES),magia-tests/agents --test 'agents_*'
+
+bench: build ## the figures of the README
+	@scripts/deps.sh bench
+	scripts/bench.sh
+
+screenshots: build ## the pictures of the README
+	@scripts/deps.sh test
+	scripts/screenshots.sh
+
+install-deps: ## the Debian packages for all of the above
+	@scripts/deps.sh bench
+	@scripts/deps.sh agents
+
+clean: ## remove what was built and installed here
+	cargo clean
+	rm -rf .agents

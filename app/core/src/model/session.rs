@@ -1,0 +1,366 @@
+//! One agent session: its facts, its evidence, and the state they add up to.
+
+use crate::event::{AgentEvent, RegistryStatus, StoredSession};
+use crate::timeline::Timeline;
+use magia_protocol::wire::info::{EvidenceInfo, SessionInfo};
+use magia_protocol::wire::{
+    ProcessId, Provider, ProviderSessionId, RequestId, SessionId, SessionState, TitleSource,
+};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Two sources may differ for so long before it is called a disagreement: one hears of a change before the other.
+pub const DISAGREEMENT_MS: u64 = 2_000;
+
+/// Something seen that speaks for a state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    /// For which.
+    pub state: SessionState,
+    /// What was seen.
+    pub fact: String,
+    /// When, milliseconds since 1970.
+    pub at_ms: u64,
+}
+
+/// A tool call that has begun and not ended.
+#[derive(Clone, Debug)]
+pub struct PendingTool {
+    /// The provider's id of the call.
+    pub use_id: String,
+    /// The subagent that called.
+    pub agent_id: Option<String>,
+    /// Tool name.
+    pub tool: String,
+    /// Its input.
+    pub input: Arc<Value>,
+    /// The request that was tied to it.
+    pub request: Option<RequestId>,
+}
+
+/// Titles by source.
+#[derive(Clone, Debug, Default)]
+pub struct TitleSet {
+    /// Given in magia.
+    pub user: Option<String>,
+    /// Given in the agent.
+    pub custom: Option<String>,
+    /// Given by the agent.
+    pub ai: Option<String>,
+    /// Made of the first prompt.
+    pub prompt: Option<String>,
+}
+
+/// Whether the timeline holds what the store has.
+#[derive(Clone, Debug)]
+pub enum History {
+    /// Nothing was read; the store has more.
+    Unread,
+    /// It is being read; what came meanwhile waits here.
+    Reading(Vec<Arc<AgentEvent>>),
+    /// The timeline is complete from here on.
+    Read,
+}
+
+/// A session.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Ours.
+    pub id: SessionId,
+    /// The agent's kind.
+    pub provider: Provider,
+    /// The agent's configuration directory.
+    pub config_root: String,
+    /// The agent's own id.
+    pub provider_session_id: ProviderSessionId,
+    /// Where it came from.
+    pub parent: Option<SessionId>,
+    /// Working directory.
+    pub cwd: String,
+    /// Titles.
+    pub titles: TitleSet,
+    /// The agent's transcript.
+    pub transcript_path: Option<String>,
+    /// Model name.
+    pub model: Option<String>,
+    /// The agent's permission mode.
+    pub permission_mode: Option<String>,
+    /// Terminal.
+    pub tty: Option<String>,
+    /// Live processes, the newest last.
+    pub processes: Vec<ProcessId>,
+    /// Milliseconds since 1970.
+    pub started_at_ms: u64,
+    /// Milliseconds since 1970.
+    pub last_activity_ms: u64,
+    /// How it ended, if it did.
+    pub ended: Option<Seen>,
+    /// Kept at the top.
+    pub pinned: bool,
+    /// Left out of lists.
+    pub hidden: bool,
+    /// What the last hook said.
+    pub hook: Option<Seen>,
+    /// What the registry says, with its own word.
+    pub registry: Option<(RegistryStatus, Seen)>,
+    /// Calls that have begun and not ended, oldest first.
+    pub pending: Vec<PendingTool>,
+    /// Subagents at work.
+    pub subagents: BTreeSet<String>,
+    /// Its timeline.
+    pub timeline: Timeline,
+    /// Whether that is complete.
+    pub history: History,
+    /// State as last published, and since when.
+    pub shown: (SessionState, u64),
+}
+
+/// A request that the session waits for, as the state needs it.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// Permission or answer.
+    pub state: SessionState,
+    /// What is asked.
+    pub fact: String,
+    /// Since when, milliseconds since 1970.
+    pub at_ms: u64,
+}
+
+/// A state and why.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// The state.
+    pub state: SessionState,
+    /// The evidence, the decisive first.
+    pub evidence: Vec<EvidenceInfo>,
+    /// What differs, when it has for a while.
+    pub disagreement: Option<String>,
+}
+
+impl Session {
+    /// A session that was just heard of.
+    pub fn new(
+        id: SessionId,
+        provider: Provider,
+        config_root: String,
+        psid: ProviderSessionId,
+        now_ms: u64,
+    ) -> Self {
+        Self {
+            id,
+            provider,
+            config_root,
+            provider_session_id: psid,
+            parent: None,
+            cwd: String::new(),
+            titles: TitleSet::default(),
+            transcript_path: None,
+            model: None,
+            permission_mode: None,
+            tty: None,
+            processes: Vec::new(),
+            started_at_ms: now_ms,
+            last_activity_ms: now_ms,
+            ended: None,
+            pinned: false,
+            hidden: false,
+            hook: None,
+            registry: None,
+            pending: Vec::new(),
+            subagents: BTreeSet::new(),
+            timeline: Timeline::default(),
+            history: History::Read,
+            shown: (SessionState::Idle, now_ms),
+        }
+    }
+
+    /// A session from the store. Whether it still lives is found out by its process.
+    pub fn restore(stored: StoredSession) -> Self {
+        let mut session = Self::new(
+            stored.id,
+            stored.provider,
+            stored.config_root,
+            stored.provider_session_id,
+            stored.last_activity_ms,
+        );
+        match stored.title_source {
+            TitleSource::User => session.titles.user = stored.title,
+            TitleSource::Custom => session.titles.custom = stored.title,
+            TitleSource::Ai => session.titles.ai = stored.title,
+            TitleSource::Prompt => session.titles.prompt = stored.title,
+            TitleSource::Directory => {}
+        }
+        session.parent = stored.parent;
+        session.cwd = stored.cwd;
+        session.transcript_path = stored.transcript_path;
+        session.model = stored.model;
+        session.started_at_ms = stored.started_at_ms;
+        session.pinned = stored.pinned;
+        session.hidden = stored.hidden;
+        session.history = History::Unread;
+        match stored.process {
+            Some(process) if !stored.ended => session.processes.push(process),
+            _ => session.end("ended before magia started", stored.last_activity_ms),
+        }
+        session
+    }
+
+    /// The row for the store.
+    pub fn stored(&self) -> StoredSession {
+        let (title, title_source) = self.title();
+        StoredSession {
+            id: self.id,
+            provider: self.provider,
+            config_root: self.config_root.clone(),
+            provider_session_id: self.provider_session_id.clone(),
+            parent: self.parent,
+            cwd: self.cwd.clone(),
+            title: (title_source != TitleSource::Directory).then_some(title),
+            title_source,
+            transcript_path: self.transcript_path.clone(),
+            model: self.model.clone(),
+            process: self.processes.last().copied(),
+            started_at_ms: self.started_at_ms,
+            last_activity_ms: self.last_activity_ms,
+            ended: self.ended.is_some(),
+            pinned: self.pinned,
+            hidden: self.hidden,
+        }
+    }
+
+    /// What to call it: user, agent's custom, agent's own, first prompt, directory.
+    pub fn title(&self) -> (String, TitleSource) {
+        let titles = &self.titles;
+        let found = [
+            (&titles.user, TitleSource::User),
+            (&titles.custom, TitleSource::Custom),
+            (&titles.ai, TitleSource::Ai),
+            (&titles.prompt, TitleSource::Prompt),
+        ];
+        found
+            .into_iter()
+            .find_map(|(title, source)| title.clone().map(|title| (title, source)))
+            .unwrap_or_else(|| (self.project(), TitleSource::Directory))
+    }
+
+    /// The last part of its directory; the provider's name when there is none.
+    pub fn project(&self) -> String {
+        let name = self.cwd.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        if name.is_empty() { self.provider.as_str().to_owned() } else { name.to_owned() }
+    }
+
+    /// Marks it as ended.
+    pub fn end(&mut self, fact: &str, at_ms: u64) {
+        self.ended = Some(Seen { state: SessionState::Ended, fact: fact.to_owned(), at_ms });
+        self.registry = None;
+        self.pending.clear();
+        self.subagents.clear();
+    }
+
+    /// What it is doing, and why.
+    pub fn judge(&self, waiting: Option<&Waiting>, now_ms: u64) -> Verdict {
+        let mut sources: Vec<(&'static str, &Seen)> = Vec::new();
+        let asked = waiting.map(|one| Seen { state: one.state, fact: one.fact.clone(), at_ms: one.at_ms });
+        if let Some(ended) = &self.ended {
+            sources.push(("process", ended));
+        }
+        if let Some(asked) = &asked {
+            sources.push(("gate", asked));
+        }
+        let registry = self.registry.as_ref().map(|(_, seen)| seen);
+        match (&self.hook, registry) {
+            (Some(hook), Some(registry))
+                if registry.at_ms >= hook.at_ms && !compatible(hook.state, registry.state) =>
+            {
+                sources.push(("registry", registry));
+                sources.push(("hook", hook));
+            }
+            (hook, registry) => {
+                sources.extend(hook.as_ref().map(|seen| ("hook", seen)));
+                sources.extend(registry.map(|seen| ("registry", seen)));
+            }
+        }
+        let state = sources.first().map_or(SessionState::Idle, |(_, seen)| seen.state);
+        let disagreement = if self.ended.is_some() { None } else { disagreement(&sources, now_ms) };
+        let mut evidence: Vec<EvidenceInfo> = sources
+            .iter()
+            .enumerate()
+            .map(|(index, (source, seen))| EvidenceInfo {
+                source: (*source).to_owned(),
+                fact: seen.fact.clone(),
+                state: seen.state,
+                at_ms: seen.at_ms,
+                decisive: index == 0,
+            })
+            .collect();
+        if evidence.is_empty() {
+            let fact = match self.processes.last() {
+                Some(process) => format!("process {} runs and has said nothing yet", process.pid),
+                None => "nothing was heard yet".to_owned(),
+            };
+            let at_ms = self.started_at_ms;
+            evidence.push(EvidenceInfo { source: "process".into(), fact, state, at_ms, decisive: true });
+        }
+        Verdict { state, evidence, disagreement }
+    }
+
+    /// The row for lists.
+    pub fn info(&self, verdict: Verdict, requests: Vec<RequestId>) -> SessionInfo {
+        let (title, title_source) = self.title();
+        SessionInfo {
+            id: self.id,
+            provider: self.provider,
+            provider_session_id: Some(self.provider_session_id.clone()),
+            parent: self.parent,
+            title,
+            title_source,
+            cwd: self.cwd.clone(),
+            project: self.project(),
+            state: verdict.state,
+            state_since_ms: self.shown.1,
+            evidence: verdict.evidence,
+            disagreement: verdict.disagreement,
+            process: self.processes.last().copied(),
+            tty: self.tty.clone(),
+            model: self.model.clone(),
+            permission_mode: self.permission_mode.clone(),
+            started_at_ms: self.started_at_ms,
+            last_activity_ms: self.last_activity_ms,
+            requests,
+            pinned: self.pinned,
+            hidden: self.hidden,
+            transcript_path: self.transcript_path.clone(),
+            subagents: u32::try_from(self.subagents.len()).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// Whether the registry's word adds nothing to the hook's: it knows no failures, and calls them idle.
+fn compatible(hook: SessionState, registry: SessionState) -> bool {
+    hook == registry || (hook == SessionState::Failed && registry == SessionState::Idle)
+}
+
+fn disagreement(sources: &[(&'static str, &Seen)], now_ms: u64) -> Option<String> {
+    let (first, rest) = sources.split_first()?;
+    let other = rest.iter().find(|other| {
+        !compatible(first.1.state, other.1.state)
+            && !compatible(other.1.state, first.1.state)
+            && now_ms.saturating_sub(first.1.at_ms.max(other.1.at_ms)) > DISAGREEMENT_MS
+            && !is_usual(first, other)
+    })?;
+    let says = |(source, seen): &(&str, &Seen)| format!("{source} says {} ({})", seen.state, seen.fact);
+    Some(format!("{}, but {}", says(first), says(other)))
+}
+
+/// While a request is open the last hook is a PreToolUse, which by itself means working.
+fn is_usual(first: &(&'static str, &Seen), other: &(&'static str, &Seen)) -> bool {
+    first.1.state.needs_you() && other.0 == "hook" && other.1.state == SessionState::Working
+}
+
+impl Session {
+    /// A hook, or an answer of ours, spoke for a state.
+    pub fn saw(&mut self, state: SessionState, fact: impl Into<String>, at_ms: u64) {
+        self.hook = Some(Seen { state, fact: fact.into(), at_ms });
+    }
+}

@@ -1,0 +1,90 @@
+//! `magia doctor`: what the program depends on, with a fix for each.
+
+use crate::places::Places;
+use magia_protocol::wire::info::{CheckInfo, HooksInfo, ProviderInfo};
+use std::path::Path;
+
+/// inotify watches below which a busy desktop runs out.
+const WATCHES_WANTED: u64 = 8_192;
+
+/// The checks that need the machine; the model's own come before them.
+pub fn checks(places: &Places, hooks: Option<&HooksInfo>, providers: &[ProviderInfo]) -> Vec<CheckInfo> {
+    let mut checks: Vec<CheckInfo> = providers.iter().map(provider_check).collect();
+    checks.push(hooks_check(hooks));
+    for (id, dir) in [
+        ("dir.runtime", &places.runtime),
+        ("dir.config", &places.config),
+        ("dir.data", &places.data),
+        ("dir.state", &places.state),
+    ] {
+        checks.push(dir_check(id, dir));
+    }
+    checks.push(watches_check());
+    checks.push(bus_check());
+    checks
+}
+
+fn check(id: impl Into<String>, status: &str, detail: impl Into<String>, fix: Option<&str>) -> CheckInfo {
+    CheckInfo { id: id.into(), status: status.to_owned(), detail: detail.into(), fix: fix.map(str::to_owned) }
+}
+
+fn provider_check(provider: &ProviderInfo) -> CheckInfo {
+    let id = format!("provider.{}", provider.provider);
+    match &provider.path {
+        Some(path) => {
+            let version = provider.version.as_deref().unwrap_or("version unknown");
+            check(id, "ok", format!("{version} at {path}"), None)
+        }
+        None => check(id, "warn", "not found", Some("install it, or set providerBinaryPaths")),
+    }
+}
+
+fn hooks_check(hooks: Option<&HooksInfo>) -> CheckInfo {
+    let id = "hooks.claude";
+    match hooks {
+        Some(hooks) if hooks.state == "installed" && hooks.warnings.is_empty() => {
+            check(id, "ok", format!("installed in {}", hooks.file), None)
+        }
+        Some(hooks) if hooks.state == "installed" => check(id, "warn", hooks.warnings.join("; "), None),
+        Some(hooks) if hooks.state == "unreadable" => {
+            check(id, "fail", format!("{}: {}", hooks.file, hooks.warnings.join("; ")), Some("mend the file by hand"))
+        }
+        Some(hooks) => check(id, "warn", format!("{} in {}", hooks.state, hooks.file), Some("magia hooks install")),
+        None => check(id, "fail", "Claude's settings could not be looked at", None),
+    }
+}
+
+fn dir_check(id: &str, dir: &Path) -> CheckInfo {
+    match std::fs::metadata(dir) {
+        Ok(meta) if meta.is_dir() && !meta.permissions().readonly() => check(id, "ok", dir.display().to_string(), None),
+        Ok(meta) if meta.is_dir() => check(id, "fail", format!("{} is read-only", dir.display()), Some("chmod u+w it")),
+        Ok(_) => check(id, "fail", format!("{} is not a directory", dir.display()), Some("move it away")),
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => {
+            check(id, "ok", format!("{} is made when it is needed", dir.display()), None)
+        }
+        Err(err) => check(id, "fail", format!("{}: {err}", dir.display()), None),
+    }
+}
+
+fn watches_check() -> CheckInfo {
+    let id = "system.watches";
+    let limit = std::fs::read_to_string("/proc/sys/fs/inotify/max_user_watches");
+    match limit.ok().and_then(|text| text.trim().parse::<u64>().ok()) {
+        Some(limit) if limit < WATCHES_WANTED => check(
+            id,
+            "warn",
+            format!("only {limit} inotify watches for all of your programs"),
+            Some("sysctl fs.inotify.max_user_watches=65536"),
+        ),
+        Some(limit) => check(id, "ok", format!("{limit} inotify watches"), None),
+        None => check(id, "ok", "no inotify on this system", None),
+    }
+}
+
+fn bus_check() -> CheckInfo {
+    let id = "system.bus";
+    match std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_some() {
+        true => check(id, "ok", "a session bus", None),
+        false => check(id, "warn", "no session bus, so no desktop notifications", Some("start magia from the desktop")),
+    }
+}

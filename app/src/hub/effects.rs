@@ -1,0 +1,120 @@
+//! Performing effects: each goes to the one that can do it, none waits.
+
+use super::jobs::JobRequest;
+use crate::listeners::{Gates, Replies, Streams};
+use crate::os::notify::Notifier;
+use crate::services::processes::Processes;
+use crate::services::store::{Retention, Store};
+use crate::services::transcripts::Transcripts;
+use crossbeam_channel::{Sender, TrySendError};
+use magia_core::effect::{Effect, Job, Update};
+use magia_core::event::ReplyId;
+use magia_protocol::wire::{ErrorCode, RpcError};
+use std::sync::Arc;
+
+/// Everything the hub can ask of the rest of the program.
+#[derive(Debug)]
+pub struct Shell {
+    /// Waiting hook handlers.
+    pub gates: Gates,
+    /// Waiting requesters.
+    pub replies: Replies,
+    /// Subscribers.
+    pub streams: Streams,
+    /// The store; `None` when it could not even be started.
+    pub store: Option<Arc<Store>>,
+    /// Tells of processes that end.
+    pub processes: Processes,
+    /// Follows a transcript.
+    pub transcripts: Transcripts,
+    /// Desktop notifications; `None` when there is no way to show any.
+    pub notifier: Option<Notifier>,
+    /// Does what is slow.
+    pub jobs: Sender<JobRequest>,
+    /// Number of the newest agent event, which every line of a stream carries.
+    pub newest_seq: u64,
+}
+
+impl Shell {
+    /// Performs effects in order.
+    pub fn perform(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            self.perform_one(effect);
+        }
+    }
+
+    fn perform_one(&mut self, effect: Effect) {
+        match effect {
+            Effect::AnswerGate { gate, reply } => {
+                if !self.gates.answer(gate, reply) {
+                    tracing::debug!(?gate, "the gate was gone before its answer");
+                }
+            }
+            Effect::Reply { to, outcome } => {
+                if !self.replies.answer(to, outcome) {
+                    tracing::debug!(?to, "the requester was gone before its reply");
+                }
+            }
+            Effect::Subscribe { to, params } => {
+                if !self.streams.add(to, &params) {
+                    tracing::debug!(?to, "the subscriber was gone before its stream");
+                }
+            }
+            Effect::Publish(update) => {
+                if let Update::AgentEvent(event) = &update {
+                    self.newest_seq = event.seq;
+                }
+                if self.streams.wants(update.channel()) {
+                    self.streams.publish(self.newest_seq, update);
+                }
+            }
+            Effect::Store(write) => {
+                if let Some(store) = &self.store {
+                    store.write(write);
+                }
+            }
+            Effect::Retain { days, mib } => {
+                if let Some(store) = &self.store {
+                    store.retain(Retention { days, mib });
+                }
+            }
+            Effect::WatchProcess(process) => self.processes.watch(process),
+            Effect::FollowTranscript { session, path } => self.transcripts.follow(session, path),
+            Effect::UnfollowTranscript => self.transcripts.unfollow(),
+            Effect::ReadTitles { session, path } => self.job(JobRequest::Titles { session, path }),
+            Effect::LoadHistory(session) => self.job(JobRequest::History(session)),
+            Effect::Notify(notice) => {
+                if let Some(notifier) = &self.notifier {
+                    notifier.show(notice);
+                }
+            }
+            Effect::Withdraw(request) => {
+                if let Some(notifier) = &self.notifier {
+                    notifier.withdraw(request);
+                }
+            }
+            // The snapshot carries the wish to the window.
+            Effect::RaiseWindow(_) => {}
+            Effect::Run { reply, job } => self.run(reply, job),
+        }
+    }
+
+    fn run(&self, reply: ReplyId, job: Job) {
+        self.job(JobRequest::Run { reply, job });
+    }
+
+    /// Hands a job to the worker.
+    pub fn job(&self, request: JobRequest) {
+        match self.jobs.try_send(request) {
+            Ok(()) => {}
+            Err(TrySendError::Full(request) | TrySendError::Disconnected(request)) => {
+                tracing::warn!("too many jobs wait; one was refused");
+                if let JobRequest::Run { reply, .. } = request {
+                    let err = RpcError::new(ErrorCode::Internal, "too many slow requests wait already")
+                        .with_hint("try again in a moment");
+                    self.replies.answer(reply, Err(err));
+                }
+            }
+        }
+    }
+}

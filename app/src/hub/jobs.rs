@@ -1,0 +1,373 @@
+//! What is slow: files, programs, the store. One worker does it in order and reports to the hub.
+
+use crate::doctor;
+use crate::listeners::Listeners;
+use crate::places::Places;
+use crate::services::settings_file::SettingsFile;
+use crate::services::store::Store;
+use crate::services::providers::{Detector, Search, Source};
+use crate::services::{steward, transcripts};
+use anyhow::Context as _;
+use crossbeam_channel::{Receiver, Sender};
+use crate::event_text::event_json;
+use magia_core::effect::Job;
+use magia_core::event::{Event, ReplyId, Titles};
+use magia_core::settings::Settings;
+use magia_core::steward::{EventStatus, HookState, Plan, StewardError};
+use magia_protocol::wire::info::{ChangeInfo, HooksInfo, ProviderInfo};
+use magia_protocol::wire::{Command, ErrorCode, Provider, RpcError, SessionId};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
+
+/// Events that a subscription or a history reads at most.
+const READ_MAX: u32 = 10_000;
+
+/// Something for the worker.
+#[derive(Debug)]
+pub enum JobRequest {
+    /// A command's slow part.
+    Run {
+        /// Who waits.
+        reply: ReplyId,
+        /// What to do.
+        job: Job,
+    },
+    /// Read a session's stored events.
+    History(SessionId),
+    /// Look for titles in a transcript.
+    Titles {
+        /// Whose.
+        session: SessionId,
+        /// The file.
+        path: PathBuf,
+    },
+    /// Look at Claude's hooks and at the installed agents, and report both.
+    Inspect,
+    /// The settings changed.
+    Settings(Arc<Settings>),
+}
+
+/// What the worker works with.
+#[derive(Debug)]
+pub struct JobShell {
+    /// Where everything is.
+    pub places: Places,
+    /// Reads the store; `None` when there is none.
+    pub store: Option<Arc<Store>>,
+    /// settings.json.
+    pub settings: Arc<SettingsFile>,
+    /// The settings as they were read last.
+    pub current: Arc<Settings>,
+    /// Finds the agents' programs, and remembers.
+    pub detector: Detector,
+    /// Starts listeners again; `None` in a one-shot run.
+    pub listeners: Option<Weak<Listeners>>,
+}
+
+/// The worker thread; ends when its channel is closed.
+#[derive(Debug)]
+pub struct JobWorker(Option<JoinHandle<()>>);
+
+impl JobWorker {
+    /// Starts it.
+    pub fn start(mut shell: JobShell, jobs: Receiver<JobRequest>, events: Sender<Event>) -> std::io::Result<Self> {
+        let work = move || {
+            for request in jobs {
+                for event in shell.work(request) {
+                    if events.send(event).is_err() {
+                        return;
+                    }
+                }
+            }
+        };
+        Ok(Self(Some(std::thread::Builder::new().name("jobs".to_owned()).spawn(work)?)))
+    }
+
+    /// Waits for its end. The channel must be closed before.
+    pub fn join(&mut self) {
+        if let Some(thread) = self.0.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the jobs thread panicked");
+        }
+    }
+}
+
+/// Does one command without a running program: what `magia-app --call` offers when no window runs.
+pub fn run_once(shell: &mut JobShell, command: Command) -> Result<Value, RpcError> {
+    let job = match command {
+        Command::HooksStatus(params) => Job::HooksStatus(params),
+        Command::InstallHooks(params) => Job::InstallHooks(params),
+        Command::UninstallHooks(params) => Job::UninstallHooks(params),
+        Command::ReadClaudeSettings(_) => Job::ReadClaudeSettings,
+        Command::UpdateClaudeSettings(params) => Job::UpdateClaudeSettings(params),
+        Command::DetectInstalledProviders(params) => Job::Detect(params),
+        Command::LoadSettings(_) => return Ok(Value::Object(shell.current.to_json())),
+        Command::SaveSettings(params) => Job::SaveSettings(params),
+        other => {
+            let (method, _) = other.to_request();
+            return Err(RpcError::new(ErrorCode::Unsupported, format!("{method} needs the running program"))
+                .with_hint("start it with `magia`"));
+        }
+    };
+    shell.run(job).0
+}
+
+impl JobShell {
+    fn work(&mut self, request: JobRequest) -> Vec<Event> {
+        match request {
+            JobRequest::Run { reply, job } => {
+                let (outcome, mut events) = self.run(job);
+                events.push(Event::JobFinished { reply, outcome });
+                events
+            }
+            JobRequest::History(session) => {
+                let read = self.store.as_ref().map(|store| {
+                    store.flush()?;
+                    store.events(Some(session), 0, READ_MAX)
+                });
+                let events = match read {
+                    Some(Ok(events)) => events,
+                    Some(Err(err)) => {
+                        tracing::warn!("reading a session's events: {err:#}");
+                        Vec::new()
+                    }
+                    None => Vec::new(),
+                };
+                vec![Event::HistoryLoaded { session, events }]
+            }
+            JobRequest::Titles { session, path } => {
+                let found = transcripts::read_titles(&path);
+                let titles = Titles { custom: found.custom, ai: found.ai, prompt: found.prompt };
+                vec![Event::TitlesRead { session, titles }]
+            }
+            JobRequest::Settings(settings) => {
+                self.current = settings;
+                Vec::new()
+            }
+            JobRequest::Inspect => {
+                let mut events = vec![Event::ProvidersDetected(self.detect(false))];
+                match self.hooks() {
+                    Ok(info) => events.push(Event::HooksInspected(Box::new(info))),
+                    Err(err) => tracing::warn!("looking at the hooks: {}", err.message),
+                }
+                events
+            }
+        }
+    }
+
+    /// Does a job; the events are what the hub must know beside the reply.
+    fn run(&mut self, job: Job) -> (Result<Value, RpcError>, Vec<Event>) {
+        let mut events = Vec::new();
+        let outcome = match job {
+            Job::ListEvents { params, session } => {
+                let limit = params.limit.unwrap_or(1_000).min(READ_MAX);
+                self.read(|store| {
+                    store.flush()?;
+                    let events = store.events(session, params.since.unwrap_or(0), limit)?;
+                    let texts = events.iter().map(|event| RawValue::from_string(event_json(event)));
+                    texts.collect::<Result<Vec<_>, _>>().context("encoding the events")
+                })
+            }
+            Job::SaveSettings(params) => self.settings.save(&params.settings).map(Value::Object),
+            Job::HooksStatus(params) => claude_only(params.provider).and_then(|()| to_json(self.hooks()?)),
+            Job::InstallHooks(params) => claude_only(params.provider).and_then(|()| {
+                self.change(params.dry_run, steward::preview_install, steward::install)
+            }),
+            Job::UninstallHooks(params) => claude_only(params.provider).and_then(|()| {
+                self.change(params.dry_run, steward::preview_uninstall, steward::uninstall)
+            }),
+            Job::ReadClaudeSettings => self.read_claude_settings(),
+            Job::UpdateClaudeSettings(params) => {
+                let patch = Value::Object(params.settings);
+                self.change(
+                    params.dry_run,
+                    |paths| steward::preview_update(paths, &patch),
+                    |paths| steward::update_settings(paths, &patch),
+                )
+            }
+            Job::Detect(params) => {
+                let found = self.detect(params.refresh);
+                events.push(Event::ProvidersDetected(found.clone()));
+                to_json(found)
+            }
+            Job::RetryListener(name) => match self.retry(&name) {
+                Some(true) => Ok(json!({ "retried": name })),
+                _ => Err(RpcError::new(ErrorCode::Unsupported, "no listeners run here")),
+            },
+            Job::Doctor(mut checks) => {
+                let hooks = self.hooks().ok();
+                let providers = self.detect(false);
+                checks.extend(doctor::checks(&self.places, hooks.as_ref(), &providers));
+                to_json(checks)
+            }
+            Job::Purge { params, keep } => self.read(|store| {
+                let report = store.purge(params.older_than_days, keep)?;
+                Ok(json!({ "events": report.events, "requests": report.requests, "sessions": report.sessions }))
+            }),
+        };
+        if let Ok(info) = self.hooks_after(&outcome) {
+            events.push(Event::HooksInspected(Box::new(info)));
+        }
+        (outcome, events)
+    }
+}
+
+impl JobShell {
+    fn read<T: Serialize>(
+        &mut self,
+        read: impl FnOnce(&Store) -> anyhow::Result<T>,
+    ) -> Result<Value, RpcError> {
+        match &self.store {
+            Some(store) => read(store).map_err(|err| internal(&err)).and_then(to_json),
+            None => Err(RpcError::new(ErrorCode::Conflict, "the store could not be opened")
+                .with_hint("`magia doctor` says why")),
+        }
+    }
+
+    /// After a change of settings the hub wants to know how the hooks stand.
+    fn hooks_after(&self, outcome: &Result<Value, RpcError>) -> Result<HooksInfo, RpcError> {
+        let changed = outcome.as_ref().ok().and_then(|value| value.get("changed")?.as_bool());
+        match changed {
+            Some(true) => self.hooks(),
+            _ => Err(RpcError::new(ErrorCode::Internal, "nothing changed")),
+        }
+    }
+
+    fn retry(&self, name: &str) -> Option<bool> {
+        Some(self.listeners.as_ref()?.upgrade()?.retry(name))
+    }
+
+    fn detect(&mut self, refresh: bool) -> Vec<ProviderInfo> {
+        if refresh {
+            self.detector = Detector::default();
+        }
+        let configured = self.current.binaries.iter();
+        let configured = configured.map(|(provider, path)| (*provider, PathBuf::from(path))).collect();
+        let search = Search::usual(configured, Some(self.places.home.clone()), std::env::var_os("PATH"));
+        let found = self.detector.detect(&search);
+        let info = |provider: &Provider| {
+            let found = found.iter().find(|one| one.provider == *provider);
+            ProviderInfo {
+                id: provider.to_string(),
+                provider: *provider,
+                path: found.map(|one| one.path.display().to_string()),
+                version: found.and_then(|one| one.version.clone()),
+                source: found.map(|one| source_word(one.source).to_owned()),
+            }
+        };
+        Provider::ALL.iter().map(info).collect()
+    }
+
+    fn hooks(&self) -> Result<HooksInfo, RpcError> {
+        let status = steward::status(&self.places.steward()).map_err(|err| steward_error(&err))?;
+        let named = |wanted: EventStatus| {
+            let events = status.report.events.iter().filter(move |event| event.status == wanted);
+            events.map(|event| event.event.to_owned()).collect::<Vec<_>>()
+        };
+        let mut warnings = status.report.warnings.clone();
+        warnings.extend(status.warnings.iter().cloned());
+        let installed = !matches!(status.report.state, HookState::NotInstalled | HookState::Unreadable { .. });
+        if installed && !status.handler_present {
+            warnings.push(format!("{} is missing, so the hooks do nothing: install them again", status.handler.display()));
+        }
+        let state = match &status.report.state {
+            HookState::NotInstalled => "not installed",
+            HookState::Installed => "installed",
+            HookState::Partial => "partial",
+            HookState::Outdated => "outdated",
+            HookState::Unreadable { message, line, column } => {
+                let place = match (line, column) {
+                    (Some(line), Some(column)) => format!(" (line {line}, column {column})"),
+                    _ => String::new(),
+                };
+                warnings.push(format!("{message}{place}"));
+                "unreadable"
+            }
+        };
+        let mut outdated = named(EventStatus::Outdated);
+        outdated.extend(status.report.stale.iter().cloned());
+        Ok(HooksInfo {
+            provider: Provider::Claude,
+            file: status.settings.display().to_string(),
+            state: state.to_owned(),
+            missing: named(EventStatus::Missing),
+            outdated,
+            lost: status.lost,
+            warnings,
+        })
+    }
+
+    fn change(
+        &self,
+        dry_run: bool,
+        preview: impl FnOnce(&steward::StewardPaths) -> anyhow::Result<Plan>,
+        perform: impl FnOnce(&steward::StewardPaths) -> anyhow::Result<steward::Outcome>,
+    ) -> Result<Value, RpcError> {
+        let paths = self.places.steward();
+        let plan = preview(&paths).map_err(|err| steward_error(&err))?;
+        let file = paths.settings.display().to_string();
+        let mut info = ChangeInfo {
+            diff: plan.unified_diff(&file),
+            file,
+            changed: !plan.is_unchanged(),
+            dry_run,
+            backup: None,
+            hooks: None,
+        };
+        if !dry_run {
+            let outcome = perform(&paths).map_err(|err| steward_error(&err))?;
+            info.changed = outcome.changed;
+            info.file = outcome.settings.display().to_string();
+            info.backup = outcome.backup.map(|path| path.display().to_string());
+        }
+        info.hooks = self.hooks().ok();
+        to_json(info)
+    }
+
+    fn read_claude_settings(&self) -> Result<Value, RpcError> {
+        let paths = self.places.steward();
+        let settings = steward::read_settings(&paths).map_err(|err| steward_error(&err))?;
+        Ok(json!({ "file": paths.settings, "settings": settings }))
+    }
+}
+
+const fn source_word(source: Source) -> &'static str {
+    match source {
+        Source::Settings => "settings",
+        Source::SearchPath => "path",
+        Source::KnownPlace => "known place",
+        Source::Nvm => "nvm",
+        Source::LoginShell => "login shell",
+    }
+}
+
+fn claude_only(provider: Provider) -> Result<(), RpcError> {
+    match provider {
+        Provider::Claude => Ok(()),
+        Provider::Codex | Provider::Gemini => Err(RpcError::new(
+            ErrorCode::Unsupported,
+            format!("magia does not write {provider}'s settings yet"),
+        )
+        .with_hint("only claude's hooks can be installed in this version")),
+    }
+}
+
+fn steward_error(err: &anyhow::Error) -> RpcError {
+    let refused = err.chain().any(|cause| cause.is::<StewardError>());
+    let code = if refused { ErrorCode::Conflict } else { ErrorCode::Internal };
+    let shown = RpcError::new(code, format!("{err:#}"));
+    if refused { shown.with_hint("mend the file by hand; it was left as it is") } else { shown }
+}
+
+fn internal(err: &anyhow::Error) -> RpcError {
+    RpcError::new(ErrorCode::Internal, format!("{err:#}"))
+}
+
+fn to_json(value: impl Serialize) -> Result<Value, RpcError> {
+    serde_json::to_value(value).context("encoding the reply").map_err(|err| internal(&err))
+}

@@ -1,0 +1,121 @@
+//! What can be typed. Each verb has one line of help and an example.
+
+use crate::verbs::{call, data, events, hooks, permissions, sessions, settings};
+use clap::{Parser, Subcommand};
+
+/// Control centre for coding agents: what they do, what they ask, and your answers.
+#[derive(Debug, Parser)]
+#[command(
+    name = "magia",
+    version,
+    after_help = "Without a command, magia opens its window.\n\
+                  Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 the app is not running."
+)]
+pub struct Args {
+    /// Print the reply as JSON on one line; the shapes only ever grow.
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// What runs and how it is.
+    #[command(after_long_help = "Example:\n  magia status --json")]
+    Status,
+    /// List the agents' sessions.
+    #[command(after_long_help = "Example:\n  magia ls --all")]
+    Ls(sessions::Ls),
+    /// Show a session and its timeline.
+    #[command(after_long_help = "Example:\n  magia show ff001122 --limit 20")]
+    Show(sessions::Show),
+    /// Say why a session is in its state: every piece of evidence.
+    #[command(after_long_help = "Example:\n  magia why ff001122")]
+    Why(sessions::One),
+    /// List agent events, or follow them.
+    #[command(after_long_help = "Examples:\n  magia events --session ff001122 --limit 50\n  \
+                                 magia events --follow --json")]
+    Events(events::Events),
+    /// List what waits for your answer.
+    #[command(visible_alias = "perms", after_long_help = "Example:\n  magia permissions")]
+    Permissions(permissions::Permissions),
+    /// Allow a permission request, or answer a question.
+    #[command(after_long_help = "Examples:\n  magia allow 3fa9c1d2\n  magia allow 3fa9c1d2 --always\n  \
+                                 magia allow 3fa9c1d2 --answer \"Which database?=SQLite\"")]
+    Allow(permissions::Allow),
+    /// Deny a permission request.
+    #[command(after_long_help = "Example:\n  magia deny 3fa9c1d2 --reason \"use the staging server\"")]
+    Deny(permissions::Deny),
+    /// Leave a request to the agent's own dialog: answer it in the terminal.
+    #[command(after_long_help = "Example:\n  magia pass 3fa9c1d2")]
+    Pass(permissions::Pass),
+    /// Install, remove or check magia's hooks in an agent's settings.
+    #[command(after_long_help = "Example:\n  magia hooks install --dry-run")]
+    Hooks(hooks::Hooks),
+    /// Rename a session; an empty title goes back to the agent's own.
+    #[command(after_long_help = "Example:\n  magia rename ff001122 \"Fix the cart\"")]
+    Rename(sessions::Rename),
+    /// Keep a session at the top of its project.
+    #[command(after_long_help = "Example:\n  magia pin ff001122")]
+    Pin(sessions::One),
+    /// Undo `pin`.
+    #[command(after_long_help = "Example:\n  magia unpin ff001122")]
+    Unpin(sessions::One),
+    /// Leave a session out of lists.
+    #[command(after_long_help = "Example:\n  magia hide ff001122")]
+    Hide(sessions::One),
+    /// Undo `hide`.
+    #[command(after_long_help = "Example:\n  magia unhide ff001122")]
+    Unhide(sessions::One),
+    /// Read or change magia's settings.
+    #[command(after_long_help = "Examples:\n  magia settings get themeMode\n  \
+                                 magia settings set themeMode light")]
+    Settings(settings::Settings),
+    /// Call a method of the app by name.
+    #[command(after_long_help = "Examples:\n  magia call --list\n  \
+                                 magia call get_session '{\"session\":\"ff001122\"}'")]
+    Call(call::Call),
+    /// Check everything magia depends on.
+    #[command(after_long_help = "Example:\n  magia doctor")]
+    Doctor,
+    /// Start a failed listener again.
+    #[command(after_long_help = "Example:\n  magia retry hooks")]
+    Retry(data::Retry),
+    /// Try magia with recorded sessions, in a private place that is removed afterwards.
+    #[command(after_long_help = "Example:\n  magia demo --headless --seconds 60")]
+    Demo(crate::demo::Demo),
+    /// Manage what magia has stored.
+    #[command(after_long_help = "Example:\n  magia data purge --older-than 30")]
+    Data(data::Data),
+    /// Print the versions of this program and of the running app.
+    #[command(after_long_help = "Example:\n  magia version --json")]
+    Version,
+    /// Plays the agent of one demo session: runs the hook handler for each line it reads.
+    #[command(hide = true)]
+    DemoAgent(crate::demo::agent::DemoAgent),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definition_holds_and_every_verb_has_help_and_an_example() {
+        let mut command = Args::command();
+        command.build();
+        command.clone().debug_assert();
+        for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help")
+        {
+            let name = verb.get_name();
+            let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
+            assert!(!about.is_empty() && !about.contains('\n'), "{name} has no line of help");
+            let long = verb.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+            assert!(long.contains(&format!("magia {name}")), "{name} has no example");
+        }
+    }
+}

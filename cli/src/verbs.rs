@@ -1,0 +1,49 @@
+//! The verbs, one file per group: each builds a command, asks, and prints the reply.
+
+pub mod call;
+pub mod data;
+pub mod events;
+pub mod hooks;
+pub mod permissions;
+mod request_text;
+pub mod sessions;
+pub mod settings;
+mod status;
+mod window;
+
+use crate::args::{Args, Verb};
+use crate::failure::Exit;
+use crate::output::Out;
+use anyhow::Result;
+
+/// Runs what was typed.
+pub fn run(args: Args, out: &mut Out) -> Result<Exit> {
+    let Some(verb) = args.verb else {
+        return window::open(out);
+    };
+    match verb {
+        Verb::Status => status::status(out),
+        Verb::Ls(ls) => sessions::ls(&ls, out),
+        Verb::Show(show) => sessions::show(&show, out),
+        Verb::Why(one) => sessions::why(&one, out),
+        Verb::Events(events) => events::run(&events, out),
+        Verb::Permissions(list) => permissions::list(&list, out),
+        Verb::Allow(allow) => permissions::allow(&allow, out),
+        Verb::Deny(deny) => permissions::deny(deny, out),
+        Verb::Pass(pass) => permissions::pass(pass, out),
+        Verb::Hooks(hooks) => hooks::run(hooks, out),
+        Verb::Rename(rename) => sessions::rename(rename, out),
+        Verb::Pin(one) => sessions::mark(one, sessions::Mark::Pinned(true), out),
+        Verb::Unpin(one) => sessions::mark(one, sessions::Mark::Pinned(false), out),
+        Verb::Hide(one) => sessions::mark(one, sessions::Mark::Hidden(true), out),
+        Verb::Unhide(one) => sessions::mark(one, sessions::Mark::Hidden(false), out),
+        Verb::Settings(settings) => settings::run(settings, out),
+        Verb::Call(call) => call::run(&call, out),
+        Verb::Doctor => status::doctor(out),
+        Verb::Retry(retry) => data::retry(retry, out),
+        Verb::Demo(demo) => crate::demo::run(&demo, out),
+        Verb::Data(data) => data::run(&data, out),
+        Verb::Version => status::version(out),
+        Verb::DemoAgent(agent) => crate::demo::agent::run(&agent),
+    }
+}

@@ -1,0 +1,75 @@
+//! `data purge` and `retry`.
+
+use super::status::listeners;
+use crate::client;
+use crate::failure::Exit;
+use crate::output::Out;
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use magia_protocol::wire::Command;
+use magia_protocol::wire::command::{PurgeData, RetryListener};
+use magia_protocol::wire::info::ListenerInfo;
+use serde::Deserialize;
+
+/// `data`.
+#[derive(Debug, Args)]
+pub struct Data {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: DataVerb,
+}
+
+/// What to do with what is stored.
+#[derive(Debug, Subcommand)]
+pub enum DataVerb {
+    /// Forget old events and outcomes; it cannot be undone.
+    #[command(after_long_help = "Example:\n  magia data purge --older-than 30")]
+    Purge {
+        /// Age in days; 0 forgets everything of ended sessions.
+        #[arg(long, value_name = "DAYS")]
+        older_than: u32,
+    },
+}
+
+/// `retry`.
+#[derive(Debug, Args)]
+pub struct Retry {
+    /// The listener.
+    #[arg(value_name = "LISTENER", value_parser = ["hooks", "permissions", "cli"])]
+    pub name: String,
+}
+
+#[derive(Deserialize)]
+struct Purged {
+    #[serde(default)]
+    events: u64,
+    #[serde(default)]
+    requests: u64,
+    #[serde(default)]
+    sessions: u64,
+}
+
+/// `magia data`.
+pub fn run(data: &Data, out: &mut Out) -> Result<Exit> {
+    let DataVerb::Purge { older_than } = data.verb;
+    let reply = client::ask(&Command::PurgeData(PurgeData { older_than_days: older_than }))?;
+    if out.is_json() {
+        out.json(reply.get())?;
+    } else {
+        let Purged { events, requests, sessions } = client::read(&reply)?;
+        out.text(&format!("forgotten: {events} events, {requests} requests, {sessions} sessions"))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// `magia retry`.
+pub fn retry(retry: Retry, out: &mut Out) -> Result<Exit> {
+    let reply = client::ask(&Command::RetryListener(RetryListener { name: retry.name }))?;
+    let listener: ListenerInfo = client::read(&reply)?;
+    if out.is_json() {
+        out.json(reply.get())?;
+    } else {
+        out.table(&listeners(std::slice::from_ref(&listener)), "")?;
+    }
+    Ok(if listener.up { Exit::Done } else { Exit::Failed })
+}

@@ -1,0 +1,82 @@
+//! `events --follow` and `call subscribe_events`.
+
+use crate::samples::{SESSION, event, session};
+use crate::support::{Answer, Server};
+use serde_json::{Value, json};
+
+/// A stream of agent events of two sessions, then a word that some were lost, then the end.
+fn stream() -> Server {
+    Server::new(|method, _| {
+        if method == "get_session" {
+            return Answer::Result(session());
+        }
+        let mut other = event(8);
+        other["session"] = json!("0199aaaa-bbbb-7ccc-8ddd-eeeeff003344");
+        other["kind"] = json!("of.a.later.version");
+        other["payload"] = json!({"prompt": "hi\u{1b}[2J"});
+        let line = |channel: &str, seq: u64, payload: Value| {
+            format!("{}\n", json!({"id": 0, "event": channel, "seq": seq, "payload": payload}))
+        };
+        Answer::Bytes(
+            [
+                "{\"id\":ID,\"result\":{\"seq\":6}}\n".to_owned(),
+                line("agent:event", 7, event(7)),
+                line("agent:event", 8, other),
+                line("lagged", 9, json!({"lost": 3})),
+            ]
+            .concat(),
+        )
+    })
+}
+
+const WENT_AWAY: &str = "error: the app has ended the stream\n\
+                         hint: once it runs again, `magia events --follow --since 9` goes on\n";
+
+#[test]
+fn a_person_sees_a_row_for_each_event() {
+    let server = stream();
+    let ran = server.run(&["events", "--follow"]);
+    assert_eq!((ran.exit, ran.stderr.as_str()), (Some(3), WENT_AWAY));
+    assert_eq!(
+        ran.stdout,
+        "     7  ff001122  tool.started          Bash cargo test\n\
+         \x20    8  ff003344  of.a.later.version    hi\\u{1b}[2J\n\
+         \x20    9  some events were lost: this reader is too slow\n"
+    );
+    server.was_asked("subscribe_events", json!({"since": null, "channels": ["agent:event"]}));
+}
+
+#[test]
+fn a_script_gets_the_lines_of_all_channels() {
+    let server = stream();
+    let ran = server.run(&["events", "--follow", "--json", "--since", "6"]);
+    let lines: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.iter().map(|line| line["seq"].as_u64().unwrap()).collect::<Vec<_>>(), [7, 8, 9]);
+    assert_eq!(lines[0]["payload"]["kind"], "tool.started");
+    server.was_asked("subscribe_events", json!({"since": 6, "channels": null}));
+}
+
+#[test]
+fn a_limit_ends_the_stream() {
+    let server = stream();
+    let ran = server.run(&["events", "--follow", "--limit", "1", "--channel", "agent:event", "--json"]);
+    assert_eq!((ran.exit, ran.stdout.lines().count(), ran.stderr.as_str()), (Some(0), 1, ""));
+    server.was_asked("subscribe_events", json!({"since": null, "channels": ["agent:event"]}));
+}
+
+#[test]
+fn a_session_is_picked_out_and_losses_are_still_said() {
+    let server = stream();
+    let ran = server.run(&["events", "--follow", "--session", "ff001122", "--json"]);
+    let lines: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2, "{}", ran.stdout);
+    assert_eq!((&lines[0]["payload"]["session"], &lines[1]["event"]), (&json!(SESSION), &json!("lagged")));
+}
+
+#[test]
+fn call_streams_as_well() {
+    let server = stream();
+    let ran = server.run(&["call", "subscribe_events"]);
+    assert_eq!((ran.exit, ran.stdout.lines().count()), (Some(0), 4));
+    assert!(ran.stdout.starts_with("{\"seq\":6}\n"), "{}", ran.stdout);
+}

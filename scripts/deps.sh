@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that are missing for one purpose, or says which they are.
+#   scripts/deps.sh build    to compile
+#   scripts/deps.sh window   to show the window
+#   scripts/deps.sh test     to run the tests
+#   scripts/deps.sh agents   to run the tests with the real agent CLIs
+#   scripts/deps.sh bench    to run the benchmarks
+# When nothing is missing it neither asks for a password nor touches the network.
+set -euo pipefail
+
+build=(gcc libc6-dev make pkg-config)
+window=(libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon0 libxkbcommon-x11-0 libgl1 libegl1 libfontconfig1)
+# A display without a screen, a window manager (without one nothing gets the keyboard), software OpenGL.
+headless=(xvfb xauth openbox xdotool x11-utils imagemagick libgl1-mesa-dri dbus dbus-x11)
+agents=(git ca-certificates)
+bench=(netcat-openbsd procps)
+
+case "${1:-}" in
+  build) wanted=("${build[@]}") ;;
+  window) wanted=("${build[@]}" "${window[@]}") ;;
+  test) wanted=("${build[@]}" "${window[@]}" "${headless[@]}") ;;
+  agents) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${agents[@]}") ;;
+  bench) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${bench[@]}") ;;
+  *) echo "usage: $0 build|window|test|agents|bench" >&2; exit 2 ;;
+esac
+
+# Rust comes from rustup, whatever the distribution.
+if ! command -v cargo >/dev/null; then
+  echo "error: cargo is missing: install Rust from https://rustup.rs" >&2
+  exit 1
+fi
+
+if ! command -v dpkg-query >/dev/null; then
+  echo "note: not a Debian system; these packages' contents are taken to be here: ${wanted[*]}" >&2
+  exit 0
+fi
+
+# node and npm may come from anywhere: only their commands count.
+if [ "$1" = agents ]; then
+  command -v node >/dev/null || wanted+=(nodejs)
+  command -v npm >/dev/null || wanted+=(npm)
+fi
+
+missing=()
+for package in "${wanted[@]}"; do
+  case "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)" in
+    installed) ;;
+    *) missing+=("$package") ;;
+  esac
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  if ! command -v sudo >/dev/null; then
+    echo "error: these packages are missing, and installing them needs root: ${missing[*]}" >&2
+    echo "hint: as root: apt-get install ${missing[*]}" >&2
+    exit 1
+  fi
+  as_root=(sudo)
+fi
+echo "Installing: ${missing[*]}"
+# ${a[@]+..}: an empty array is "unbound" to older bash.
+${as_root[@]+"${as_root[@]}"} apt-get update -qq
+${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"

@@ -1,0 +1,77 @@
+//! A display without a screen, with a window manager: without one no window gets the keyboard.
+
+use anyhow::{Context, Result, bail};
+
+use crate::process::Program;
+use crate::sandbox::Sandbox;
+use crate::wait::{PATIENCE, wait_until};
+
+const SCREEN: &str = "1280x800x24";
+
+/// A running Xvfb and openbox.
+pub struct Display {
+    name: String,
+    _window_manager: Program,
+    _server: Program,
+}
+
+impl Display {
+    /// Starts both and waits until a window manager owns the display.
+    pub fn start(sandbox: &Sandbox) -> Result<Self> {
+        let mut command = sandbox.command("Xvfb");
+        command.args(["-displayfd", "1", "-screen", "0", SCREEN, "-nolisten", "tcp", "-noreset"]);
+        let mut server = sandbox.spawn("xvfb", command)?;
+        let number = wait_until("the display's number", PATIENCE, || match server.try_wait() {
+            Some(status) => Some(Err(status)),
+            None => server.stdout().strip_suffix('\n').map(|line| Ok(line.to_owned())),
+        })?;
+        let number =
+            number.map_err(|status| anyhow::anyhow!("Xvfb ended ({status}): {}", server.stderr()))?;
+        let name = format!(":{number}");
+        let mut command = sandbox.command("openbox");
+        command.env("DISPLAY", &name);
+        let display = Self { name, _window_manager: sandbox.spawn("openbox", command)?, _server: server };
+        wait_until("the window manager", PATIENCE, || {
+            let root = display.run(sandbox, &["xprop", "-root", "_NET_SUPPORTING_WM_CHECK"]).ok()?;
+            root.contains("window id").then_some(())
+        })?;
+        Ok(display)
+    }
+
+    /// What goes into `DISPLAY`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Runs an X client (`xdotool`, `xprop`) to its end and gives what it printed.
+    pub fn run(&self, sandbox: &Sandbox, argv: &[&str]) -> Result<String> {
+        let (program, args) = argv.split_first().context("no program")?;
+        let output = sandbox
+            .command(program)
+            .env("DISPLAY", &self.name)
+            .args(args)
+            .output()
+            .with_context(|| format!("running {program}; `make install-deps` installs it"))?;
+        if !output.status.success() {
+            bail!("{argv:?} failed: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::sandbox_test;
+
+    #[test]
+    fn a_display_starts_with_a_window_manager() {
+        sandbox_test(|sandbox| {
+            let display = Display::start(sandbox)?;
+            let size = display.run(sandbox, &["xdotool", "getdisplaygeometry"])?;
+            assert_eq!(size.trim(), "1280 800");
+            Ok(())
+        })
+        .unwrap();
+    }
+}

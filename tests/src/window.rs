@@ -1,0 +1,194 @@
+//! magia's real window on a [`Display`]: read through eframe's inspection port, clicked with the X server's
+//! own pointer.
+
+use std::io::BufReader;
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use egui_inspection::protocol::read_handshake;
+use egui_inspection::{INSPECTION_ENV_VAR, PROTOCOL_VERSION, Request, Response, read_message, write_message};
+
+use crate::app::binary;
+use crate::display::Display;
+use crate::process::Program;
+use crate::sandbox::Sandbox;
+use crate::wait::{PATIENCE, wait_until};
+
+/// One thing in the window, as a screen reader gets it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Element {
+    /// Such as `Button`.
+    pub role: String,
+    /// Its accessible name.
+    pub label: String,
+    /// Its text or value.
+    pub value: String,
+    /// The middle of it in the window, in pixels, when it is laid out.
+    pub middle: Option<(f64, f64)>,
+}
+
+/// A running `magia-app` with its window.
+pub struct Window<'a> {
+    sandbox: &'a Sandbox,
+    display: &'a Display,
+    program: Program,
+    port: u16,
+}
+
+impl<'a> Window<'a> {
+    /// Starts the app and waits until its window answers.
+    pub fn start(sandbox: &'a Sandbox, display: &'a Display) -> Result<Self> {
+        let port = TcpListener::bind("127.0.0.1:0")
+            .and_then(|free| free.local_addr())
+            .context("a free port")?
+            .port();
+        let mut command = sandbox.command(binary("magia-app")?);
+        command
+            .env("DISPLAY", display.name())
+            .env("LIBGL_ALWAYS_SOFTWARE", "1")
+            .env(INSPECTION_ENV_VAR, format!("127.0.0.1:{port}"));
+        let program = sandbox.spawn("magia-window", command)?;
+        let mut window = Self { sandbox, display, program, port };
+        let answer = wait_until("the window to answer", PATIENCE, || match window.program.try_wait() {
+            Some(status) => Some(Err(anyhow!("magia-app ended ({status}): {}", window.program.stderr()))),
+            None => window.ask(&Request::GetInfo).ok().map(Ok),
+        })?;
+        answer?;
+        Ok(window)
+    }
+
+    /// The app's process id.
+    pub fn pid(&self) -> u32 {
+        self.program.pid()
+    }
+
+    /// The process, for signals, its end and its output.
+    pub fn program(&mut self) -> &mut Program {
+        &mut self.program
+    }
+
+    /// Everything in the window that has a name or a value.
+    pub fn elements(&self) -> Result<Vec<Element>> {
+        let Response::Tree { pixels_per_point, accesskit, .. } = self.ask(&Request::GetTree)? else {
+            bail!("the window answered something else than its tree");
+        };
+        let update = accesskit.context("the window has no accessibility tree yet")?;
+        let scale = f64::from(pixels_per_point);
+        let elements = update.nodes.iter().map(|(_, node)| Element {
+            role: format!("{:?}", node.role()),
+            label: node.label().unwrap_or_default().to_owned(),
+            value: node.value().unwrap_or_default().to_owned(),
+            middle: node
+                .bounds()
+                .map(|rect| ((rect.x0 + rect.x1) / 2.0 * scale, (rect.y0 + rect.y1) / 2.0 * scale)),
+        });
+        Ok(elements.filter(|element| !element.label.is_empty() || !element.value.is_empty()).collect())
+    }
+
+    /// Waits for something with this role whose name begins with `label`.
+    pub fn wait_for(&self, role: &str, label: &str) -> Result<Element> {
+        wait_until(&format!("the {role} {label:?} in the window"), PATIENCE, || {
+            self.elements().ok()?.into_iter().find(|it| it.role == role && it.label.starts_with(label))
+        })
+        .with_context(|| format!("in the window: {:#?}", self.elements().unwrap_or_default()))
+    }
+
+    /// Waits until nothing in the window has this role and a name that begins with `label`.
+    pub fn wait_until_gone(&self, role: &str, label: &str) -> Result<()> {
+        wait_until(&format!("the {role} {label:?} to leave the window"), PATIENCE, || {
+            let elements = self.elements().ok()?;
+            (!elements.iter().any(|it| it.role == role && it.label.starts_with(label))).then_some(())
+        })
+    }
+
+    /// Moves the real pointer onto an element and presses the left button.
+    pub fn click(&self, element: &Element) -> Result<()> {
+        let (x, y) = element.middle.with_context(|| format!("{element:?} has no place in the window"))?;
+        let (x, y) = (format!("{x:.0}"), format!("{y:.0}"));
+        let id = self.id()?;
+        self.display.run(self.sandbox, &["xdotool", "windowactivate", "--sync", &id])?;
+        self.display
+            .run(self.sandbox, &["xdotool", "mousemove", "--sync", "--window", &id, &x, &y, "click", "1"])?;
+        Ok(())
+    }
+
+    /// Presses a key or a chord (`ctrl+k`, `1`, `Escape`) with the window in front.
+    pub fn key(&self, chord: &str) -> Result<()> {
+        let id = self.id()?;
+        self.display.run(self.sandbox, &["xdotool", "windowactivate", "--sync", &id, "key", chord])?;
+        Ok(())
+    }
+
+    /// Waits until the window has stopped changing.
+    pub fn settle(&self) -> Result<()> {
+        self.ask(&Request::Settle { max_steps: 100 }).map(drop)
+    }
+
+    /// Writes what the window shows as a PNG.
+    pub fn screenshot(&self, path: &Path) -> Result<()> {
+        let Response::Screenshot(png) = self.ask(&Request::GetScreenshot { pixels_per_point: None })? else {
+            bail!("the window answered something else than a picture");
+        };
+        std::fs::write(path, png.bytes).with_context(|| format!("writing {}", path.display()))
+    }
+
+    /// The X server's id of the window.
+    fn id(&self) -> Result<String> {
+        let pid = self.pid().to_string();
+        let found = self.display.run(self.sandbox, &["xdotool", "search", "--onlyvisible", "--pid", &pid])?;
+        Ok(found.lines().next().context("the app has no window")?.to_owned())
+    }
+
+    fn ask(&self, request: &Request) -> Result<Response> {
+        ask(self.port, request)
+    }
+}
+
+/// One request on a connection of its own.
+fn ask(port: u16, request: &Request) -> Result<Response> {
+    let stream = TcpStream::connect(("127.0.0.1", port)).context("connecting to the window")?;
+    stream.set_read_timeout(Some(Duration::from_secs(15))).context("setting a deadline")?;
+    let mut reader = BufReader::new(&stream);
+    let version = read_handshake(&mut reader).context("greeting the window")?;
+    if version != PROTOCOL_VERSION {
+        bail!("the window speaks inspection {version}, not {PROTOCOL_VERSION}");
+    }
+    write_message(&stream, request).context("asking the window")?;
+    match read_message(&mut reader).context("reading the window's answer")? {
+        Response::Error { message } => bail!("the window refused: {message}"),
+        response => Ok(response),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use egui_inspection::protocol::write_handshake;
+
+    fn peer(answer: Response) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            write_handshake(&stream).unwrap();
+            let _request: Request = read_message(&stream).unwrap();
+            write_message(&stream, &answer).unwrap();
+        });
+        port
+    }
+
+    #[test]
+    fn an_answer_is_read() {
+        let port = peer(Response::Settled { settled: true, steps: 2 });
+        let answer = ask(port, &Request::Settle { max_steps: 3 }).unwrap();
+        assert!(matches!(answer, Response::Settled { settled: true, steps: 2 }));
+    }
+
+    #[test]
+    fn a_refusal_is_an_error() {
+        let port = peer(Response::Error { message: "no".to_owned() });
+        assert_eq!(ask(port, &Request::GetTree).unwrap_err().to_string(), "the window refused: no");
+    }
+}
