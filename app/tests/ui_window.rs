@@ -423,3 +423,18 @@ fn new_entries_do_not_steal_the_scroll() {
     harness.run_steps(5);
     assert!(harness.query_by_label("A request waits below").is_none());
 }
+
+#[test]
+fn an_entry_opens_where_it_stands() {
+    let mut harness = window(busy(NOW_MS), [1280.0, 800.0]);
+    let top = |harness: &Harness<'_, Bench>| {
+        harness.get_by_label("Edit: ~/webshop/src/checkout.rs, done").rect().top()
+    };
+    let before = top(&harness);
+    click(&mut harness, "Edit: ~/webshop/src/checkout.rs, done");
+    assert_eq!(top(&harness), before);
+    harness.get_by_label_contains("Copy Edit");
+    click(&mut harness, "Edit: ~/webshop/src/checkout.rs, done");
+    assert_eq!(top(&harness), before);
+    assert!(harness.query_by_label_contains("Copy Edit").is_none());
+}

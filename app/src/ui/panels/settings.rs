@@ -11,6 +11,9 @@ use eframe::egui::{Frame, Label, Margin, RichText, ScrollArea, Ui, vec2};
 use magia_core::settings::{Preset, ThemeMode};
 use magia_core::snapshot::Snapshot;
 
+/// Width of the names of settings.
+const NAMES: f32 = 112.0;
+
 /// Draws the page.
 pub fn settings_ui(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
     let colors = palette(ui);
@@ -60,10 +63,10 @@ fn group(ui: &mut Ui, title: &str, add: impl FnOnce(&mut Ui)) {
 fn setting(ui: &mut Ui, name: &str, explained: &str, add: impl FnOnce(&mut Ui)) {
     ui.horizontal(|ui| {
         ui.allocate_ui_with_layout(
-            vec2(120.0, theme::ROW),
+            vec2(NAMES, theme::ROW),
             eframe::egui::Layout::left_to_right(eframe::egui::Align::Center),
             |ui| {
-                ui.set_width(120.0);
+                ui.set_width(NAMES);
                 ui.label(name);
             },
         );
@@ -71,7 +74,7 @@ fn setting(ui: &mut Ui, name: &str, explained: &str, add: impl FnOnce(&mut Ui)) 
         add(ui);
     });
     if !explained.is_empty() {
-        let indent = Margin { left: 124, right: 0, top: 0, bottom: 4 };
+        let indent = Margin { left: NAMES as i8 + 8, right: 0, top: 0, bottom: 4 };
         Frame::new().inner_margin(indent).show(ui, |ui| {
             let text = RichText::new(explained).font(theme::regular(theme::CAPTION)).color(palette(ui).muted);
             ui.add(Label::new(text).wrap());

@@ -54,6 +54,9 @@ impl TimelinePanel {
         }
         self.measured.remove(&key);
         self.heights.clear();
+        // What was clicked stays where it is, also at the end.
+        self.away = true;
+        self.correct = 0.0;
     }
 
     /// Another session is shown: its end first.
