@@ -23,8 +23,9 @@ pub fn print_reply(method: &str, params: &str) -> ExitCode {
 fn answer(method: &str, params: &str) -> Result<Value, RpcError> {
     let params = match params.trim() {
         "" => Value::Null,
-        text => serde_json::from_str(text)
-            .map_err(|err| RpcError::new(ErrorCode::BadParams, format!("the parameters are not JSON: {err}")))?,
+        text => serde_json::from_str(text).map_err(|err| {
+            RpcError::new(ErrorCode::BadParams, format!("the parameters are not JSON: {err}"))
+        })?,
     };
     let command = Command::parse(method, &params)?;
     if command.spec().is_some_and(|spec| spec.access == Access::Guarded) {

@@ -5,6 +5,7 @@
 
 use crate::clock::Clock;
 use crate::hub::{Display, HubThread, Inbox, JobRequest, JobShell, JobWorker, Shell, run_once};
+use crate::instance;
 use crate::link::FromWindow;
 use crate::listeners::{HUB_CAPACITY, Listeners};
 use crate::os::signals;
@@ -15,7 +16,6 @@ use crate::services::registry::Registry;
 use crate::services::settings_file::SettingsFile;
 use crate::services::store::{Store, StoreConfig};
 use crate::services::transcripts::Transcripts;
-use crate::instance;
 use anyhow::{Context as _, Result};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use magia_core::event::Event;
@@ -50,7 +50,6 @@ struct Running {
     settings: Option<Arc<SettingsFile>>,
     store: Option<Arc<Store>>,
 }
-
 
 /// Everything but the window, until a signal comes.
 pub fn headless(places: Places, lock: InstanceLock) -> Result<()> {
@@ -130,13 +129,20 @@ pub fn one_shot(places: Places, command: Command) -> Result<Result<Value, RpcErr
     if let Ok(Event::SettingsLoaded { settings, .. }) = facts.recv() {
         current = settings;
     }
-    let mut shell =
-        JobShell { places, store: None, settings: Arc::new(settings), current, detector: Detector::default(), listeners: None };
+    let mut shell = JobShell {
+        places,
+        store: None,
+        settings: Arc::new(settings),
+        current,
+        detector: Detector::default(),
+        listeners: None,
+    };
     Ok(run_once(&mut shell, command))
 }
 
 fn settings_file(places: &Places, events: Sender<Event>) -> Result<SettingsFile> {
-    SettingsFile::start(places.config.clone(), places.state.join("backups"), events).context("watching settings.json")
+    SettingsFile::start(places.config.clone(), places.state.join("backups"), events)
+        .context("watching settings.json")
 }
 
 fn start(
@@ -154,7 +160,8 @@ fn start(
     let (stop, stopped) = bounded(0);
 
     let settings = Arc::new(settings_file(&places, events.clone())?);
-    let store = Store::start(StoreConfig::new(places.data.clone()), events.clone()).context("starting the store")?;
+    let store =
+        Store::start(StoreConfig::new(places.data.clone()), events.clone()).context("starting the store")?;
     let store = Arc::new(store);
     let processes = Processes::start(events.clone()).context("starting to watch processes")?;
     let transcripts = Transcripts::start(events.clone()).context("starting to follow transcripts")?;
@@ -188,14 +195,17 @@ fn start(
         started_mono: clock.now().mono_ms,
         started_at_ms: clock.now().unix_ms,
     };
-    let seed = u64::from_le_bytes(uuid::Uuid::new_v4().into_bytes().first_chunk().copied().unwrap_or_default());
+    let seed =
+        u64::from_le_bytes(uuid::Uuid::new_v4().into_bytes().first_chunk().copied().unwrap_or_default());
     let inbox = Inbox { events: facts, window: wishes, stop: stopped };
-    let hub = HubThread::start(Model::new(program, seed), shell, inbox, stop, display, clock).context("starting the hub")?;
+    let hub = HubThread::start(Model::new(program, seed), shell, inbox, stop, display, clock)
+        .context("starting the hub")?;
     let worker = JobWorker::start(worker, waiting_jobs, events.clone()).context("starting the worker")?;
     if jobs.try_send(JobRequest::Inspect).is_err() {
         tracing::warn!("the agents' programs were not looked for");
     }
-    let registry = Registry::start(vec![places.claude.clone()], events).context("watching Claude's registry")?;
+    let registry =
+        Registry::start(vec![places.claude.clone()], events).context("watching Claude's registry")?;
     Ok(Running {
         listeners: Some(listeners),
         hub,
@@ -220,4 +230,3 @@ impl Running {
         }
     }
 }
-

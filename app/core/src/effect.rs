@@ -2,8 +2,7 @@
 
 use crate::event::{AgentEvent, GateId, ReplyId, StoredRequest, StoredSession};
 use magia_protocol::wire::command::{
-    ChangeHooks, Detect, ListEvents, OneProvider, PurgeData, SaveSettings, Subscribe,
-    UpdateClaudeSettings,
+    ChangeHooks, Detect, ListEvents, OneProvider, PurgeData, SaveSettings, Subscribe, UpdateClaudeSettings,
 };
 use magia_protocol::wire::{GateReply, ProcessId, RequestId, RpcError, SessionId};
 use serde_json::Value;

@@ -1,15 +1,15 @@
 //! What is slow: files, programs, the store. One worker does it in order and reports to the hub.
 
 use crate::doctor;
+use crate::event_text::event_json;
 use crate::listeners::Listeners;
 use crate::places::Places;
+use crate::services::providers::{Detector, Search, Source};
 use crate::services::settings_file::SettingsFile;
 use crate::services::store::Store;
-use crate::services::providers::{Detector, Search, Source};
 use crate::services::{steward, transcripts};
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender};
-use crate::event_text::event_json;
 use magia_core::effect::Job;
 use magia_core::event::{Event, ReplyId, Titles};
 use magia_core::settings::Settings;
@@ -74,7 +74,11 @@ pub struct JobWorker(Option<JoinHandle<()>>);
 
 impl JobWorker {
     /// Starts it.
-    pub fn start(mut shell: JobShell, jobs: Receiver<JobRequest>, events: Sender<Event>) -> std::io::Result<Self> {
+    pub fn start(
+        mut shell: JobShell,
+        jobs: Receiver<JobRequest>,
+        events: Sender<Event>,
+    ) -> std::io::Result<Self> {
         let work = move || {
             for request in jobs {
                 for event in shell.work(request) {
@@ -271,9 +275,13 @@ impl JobShell {
         };
         let mut warnings = status.report.warnings.clone();
         warnings.extend(status.warnings.iter().cloned());
-        let installed = !matches!(status.report.state, HookState::NotInstalled | HookState::Unreadable { .. });
+        let installed =
+            !matches!(status.report.state, HookState::NotInstalled | HookState::Unreadable { .. });
         if installed && !status.handler_present {
-            warnings.push(format!("{} is missing, so the hooks do nothing: install them again", status.handler.display()));
+            warnings.push(format!(
+                "{} is missing, so the hooks do nothing: install them again",
+                status.handler.display()
+            ));
         }
         let state = match &status.report.state {
             HookState::NotInstalled => "not installed",

@@ -138,7 +138,8 @@ impl Hub {
 
     fn sleep(&self) -> Duration {
         let now = self.clock.now();
-        let model = self.model.next_wake_mono(now).map(|at| Duration::from_millis(at.saturating_sub(now.mono_ms)));
+        let model =
+            self.model.next_wake_mono(now).map(|at| Duration::from_millis(at.saturating_sub(now.mono_ms)));
         let snapshot = self.snapshot_due().filter(|_| self.model.has_news());
         [model, snapshot].into_iter().flatten().min().unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP)
     }
@@ -148,9 +149,15 @@ impl Hub {
             Taken::Event(event) => event,
             Taken::Window(FromWindow::Command(command)) => {
                 self.next_window_reply += 1;
-                Event::CommandReceived { reply: ReplyId(self.next_window_reply), command, origin: Origin::Window }
+                Event::CommandReceived {
+                    reply: ReplyId(self.next_window_reply),
+                    command,
+                    origin: Origin::Window,
+                }
             }
-            Taken::Window(FromWindow::Changed { focused, selected }) => Event::WindowChanged { focused, selected },
+            Taken::Window(FromWindow::Changed { focused, selected }) => {
+                Event::WindowChanged { focused, selected }
+            }
             Taken::Time => Event::ClockTicked,
             Taken::Stop => return,
         };

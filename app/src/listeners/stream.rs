@@ -241,8 +241,10 @@ impl Item {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use magia_core::event::AgentEvent;
     use magia_protocol::wire::StreamLine;
     use magia_protocol::wire::info::EventInfo;
+    use magia_protocol::wire::{AgentEventKind, Provider, ProviderSessionId};
 
     fn event(raw: &str, cut: bool) -> Update {
         Update::AgentEvent(Arc::new(AgentEvent {

@@ -9,7 +9,7 @@ use super::panels::timeline::TimelinePanel;
 use super::toasts::Toasts;
 use eframe::egui;
 use magia_core::snapshot::{RequestView, Snapshot};
-use magia_protocol::wire::{RequestState, Command, RequestId, SessionId};
+use magia_protocol::wire::{Command, RequestId, RequestState, SessionId};
 use std::collections::VecDeque;
 use std::sync::Arc;
 

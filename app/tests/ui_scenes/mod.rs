@@ -8,7 +8,8 @@ use magia_protocol::wire::info::{
     Decision, EvidenceInfo, HooksInfo, ListenerInfo, OutcomeInfo, ProviderInfo, RequestInfo, SessionInfo,
 };
 use magia_protocol::wire::{
-    ProcessId, Provider, ProviderSessionId, RequestId, Risk, SessionId, SessionState, TitleSource,
+    ProcessId, Provider, ProviderSessionId, RequestId, RequestState, Risk, SessionId, SessionState,
+    TitleSource,
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -93,7 +94,7 @@ pub fn request(
             risk,
             risk_reasons: vec!["runs code in the project".into()],
             always: (tool == "Bash").then(|| "Bash(cargo test:*)".into()),
-            state: "open".into(),
+            state: RequestState::Open,
             may_be_answered: false,
             asked_at_ms: at_ms,
             outcome: None,
@@ -245,7 +246,7 @@ pub fn timeline(snapshot: &Snapshot, of: SessionId, now_ms: u64) -> TimelineView
         nested(10, at(470), Body::Message("No other code reads the clock directly.".into())),
         item(11, at(460), Body::Subagent { agent_type: "general-purpose".into(), ended: Some("No other code reads the clock directly.".into()) }),
         item(12, at(400), tool("Edit", edit_input(), T::Done, Some(40), Some("ok"))),
-        item(13, at(380), Body::Request { id: request_id(90), tool: "Bash".into(), summary: "git push --force".into(), state: "took effect".into(), outcome: Some("denied by window: not on a Friday".into()) }),
+        item(13, at(380), Body::Request { id: request_id(90), tool: "Bash".into(), summary: "git push --force".into(), state: RequestState::TookEffect, outcome: Some("denied by window: not on a Friday".into()) }),
         item(14, at(370), tool("Bash", json!({"command": "git push --force"}), T::Denied, None, None)),
         item(15, at(360), tool("WebFetch", json!({"url": "https://docs.rs/axum", "prompt": "what changed"}), T::Running, None, None)),
         item(16, at(60), Body::Note { failed: true, text: "magia was not running for 3 min: what happened then is read from the transcript".into() }),
@@ -321,7 +322,7 @@ fn long(now_ms: u64) -> Snapshot {
     snapshot.requests[0] = Arc::new(view);
     let mut decided =
         request(5, &first, "Bash", json!({"command": "cargo publish"}), Risk::High, now_ms - 20 * SECOND);
-    decided.info.state = "decided".into();
+    decided.info.state = RequestState::Decided;
     decided.info.outcome = Some(OutcomeInfo {
         decision: Some(Decision::Allow),
         by: "window".into(),

@@ -60,7 +60,8 @@ pub fn no_agent_above(ancestors: &[Ancestor]) -> Result<(), RpcError> {
 }
 
 fn refused_inside(agent: &Ancestor) -> RpcError {
-    let message = format!("refused: the caller runs inside an agent ({}, pid {})", agent.exe, agent.process.pid);
+    let message =
+        format!("refused: the caller runs inside an agent ({}, pid {})", agent.exe, agent.process.pid);
     RpcError::new(ErrorCode::Refused, message)
         .with_hint("answer in the window, or from a terminal that no agent started")
 }

@@ -2,7 +2,7 @@ use crate::ui::state::is_open;
 use crate::ui::text::{short_path, shown, shown_line};
 use magia_core::snapshot::RequestView;
 use magia_core::subject::Subject;
-use magia_protocol::wire::{RequestId, Risk};
+use magia_protocol::wire::{RequestId, RequestState, Risk};
 
 /// A request as its card says it.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,13 +69,13 @@ impl CardData {
         }
         let open = is_open(view);
         let by = info.outcome.as_ref().map(|outcome| shown_line(&outcome.by, 60));
-        let standing = match (info.state.as_str(), open) {
-            ("open", true) if info.may_be_answered => {
+        let standing = match (info.state, open) {
+            (RequestState::Open, true) if info.may_be_answered => {
                 Some("May be answered already: a twin of it was answered in the terminal".to_owned())
             }
-            ("open", true) => None,
-            ("open", false) => Some("Can only be answered in the terminal".to_owned()),
-            ("decided", _) => Some(match (&info.outcome, by) {
+            (RequestState::Open, true) => None,
+            (RequestState::Open, false) => Some("Can only be answered in the terminal".to_owned()),
+            (RequestState::Decided, _) => Some(match (&info.outcome, by) {
                 (Some(outcome), Some(by)) => {
                     let word = outcome.decision.map_or("answered", |decision| match decision {
                         magia_protocol::wire::info::Decision::Allow => "allowed",
@@ -87,7 +87,7 @@ impl CardData {
                 }
                 _ => "answered, waiting for the agent to take it".to_owned(),
             }),
-            (other, _) => Some(other.to_owned()),
+            (other, _) => Some(other.to_string()),
         };
         Self {
             id: info.id,

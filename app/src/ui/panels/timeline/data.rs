@@ -3,7 +3,7 @@ use crate::ui::text::{short_path, shown, shown_line};
 use magia_core::snapshot::{RequestView, Snapshot};
 use magia_core::subject::Subject;
 use magia_core::timeline::{Body, TimelineItem, ToolItem, ToolStatus};
-use magia_protocol::wire::SessionId;
+use magia_protocol::wire::{RequestState, SessionId};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -113,7 +113,7 @@ impl TimelineData {
         self.loading = view.is_none_or(|view| view.loading);
         let mut open: HashMap<_, &Arc<RequestView>> = snapshot
             .requests_of(session)
-            .filter(|view| matches!(view.info.state.as_str(), "open" | "decided"))
+            .filter(|view| matches!(view.info.state, RequestState::Open | RequestState::Decided))
             .map(|view| (view.info.id, view))
             .collect();
         let items = view.map(|view| Arc::clone(&view.items)).unwrap_or_default();
