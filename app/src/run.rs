@@ -85,6 +85,7 @@ pub fn window(places: Places, lock: InstanceLock) -> Result<()> {
             running.stop();
         }
     };
+    ui::text::set_home(&places.home.to_string_lossy());
     let shown = ui::run(link, WindowOptions::default(), move |waker| {
         // Beside the first frames: the window is there while the store is read.
         let display = Display { snapshots, unread, waker };

@@ -257,9 +257,7 @@ impl eframe::App for Window {
         let snapshot = Arc::clone(&self.snapshot);
         let view = View { snapshot: &snapshot, clock: &clock, pulse };
         shell_ui(ui, view, &mut self.state, &mut actions);
-        for url in markdown::clicked_links(&ctx) {
-            actions.push(super::action::Action::Copy { text: url, what: "Link" });
-        }
+        markdown::keep_web_links(&ctx);
         self.act(actions, &ctx, now_s);
         self.tell(focused);
         self.plan_next_frame(&ctx, &clock, focused);

@@ -125,21 +125,14 @@ pub fn install(ctx: &Context) {
     ctx.add_bytes_loader(Arc::new(NoPictures));
 }
 
-/// Takes the links out of a frame's output that were clicked; only http and https ones come back.
-pub fn clicked_links(ctx: &Context) -> Vec<String> {
+/// Takes out of a frame's output the links that were clicked and lead to no web page: only http and https ones open.
+pub fn keep_web_links(ctx: &Context) {
     ctx.output_mut(|output| {
-        let mut links = Vec::new();
         output.commands.retain(|command| match command {
-            OutputCommand::OpenUrl(open) => {
-                if is_web(&open.url) {
-                    links.push(open.url.clone());
-                }
-                false
-            }
+            OutputCommand::OpenUrl(open) => is_web(&open.url),
             _ => true,
         });
-        links
-    })
+    });
 }
 
 fn is_web(url: &str) -> bool {

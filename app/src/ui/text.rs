@@ -1,25 +1,13 @@
 //! Text of agents: hostile, so nothing that hides, turns round or moves the cursor is ever drawn.
 
 use eframe::egui::{self, Galley, text::LayoutJob, text::TextFormat};
+use magia_protocol::wire::visible::{is_unseen, visible_lines};
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Text over several lines: newlines and tabs stay, all else that is not seen becomes an escape.
 pub fn shown(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(|c| c != '\n' && hides(c)) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        match c {
-            '\n' | '\t' => out.push(c),
-            '\r' => out.push_str("\\r"),
-            '\u{1b}' => out.push_str("\\e"),
-            c if hides(c) => out.extend(c.escape_unicode()),
-            c => out.push(c),
-        }
-    }
-    Cow::Owned(out)
+    visible_lines(text)
 }
 
 /// Text in one line, at most `limit` characters; a longer one ends in an ellipsis.
@@ -42,32 +30,30 @@ pub fn shown_line(text: &str, limit: usize) -> String {
                 line.push_str(if broken { " ↵ " } else { " " });
             }
             '\r' => line.push_str("\\r"),
-            '\u{1b}' => line.push_str("\\e"),
-            c if hides(c) => line.extend(c.escape_unicode()),
+            c if is_unseen(c) => line.extend(c.escape_unicode()),
             c => line.push(c),
         }
     }
     line
 }
 
-/// Whether a character is not seen, or changes how its neighbours are seen.
-fn hides(c: char) -> bool {
-    c.is_control() && c != '\t'
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0e}' | '\u{feff}' | '\u{ffa0}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
-            | '\u{e0000}'..='\u{e0fff}')
+/// The user's home, told once at start. Without it no path is shortened: a wrong `~` would lie about a place.
+static HOME: OnceLock<String> = OnceLock::new();
+
+/// Tells the user's home directory. The first word counts.
+pub fn set_home(home: &str) {
+    let home = home.trim_end_matches('/');
+    if home.starts_with('/') {
+        HOME.get_or_init(|| home.to_owned());
+    }
 }
 
-/// A directory with the home directory written as `~`.
+/// A path with the user's home directory written as `~`.
 pub fn short_path(path: &str) -> String {
-    let mut parts = path.splitn(4, '/');
-    match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(""), Some("home"), Some(_), Some(rest)) => format!("~/{rest}"),
-        (Some(""), Some("home"), Some(_), None) | (Some(""), Some("root"), None, None) => "~".to_owned(),
-        _ => path.strip_prefix("/root/").map_or_else(|| path.to_owned(), |rest| format!("~/{rest}")),
+    let below = HOME.get().and_then(|home| path.strip_prefix(home.as_str()));
+    match below {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("~{rest}"),
+        _ => path.to_owned(),
     }
 }
 
@@ -92,7 +78,7 @@ mod tests {
     #[test]
     fn what_hides_is_seen() {
         assert_eq!(shown("rm\u{202e}fr\u{200b}"), "rm\\u{202e}fr\\u{200b}");
-        assert_eq!(shown("a\rb\u{1b}[31m\n\tc"), "a\\rb\\e[31m\n\tc");
+        assert_eq!(shown("a\rb\u{1b}[31m\n\tc"), "a\\rb\\u{1b}[31m\n\tc");
         assert!(matches!(shown("plain ⏺ text\n"), Cow::Borrowed(_)));
     }
 
@@ -105,10 +91,11 @@ mod tests {
 
     #[test]
     fn home_is_short() {
+        set_home("/home/me/");
         assert_eq!(short_path("/home/me/shop"), "~/shop");
         assert_eq!(short_path("/home/me"), "~");
-        assert_eq!(short_path("/root/x"), "~/x");
+        assert_eq!(short_path("/home/mean/x"), "/home/mean/x");
+        assert_eq!(short_path("/home/you/x"), "/home/you/x", "someone else's home is not ours");
         assert_eq!(short_path("/srv/x"), "/srv/x");
-        assert_eq!(short_path("/homeless"), "/homeless");
     }
 }

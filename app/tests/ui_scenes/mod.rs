@@ -164,6 +164,7 @@ pub fn question_input() -> Value {
 }
 
 pub fn busy(now_ms: u64) -> Snapshot {
+    magia_app::ui::text::set_home("/home/me");
     use SessionState as S;
     let ago = |ms: u64| now_ms - ms;
     let mut sessions = vec![
