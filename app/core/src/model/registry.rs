@@ -7,6 +7,9 @@ use crate::effect::{Effect, StoreWrite};
 use crate::event::{Now, RegistryEntry, RegistryStatus, Titles};
 use magia_protocol::wire::{ProcessId, Provider, RequestId, RequestState, SessionId, SessionState};
 
+/// How long before a request the registry may say that it waits; seen were 30 ms.
+const AHEAD_MS: u64 = 250;
+
 impl Model {
     /// A registry file was read.
     pub(super) fn registry_read(&mut self, now: Now, entry: RegistryEntry, fx: &mut Effects) {
@@ -83,6 +86,16 @@ impl Model {
         }
     }
 
+    /// Whether the registry's "waiting" is about a request that is asked now: it is as new as that, or it is about
+    /// another dialog that is still open, since it is not written again for a second one.
+    pub(super) fn is_seen_waiting(&self, session: SessionId, now: Now) -> bool {
+        let registry = self.sessions.get(&session).and_then(|session| session.registry.as_ref());
+        registry.is_some_and(|(status, seen)| {
+            *status == RegistryStatus::Waiting
+                && (seen.at_ms + AHEAD_MS >= now.unix_ms || self.waits_for(session).is_some())
+        })
+    }
+
     fn seen_waiting(&mut self, session: SessionId) {
         let waits = self.requests.unsettled(session).filter(|request| request.state.waits());
         let ids: Vec<RequestId> = waits.map(|request| request.id).collect();
@@ -94,15 +107,19 @@ impl Model {
     }
 
     /// The registry says something else than "waiting" since `at_ms`. It keeps that word, unchanged, until the last
-    /// of several dialogs is answered; so whatever was asked before, and was seen waiting, was answered.
+    /// of several dialogs is answered; so whatever was asked before, and was seen waiting, was answered. For what was
+    /// asked later the "waiting" of before was not meant.
     fn left_waiting(&mut self, now: Now, id: SessionId, at_ms: u64, fx: &mut Effects) {
-        let answered: Vec<RequestId> = self
-            .requests
-            .unsettled(id)
-            .filter(|request| request.state.waits() && request.seen_waiting && request.asked_at_ms < at_ms)
-            .map(|request| request.id)
-            .collect();
-        for request in answered {
+        let waits =
+            self.requests.unsettled(id).filter(|request| request.state.waits() && request.seen_waiting);
+        let (answered, later): (Vec<_>, Vec<_>) =
+            waits.map(|request| (request.id, request.asked_at_ms)).partition(|(_, asked)| *asked < at_ms);
+        for (request, _) in later {
+            if let Some(request) = self.requests.get_mut(request) {
+                request.seen_waiting = false;
+            }
+        }
+        for (request, _) in answered {
             self.settle(request, RequestState::AnsweredInTerminal, now, fx);
         }
     }

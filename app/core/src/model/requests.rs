@@ -7,7 +7,7 @@ use super::request::{Asked, PermissionRequest};
 use super::{Effects, Model};
 use crate::answer;
 use crate::effect::{Effect, Notice, StoreWrite, Update};
-use crate::event::{GateId, Now, RegistryStatus};
+use crate::event::{GateId, Now};
 use crate::policy::risk;
 use crate::policy::{Verdict, verdict};
 use crate::snapshot::RequestView;
@@ -97,7 +97,7 @@ impl Model {
     pub(super) fn ask(&mut self, now: Now, asked: Asked, fx: &mut Effects) {
         let session = self.sessions.get(&asked.session);
         let cwd = session.map(|session| session.cwd.clone()).unwrap_or_default();
-        let waiting = session.and_then(|session| session.registry.as_ref()).map(|(status, _)| *status);
+        let seen_waiting = self.is_seen_waiting(asked.session, now);
         let request = PermissionRequest {
             id: self.ids.request(now.unix_ms),
             session: asked.session,
@@ -115,7 +115,7 @@ impl Model {
             outcome: None,
             use_id: None,
             may_be_answered: false,
-            seen_waiting: waiting == Some(RegistryStatus::Waiting),
+            seen_waiting,
             notified: false,
             tool: asked.tool,
             input: Arc::new(asked.input),

@@ -295,7 +295,7 @@ impl Session {
     /// A call began; when it is told twice it counts once.
     pub fn call_began(&mut self, call: PendingTool) {
         let known = |other: &PendingTool| !call.use_id.is_empty() && other.use_id == call.use_id;
-        if self.pending.iter().any(known) {
+        if self.ended.is_some() || self.pending.iter().any(known) {
             return;
         }
         if self.pending.len() >= BEGUN_MAX {
@@ -306,10 +306,11 @@ impl Session {
 
     /// A subagent began.
     pub fn subagent_began(&mut self, agent_id: Option<&str>) {
+        let Some(agent_id) = agent_id.filter(|_| self.ended.is_none()) else { return };
         if self.subagents.len() >= BEGUN_MAX {
             self.subagents.pop_first();
         }
-        self.subagents.extend(agent_id.map(str::to_owned));
+        self.subagents.insert(agent_id.to_owned());
     }
 
     /// A subagent ended. The last one that outlived the turn leaves nothing at work.
