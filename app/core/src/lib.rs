@@ -16,6 +16,7 @@ pub mod normalize;
 pub mod policy;
 pub mod settings;
 pub mod snapshot;
+pub mod steward;
 pub mod subject;
 pub mod timeline;
 pub mod transcript;

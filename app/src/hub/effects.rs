@@ -4,12 +4,13 @@ use super::jobs::JobRequest;
 use crate::listeners::{Gates, Replies, Streams};
 use crate::os::notify::Notifier;
 use crate::services::processes::Processes;
-use crate::services::store::StoreWriter;
+use crate::services::store::{Retention, Store};
 use crate::services::transcripts::Transcripts;
 use crossbeam_channel::{Sender, TrySendError};
 use magia_core::effect::{Effect, Job, Update};
 use magia_core::event::ReplyId;
 use magia_protocol::wire::{ErrorCode, RpcError};
+use std::sync::Arc;
 
 /// Everything the hub can ask of the rest of the program.
 #[derive(Debug)]
@@ -20,8 +21,8 @@ pub struct Shell {
     pub replies: Replies,
     /// Subscribers.
     pub streams: Streams,
-    /// The store's queue; `None` when there is no store.
-    pub store: Option<StoreWriter>,
+    /// The store; `None` when it could not even be started.
+    pub store: Option<Arc<Store>>,
     /// Tells of processes that end.
     pub processes: Processes,
     /// Follows a transcript.
@@ -54,21 +55,27 @@ impl Shell {
                     tracing::debug!(?to, "the requester was gone before its reply");
                 }
             }
-            Effect::Subscribe { to, params } => match params.since {
-                None => self.streams.add(to, params),
-                Some(_) => self.job(JobRequest::Replay { to, params, until: self.newest_seq }),
-            },
+            Effect::Subscribe { to, params } => {
+                if !self.streams.add(to, &params) {
+                    tracing::debug!(?to, "the subscriber was gone before its stream");
+                }
+            }
             Effect::Publish(update) => {
                 if let Update::AgentEvent(event) = &update {
                     self.newest_seq = event.seq;
                 }
                 if self.streams.wants(update.channel()) {
-                    self.streams.publish(self.newest_seq, &update);
+                    self.streams.publish(self.newest_seq, update);
                 }
             }
             Effect::Store(write) => {
                 if let Some(store) = &self.store {
                     store.write(write);
+                }
+            }
+            Effect::Retain { days, mib } => {
+                if let Some(store) = &self.store {
+                    store.retain(Retention { days, mib });
                 }
             }
             Effect::WatchProcess(process) => self.processes.watch(process),
@@ -96,12 +103,13 @@ impl Shell {
         self.job(JobRequest::Run { reply, job });
     }
 
-    fn job(&self, request: JobRequest) {
+    /// Hands a job to the worker.
+    pub fn job(&self, request: JobRequest) {
         match self.jobs.try_send(request) {
             Ok(()) => {}
             Err(TrySendError::Full(request) | TrySendError::Disconnected(request)) => {
                 tracing::warn!("too many jobs wait; one was refused");
-                if let JobRequest::Run { reply, .. } | JobRequest::Replay { to: reply, .. } = request {
+                if let JobRequest::Run { reply, .. } = request {
                     let err = RpcError::new(ErrorCode::Internal, "too many slow requests wait already")
                         .with_hint("try again in a moment");
                     self.replies.answer(reply, Err(err));

@@ -1,23 +1,26 @@
 //! What is slow: files, programs, the store. One worker does it in order and reports to the hub.
 
 use crate::doctor;
-use crate::listeners::{ListenerControl, Streams};
+use crate::listeners::Listeners;
 use crate::places::Places;
 use crate::services::settings_file::SettingsFile;
-use crate::services::store::StoreReader;
-use crate::services::{providers, steward, transcripts};
+use crate::services::store::Store;
+use crate::services::providers::{Detector, Search, Source};
+use crate::services::{steward, transcripts};
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender};
-use magia_core::effect::{Job, Update};
+use crate::event_text::event_json;
+use magia_core::effect::Job;
 use magia_core::event::{Event, ReplyId, Titles};
+use magia_core::settings::Settings;
 use magia_core::steward::{EventStatus, HookState, Plan, StewardError};
-use magia_protocol::wire::command::Subscribe;
 use magia_protocol::wire::info::{ChangeInfo, HooksInfo, ProviderInfo};
 use magia_protocol::wire::{Command, ErrorCode, Provider, RpcError, SessionId};
 use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
 /// Events that a subscription or a history reads at most.
@@ -42,17 +45,10 @@ pub enum JobRequest {
         /// The file.
         path: PathBuf,
     },
-    /// Send stored events to a subscriber, then let it join the live ones.
-    Replay {
-        /// The subscriber.
-        to: ReplyId,
-        /// Where it begins.
-        params: Subscribe,
-        /// The newest event when it asked; later ones come live.
-        until: u64,
-    },
     /// Look at Claude's hooks and at the installed agents, and report both.
     Inspect,
+    /// The settings changed.
+    Settings(Arc<Settings>),
 }
 
 /// What the worker works with.
@@ -61,13 +57,15 @@ pub struct JobShell {
     /// Where everything is.
     pub places: Places,
     /// Reads the store; `None` when there is none.
-    pub store: Option<StoreReader>,
+    pub store: Option<Arc<Store>>,
     /// settings.json.
-    pub settings: SettingsFile,
+    pub settings: Arc<SettingsFile>,
+    /// The settings as they were read last.
+    pub current: Arc<Settings>,
+    /// Finds the agents' programs, and remembers.
+    pub detector: Detector,
     /// Starts listeners again; `None` in a one-shot run.
-    pub listeners: Option<ListenerControl>,
-    /// Subscribers.
-    pub streams: Option<Streams>,
+    pub listeners: Option<Weak<Listeners>>,
 }
 
 /// The worker thread; ends when its channel is closed.
@@ -108,7 +106,7 @@ pub fn run_once(shell: &mut JobShell, command: Command) -> Result<Value, RpcErro
         Command::ReadClaudeSettings(_) => Job::ReadClaudeSettings,
         Command::UpdateClaudeSettings(params) => Job::UpdateClaudeSettings(params),
         Command::DetectInstalledProviders(params) => Job::Detect(params),
-        Command::LoadSettings(_) => return Ok(Value::Object(shell.settings.load().0.to_json())),
+        Command::LoadSettings(_) => return Ok(Value::Object(shell.current.to_json())),
         Command::SaveSettings(params) => Job::SaveSettings(params),
         other => {
             let (method, _) = other.to_request();
@@ -128,7 +126,10 @@ impl JobShell {
                 events
             }
             JobRequest::History(session) => {
-                let read = self.store.as_mut().map(|store| store.events(Some(session), None, READ_MAX));
+                let read = self.store.as_ref().map(|store| {
+                    store.flush()?;
+                    store.events(Some(session), 0, READ_MAX)
+                });
                 let events = match read {
                     Some(Ok(events)) => events,
                     Some(Err(err)) => {
@@ -144,12 +145,12 @@ impl JobShell {
                 let titles = Titles { custom: found.custom, ai: found.ai, prompt: found.prompt };
                 vec![Event::TitlesRead { session, titles }]
             }
-            JobRequest::Replay { to, params, until } => {
-                self.replay(to, params, until);
+            JobRequest::Settings(settings) => {
+                self.current = settings;
                 Vec::new()
             }
             JobRequest::Inspect => {
-                let (_, mut events) = self.run(Job::Detect(Default::default()));
+                let mut events = vec![Event::ProvidersDetected(self.detect(false))];
                 match self.hooks() {
                     Ok(info) => events.push(Event::HooksInspected(Box::new(info))),
                     Err(err) => tracing::warn!("looking at the hooks: {}", err.message),
@@ -159,30 +160,19 @@ impl JobShell {
         }
     }
 
-    fn replay(&mut self, to: ReplyId, params: Subscribe, until: u64) {
-        let Some(streams) = &self.streams else { return };
-        let wanted = params.channels.as_ref().is_none_or(|names| names.iter().any(|name| name == "agent:event"));
-        let missed = match (&mut self.store, wanted) {
-            (Some(store), true) => store.events(None, params.since, READ_MAX),
-            _ => Ok(Vec::new()),
-        };
-        let missed = missed.unwrap_or_else(|err| {
-            tracing::warn!("reading events for a subscriber: {err:#}");
-            Vec::new()
-        });
-        let backlog = missed.into_iter().filter(|event| event.seq <= until);
-        streams.add_after(to, params, backlog.map(|event| (event.seq, Update::AgentEvent(Arc::new(event)))));
-    }
-
     /// Does a job; the events are what the hub must know beside the reply.
     fn run(&mut self, job: Job) -> (Result<Value, RpcError>, Vec<Event>) {
         let mut events = Vec::new();
         let outcome = match job {
             Job::ListEvents { params, session } => {
                 let limit = params.limit.unwrap_or(1_000).min(READ_MAX);
-                self.read(|store| store.event_infos(session, params.since, limit))
+                self.read(|store| {
+                    store.flush()?;
+                    let events = store.events(session, params.since.unwrap_or(0), limit)?;
+                    let texts = events.iter().map(|event| RawValue::from_string(event_json(event)));
+                    texts.collect::<Result<Vec<_>, _>>().context("encoding the events")
+                })
             }
-            Job::ListRequests(params) => self.read(|store| store.request_infos(params.limit.unwrap_or(100))),
             Job::SaveSettings(params) => self.settings.save(&params.settings).map(Value::Object),
             Job::HooksStatus(params) => claude_only(params.provider).and_then(|()| to_json(self.hooks()?)),
             Job::InstallHooks(params) => claude_only(params.provider).and_then(|()| {
@@ -205,19 +195,20 @@ impl JobShell {
                 events.push(Event::ProvidersDetected(found.clone()));
                 to_json(found)
             }
-            Job::RetryListener(name) => match &self.listeners {
-                Some(listeners) => {
-                    listeners.retry(&name);
-                    Ok(json!({ "retried": name }))
-                }
-                None => Err(RpcError::new(ErrorCode::Unsupported, "no listeners run here")),
+            Job::RetryListener(name) => match self.retry(&name) {
+                Some(true) => Ok(json!({ "retried": name })),
+                _ => Err(RpcError::new(ErrorCode::Unsupported, "no listeners run here")),
             },
             Job::Doctor(mut checks) => {
                 let hooks = self.hooks().ok();
-                checks.extend(doctor::checks(&self.places, hooks.as_ref(), &self.detect(false)));
+                let providers = self.detect(false);
+                checks.extend(doctor::checks(&self.places, hooks.as_ref(), &providers));
                 to_json(checks)
             }
-            Job::Purge(params) => self.read(|store| store.purge(params.older_than_days)),
+            Job::Purge { params, keep } => self.read(|store| {
+                let report = store.purge(params.older_than_days, keep)?;
+                Ok(json!({ "events": report.events, "requests": report.requests, "sessions": report.sessions }))
+            }),
         };
         if let Ok(info) = self.hooks_after(&outcome) {
             events.push(Event::HooksInspected(Box::new(info)));
@@ -229,9 +220,9 @@ impl JobShell {
 impl JobShell {
     fn read<T: Serialize>(
         &mut self,
-        read: impl FnOnce(&mut StoreReader) -> anyhow::Result<T>,
+        read: impl FnOnce(&Store) -> anyhow::Result<T>,
     ) -> Result<Value, RpcError> {
-        match &mut self.store {
+        match &self.store {
             Some(store) => read(store).map_err(|err| internal(&err)).and_then(to_json),
             None => Err(RpcError::new(ErrorCode::Conflict, "the store could not be opened")
                 .with_hint("`magia doctor` says why")),
@@ -247,9 +238,29 @@ impl JobShell {
         }
     }
 
-    fn detect(&self, refresh: bool) -> Vec<ProviderInfo> {
-        let (settings, _) = self.settings.load();
-        providers::detect(&settings.binaries, &self.places.home, refresh)
+    fn retry(&self, name: &str) -> Option<bool> {
+        Some(self.listeners.as_ref()?.upgrade()?.retry(name))
+    }
+
+    fn detect(&mut self, refresh: bool) -> Vec<ProviderInfo> {
+        if refresh {
+            self.detector = Detector::default();
+        }
+        let configured = self.current.binaries.iter();
+        let configured = configured.map(|(provider, path)| (*provider, PathBuf::from(path))).collect();
+        let search = Search::usual(configured, Some(self.places.home.clone()), std::env::var_os("PATH"));
+        let found = self.detector.detect(&search);
+        let info = |provider: &Provider| {
+            let found = found.iter().find(|one| one.provider == *provider);
+            ProviderInfo {
+                id: provider.to_string(),
+                provider: *provider,
+                path: found.map(|one| one.path.display().to_string()),
+                version: found.and_then(|one| one.version.clone()),
+                source: found.map(|one| source_word(one.source).to_owned()),
+            }
+        };
+        Provider::ALL.iter().map(info).collect()
     }
 
     fn hooks(&self) -> Result<HooksInfo, RpcError> {
@@ -322,6 +333,16 @@ impl JobShell {
         let paths = self.places.steward();
         let settings = steward::read_settings(&paths).map_err(|err| steward_error(&err))?;
         Ok(json!({ "file": paths.settings, "settings": settings }))
+    }
+}
+
+const fn source_word(source: Source) -> &'static str {
+    match source {
+        Source::Settings => "settings",
+        Source::SearchPath => "path",
+        Source::KnownPlace => "known place",
+        Source::Nvm => "nvm",
+        Source::LoginShell => "login shell",
     }
 }
 

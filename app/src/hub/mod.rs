@@ -64,12 +64,14 @@ impl HubThread {
         inbox: Inbox,
         stop: Sender<std::convert::Infallible>,
         display: Option<Display>,
+        clock: Clock,
     ) -> std::io::Result<Self> {
         let hub = Hub {
             model,
             shell,
             display,
-            clock: Clock::new(),
+            clock,
+            early: Vec::new(),
             next_window_reply: WINDOW_REPLIES,
             last_snapshot: None,
         };
@@ -102,6 +104,8 @@ struct Hub {
     shell: Shell,
     display: Option<Display>,
     clock: Clock,
+    /// What came before the store was read.
+    early: Vec<Event>,
     next_window_reply: u64,
     last_snapshot: Option<Instant>,
 }
@@ -150,6 +154,21 @@ impl Hub {
             Taken::Time => Event::ClockTicked,
             Taken::Stop => return,
         };
+        if !self.model.is_loaded() && needs_store(&event) {
+            return self.early.push(event);
+        }
+        if let Event::SettingsLoaded { settings, .. } = &event {
+            self.shell.job(JobRequest::Settings(Arc::clone(settings)));
+        }
+        self.apply(event);
+        if self.model.is_loaded() {
+            for event in std::mem::take(&mut self.early) {
+                self.apply(event);
+            }
+        }
+    }
+
+    fn apply(&mut self, event: Event) {
         let effects = self.model.apply(event, self.clock.now());
         self.shell.perform(effects);
     }
@@ -183,6 +202,21 @@ impl Hub {
         }
         display.waker.wake();
     }
+}
+
+/// Whether a fact can only be placed once the stored sessions are known.
+const fn needs_store(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::HookReceived(_)
+            | Event::GateOpened { .. }
+            | Event::GateClosed { .. }
+            | Event::RegistryRead(_)
+            | Event::RegistryRemoved { .. }
+            | Event::ProcessExited(_)
+            | Event::CommandReceived { .. }
+            | Event::WindowChanged { .. }
+    )
 }
 
 fn wait(inbox: &Inbox, sleep: Duration) -> Taken {

@@ -8,9 +8,9 @@ use crate::normalize;
 use crate::settings::Settings;
 use crate::timeline::{Body, TimelineItem};
 use magia_protocol::wire::command::{
-    GetTimeline, ListSessions, OpenWindow, ResolvePermission, SetTitle, Subscribe, UpdateSession,
+    GetTimeline, ListRequests, ListSessions, OpenWindow, ResolvePermission, SetTitle, Subscribe, UpdateSession,
 };
-use magia_protocol::wire::info::{CheckInfo, StateCount, StatusInfo, TimelineInfo};
+use magia_protocol::wire::info::{CheckInfo, RequestInfo, StateCount, StatusInfo, TimelineInfo};
 use magia_protocol::wire::method::Access;
 use magia_protocol::wire::nearest::nearest;
 use magia_protocol::wire::{Command, ErrorCode, RequestId, RpcError, SessionId, SessionState, WIRE_VERSION};
@@ -45,6 +45,9 @@ const NEVER_AGENTS: &[&str] = &[
 
 /// Entries of a timeline when none are asked for.
 const TIMELINE_LIMIT: usize = 200;
+
+/// Requests in a list when no number is asked for.
+const REQUESTS_LIMIT: usize = 100;
 
 /// Longest title, in characters.
 const TITLE_MAX: usize = 200;
@@ -85,13 +88,7 @@ impl Model {
                 }
             }
             Command::SubscribeEvents(params) => return self.subscribe(reply, params, fx),
-            Command::GetPermissionRequests(params) if params.all => {
-                return run(reply, Job::ListRequests(params), fx);
-            }
-            Command::GetPermissionRequests(_) => {
-                let open = self.requests.values().filter(|request| request.state.waits());
-                to_json(open.map(|request| self.request_info(request)).collect::<Vec<_>>())
-            }
+            Command::GetPermissionRequests(params) => self.list_requests(&params),
             Command::ResolvePermission(params) => self.resolve(now, params, origin, fx),
             Command::SetSessionTitle(SetTitle { session, title }) => self.update_session(
                 UpdateSession { session, title: Some(title), ..UpdateSession::default() },
@@ -126,7 +123,11 @@ impl Model {
             }
             Command::OpenWindow(params) => self.open_window(&params, fx),
             Command::Doctor(_) => return run(reply, Job::Doctor(self.checks()), fx),
-            Command::PurgeData(params) => return run(reply, Job::Purge(params), fx),
+            Command::PurgeData(params) => {
+                let live = self.sessions.values().filter(|session| session.ended.is_none());
+                let keep = live.map(|session| session.id).collect();
+                return run(reply, Job::Purge { params, keep }, fx);
+            }
         };
         self.reply(reply, outcome, fx);
     }
@@ -159,24 +160,11 @@ impl Model {
     /// An agent must not approve itself, by accident or because a text told it to.
     fn refuse_agents(&self, origin: &Origin) -> Result<(), RpcError> {
         let Origin::Cli { ancestors, .. } = origin else { return Ok(()) };
-        let agent = ancestors.iter().find(|ancestor| self.is_agent(ancestor));
-        match agent {
-            Some(agent) => Err(RpcError::new(
-                ErrorCode::Refused,
-                format!(
-                    "refused: the caller runs inside an agent ({}, pid {})",
-                    agent.exe, agent.process.pid
-                ),
-            )
-            .with_hint("answer in the window, or from a terminal that no agent started")),
-            None => Ok(()),
-        }
-    }
-
-    fn is_agent(&self, ancestor: &Ancestor) -> bool {
-        AGENT_EXES.contains(&ancestor.exe.as_str())
-            || (self.by_process.contains_key(&ancestor.process)
-                && !NEVER_AGENTS.contains(&ancestor.exe.as_str()))
+        no_agent_above(ancestors)?;
+        let known = ancestors.iter().find(|ancestor| {
+            self.by_process.contains_key(&ancestor.process) && !NEVER_AGENTS.contains(&ancestor.exe.as_str())
+        });
+        known.map_or(Ok(()), |agent| Err(refused_inside(agent)))
     }
 
     /// The session that a person means: its id, a unique prefix or end of it, or of the agent's own id.
@@ -246,6 +234,17 @@ impl Model {
             Some(request) => to_json(self.request_info(request)),
             None => Ok(Value::Null),
         }
+    }
+
+    fn list_requests(&self, params: &ListRequests) -> Outcome {
+        let limit = params.limit.map_or(REQUESTS_LIMIT, |limit| limit as usize);
+        let rows: Vec<RequestInfo> = if params.all {
+            self.requests.values().rev().take(limit).map(|request| self.request_info(request)).collect()
+        } else {
+            let open = self.requests.values().filter(|request| request.state.waits());
+            open.take(limit).map(|request| self.request_info(request)).collect()
+        };
+        to_json(rows)
     }
 
     fn list_sessions(&self, params: &ListSessions) -> Outcome {
@@ -443,6 +442,21 @@ impl Model {
             session.timeline.request(at_ms, agent_id.as_deref(), body);
         }
     }
+}
+
+/// Refuses a caller that runs inside a program which is an agent by its name.
+///
+/// # Errors
+/// `refused`, naming the agent.
+pub fn no_agent_above(ancestors: &[Ancestor]) -> Result<(), RpcError> {
+    let agent = ancestors.iter().find(|ancestor| AGENT_EXES.contains(&ancestor.exe.as_str()));
+    agent.map_or(Ok(()), |agent| Err(refused_inside(agent)))
+}
+
+fn refused_inside(agent: &Ancestor) -> RpcError {
+    let message = format!("refused: the caller runs inside an agent ({}, pid {})", agent.exe, agent.process.pid);
+    RpcError::new(ErrorCode::Refused, message)
+        .with_hint("answer in the window, or from a terminal that no agent started")
 }
 
 fn run(reply: ReplyId, job: Job, fx: &mut Effects) {

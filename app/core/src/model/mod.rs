@@ -11,6 +11,7 @@ mod requests;
 mod session;
 mod views;
 
+pub use commands::no_agent_above;
 pub use requests::PermissionRequest;
 pub use session::Session;
 
@@ -173,6 +174,16 @@ impl Model {
         fx
     }
 
+    /// Whether the store was read. Before that no session's id is known, so facts about sessions must wait.
+    pub const fn is_loaded(&self) -> bool {
+        self.loaded
+    }
+
+    /// Whether [`Self::snapshot`] has something new.
+    pub const fn has_news(&self) -> bool {
+        self.views.has_news()
+    }
+
     /// When the model wants a [`Event::ClockTicked`], by the monotonic clock; `None` while nothing depends on time.
     pub fn next_wake_mono(&self, now: Now) -> Option<u64> {
         let live = self.sessions.values().any(|session| session.ended.is_none());
@@ -237,6 +248,7 @@ impl Model {
         self.problem("settings", problem, None);
         if self.settings != settings {
             fx.push(Effect::Publish(Update::SettingsChanged(serde_json::Value::Object(settings.to_json()))));
+            fx.push(Effect::Retain { days: settings.retention_days, mib: settings.retention_mib });
             self.settings = settings;
         }
         self.views.touch();

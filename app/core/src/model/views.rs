@@ -21,6 +21,11 @@ pub struct Views {
 }
 
 impl Views {
+    /// Whether the next snapshot differs.
+    pub const fn has_news(&self) -> bool {
+        self.dirty
+    }
+
     /// Notes that the next snapshot differs.
     pub fn touch(&mut self) {
         self.dirty = true;

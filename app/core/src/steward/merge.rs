@@ -1,0 +1,124 @@
+//! A merge patch (RFC 7386) on the text of a settings file: what the patch does not name keeps its bytes.
+
+use serde_json::Value;
+
+use super::edit::{ContainerEdit, Edits, Layout, NewItem, Style};
+use super::error::StewardError;
+use super::json::{Document, Kind, MAX_DEPTH, Member, Position, Span, decode, is_blank};
+use super::plan::{Footprint, Plan};
+
+/// Works out the file with the patch merged in: `null` removes a key, an object is merged into an object, all
+/// else replaces. A value that is the same already keeps the way it is written.
+///
+/// # Errors
+/// What Claude itself would not read is refused, and so is a patch that is no object.
+pub fn merge_patch(bytes: Option<&[u8]>, patch: &Value) -> Result<Plan, StewardError> {
+    if !patch.is_object() {
+        return Err(StewardError::PatchNotObject);
+    }
+    if depth(patch) > MAX_DEPTH {
+        return Err(StewardError::TooDeep { limit: MAX_DEPTH, at: Position { line: 1, column: 1 } });
+    }
+    let read = decode(bytes.unwrap_or_default())?;
+    let blank = is_blank(read);
+    let text = if blank { "{}" } else { read };
+    let doc = Document::parse(text)?;
+    if doc.kind(doc.root) != Kind::Object {
+        return Err(StewardError::WrongType {
+            what: "the settings file".into(),
+            expected: "an object",
+            at: doc.position(doc.root),
+        });
+    }
+    let mut merge = Merge { doc: &doc, style: Style::of(&doc)?, edits: Edits::default() };
+    merge.object(doc.root, patch)?;
+    let edits = merge.edits;
+    let before = bytes.map(<[u8]>::to_vec);
+    let after = if edits.is_empty() {
+        before.clone()
+    } else if blank {
+        let mark = if read.starts_with('\u{feff}') { "\u{feff}" } else { "" };
+        Some(format!("{mark}{}\n", edits.apply(text)).into_bytes())
+    } else {
+        Some(edits.apply(text).into_bytes())
+    };
+    let plan =
+        Plan { before, after, changes: Vec::new(), warnings: Vec::new(), footprint: Footprint::default() };
+    plan.checked()
+}
+
+struct Merge<'d> {
+    doc: &'d Document<'d>,
+    style: Style,
+    edits: Edits,
+}
+
+impl Merge<'_> {
+    fn object(&mut self, object: Span, patch: &Value) -> Result<(), StewardError> {
+        let members = self.doc.members(object)?;
+        let mut remove = vec![false; members.len()];
+        let mut append = Vec::new();
+        for (key, value) in patch.as_object().into_iter().flatten() {
+            let found = members.iter().zip(remove.iter_mut()).find(|(member, _)| member.key == *key);
+            match (found, value) {
+                (None, Value::Null) => {}
+                (None, value) => append.push(NewItem { key: Some(key.clone()), value: without_nulls(value) }),
+                (Some((_, gone)), Value::Null) => *gone = true,
+                (Some((member, _)), Value::Object(_)) if self.doc.kind(member.value) == Kind::Object => {
+                    self.object(member.value, value)?;
+                }
+                (Some((member, _)), value) => self.replace(member, value),
+            }
+        }
+        if append.is_empty() && !remove.contains(&true) {
+            return Ok(());
+        }
+        let items: Vec<Span> = members.iter().map(Member::span).collect();
+        let edit = ContainerEdit {
+            container: object,
+            items: &items,
+            remove: &|index| remove.get(index) == Some(&true),
+            append: &append,
+            empty: "",
+        };
+        self.edits.container(self.doc, &self.style, &edit);
+        Ok(())
+    }
+
+    fn replace(&mut self, member: &Member, value: &Value) {
+        let value = without_nulls(value);
+        let old: Option<Value> = serde_json::from_str(self.doc.slice(member.value)).ok();
+        if old.as_ref() != Some(&value) {
+            let layout = Layout::before(self.doc, member.key_span.start);
+            self.edits.replace(member.value, self.style.render(&value, layout));
+        }
+    }
+}
+
+/// What a patch puts where nothing stood: a `null` in its objects names what is not there anyway.
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => Value::Object(
+            map.iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(key, value)| (key.clone(), without_nulls(value)))
+                .collect(),
+        ),
+        other => other.clone(),
+    }
+}
+
+/// How deep a value is nested, counted without recursion.
+fn depth(value: &Value) -> usize {
+    let mut deepest = 0;
+    let mut open = vec![(value, 1)];
+    while let Some((value, level)) = open.pop() {
+        match value {
+            Value::Object(map) => open.extend(map.values().map(|value| (value, level + 1))),
+            Value::Array(list) => open.extend(list.iter().map(|value| (value, level + 1))),
+            _ => continue,
+        }
+        deepest = deepest.max(level);
+    }
+    deepest
+}

@@ -1,0 +1,120 @@
+//! What a change of a settings file would do, before anything is written.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use similar::TextDiff;
+
+use super::error::StewardError;
+use super::json::Document;
+
+/// A change worked out in full: the bytes before and after, and what it means.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The file as it was read; none when there was no file.
+    pub before: Option<Vec<u8>>,
+    /// The file as it shall be; none when it shall be removed or stay absent.
+    pub after: Option<Vec<u8>>,
+    /// What becomes of our entries, by event.
+    pub changes: Vec<Change>,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+    /// What an uninstall needs to leave no trace; keep it and hand it to the next plan.
+    pub footprint: Footprint,
+}
+
+/// One event's change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Claude's name of the event.
+    pub event: String,
+    /// What becomes of our entry.
+    pub kind: ChangeKind,
+}
+
+/// What becomes of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// It was not there.
+    Added,
+    /// It was there and something of ours in it is written anew.
+    Updated,
+    /// It is taken out.
+    Removed,
+    /// It is right as it is, the user's own edits included.
+    Kept,
+}
+
+/// What an install found empty or absent, so that an uninstall can put it back to the byte. Only white space is
+/// kept here, nothing of the file's content.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Footprint {
+    /// What the file was before the first install.
+    pub origin: Origin,
+    /// The white space inside containers that were there and empty, by path: ``, `hooks`, `hooks.Stop`.
+    pub empty: BTreeMap<String, String>,
+}
+
+/// What a settings file was before the first install.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// It had content.
+    #[default]
+    Content,
+    /// It held nothing but this white space (or byte order mark).
+    Blank(String),
+    /// There was no file.
+    Absent,
+}
+
+impl Plan {
+    /// Nothing has to be written.
+    #[must_use]
+    pub fn is_unchanged(&self) -> bool {
+        self.before == self.after
+    }
+
+    /// The change as a unified diff, for the user's eyes: it may show what stands beside our lines, so it is
+    /// never logged.
+    #[must_use]
+    pub fn unified_diff(&self, name: &str) -> String {
+        if self.is_unchanged() {
+            return String::new();
+        }
+        let text = |bytes: &Option<Vec<u8>>| {
+            bytes.as_deref().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default()
+        };
+        let (before, after) = (text(&self.before), text(&self.after));
+        let header = |side: &Option<Vec<u8>>| if side.is_some() { name } else { "/dev/null" };
+        let (old, new) = (header(&self.before), header(&self.after));
+        TextDiff::from_lines(&before, &after).unified_diff().context_radius(3).header(old, new).to_string()
+    }
+
+    /// Checks that what would be written is what Claude can read.
+    pub(crate) fn checked(self) -> Result<Self, StewardError> {
+        match &self.after {
+            Some(after) if !self.is_unchanged() => {
+                let text = std::str::from_utf8(after).map_err(|_| StewardError::BrokenEdit)?;
+                // White space alone is what an uninstall may go back to.
+                if !super::json::is_blank(text) {
+                    Document::parse(text).map_err(|_| StewardError::BrokenEdit)?;
+                }
+                Ok(self)
+            }
+            _ => Ok(self),
+        }
+    }
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the bytes: a settings file may hold keys, and Debug output ends up in logs.
+        f.debug_struct("Plan")
+            .field("before_bytes", &self.before.as_ref().map(Vec::len))
+            .field("after_bytes", &self.after.as_ref().map(Vec::len))
+            .field("unchanged", &self.is_unchanged())
+            .field("changes", &self.changes)
+            .field("warnings", &self.warnings)
+            .finish_non_exhaustive()
+    }
+}

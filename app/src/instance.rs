@@ -1,0 +1,60 @@
+//! One instance: what a second start does.
+
+use crate::places::Places;
+use anyhow::{Context as _, Result, bail};
+use magia_protocol::ipc;
+use magia_protocol::paths::{LockError, Socket};
+use magia_protocol::wire::{Request, Response};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// How long the first instance may take to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Says something to whoever started the program in a terminal.
+#[allow(clippy::print_stderr, reason = "the program's own output")]
+pub fn say(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Another instance holds the lock: its window is raised, or it is said how things stand.
+pub fn meet_the_first(places: &Places, headless: bool, err: LockError) -> Result<ExitCode> {
+    let LockError::HeldBy { pid } = err else { return Err(err).context("locking the runtime directory") };
+    let first = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+    if headless {
+        bail!("magia runs already{first}");
+    }
+    let response = ask_for_window(places).with_context(|| format!("asking the magia that runs already{first}"))?;
+    match response.into_outcome() {
+        Ok(_) => {
+            say(&format!("magia runs already{first}; its window was raised"));
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(refused) => {
+            say(&format!("error: {refused}"));
+            if let Some(hint) = refused.hint {
+                say(&format!("hint: {hint}"));
+            }
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+fn ask_for_window(places: &Places) -> Result<Response> {
+    let path = Socket::Cli.path_in(&places.runtime)?;
+    let stream = ipc::connect_blocking(&path, PATIENCE)?;
+    let request = Request {
+        id: 1.into(),
+        method: "open_window".to_owned(),
+        params: serde_json::Value::Null,
+        v: magia_protocol::wire::WIRE_VERSION,
+    };
+    let mut line = serde_json::to_vec(&request)?;
+    line.push(b'\n');
+    let mut stream = BufReader::new(stream);
+    stream.get_mut().write_all(&line)?;
+    let mut reply = String::new();
+    stream.read_line(&mut reply)?;
+    serde_json::from_str(&reply).context("reading its reply")
+}

@@ -1,0 +1,113 @@
+//! An agent's Markdown: no pictures are loaded, and only http and https links lead anywhere.
+
+use super::theme::{self, palette};
+use eframe::egui::{self, Context, OutputCommand, Ui, load};
+use egui_commonmark::{CommonMarkCache, CommonMarkViewer};
+use std::hash::Hash;
+use std::sync::Arc;
+
+/// Draws Markdown, and remembers how.
+#[derive(Default)]
+pub struct Markdown {
+    cache: CommonMarkCache,
+}
+
+impl std::fmt::Debug for Markdown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Markdown")
+    }
+}
+
+impl Markdown {
+    /// Draws a text whose characters are all visible.
+    pub fn show(&mut self, ui: &mut Ui, salt: impl Hash + std::fmt::Debug, text: &str) {
+        ui.push_id(egui::Id::unique(("markdown", format!("{salt:?}"))), |ui| {
+            let colors = palette(ui);
+            ui.spacing_mut().item_spacing = egui::vec2(0.0, theme::SPACE_1);
+            ui.visuals_mut().override_text_color = Some(colors.foreground);
+            ui.style_mut().url_in_tooltip = true;
+            ui.style_mut().interaction.selectable_labels = true;
+            CommonMarkViewer::new()
+                .explicit_image_uri_scheme(true)
+                .max_image_width(Some(1))
+                .show(ui, &mut self.cache, text);
+        });
+    }
+}
+
+/// Refuses every picture that is not built in, whatever loaders other crates bring.
+#[derive(Debug)]
+struct NoPictures;
+
+impl load::BytesLoader for NoPictures {
+    fn id(&self) -> &str {
+        "magia::ui::markdown::NoPictures"
+    }
+
+    fn load(&self, _ctx: &Context, uri: &str) -> load::BytesLoadResult {
+        if uri.starts_with("bytes://") {
+            Err(load::LoadError::NotSupported)
+        } else {
+            Err(load::LoadError::Loading("pictures in messages are not loaded".into()))
+        }
+    }
+
+    fn forget(&self, _uri: &str) {}
+
+    fn forget_all(&self) {}
+
+    fn byte_size(&self) -> usize {
+        0
+    }
+}
+
+/// Keeps a context from loading pictures.
+pub fn install(ctx: &Context) {
+    egui_extras::install_image_loaders(ctx);
+    ctx.add_bytes_loader(Arc::new(NoPictures));
+}
+
+/// Takes the links out of a frame's output that were clicked; only http and https ones come back.
+pub fn clicked_links(ctx: &Context) -> Vec<String> {
+    ctx.output_mut(|output| {
+        let mut links = Vec::new();
+        output.commands.retain(|command| match command {
+            OutputCommand::OpenUrl(open) => {
+                if is_web(&open.url) {
+                    links.push(open.url.clone());
+                }
+                false
+            }
+            _ => true,
+        });
+        links
+    })
+}
+
+fn is_web(url: &str) -> bool {
+    ["http://", "https://"]
+        .iter()
+        .any(|scheme| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_web_is_linked() {
+        assert!(is_web("https://example.org/x") && is_web("HTTP://example.org"));
+        for url in ["file:///etc/passwd", "javascript:1", "ssh://x", "", "héé", "httpé://"] {
+            assert!(!is_web(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn pictures_are_refused() {
+        let ctx = Context::default();
+        install(&ctx);
+        for uri in ["https://example.org/a.png", "file:///etc/passwd", "data:image/png;base64,AA"] {
+            assert!(matches!(ctx.try_load_bytes(uri), Err(load::LoadError::Loading(_))), "{uri}");
+        }
+    }
+}

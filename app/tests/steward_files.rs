@@ -1,0 +1,323 @@
+//! The steward on real files: links, modes, backups, refusals, full disks.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod steward_common;
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use magia_app::services::steward::{
+    BACKUPS_KEPT, Disk, install, install_handler, install_on, preview_install, preview_uninstall,
+    read_settings, status, uninstall, update_settings,
+};
+use magia_core::steward::{ChangeKind, HookState, StewardError};
+use serde_json::json;
+use steward_common::{Place, mode};
+
+const SETTINGS: &[u8] = b"{\n  \"env\": {\n    \"KEY\": \"sk-secret\"\n  }\n}\n";
+
+#[test]
+fn install_makes_what_is_missing_and_uninstall_takes_it_away() {
+    let place = Place::new();
+    assert_eq!(status(&place.paths).unwrap().report.state, HookState::NotInstalled);
+
+    let outcome = install(&place.paths).unwrap();
+    assert!(outcome.changed && outcome.warnings.is_empty() && outcome.backup.is_none(), "{outcome:?}");
+    assert_eq!(mode(&place.paths.settings), 0o600);
+    assert_eq!(mode(place.paths.settings.parent().unwrap()), 0o700);
+    assert_eq!(mode(&place.paths.handler()), 0o755);
+    assert_eq!(mode(&place.paths.state_dir.join("hooks.json")), 0o600);
+    let now = status(&place.paths).unwrap();
+    assert_eq!(now.report.state, HookState::Installed);
+    assert!(now.exists && now.handler_present && !now.lost);
+
+    let installed = place.read();
+    let again = install(&place.paths).unwrap();
+    assert!(!again.changed && again.changes.iter().all(|change| change.kind == ChangeKind::Kept));
+    assert_eq!(place.read(), installed);
+
+    let outcome = uninstall(&place.paths).unwrap();
+    assert!(outcome.changed && outcome.removed_file, "{outcome:?}");
+    assert!(!place.paths.settings.exists() && !place.paths.handler().exists());
+    assert!(!uninstall(&place.paths).unwrap().changed);
+}
+
+#[test]
+fn a_file_comes_back_to_the_byte_with_its_mode() {
+    let place = Place::with(SETTINGS);
+    fs::set_permissions(&place.paths.settings, fs::Permissions::from_mode(0o640)).unwrap();
+    let outcome = install(&place.paths).unwrap();
+    assert_eq!(mode(&place.paths.settings), 0o640);
+    let backup = outcome.backup.unwrap();
+    assert_eq!(fs::read(&backup).unwrap(), SETTINGS);
+    assert_eq!(mode(&backup), 0o600);
+    assert_eq!(mode(backup.parent().unwrap()), 0o700);
+    uninstall(&place.paths).unwrap();
+    assert_eq!(place.read(), SETTINGS);
+    assert_eq!(mode(&place.paths.settings), 0o640);
+    assert_eq!(place.leftovers(), Vec::<String>::new());
+}
+
+#[test]
+fn white_space_in_empty_places_is_remembered_between_runs() {
+    for text in ["{ }", "", "\n\n", "{\"hooks\" : { } }", "{\"hooks\":{\"Stop\":[\n]}}"] {
+        let place = Place::with(text.as_bytes());
+        install(&place.paths).unwrap();
+        install(&place.paths).unwrap();
+        uninstall(&place.paths).unwrap();
+        assert_eq!(String::from_utf8(place.read()).unwrap(), text);
+    }
+}
+
+#[test]
+fn links_are_followed_and_kept() {
+    let place = Place::new();
+    let dots = place.dir.path().join("dots");
+    fs::create_dir_all(place.paths.settings.parent().unwrap()).unwrap();
+    fs::create_dir(&dots).unwrap();
+    fs::write(dots.join("real.json"), SETTINGS).unwrap();
+    symlink("real.json", dots.join("link.json")).unwrap();
+    symlink("../dots/link.json", &place.paths.settings).unwrap();
+
+    let outcome = install(&place.paths).unwrap();
+    assert_eq!(outcome.settings.canonicalize().unwrap(), dots.join("real.json").canonicalize().unwrap());
+    assert!(fs::symlink_metadata(&place.paths.settings).unwrap().is_symlink());
+    assert!(fs::symlink_metadata(dots.join("link.json")).unwrap().is_symlink());
+    assert_eq!(status(&place.paths).unwrap().report.state, HookState::Installed);
+    uninstall(&place.paths).unwrap();
+    assert_eq!(fs::read(dots.join("real.json")).unwrap(), SETTINGS);
+
+    // A link to nothing: the file is made where it points, and removed from there.
+    fs::remove_file(dots.join("real.json")).unwrap();
+    install(&place.paths).unwrap();
+    assert!(fs::symlink_metadata(dots.join("real.json")).unwrap().is_file());
+    uninstall(&place.paths).unwrap();
+    assert!(!dots.join("real.json").exists());
+    assert!(fs::symlink_metadata(&place.paths.settings).unwrap().is_symlink());
+}
+
+#[test]
+fn a_loop_of_links_and_a_directory_and_a_pipe_are_refused() {
+    let place = Place::new();
+    fs::create_dir_all(place.paths.settings.parent().unwrap()).unwrap();
+    symlink("settings.json", &place.paths.settings).unwrap();
+    assert!(format!("{:#}", install(&place.paths).unwrap_err()).contains("too many symbolic links"));
+
+    fs::remove_file(&place.paths.settings).unwrap();
+    fs::create_dir(&place.paths.settings).unwrap();
+    assert!(format!("{:#}", install(&place.paths).unwrap_err()).contains("not a regular file"));
+
+    fs::remove_dir(&place.paths.settings).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&place.paths.settings).status().unwrap().success());
+    assert!(format!("{:#}", install(&place.paths).unwrap_err()).contains("not a regular file"));
+    assert!(matches!(status(&place.paths).unwrap().report.state, HookState::Unreadable { .. }));
+}
+
+#[test]
+fn what_is_read_only_stays_so_also_for_root() {
+    let place = Place::with(SETTINGS);
+    let dir = place.paths.settings.parent().unwrap();
+    for (path, locked, open) in [(&*place.paths.settings, 0o444, 0o600), (dir, 0o555, 0o700)] {
+        fs::set_permissions(path, fs::Permissions::from_mode(locked)).unwrap();
+        let inode = fs::metadata(&place.paths.settings).unwrap().ino();
+        for err in [
+            install(&place.paths).unwrap_err(),
+            update_settings(&place.paths, &json!({"model": "x"})).unwrap_err(),
+        ] {
+            assert!(format!("{err:#}").contains("read-only, so nothing was changed"), "{err:#}");
+        }
+        assert_eq!(place.read(), SETTINGS);
+        assert_eq!(fs::metadata(&place.paths.settings).unwrap().ino(), inode);
+        assert_eq!(mode(path), locked);
+        assert_eq!(place.leftovers(), Vec::<String>::new());
+        fs::set_permissions(path, fs::Permissions::from_mode(open)).unwrap();
+    }
+    assert!(install(&place.paths).unwrap().changed);
+}
+
+#[test]
+fn what_cannot_be_read_is_left_alone_and_nothing_is_copied() {
+    for text in [
+        &b"{\n  \"KEY\": \"sk-secret\",\n}"[..],
+        b"{\"hooks\":1}",
+        b"{\"hooks\":{},\"hooks\":{}}",
+        b"\xff\xfe{}",
+    ] {
+        let place = Place::with(text);
+        let err = install(&place.paths).unwrap_err();
+        assert!(err.downcast_ref::<StewardError>().is_some(), "{err:#}");
+        assert!(!format!("{err:#} {err:?}").contains("sk-secret"));
+        assert_eq!(place.read(), text);
+        assert!(!place.paths.handler().exists());
+        assert!(read_settings(&place.paths).is_err() || text == b"{\"hooks\":1}");
+        assert_eq!(place.leftovers(), Vec::<String>::new());
+    }
+    let place = Place::with(b"{\n  \"a\": 1,\n}");
+    assert!(matches!(
+        status(&place.paths).unwrap().report.state,
+        HookState::Unreadable { line: Some(3), column: Some(1), .. }
+    ));
+}
+
+#[test]
+fn previews_touch_nothing() {
+    let place = Place::with(SETTINGS);
+    let plan = preview_install(&place.paths).unwrap();
+    assert!(plan.unified_diff("settings.json").contains("+  \"hooks\": {"));
+    assert!(preview_uninstall(&place.paths).unwrap().is_unchanged());
+    assert_eq!(place.read(), SETTINGS);
+    assert!(!place.paths.state_dir.exists() && !place.paths.data_dir.exists());
+}
+
+/// A disk on which the write of this number finds no room.
+struct FullDisk {
+    fails_at: usize,
+    writes: AtomicUsize,
+}
+
+impl Disk for FullDisk {
+    fn write(&self, file: &mut fs::File, bytes: &[u8]) -> io::Result<()> {
+        if self.writes.fetch_add(1, Ordering::Relaxed) == self.fails_at {
+            file.write_all(&bytes[..bytes.len() / 2])?;
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        file.write_all(bytes)
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_the_old_file() {
+    // First the backup finds no room, then the file itself.
+    for fails_at in [0, 1] {
+        let place = Place::with(SETTINGS);
+        let err = install_on(&place.paths, &FullDisk { fails_at, writes: AtomicUsize::new(0) }).unwrap_err();
+        assert!(err.chain().any(|cause| {
+            cause.downcast_ref::<io::Error>().is_some_and(|err| err.kind() == io::ErrorKind::StorageFull)
+        }));
+        assert_eq!(place.read(), SETTINGS);
+        assert_eq!(place.leftovers(), Vec::<String>::new());
+        assert_eq!(place.backups(), Vec::<String>::new());
+    }
+    // Then the memory of it: the hooks are in, and that is said.
+    let place = Place::with(SETTINGS);
+    let outcome = install_on(&place.paths, &FullDisk { fails_at: 2, writes: AtomicUsize::new(0) }).unwrap();
+    assert!(outcome.changed && outcome.warnings.len() == 1, "{outcome:?}");
+    assert_eq!(status(&place.paths).unwrap().report.state, HookState::Installed);
+}
+
+#[test]
+fn the_newest_backups_are_kept() {
+    let place = Place::with(SETTINGS);
+    let stranger = place.paths.state_dir.join("backups/mine.json");
+    fs::create_dir_all(stranger.parent().unwrap()).unwrap();
+    fs::write(&stranger, "x").unwrap();
+    for n in 0..BACKUPS_KEPT + 5 {
+        update_settings(&place.paths, &json!({"n": n})).unwrap();
+    }
+    let backups = place.backups();
+    assert_eq!(backups.len(), BACKUPS_KEPT + 1, "{backups:?}");
+    let newest =
+        fs::read_to_string(place.paths.state_dir.join("backups").join(&backups[BACKUPS_KEPT - 1])).unwrap();
+    assert!(newest.contains(&format!("\"n\": {}", BACKUPS_KEPT + 3)), "{newest}");
+    assert!(stranger.exists());
+}
+
+#[test]
+fn hooks_that_somebody_wrote_away_are_lost_until_repaired() {
+    let place = Place::with(SETTINGS);
+    install(&place.paths).unwrap();
+    let mut value = read_settings(&place.paths).unwrap();
+    value["hooks"].as_object_mut().unwrap().shift_remove("Stop");
+    for text in [value.to_string(), "{}".to_owned()] {
+        fs::write(&place.paths.settings, text).unwrap();
+        assert!(status(&place.paths).unwrap().lost);
+        install(&place.paths).unwrap();
+        let now = status(&place.paths).unwrap();
+        assert!(!now.lost && now.report.state == HookState::Installed);
+    }
+    fs::remove_file(&place.paths.settings).unwrap();
+    assert!(status(&place.paths).unwrap().lost);
+    uninstall(&place.paths).unwrap();
+    assert!(!status(&place.paths).unwrap().lost);
+    assert!(!place.paths.settings.exists());
+}
+
+#[test]
+fn a_broken_memory_is_said_and_harms_nothing() {
+    let place = Place::with(b"{ }");
+    install(&place.paths).unwrap();
+    fs::write(place.paths.state_dir.join("hooks.json"), "garbage").unwrap();
+    assert_eq!(status(&place.paths).unwrap().warnings.len(), 1);
+    let outcome = uninstall(&place.paths).unwrap();
+    assert_eq!(outcome.warnings.len(), 1);
+    assert_eq!(place.read(), b"{}");
+    assert!(place.paths.handler().exists(), "who else points at it is not known");
+}
+
+#[test]
+fn the_handler_stays_while_another_settings_file_points_at_it() {
+    let place = Place::with(SETTINGS);
+    let mut other = place.paths.clone();
+    other.settings = place.dir.path().join("other/settings.json");
+    install(&place.paths).unwrap();
+    install(&other).unwrap();
+    uninstall(&place.paths).unwrap();
+    assert!(place.paths.handler().exists());
+    assert_eq!(status(&other).unwrap().report.state, HookState::Installed);
+    uninstall(&other).unwrap();
+    assert!(!place.paths.handler().exists());
+}
+
+#[test]
+fn the_handler_stays_while_a_line_of_the_users_own_runs_it() {
+    let place = Place::new();
+    let line = format!("{} --event Stop; say done", place.paths.handler().display());
+    update_settings(
+        &place.paths,
+        &json!({"hooks": {"Stop": [{"hooks": [{"type": "command", "command": line}]}]}}),
+    )
+    .unwrap();
+    let before = place.read();
+    install(&place.paths).unwrap();
+    let outcome = uninstall(&place.paths).unwrap();
+    assert_eq!(place.read(), before);
+    assert_eq!(outcome.warnings.len(), 1, "{outcome:?}");
+    assert!(place.paths.handler().exists());
+}
+
+#[test]
+fn the_handler_is_replaced_only_when_it_differs() {
+    let place = Place::new();
+    let source = &place.paths.handler_source;
+    let copy = install_handler(source, &place.paths.data_dir).unwrap();
+    let inode = |path: &Path| fs::metadata(path).unwrap().ino();
+    let first = inode(&copy);
+    install_handler(source, &place.paths.data_dir).unwrap();
+    assert_eq!(inode(&copy), first);
+
+    let held = fs::File::open(&copy).unwrap();
+    fs::write(source, b"the next version").unwrap();
+    install_handler(source, &place.paths.data_dir).unwrap();
+    assert_eq!(fs::read(&copy).unwrap(), b"the next version");
+    assert_eq!(mode(&copy), 0o755);
+    assert_eq!(held.metadata().unwrap().nlink(), 0, "the old one was replaced, not overwritten");
+
+    fs::remove_file(source).unwrap();
+    assert!(install_handler(source, &place.paths.data_dir).is_err());
+    assert_eq!(fs::read(&copy).unwrap(), b"the next version");
+}
+
+#[test]
+fn settings_are_read_and_patched() {
+    let place = Place::new();
+    assert_eq!(read_settings(&place.paths).unwrap(), json!({}));
+    update_settings(&place.paths, &json!({"model": "opus", "env": {"A": "1"}})).unwrap();
+    update_settings(&place.paths, &json!({"env": {"A": null, "B": "2"}})).unwrap();
+    assert_eq!(read_settings(&place.paths).unwrap(), json!({"model": "opus", "env": {"B": "2"}}));
+    assert!(!update_settings(&place.paths, &json!({"model": "opus"})).unwrap().changed);
+    fs::write(&place.paths.settings, "\u{feff}{\"a\": 1}").unwrap();
+    assert_eq!(read_settings(&place.paths).unwrap(), json!({"a": 1}));
+}
