@@ -13,9 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let value = |name: &str| {
-        args.iter().position(|arg| arg == name).and_then(|at| args.get(at + 1)).cloned()
-    };
+    let value = |name: &str| args.iter().position(|arg| arg == name).and_then(|at| args.get(at + 1)).cloned();
     let scene = args.first().filter(|arg| !arg.starts_with("--")).cloned().unwrap_or_else(|| "busy".into());
     let mut options = WindowOptions::default();
     if let Some(size) = value("--size") {

@@ -1,5 +1,7 @@
 //! settings.json as people, editors and magia itself write it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
+
 use crossbeam_channel::{Receiver, bounded};
 use magia_app::services::settings_file::{FILE_NAME, SettingsFile};
 use magia_core::event::Event;

@@ -1,5 +1,7 @@
 //! Following transcripts as an agent writes them.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
+
 use crossbeam_channel::{Receiver, bounded};
 use magia_app::services::transcripts::{BATCH_ITEMS, START_BYTES_MAX, Transcripts};
 use magia_core::event::Event;

@@ -11,7 +11,7 @@ trap 'rm -rf "$work"' EXIT
 text=U+0020-024F,U+0259,U+02B0-02FF,U+0300-036F,U+0370-03FF,U+0400-052F,U+1E00-1EFF
 text=$text,U+2000-206F,U+2070-209F,U+20A0-20BF,U+2100-214F,U+2150-218F,U+2190-21FF,U+2200-22FF
 mono=$text,U+2300-23FF,U+2500-257F,U+2580-259F,U+25A0-25FF,U+2600-26FF,U+2700-27BF,U+2800-28FF,U+E0A0-E0B3,U+FFFD
-symbols2=U+2190-21FF,U+2300-23FF,U+25A0-25FF,U+2600-26FF,U+2700-27BF,U+2800-28FF,U+2B00-2BFF
+symbols2=U+2190-21FF,U+2300-23FF,U+25A0-25FF,U+2600-26FF,U+2700-27BF,U+2800-28FF,U+2B00-2BFF,U+1F300-1F6FF,U+1F780-1F7FF,U+1F900-1FAFF
 symbols=U+2300-23FF,U+2900-297F,U+29C0-29FF,U+2400-243F,U+2600-26FF
 
 # Inter's digits have different widths; the tabular ones take their place, so that numbers stand in columns.
@@ -43,3 +43,5 @@ pyftsubset $share/truetype/noto/NotoSansSymbols2-Regular.ttf --unicodes="$symbol
     --output-file=NotoSansSymbols2-Regular.ttf --no-hinting
 pyftsubset $share/truetype/noto/NotoSansSymbols-Regular.ttf --unicodes="$symbols" \
     --output-file=NotoSansSymbols-Regular.ttf --no-hinting
+pyftsubset $share/truetype/noto/NotoSansMath-Regular.ttf --unicodes="U+27C0-27EF,U+2980-29FF" \
+    --output-file=NotoSansMath-Regular.ttf --no-hinting --drop-tables+=MATH

@@ -66,7 +66,11 @@ fn allow(question: Question<'_>, answers: Option<&Map<String, Value>>) -> Result
         .flatten()
         .filter_map(|one| one.get("question").and_then(Value::as_str))
         .collect();
-    if let Some(open) = asked.iter().find(|text| !answers.contains_key(**text)) {
+    if asked.is_empty() {
+        return Err(RpcError::new(ErrorCode::Unsupported, "the questions could not be read")
+            .with_hint("answer in the terminal"));
+    }
+    if let Some(open) = asked.iter().find(|text| answers.get(**text).and_then(chosen).is_none()) {
         return Err(RpcError::new(ErrorCode::BadParams, format!("the question {open:?} has no answer"))
             .with_hint("a question is never answered by a default: give answers {question: label}"));
     }
@@ -76,9 +80,22 @@ fn allow(question: Question<'_>, answers: Option<&Map<String, Value>>) -> Result
     }
     let mut input = question.input.clone();
     if let Some(object) = input.as_object_mut() {
-        object.insert("answers".into(), Value::Object(answers.clone()));
+        let chosen = answers.iter().filter_map(|(text, answer)| Some((text.clone(), chosen(answer)?.into())));
+        object.insert("answers".into(), Value::Object(chosen.collect()));
     }
     Ok(json!({ "behavior": "allow", "updatedInput": input }))
+}
+
+/// An answer as Claude takes it: a text, of several labels one joined text. `None` when nothing was chosen.
+fn chosen(answer: &Value) -> Option<String> {
+    let text = match answer {
+        Value::String(text) => text.clone(),
+        Value::Array(labels) => {
+            labels.iter().map(Value::as_str).collect::<Option<Vec<_>>>().unwrap_or_default().join(", ")
+        }
+        _ => return None,
+    };
+    (!text.trim().is_empty()).then_some(text)
 }
 
 /// The permission updates that `always` sends back: the agent's own rules, else the directories it would add, else
@@ -154,6 +171,29 @@ mod tests {
         assert_eq!(always_label(&[mode]).as_deref(), Some("acceptEdits for this session"));
         let err = compose(bash(&[]), Decision::Always, None, None).unwrap_err();
         assert_eq!(err.code, ErrorCode::Unsupported);
+    }
+
+    #[test]
+    fn a_question_that_cannot_be_read_or_an_empty_answer_is_not_an_answer() {
+        for input in [json!({}), json!({"questions": []}), json!({"questions": "Which?"}), json!(null)] {
+            let question = Question { tool: "AskUserQuestion", input: &input, suggestions: &[] };
+            assert!(compose(question, Decision::Allow, None, None).is_err(), "{input}");
+            let update = json!({"type": "setMode", "mode": "acceptEdits"});
+            let question = Question { suggestions: &[update], ..question };
+            assert!(compose(question, Decision::Always, None, None).is_err(), "{input}");
+        }
+        let input = json!({"questions": [{"question": "Which?", "multiSelect": true}]});
+        let question = Question { tool: "AskUserQuestion", input: &input, suggestions: &[] };
+        let with = |answer: Value| {
+            let mut answers = Map::new();
+            answers.insert("Which?".into(), answer);
+            compose(question, Decision::Allow, None, Some(&answers))
+        };
+        for nothing in [json!(null), json!(""), json!("  "), json!([]), json!([1]), json!({}), json!(true)] {
+            assert!(with(nothing.clone()).is_err(), "{nothing}");
+        }
+        let reply = with(json!(["A", "B"])).unwrap();
+        assert_eq!(decision_of(&reply)["updatedInput"]["answers"], json!({"Which?": "A, B"}));
     }
 
     #[test]

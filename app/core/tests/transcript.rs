@@ -1,5 +1,7 @@
 //! Recorded transcripts, and hostile ones.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
+
 use magia_core::transcript::{Content, TEXT_CAP, TranscriptItem, parse_line};
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -45,8 +45,10 @@ struct Gone;
 pub(super) async fn serve(cli: Arc<Cli>, stream: Stream, cred: PeerCred) {
     let peer = Peer::new(stream, &cli.long_lines);
     let mut connection = Connection { cli: &cli, cred, peer, ahead: VecDeque::new(), ahead_bytes: 0 };
-    if let Err(refusal) = connection.run().await {
-        cli.health.refuse(&refusal);
+    match connection.run().await {
+        // Ended by its user in the middle of a reply, as `magia events | head` does.
+        Ok(()) | Err(Refusal::Broken(_)) => {}
+        Err(refusal) => cli.health.refuse(&refusal),
     }
 }
 

@@ -2,7 +2,7 @@
 //! means is decided elsewhere.
 //!
 //! Two threads, each with a runtime of its own. "listeners" serves hooks and permissions: one thread, because
-//! the order of an agent's events rests on it (see [`hooks`]). "listeners-cli" serves the CLI socket and the
+//! the order of an agent's events rests on it (see `hooks`). "listeners-cli" serves the CLI socket and the
 //! subscriptions: a reply of a thousand events is megabytes of JSON, and a handler waits 0.5 s at most.
 //!
 //! Nothing here answers a gate by itself: unanswered ones get "no decision".
@@ -43,7 +43,7 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 use tokio::runtime::Runtime;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Mutex, Notify, Semaphore, watch};
 use tokio::task::unconstrained;
 use tokio::time::{Instant, timeout_at};
 
@@ -199,6 +199,7 @@ impl Agents {
             outbox: Arc::clone(&permissions.outbox),
             long_lines: Arc::<LongLines>::default(),
             gates: gates.clone(),
+            settling: Mutex::new(()),
         });
         let places = [Arc::clone(&hooks.places), Arc::clone(&permissions.places)];
         // Accepting is not to be cut into slices: see `permissions`.

@@ -13,7 +13,7 @@ use magia_protocol::wire::{GateReply, HookMessage};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, MutexGuard, oneshot};
 use tokio::time::timeout;
 
 /// A handler that waits reads its answer at once; one that does not has gone wrong.
@@ -28,6 +28,8 @@ pub(super) struct Permissions {
     pub(super) outbox: Arc<Outbox>,
     pub(super) long_lines: Arc<LongLines>,
     pub(super) gates: Gates,
+    /// Fair; held while earlier hook events pass in front.
+    pub(super) settling: Mutex<()>,
 }
 
 /// Serves one connection. Whatever goes wrong, the handler is told "no decision", never an answer.
@@ -58,7 +60,7 @@ pub(super) async fn serve(permissions: Arc<Permissions>, stream: Stream) {
 /// opened is told to the hub as either closed or answered, except when the listeners stop.
 async fn hold(permissions: &Permissions, stream: &mut Stream, message: Box<HookMessage>) {
     let paths = real_paths::of_payload(message.payload.get()).await;
-    settle().await;
+    let in_turn = settle(&permissions.settling).await;
     let Some((gate, mut answer)) = permissions.gates.open() else {
         write(stream, &GateReply::no_decision()).await;
         return;
@@ -69,6 +71,7 @@ async fn hold(permissions: &Permissions, stream: &mut Stream, message: Box<HookM
         write(stream, &GateReply::no_decision()).await;
         return;
     }
+    drop(in_turn);
     permissions.health.count_message();
     match wait(permissions, stream, gate, &mut answer).await {
         Outcome::Answered(reply) => {
@@ -121,10 +124,14 @@ async fn wait(
 /// Lets what came over the hook socket before this gate's connection be delivered before it. A permission
 /// request is tied to the tool call announced just before, over another socket with a queue of its own. Each
 /// turn polls the sockets once and runs the tasks woken by that first: [`super::hooks`] says why that is enough.
-async fn settle() {
+/// One gate at a time, because the runtime lets tasks that yielded together go on in any order; the guard is to
+/// be kept until the hub has been told.
+async fn settle(settling: &Mutex<()>) -> MutexGuard<'_, ()> {
+    let in_turn = settling.lock().await;
     for _ in 0..SETTLE_TURNS {
         tokio::task::yield_now().await;
     }
+    in_turn
 }
 
 async fn tell(permissions: &Permissions, event: Event) {

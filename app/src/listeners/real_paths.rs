@@ -73,7 +73,7 @@ fn resolve_target(target: &Path) -> Option<PathBuf> {
     Some(real)
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;

@@ -178,7 +178,8 @@ mod tests {
 
         #[test]
         fn json_like_bytes_are_survived(text in r#"[{}\[\]",:\\a1 ]{0,200}"#) {
-            prop_assert!(cut_message(format!("{HEAD}{{{text}").as_bytes()).is_some());
+            let head = [HEAD, "{", &text].concat();
+            prop_assert!(cut_message(head.as_bytes()).is_some());
         }
     }
 }

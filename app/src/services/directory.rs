@@ -136,8 +136,7 @@ impl DirectoryWatch {
         let mut needed = HashSet::new();
         let mut failure = None;
         for directory in &wanted {
-            loop {
-                let Some(nearest) = directory.ancestors().find(|path| path.is_dir()) else { break };
+            while let Some(nearest) = directory.ancestors().find(|path| path.is_dir()) {
                 if !self.watched.contains(nearest) {
                     match watcher.watch(nearest, RecursiveMode::NonRecursive) {
                         Ok(()) => moved |= self.watched.insert(nearest.to_owned()),

@@ -3,6 +3,7 @@
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use magia_core::event::Event;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// What is never sent: its channel says only that the other end is gone.
 #[derive(Debug)]
@@ -40,6 +41,7 @@ impl Outbox {
 #[derive(Debug)]
 pub struct ServiceThread {
     stop: Option<Sender<Never>>,
+    ended: Receiver<Never>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -55,14 +57,30 @@ impl ServiceThread {
     ) -> std::io::Result<Self> {
         // Nothing is ever sent here, so the capacity does not matter.
         let (stop, stopped) = bounded(0);
+        let (running, ended) = bounded(0);
         let outbox = Outbox { events, stop: stopped };
-        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || run(outbox))?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            // Dropped at the end, also by a panic.
+            let _running = running;
+            run(outbox);
+        })?;
+        Ok(Self { stop: Some(stop), ended, thread: Some(thread) })
     }
 
     /// Tells the thread to stop, without waiting for it.
     pub fn begin_stop(&mut self) {
         self.stop = None;
+    }
+
+    /// Tells the thread to stop and waits for it, but not for ever: a thread that hangs in a call to another program is
+    /// left behind. Whether it ended.
+    pub fn stop_within(&mut self, patience: Duration) -> bool {
+        self.begin_stop();
+        let ended = self.ended.recv_timeout(patience).is_err_and(|err| err.is_disconnected());
+        if !ended {
+            self.thread = None;
+        }
+        ended
     }
 }
 
@@ -81,7 +99,6 @@ impl Drop for ServiceThread {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn a_full_channel_does_not_keep_a_service_from_stopping() {
@@ -97,5 +114,18 @@ mod tests {
         told.recv_timeout(Duration::from_secs(10)).unwrap();
         drop(service);
         told.recv_timeout(Duration::from_secs(10)).expect("the loop's end");
+    }
+
+    #[test]
+    fn a_thread_that_hangs_is_left_behind() {
+        let (events, _hub) = bounded(1);
+        let (hang, hung) = bounded::<()>(0);
+        let mut service =
+            ServiceThread::start("test", events.clone(), move |_| assert!(hung.recv().is_err())).unwrap();
+        assert!(!service.stop_within(Duration::from_millis(10)));
+        drop(service);
+        drop(hang);
+        let mut service = ServiceThread::start("test", events, |_| {}).unwrap();
+        assert!(service.stop_within(Duration::from_secs(10)));
     }
 }

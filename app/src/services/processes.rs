@@ -30,7 +30,8 @@ pub fn ancestors(pid: u32) -> Vec<Ancestor> {
     above
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
 

@@ -8,7 +8,9 @@ use super::state::{UiState, is_open};
 use crate::link::{FromWindow, Waker, WindowLink};
 use anyhow::anyhow;
 use crossbeam_channel::TrySendError;
-use eframe::egui::{self, Context, IconData, ThemePreference, UserAttentionType, ViewportBuilder, ViewportCommand};
+use eframe::egui::{
+    self, Context, IconData, ThemePreference, UserAttentionType, ViewportBuilder, ViewportCommand,
+};
 use magia_core::settings::ThemeMode;
 use magia_core::snapshot::Snapshot;
 use magia_protocol::wire::{Command, SessionId, SessionState};
@@ -40,11 +42,7 @@ impl Default for WindowOptions {
 ///
 /// # Errors
 /// When there is no display, or it cannot be drawn on.
-pub fn run(
-    link: WindowLink,
-    options: WindowOptions,
-    on_start: impl FnOnce(Waker),
-) -> anyhow::Result<()> {
+pub fn run(link: WindowLink, options: WindowOptions, on_start: impl FnOnce(Waker)) -> anyhow::Result<()> {
     let viewport = ViewportBuilder::default()
         .with_app_id("magia")
         .with_title("magia")
@@ -66,7 +64,11 @@ pub fn run(
             Ok(Box::new(window))
         }),
     );
-    started.map_err(|err| anyhow!("the window cannot be opened: {err}"))
+    started.map_err(|err| match err {
+        // Its own text is a path in a library and the names of environment variables.
+        eframe::Error::WinitEventLoop(_) => anyhow!("the window cannot be opened: there is no display"),
+        err => anyhow!("the window cannot be opened: {err}"),
+    })
 }
 
 /// The window's program.
@@ -244,8 +246,8 @@ impl eframe::App for Window {
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
         let ctx = ui.ctx().clone();
-        let (focused, minimized, now_s) = ctx
-            .input(|input| (input.focused, input.viewport().minimized == Some(true), input.time));
+        let (focused, minimized, now_s) =
+            ctx.input(|input| (input.focused, input.viewport().minimized == Some(true), input.time));
         if minimized || self.bell.hidden.load(Ordering::Acquire) {
             return;
         }

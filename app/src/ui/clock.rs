@@ -109,9 +109,11 @@ fn age_word(age: u64) -> (String, u64) {
     }
 }
 
-/// A duration of a tool call: `0.2 s`, `14.2 s`, `3 min 5 s`.
+/// A duration of a tool call: `40 ms`, `0.2 s`, `14.2 s`, `3 min 5 s`.
 pub fn duration(ms: u64) -> String {
-    if ms < MINUTE {
+    if ms < 100 {
+        format!("{ms} ms")
+    } else if ms < MINUTE {
         format!("{}.{} s", ms / SECOND, ms % SECOND / 100)
     } else {
         format!("{} min {} s", ms / MINUTE, ms % MINUTE / SECOND)
@@ -187,6 +189,9 @@ mod tests {
         assert_eq!(clock.exact(1_709_164_800_000), "2024-02-29 00:00:00");
         assert_eq!(clock.exact(0), "1970-01-01 00:00:00");
         assert_eq!(clock.time_of_day(1_763_721_667_000), "10:41");
-        assert_eq!([duration(210), duration(14_250), duration(185_000)], ["0.2 s", "14.2 s", "3 min 5 s"]);
+        assert_eq!(
+            [duration(40), duration(210), duration(14_250), duration(185_000)],
+            ["40 ms", "0.2 s", "14.2 s", "3 min 5 s"]
+        );
     }
 }

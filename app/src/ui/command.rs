@@ -184,17 +184,8 @@ fn take_chord(input: &mut InputState, chord: Chord) -> bool {
 /// A digit from 1 to 9 that was typed, and whether Ctrl or Shift was held. Repeats are not counted: holding a
 /// key must not answer the next card.
 pub fn digit(input: &mut InputState) -> Option<(usize, bool)> {
-    const DIGITS: [Key; 9] = [
-        Key::Num1,
-        Key::Num2,
-        Key::Num3,
-        Key::Num4,
-        Key::Num5,
-        Key::Num6,
-        Key::Num7,
-        Key::Num8,
-        Key::Num9,
-    ];
+    const DIGITS: [Key; 9] =
+        [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
     let mut typed = None;
     input.events.retain(|event| match event {
         Event::Key { key, physical_key, pressed: true, repeat, modifiers } if !modifiers.alt => {

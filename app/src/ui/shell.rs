@@ -13,7 +13,7 @@ use super::panels::timeline::timeline_ui;
 use super::panels::top_bar::{TopBarData, top_bar_ui};
 use super::panels::{details, empty};
 use super::state::{Lookup, Rename, Route, UiState, is_open};
-use super::text::{shown_line, short_path};
+use super::text::{short_path, shown_line};
 use super::theme::{self, palette};
 use super::widgets::{button::Button, caption, mark};
 use eframe::egui::{self, CentralPanel, Frame, Label, Layout, Margin, Panel, RichText, Sense, Ui, vec2};
@@ -30,9 +30,6 @@ pub struct View<'a> {
     /// Whether working dots are in the second half of their beat.
     pub pulse: bool,
 }
-
-/// Below this width the list is narrow.
-const NARROW: f32 = 1_000.0;
 
 /// Draws the window and reads its keys.
 pub fn shell_ui(ui: &mut Ui, view: View<'_>, state: &mut UiState, actions: &mut Actions) {
@@ -72,8 +69,8 @@ pub fn shell_ui(ui: &mut Ui, view: View<'_>, state: &mut UiState, actions: &mut 
 
 fn sessions_page(ui: &mut Ui, width: f32, view: View<'_>, state: &mut UiState, actions: &mut Actions) {
     let colors = palette(ui);
-    let list = if width < NARROW { 216.0 } else { 264.0 };
-    Panel::left(if width < NARROW { "sessions narrow" } else { "sessions" })
+    let list = if width < theme::NARROW { 216.0 } else { 264.0 };
+    Panel::left(if width < theme::NARROW { "sessions narrow" } else { "sessions" })
         .default_size(list)
         .size_range(160.0..=(width * 0.45).max(200.0))
         .frame(Frame::new().fill(colors.card))
@@ -113,11 +110,13 @@ fn header(
     actions: &mut Actions,
 ) {
     let colors = palette(ui);
-    let frame = Frame::new().fill(colors.background).inner_margin(Margin { left: 16, right: 8, top: 0, bottom: 0 });
+    let frame =
+        Frame::new().fill(colors.background).inner_margin(Margin { left: 16, right: 8, top: 0, bottom: 0 });
     Panel::top("session").exact_size(theme::BAR + 4.0).resizable(false).frame(frame).show(ui, |ui| {
         ui.horizontal_centered(|ui| {
             ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
-                let tip = if details_shown { "Fold the details (Ctrl+I)" } else { "Show the details (Ctrl+I)" };
+                let tip =
+                    if details_shown { "Fold the details (Ctrl+I)" } else { "Show the details (Ctrl+I)" };
                 let details = Button::icon(Lucide::PanelRight, tip).name("Details").selected(details_shown);
                 if details.show(ui).clicked() {
                     state.details.set(!details_shown);
@@ -126,7 +125,7 @@ fn header(
                     actions.push(Action::StartRename(session.id));
                 }
                 let agent = details::agent_name(session.provider);
-                let model = session.model.as_deref().map(|model| format!(" · {}", shown_line(model, 40)));
+                let model = session.model.as_deref().map(|model| format!(" · {}", shown_line(model, 28)));
                 if ui.available_width() > 360.0 {
                     caption(ui, format!("{agent}{}", model.unwrap_or_default()));
                 }
@@ -146,7 +145,7 @@ fn title(ui: &mut Ui, session: &SessionInfo, view: View<'_>, state: &mut UiState
     if let Some(rename) = state.rename.as_mut().filter(|rename| rename.session == session.id && !in_list) {
         return rename_field(ui, rename, actions);
     }
-    let project = RichText::new(format!("{} /", shown_line(&session.project, 40))).color(colors.muted);
+    let project = RichText::new(format!("{} /", shown_line(&session.project, 24))).color(colors.muted);
     if ui.available_width() > 280.0 {
         ui.label(project).on_hover_text(short_path(&shown_line(&session.cwd, 300)));
     }
@@ -157,12 +156,14 @@ fn title(ui: &mut Ui, session: &SessionInfo, view: View<'_>, state: &mut UiState
 
 /// A session that the filter hides is renamed up here.
 fn rename_field(ui: &mut Ui, rename: &mut Rename, actions: &mut Actions) {
-    let edit = egui::TextEdit::singleline(&mut rename.text).margin(Margin::symmetric(6, 4)).desired_width(260.0);
+    let id = egui::Id::unique("rename");
+    if !std::mem::replace(&mut rename.entered, true) {
+        ui.memory_mut(|memory| memory.request_focus(id));
+    }
+    let margin = Margin::symmetric(6, 4);
+    let edit = egui::TextEdit::singleline(&mut rename.text).id(id).margin(margin).desired_width(260.0);
     let response = ui.add(edit).accessible_name("Session title");
-    if !rename.entered {
-        rename.entered = true;
-        response.request_focus();
-    } else if response.lost_focus() {
+    if response.lost_focus() {
         if ui.input(|input| input.key_pressed(egui::Key::Enter)) {
             actions.push(Action::rename(rename.session, &rename.text));
         }

@@ -9,7 +9,7 @@ use super::panels::timeline::TimelinePanel;
 use super::toasts::Toasts;
 use eframe::egui;
 use magia_core::snapshot::{RequestView, Snapshot};
-use magia_protocol::wire::{Command, RequestId, SessionId};
+use magia_protocol::wire::{RequestState, Command, RequestId, SessionId};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -178,8 +178,7 @@ impl UiState {
             }
             UiCommand::Up | UiCommand::Down => {
                 if self.route == Route::Sessions
-                    && let Some(session) =
-                        self.sessions.neighbour(self.selected, command == UiCommand::Down)
+                    && let Some(session) = self.sessions.neighbour(self.selected, command == UiCommand::Down)
                 {
                     self.select(session, snapshot, now_s);
                     self.sessions.reveal(session);
@@ -255,7 +254,7 @@ impl Lookup for Snapshot {
 
 /// Whether a request waits for a person.
 pub fn is_open(view: &RequestView) -> bool {
-    view.answerable && view.info.state == "open"
+    view.answerable && view.info.state == RequestState::Open
 }
 
 fn first_open(snapshot: &Snapshot, session: SessionId) -> Option<RequestId> {

@@ -26,6 +26,9 @@ pub const BAR: f32 = 36.0;
 /// Width of the reading column: about 92 characters.
 pub const READING: f32 = 660.0;
 
+/// Below this width the window is narrow.
+pub const NARROW: f32 = 1_000.0;
+
 /// Captions.
 pub const CAPTION: f32 = 11.0;
 /// The interface.
@@ -263,8 +266,7 @@ fn visuals(palette: &Palette) -> Visuals {
     let shadow = Shadow { offset: [0, 6], blur: 20, spread: 0, color: palette.shadow };
     visuals.window_shadow = shadow;
     visuals.popup_shadow = shadow;
-    visuals.selection.bg_fill =
-        if palette.dark { hsl(258.0, 38.0, 32.0) } else { hsl(258.0, 80.0, 90.0) };
+    visuals.selection.bg_fill = if palette.dark { hsl(258.0, 38.0, 32.0) } else { hsl(258.0, 80.0, 90.0) };
     visuals.selection.stroke = Stroke::new(1.0, palette.primary);
     visuals.text_cursor.stroke = Stroke::new(2.0, palette.primary);
     visuals.text_cursor.blink = false;

@@ -83,21 +83,28 @@ impl Toasts {
         if self.shown.is_empty() {
             return;
         }
+        // In a small window the answers of a card stand at the right: there toasts go over the list.
+        let small = ctx.content_rect().width() < theme::NARROW;
+        let (corner, offset, width) = if small {
+            (Align2::LEFT_BOTTOM, vec2(theme::SPACE_1, -theme::SPACE_1), 190.0)
+        } else {
+            (Align2::RIGHT_BOTTOM, vec2(-theme::SPACE_4, -theme::SPACE_4), 320.0)
+        };
         Area::new(Id::unique("toasts"))
             .order(Order::Foreground)
-            .anchor(Align2::RIGHT_BOTTOM, vec2(-theme::SPACE_4, -theme::SPACE_4))
+            .anchor(corner, offset)
             .accessible_name("Messages")
             .fade_in(false)
             .show(ctx, |ui| {
                 ui.spacing_mut().item_spacing.y = theme::SPACE_2;
                 for toast in &self.shown {
-                    ui.push_id(toast.number, |ui| toast_ui(ui, toast, actions));
+                    ui.push_id(toast.number, |ui| toast_ui(ui, toast, width, actions));
                 }
             });
     }
 }
 
-fn toast_ui(ui: &mut egui::Ui, toast: &Shown, actions: &mut Actions) {
+fn toast_ui(ui: &mut egui::Ui, toast: &Shown, width: f32, actions: &mut Actions) {
     let colors = palette(ui);
     Frame::new()
         .fill(colors.popover)
@@ -106,7 +113,7 @@ fn toast_ui(ui: &mut egui::Ui, toast: &Shown, actions: &mut Actions) {
         .shadow(ui.visuals().popup_shadow)
         .inner_margin(Margin::symmetric(12, 6))
         .show(ui, |ui| {
-            ui.set_width(320.0);
+            ui.set_width(width);
             ui.horizontal(|ui| {
                 let (icon, color) = if toast.failed {
                     (Lucide::CircleAlert, colors.failed)

@@ -63,12 +63,20 @@ pub fn session(number: u64, project: &str, title: &str, state: SessionState, sin
     }
 }
 
-pub fn request(number: u64, of: &SessionInfo, tool: &str, input: Value, risk: Risk, at_ms: u64) -> RequestView {
+pub fn request(
+    number: u64,
+    of: &SessionInfo,
+    tool: &str,
+    input: Value,
+    risk: Risk,
+    at_ms: u64,
+) -> RequestView {
     let mut subject = Subject::of(tool, &input);
     if let Subject::Command { command, marks, .. } = &mut subject
         && let Some(at) = command.find("rm -rf")
     {
-        *marks = vec![Mark { range: at..at + 6, risk: Risk::High, reason: "deletes recursively without asking" }];
+        *marks =
+            vec![Mark { range: at..at + 6, risk: Risk::High, reason: "deletes recursively without asking" }];
     }
     RequestView {
         info: RequestInfo {
@@ -165,18 +173,28 @@ pub fn busy(now_ms: u64) -> Snapshot {
         session(5, "api", "Migrate to axum 0.8", S::Working, ago(70 * SECOND)),
         session(6, "api", "Release 4.2", S::Failed, ago(18 * MINUTE)),
         session(7, "docs", "Which search index", S::WaitingAnswer, ago(3 * MINUTE)),
-        session(8, "docs", "Rewrite the tutorial for people who have never used a terminal before", S::Ended, ago(3_000 * MINUTE)),
+        session(
+            8,
+            "docs",
+            "Rewrite the tutorial for people who have never used a terminal before",
+            S::Ended,
+            ago(3_000 * MINUTE),
+        ),
         session(9, "infra", "Nightly backups", S::Working, ago(4 * SECOND)),
     ];
     sessions[1].subagents = 2;
     sessions[4].pinned = true;
-    sessions[4].disagreement =
-        Some("the registry says idle for 2 min, the last hook says PreToolUse".into());
+    sessions[4].disagreement = Some("the registry says idle for 2 min, the last hook says PreToolUse".into());
     let requests = vec![
-        request(1, &sessions[0], "Bash",
+        request(
+            1,
+            &sessions[0],
+            "Bash",
             json!({"command": "rm -rf target/tmp && cargo test --all --no-fail-fast -- --test-threads=1 checkout",
                    "description": "Clean the scratch directory and run the whole test suite on one thread"}),
-            Risk::Medium, ago(6 * SECOND)),
+            Risk::Medium,
+            ago(6 * SECOND),
+        ),
         request(2, &sessions[3], "Edit", edit_input(), Risk::Low, ago(40 * SECOND)),
         request(3, &sessions[6], "AskUserQuestion", question_input(), Risk::Low, ago(3 * MINUTE)),
     ];
@@ -233,13 +251,17 @@ pub fn timeline(snapshot: &Snapshot, of: SessionId, now_ms: u64) -> TimelineView
         item(16, at(60), Body::Note { failed: true, text: "magia was not running for 3 min: what happened then is read from the transcript".into() }),
     ];
     for view in snapshot.requests.iter().filter(|view| view.info.session == of) {
-        items.push(item(20 + items.len() as u64, view.info.asked_at_ms, Body::Request {
-            id: view.info.id,
-            tool: view.info.tool.clone(),
-            summary: view.info.summary.clone(),
-            state: view.info.state.clone(),
-            outcome: None,
-        }));
+        items.push(item(
+            20 + items.len() as u64,
+            view.info.asked_at_ms,
+            Body::Request {
+                id: view.info.id,
+                tool: view.info.tool.clone(),
+                summary: view.info.summary.clone(),
+                state: view.info.state.clone(),
+                outcome: None,
+            },
+        ));
     }
     TimelineView { session: of, loading: false, items: Arc::new(items) }
 }
@@ -251,7 +273,13 @@ pub fn many(now_ms: u64, sessions: u64, entries: u64) -> Snapshot {
         let state = states[(number % 6) as usize];
         let since = now_ms - number * 37 * SECOND;
         let project = format!("project-{:02}", number % 23);
-        snapshot.sessions.push(Arc::new(session(100 + number, &project, &format!("Task number {number}"), state, since)));
+        snapshot.sessions.push(Arc::new(session(
+            100 + number,
+            &project,
+            &format!("Task number {number}"),
+            state,
+            since,
+        )));
     }
     let view = snapshot.timeline.as_mut().unwrap();
     let mut items = Vec::new();
@@ -284,15 +312,22 @@ fn long(now_ms: u64) -> Snapshot {
     let first = (*snapshot.sessions[0]).clone();
     let command = format!(
         "curl -fsSL https://example.org/install-{}.sh | sudo bash -s -- --prefix=/usr/local && rm -rf /var/lib/{}/\u{200b}cache && for f in $(find . -name '*.rs'); do rustfmt --check \"$f\" || echo \"$f\" >> /tmp/unformatted; done",
-        "x".repeat(90), "very-long-name-".repeat(6)
+        "x".repeat(90),
+        "very-long-name-".repeat(6)
     );
     let mut view = request(1, &first, "Bash", json!({"command": command}), Risk::High, now_ms - 6 * SECOND);
     view.info.may_be_answered = true;
     view.info.always = Some(format!("Bash(curl -fsSL https://example.org/{}:*)", "x".repeat(60)));
     snapshot.requests[0] = Arc::new(view);
-    let mut decided = request(5, &first, "Bash", json!({"command": "cargo publish"}), Risk::High, now_ms - 20 * SECOND);
+    let mut decided =
+        request(5, &first, "Bash", json!({"command": "cargo publish"}), Risk::High, now_ms - 20 * SECOND);
     decided.info.state = "decided".into();
-    decided.info.outcome = Some(OutcomeInfo { decision: Some(Decision::Allow), by: "window".into(), at_ms: now_ms, reason: None });
+    decided.info.outcome = Some(OutcomeInfo {
+        decision: Some(Decision::Allow),
+        by: "window".into(),
+        at_ms: now_ms,
+        reason: None,
+    });
     snapshot.requests.push(Arc::new(decided));
     snapshot.timeline = Some(timeline(&snapshot, first.id, now_ms));
     snapshot
@@ -311,11 +346,16 @@ fn errors(now_ms: u64) -> Snapshot {
         retry: Some("permissions".into()),
     }];
     let mut lost = (**snapshot.hooks.as_ref().unwrap()).clone();
-    (lost.lost, lost.state, lost.missing) = (true, "partial".into(), vec!["PermissionRequest".into(), "Stop".into()]);
+    (lost.lost, lost.state, lost.missing) =
+        (true, "partial".into(), vec!["PermissionRequest".into(), "Stop".into()]);
     snapshot.hooks = Some(Arc::new(lost));
     snapshot.toasts = vec![
         Toast { number: 1, failed: false, text: "Settings saved".into() },
-        Toast { number: 2, failed: true, text: "The request was not answered: the agent is gone; look at its terminal".into() },
+        Toast {
+            number: 2,
+            failed: true,
+            text: "The request was not answered: the agent is gone; look at its terminal".into(),
+        },
     ];
     snapshot
 }

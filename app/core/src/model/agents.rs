@@ -1,18 +1,19 @@
-//! Hook messages come in here: which session they belong to, and what they change.
+//! Hook messages come in here: what they change of their session.
 
-use super::requests::Asked;
-use super::session::{History, PendingTool, Seen, Session};
-use super::{Effects, Model};
+use super::placing::Placed;
+use super::request::Asked;
+use super::session::{History, PendingTool, Session};
+use super::settle::Whose;
+use super::{Effects, Model, payload};
 use crate::effect::{Effect, StoreWrite, Update};
-use crate::event::{AgentEvent, GateId, Now, PAYLOAD_CAP, Titles};
-use crate::normalize::{self, Detail, StartSource, Understood};
+use crate::event::{AgentEvent, GateId, Now, Titles};
+use crate::normalize::{Detail, StartSource, ToolCall};
 use crate::policy::RealPaths;
-use crate::transcript::{Content, TranscriptItem, first_prompt_title};
+use crate::transcript::first_prompt_title;
 use magia_protocol::wire::hook::HookMessage;
 use magia_protocol::wire::{
-    AgentEventKind, GateReply, ProcessId, Provider, ProviderSessionId, RequestState, SessionId, SessionState,
+    AgentEventKind, GateReply, Provider, ProviderSessionId, RequestState, SessionId, SessionState,
 };
-use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -26,24 +27,24 @@ impl Model {
         paths: Option<RealPaths>,
         fx: &mut Effects,
     ) {
-        let placed = self.place(now, message, fx);
-        let Some((session, provider, understood)) = placed else {
+        let Some(placed) = self.place(now, message, fx) else {
             self.unplaced += 1;
-            if let Some(gate) = gate {
-                fx.push(Effect::AnswerGate { gate, reply: GateReply::no_decision() });
-            }
-            return;
+            let no_decision = |gate| Effect::AnswerGate { gate, reply: GateReply::no_decision() };
+            return fx.extend(gate.map(no_decision));
         };
-        self.record(now, session, provider, message, &understood, fx);
-        self.learn(now, session, message, &understood, fx);
-        match (gate, understood.detail) {
-            (Some(gate), Detail::Permission { tool, input, suggestions }) if provider == Provider::Claude => {
-                let agent_id = understood.agent_id;
-                self.ask(
-                    now,
-                    Asked { gate, session, provider, agent_id, tool, input, suggestions, paths },
-                    fx,
-                );
+        let session = placed.session;
+        self.record(now, message, &placed, fx);
+        self.learn(now, message, &placed, fx);
+        let lives = self.sessions.get(&session).is_some_and(|session| session.ended.is_none());
+        let (provider, process) = (placed.provider, placed.process);
+        match (gate, placed.understood.detail) {
+            (Some(gate), Detail::Permission { tool, input, suggestions })
+                if lives && provider == Provider::Claude =>
+            {
+                let agent_id = placed.understood.agent_id;
+                let asked =
+                    Asked { gate, session, provider, agent_id, process, tool, input, suggestions, paths };
+                self.ask(now, asked, fx);
             }
             (Some(gate), _) => fx.push(Effect::AnswerGate { gate, reply: GateReply::no_decision() }),
             (None, _) => {}
@@ -51,121 +52,15 @@ impl Model {
         self.touch(session);
     }
 
-    /// Finds or makes the session of a message. `None` when the provider or the session cannot be known.
-    fn place(
-        &mut self,
-        now: Now,
-        message: &HookMessage,
-        fx: &mut Effects,
-    ) -> Option<(SessionId, Provider, Understood)> {
-        let provider = message.known_provider()?;
-        let payload: Value = serde_json::from_str(message.payload.get()).ok()?;
-        let understood = normalize::understand(provider, &message.event, &payload);
-        let psid = understood.provider_session_id.clone()?;
-        let config_root = understood.transcript_path.as_deref().map(config_root_of).unwrap_or_default();
-        let process = message.agent_process();
-        let id = self.session_for(now, provider, config_root, &psid, process, fx);
-        Some((id, provider, understood))
-    }
-
-    /// The session of a provider id, made when it is new. When `process` worked on another session before, that was
-    /// left by `/clear`, a resume or a fork, and becomes the parent of a new one.
-    pub(super) fn session_for(
-        &mut self,
-        now: Now,
-        provider: Provider,
-        config_root: &str,
-        psid: &ProviderSessionId,
-        process: Option<ProcessId>,
-        fx: &mut Effects,
-    ) -> SessionId {
-        let before = process.and_then(|process| self.by_process.get(&process).copied());
-        let known = self.find(provider, config_root, psid);
-        let id = known.unwrap_or_else(|| {
-            let id = self.ids.session(now.unix_ms);
-            let mut session = Session::new(id, provider, config_root.to_owned(), psid.clone(), now.unix_ms);
-            session.parent = before;
-            self.sessions.insert(id, session);
-            self.by_provider_id.entry((provider, psid.clone())).or_default().push(id);
-            id
-        });
-        if let Some(process) = process {
-            self.bind(now, id, process, before, fx);
-        }
-        if known.is_none()
-            && let Some(session) = self.sessions.get(&id)
-        {
-            fx.push(Effect::Store(StoreWrite::Session(Box::new(session.stored()))));
-        }
-        self.touch(id);
-        id
-    }
-
-    fn find(&mut self, provider: Provider, config_root: &str, psid: &ProviderSessionId) -> Option<SessionId> {
-        let ids = self.by_provider_id.get(&(provider, psid.clone()))?;
-        let root = |id: &&SessionId| self.sessions.get(id).map(|session| session.config_root.as_str());
-        let same = ids.iter().find(|id| root(id) == Some(config_root));
-        let unknown = ids.iter().find(|id| config_root.is_empty() || root(id) == Some(""));
-        let id = same.or(unknown).copied()?;
-        if let Some(session) = self.sessions.get_mut(&id)
-            && session.config_root.is_empty()
-        {
-            session.config_root = config_root.to_owned();
-        }
-        Some(id)
-    }
-
-    /// Ties a process to a session, and away from the one it worked on before.
-    fn bind(
-        &mut self,
-        now: Now,
-        id: SessionId,
-        process: ProcessId,
-        before: Option<SessionId>,
-        fx: &mut Effects,
-    ) {
-        if before == Some(id) || self.dead.contains(&process) {
-            return;
-        }
-        if let Some(left) = before
-            && let Some(session) = self.sessions.get_mut(&left)
-        {
-            session.processes.retain(|known| *known != process);
-            if session.processes.is_empty() && session.ended.is_none() {
-                session.end("its process works on another session now", now.unix_ms);
-                self.after_end(now, left, fx);
-            }
-        }
-        self.by_process.insert(process, id);
-        if before.is_none() {
-            fx.push(Effect::WatchProcess(process));
-        }
-        if let Some(session) = self.sessions.get_mut(&id) {
-            session.processes.push(process);
-            session.ended = None;
-            fx.push(Effect::Store(StoreWrite::Session(Box::new(session.stored()))));
-        }
-    }
-
     /// Numbers the event, stores it, publishes it and shows it in the timeline.
-    fn record(
-        &mut self,
-        now: Now,
-        session: SessionId,
-        provider: Provider,
-        message: &HookMessage,
-        understood: &Understood,
-        fx: &mut Effects,
-    ) {
-        let raw = message.payload.get();
-        let cut_at =
-            raw.char_indices().map(|(at, _)| at).take_while(|at| *at <= PAYLOAD_CAP).last().unwrap_or(0);
-        let cut = raw.len() > PAYLOAD_CAP;
+    fn record(&mut self, now: Now, message: &HookMessage, placed: &Placed, fx: &mut Effects) {
+        let understood = &placed.understood;
+        let (raw, cut) = payload::keep(message.payload.get(), &placed.payload);
         let event = Arc::new(AgentEvent {
             seq: self.next_seq,
             received_at_ms: now.unix_ms,
-            session,
-            provider,
+            session: placed.session,
+            provider: placed.provider,
             provider_session_id: understood
                 .provider_session_id
                 .clone()
@@ -174,68 +69,79 @@ impl Model {
             agent_id: understood.agent_id.clone(),
             kind: understood.kind,
             name: message.event.chars().take(64).collect(),
-            raw: Arc::from(if cut { raw.get(..cut_at).unwrap_or_default() } else { raw }),
+            raw,
             cut: cut || message.cut,
         });
         self.next_seq += 1;
         fx.push(Effect::Store(StoreWrite::Event(Arc::clone(&event))));
         fx.push(Effect::Publish(Update::AgentEvent(Arc::clone(&event))));
-        if let Some(session) = self.sessions.get_mut(&session) {
+        if let Some(session) = self.sessions.get_mut(&placed.session) {
             match &mut session.history {
                 History::Read => session.timeline.apply(&event, understood),
                 History::Reading(waiting) => waiting.push(event),
-                History::Unread => {}
+                History::Unread => self.unwritten.push(event),
             }
         }
     }
 
     /// Changes the session's facts and settles requests that the event answers.
-    fn learn(
-        &mut self,
-        now: Now,
-        id: SessionId,
-        message: &HookMessage,
-        understood: &Understood,
-        fx: &mut Effects,
-    ) {
-        let process = message.agent_process();
-        let late = process.is_some_and(|process| self.dead.contains(&process));
+    fn learn(&mut self, now: Now, message: &HookMessage, placed: &Placed, fx: &mut Effects) {
+        let (id, understood) = (placed.session, &placed.understood);
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        let before = session.stored();
+        let mut before = session.stored();
         let followed = session.transcript_path.clone();
-        copy_facts(session, message, understood);
-        session.last_activity_ms = now.unix_ms;
-        if !late && !matches!(understood.detail, Detail::Ended { .. }) {
-            session.ended = None;
+        if placed.alive {
+            session.revive();
         }
-        let agent_id = understood.agent_id.as_deref();
-        let at_ms = now.unix_ms;
-        let main = agent_id.is_none();
-        let fact = |rest: &str| {
-            if rest.is_empty() { message.event.clone() } else { format!("{} {rest}", message.event) }
+        copy_facts(session, message, placed);
+        session.last_activity_ms = now.unix_ms;
+        self.learn_detail(now, &message.event, placed, fx);
+
+        let prompt = match &understood.detail {
+            Detail::Prompt(text) => Some(first_prompt_title(text)),
+            _ => None,
         };
+        let custom = understood.title.clone();
+        if prompt.is_some() || custom.is_some() {
+            self.titles_read(id, Titles { custom, ai: None, prompt }, fx);
+        }
+        let Some(session) = self.sessions.get(&id) else { return };
+        let stored = session.stored();
+        // Its last activity alone does not make a row worth writing again.
+        before.last_activity_ms = stored.last_activity_ms;
+        let turn_ended = matches!(understood.detail, Detail::TurnEnded { .. } | Detail::TurnFailed { .. });
+        if stored != before || turn_ended {
+            fx.push(Effect::Store(StoreWrite::Session(Box::new(stored))));
+        }
+        if turn_ended {
+            self.read_titles(session, fx);
+        }
+        if self.window.selected == Some(id) && session.transcript_path != followed {
+            let path = session.transcript_path.clone().map(PathBuf::from);
+            fx.extend(path.map(|path| Effect::FollowTranscript { session: id, path }));
+        }
+    }
+
+    fn learn_detail(&mut self, now: Now, name: &str, placed: &Placed, fx: &mut Effects) {
+        let (id, understood) = (placed.session, &placed.understood);
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let agent_id = understood.agent_id.as_deref();
+        let (main, at_ms) = (agent_id.is_none(), now.unix_ms);
+        let fact = |rest: &str| if rest.is_empty() { name.to_owned() } else { format!("{name} {rest}") };
+        let in_terminal = RequestState::AnsweredInTerminal;
         match &understood.detail {
             Detail::Started(StartSource::Compact) => {}
             Detail::Started(_) => session.saw(SessionState::Idle, fact(""), at_ms),
-            Detail::Ended { reason } => {
-                session.end(&fact(reason), at_ms);
-                self.after_end(now, id, fx);
-            }
-            Detail::Prompt(text) => {
-                session.titles.prompt.get_or_insert_with(|| first_prompt_title(text));
+            Detail::Ended { reason } => self.session_ended(now, placed, &fact(reason), fx),
+            Detail::Prompt(_) => {
+                session.turn_began();
                 session.saw(SessionState::Working, fact(""), at_ms);
-                self.settle_all(now, id, Some(None), RequestState::AnsweredInTerminal, fx);
+                self.settle_all(now, id, Whose::Main, in_terminal, fx);
             }
             Detail::ToolStarted(call) => {
+                session.between_turns &= !main;
                 session.saw(SessionState::Working, fact(&call.tool), at_ms);
-                let input = Arc::new(call.input.clone());
-                session.pending.push(PendingTool {
-                    use_id: call.use_id.clone(),
-                    agent_id: understood.agent_id.clone(),
-                    tool: call.tool.clone(),
-                    input,
-                    request: None,
-                });
+                session.call_began(pending(call, agent_id));
                 self.tie_open(id);
             }
             Detail::ToolEnded { call, .. } => {
@@ -255,25 +161,24 @@ impl Model {
                 _ => {}
             },
             Detail::TurnEnded { .. } if main => {
+                session.turn_over();
                 session.saw(SessionState::Idle, fact(""), at_ms);
-                session.pending.retain(|pending| pending.agent_id.is_some());
-                self.settle_all(now, id, Some(None), RequestState::AnsweredInTerminal, fx);
+                self.settle_all(now, id, Whose::Main, in_terminal, fx);
             }
             Detail::TurnFailed { error } => {
-                session.saw(SessionState::Failed, fact(error), at_ms);
+                session.turn_over();
                 session.pending.clear();
-                session.timeline.turn_broken_off();
-                self.settle_all(now, id, None, RequestState::AnsweredInTerminal, fx);
+                session.saw(SessionState::Failed, fact(error), at_ms);
+                self.settle_all(now, id, Whose::All, in_terminal, fx);
             }
             Detail::SubagentStarted { .. } => {
-                session.subagents.extend(understood.agent_id.clone());
+                session.subagent_began(agent_id);
                 session.saw(SessionState::Working, fact(""), at_ms);
             }
             Detail::SubagentEnded { agent_type, .. } => {
                 if let Some(agent_id) = agent_id.filter(|_| !agent_type.is_empty()) {
-                    session.subagents.remove(agent_id);
-                    session.pending.retain(|pending| pending.agent_id.as_deref() != Some(agent_id));
-                    self.settle_all(now, id, Some(Some(agent_id)), RequestState::AnsweredInTerminal, fx);
+                    session.subagent_ended(agent_id, fact(""), at_ms);
+                    self.settle_all(now, id, Whose::Agent(agent_id), in_terminal, fx);
                 }
             }
             Detail::Compaction { done, manual } => {
@@ -281,118 +186,70 @@ impl Model {
                 session.saw(state, fact(""), at_ms);
             }
             Detail::TurnEnded { .. } | Detail::Permission { .. } | Detail::Note(_) | Detail::Silent => {
-                if understood.kind == AgentEventKind::Unknown && session.hook.is_none() {
-                    session.hook = Some(Seen { state: SessionState::Idle, fact: fact(""), at_ms });
+                match understood.kind {
+                    AgentEventKind::PermissionResolved => session.saw(SessionState::Working, fact(""), at_ms),
+                    AgentEventKind::Unknown if session.hook.is_none() => {
+                        session.saw(SessionState::Idle, fact(""), at_ms);
+                    }
+                    _ => {}
                 }
             }
         }
-        let Some(session) = self.sessions.get(&id) else { return };
-        let stored = session.stored();
-        let facts_changed = StoredFacts(&stored) != StoredFacts(&before);
-        let turn_ended = matches!(understood.detail, Detail::TurnEnded { .. } | Detail::TurnFailed { .. });
-        if facts_changed || turn_ended {
-            fx.push(Effect::Store(StoreWrite::Session(Box::new(stored))));
-        }
-        if turn_ended {
-            self.read_titles(session, fx);
-        }
-        if self.window.selected == Some(id) && session.transcript_path != followed {
-            let path = session.transcript_path.clone().map(PathBuf::from);
-            fx.extend(path.map(|path| Effect::FollowTranscript { session: id, path }));
+    }
+
+    /// The agent says that a session is over. Another process that works on it goes on.
+    fn session_ended(&mut self, now: Now, placed: &Placed, fact: &str, fx: &mut Effects) {
+        let Some(session) = self.sessions.get_mut(&placed.session) else { return };
+        let others = session.processes.iter().any(|process| Some(*process) != placed.sender);
+        match placed.sender {
+            Some(process) if others => self.leave(now, placed.session, process, fact, fx),
+            _ => {
+                session.end(fact, now.unix_ms);
+                self.after_end(now, placed.session, fx);
+            }
         }
     }
 
     /// Ties open requests whose call was not known yet: the two come over different sockets.
     fn tie_open(&mut self, session: SessionId) {
-        let untied: Vec<_> = self
-            .unsettled(session)
-            .filter(|request| request.use_id.is_none())
-            .map(|request| request.id)
-            .collect();
+        let open = self.requests.unsettled(session);
+        let untied: Vec<_> =
+            open.filter(|request| request.use_id.is_none()).map(|request| request.id).collect();
         for id in untied {
             self.tie(id);
         }
     }
+}
 
-    /// Asks for the titles in a transcript, unless a stronger one is known.
-    pub(super) fn read_titles(&self, session: &Session, fx: &mut Effects) {
-        if session.titles.ai.is_none()
-            && let Some(path) = &session.transcript_path
-        {
-            fx.push(Effect::ReadTitles { session: session.id, path: PathBuf::from(path) });
-        }
-    }
-
-    /// Titles were found in a transcript.
-    pub(super) fn titles_read(&mut self, id: SessionId, titles: Titles, fx: &mut Effects) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
-        let before = session.title();
-        let known = &mut session.titles;
-        known.custom = titles.custom.or(known.custom.take());
-        known.ai = titles.ai.or(known.ai.take());
-        known.prompt = known.prompt.take().or(titles.prompt);
-        if session.title() != before {
-            fx.push(Effect::Store(StoreWrite::Session(Box::new(session.stored()))));
-            self.publish_session(id, fx);
-        }
-        self.touch(id);
-    }
-
-    /// The followed transcript has new lines.
-    pub(super) fn transcript_read(&mut self, id: SessionId, items: &[TranscriptItem], fx: &mut Effects) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
-        let mut titles = Titles::default();
-        for item in items {
-            match &item.content {
-                Content::CustomTitle(title) => titles.custom = Some(title.clone()),
-                Content::AiTitle(title) => titles.ai = Some(title.clone()),
-                Content::Model(model) if item.agent_id.is_none() => session.model = Some(model.clone()),
-                Content::Prompt(text) if item.agent_id.is_none() && titles.prompt.is_none() => {
-                    titles.prompt = Some(first_prompt_title(text));
-                }
-                _ => {}
-            }
-            session.timeline.apply_transcript(item);
-        }
-        self.titles_read(id, titles, fx);
+fn pending(call: &ToolCall, agent_id: Option<&str>) -> PendingTool {
+    PendingTool {
+        use_id: call.use_id.clone(),
+        agent_id: agent_id.map(str::to_owned),
+        tool: call.tool.clone(),
+        input: Arc::new(call.input.clone()),
+        request: None,
     }
 }
 
-fn copy_facts(session: &mut Session, message: &HookMessage, understood: &Understood) {
+fn copy_facts(session: &mut Session, message: &HookMessage, placed: &Placed) {
+    let understood = &placed.understood;
     let keep = |old: &mut Option<String>, new: &Option<String>| {
-        if new.is_some() {
+        if new.is_some() && new != old {
             old.clone_from(new);
         }
     };
     keep(&mut session.transcript_path, &understood.transcript_path);
-    keep(&mut session.permission_mode, &understood.permission_mode);
-    keep(&mut session.model, &understood.model);
-    keep(&mut session.titles.custom, &understood.title);
+    if understood.agent_id.is_none() {
+        keep(&mut session.permission_mode, &understood.permission_mode);
+        keep(&mut session.model, &understood.model);
+    }
     if let Some(cwd) = &understood.cwd
         && session.cwd.is_empty()
     {
         session.cwd.clone_from(cwd);
     }
-    if !message.tty.is_empty() {
-        session.tty = Some(message.tty.clone());
+    let speaks = placed.process.is_some() || placed.sender.is_none();
+    if speaks && !message.tty.is_empty() {
+        session.tty = Some(message.tty.chars().take(64).collect());
     }
-}
-
-/// What makes a row worth writing again; its last activity alone does not.
-#[derive(Debug)]
-struct StoredFacts<'a>(&'a crate::event::StoredSession);
-
-impl PartialEq for StoredFacts<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        let rest = |stored: &crate::event::StoredSession| crate::event::StoredSession {
-            last_activity_ms: 0,
-            ..stored.clone()
-        };
-        rest(self.0) == rest(other.0)
-    }
-}
-
-/// The configuration directory of a transcript: what stands before `/projects/`.
-fn config_root_of(transcript_path: &str) -> &str {
-    transcript_path.split_once("/projects/").map_or("", |(root, _)| root)
 }

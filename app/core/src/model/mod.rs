@@ -5,15 +5,25 @@
 
 mod agents;
 mod commands;
+mod guard;
+mod health;
+mod history;
 mod ids;
+mod names;
+mod payload;
+mod placing;
 mod registry;
+mod request;
 mod requests;
 mod session;
+mod settle;
+mod titles;
 mod views;
 
-pub use commands::no_agent_above;
-pub use requests::PermissionRequest;
-pub use session::Session;
+pub use guard::no_agent_above;
+pub use request::PermissionRequest;
+pub use requests::SETTLED_MAX;
+pub use session::{BEGUN_MAX, Session};
 
 use crate::effect::{Effect, StoreWrite, Update};
 use crate::event::{Event, GateId, Now, ReplyId, StoredState};
@@ -21,10 +31,9 @@ use crate::settings::Settings;
 use crate::snapshot::{Problem, Toast};
 use ids::Ids;
 use magia_protocol::wire::info::{HooksInfo, ListenerInfo, ProviderInfo};
-use magia_protocol::wire::{
-    ProcessId, Provider, ProviderSessionId, RequestId, RequestState, SessionId, SessionState,
-};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use magia_protocol::wire::{ProcessId, Provider, ProviderSessionId, RequestId, RequestState, SessionId};
+use settle::Whose;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -36,6 +45,9 @@ const TOASTS_MAX: usize = 50;
 
 /// Processes that are remembered as ended, so that a late hook of theirs does not revive a session.
 const DEAD_MAX: usize = 256;
+
+/// How often the store is told that the program runs, while sessions live.
+const ALIVE_EVERY_MS: u64 = 60_000;
 
 /// The effects of one event, in order.
 pub type Effects = Vec<Effect>;
@@ -76,7 +88,7 @@ pub struct Model {
     by_provider_id: HashMap<(Provider, ProviderSessionId), Vec<SessionId>>,
     by_process: HashMap<ProcessId, SessionId>,
     dead: VecDeque<ProcessId>,
-    requests: BTreeMap<RequestId, PermissionRequest>,
+    requests: requests::Requests,
     gates: HashMap<GateId, RequestId>,
     listeners: Vec<ListenerInfo>,
     providers: Option<Vec<ProviderInfo>>,
@@ -86,13 +98,30 @@ pub struct Model {
     next_toast: u64,
     window: Window,
     window_replies: HashSet<ReplyId>,
+    unwritten: history::Unwritten,
     history_replies: Vec<(ReplyId, SessionId, usize)>,
     raise: (u64, Option<SessionId>),
-    touched: BTreeSet<SessionId>,
     views: views::Views,
     unplaced: u64,
     off: Vec<(SessionId, u64, u64)>,
-    last_alive_ms: u64,
+    last_alive_mono: u64,
+}
+
+/// How much the model holds: for `doctor`, measurements and tests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Footprint {
+    /// Sessions, ended ones too.
+    pub sessions: usize,
+    /// Live processes.
+    pub processes: usize,
+    /// Requests, settled ones too.
+    pub requests: usize,
+    /// Gates that wait, or whose answer is being written.
+    pub gates: usize,
+    /// Calls that have begun and not ended.
+    pub calls: usize,
+    /// Requesters that wait for a timeline.
+    pub waiting_replies: usize,
 }
 
 impl Model {
@@ -108,7 +137,7 @@ impl Model {
             by_provider_id: HashMap::new(),
             by_process: HashMap::new(),
             dead: VecDeque::new(),
-            requests: BTreeMap::new(),
+            requests: requests::Requests::default(),
             gates: HashMap::new(),
             listeners: Vec::new(),
             providers: None,
@@ -118,13 +147,13 @@ impl Model {
             next_toast: 1,
             window: Window::default(),
             window_replies: HashSet::new(),
+            unwritten: history::Unwritten::default(),
             history_replies: Vec::new(),
             raise: (0, None),
-            touched: BTreeSet::new(),
             views: views::Views::default(),
             unplaced: 0,
             off: Vec::new(),
-            last_alive_ms: 0,
+            last_alive_mono: 0,
         }
     }
 
@@ -179,57 +208,44 @@ impl Model {
         self.loaded
     }
 
-    /// Whether [`Self::snapshot`] has something new.
-    pub const fn has_news(&self) -> bool {
-        self.views.has_news()
-    }
-
     /// When the model wants a [`Event::ClockTicked`], by the monotonic clock; `None` while nothing depends on time.
     pub fn next_wake_mono(&self, now: Now) -> Option<u64> {
-        let live = self.sessions.values().any(|session| session.ended.is_none());
-        let alive = live.then_some(now.mono_ms + 60_000);
-        [alive, self.views.recheck_mono].into_iter().flatten().min()
+        let lives = !self.by_process.is_empty();
+        let alive = lives.then(|| (self.last_alive_mono + ALIVE_EVERY_MS).max(now.mono_ms));
+        [alive, self.views.recheck_mono()].into_iter().flatten().min()
+    }
+
+    /// How much it holds.
+    pub fn footprint(&self) -> Footprint {
+        Footprint {
+            sessions: self.sessions.len(),
+            processes: self.by_process.len(),
+            requests: self.requests.len(),
+            gates: self.gates.len(),
+            calls: self.sessions.values().map(|session| session.pending.len()).sum(),
+            waiting_replies: self.history_replies.len() + self.window_replies.len(),
+        }
     }
 
     fn tick(&mut self, now: Now, fx: &mut Effects) {
-        if self.views.recheck_mono.is_some_and(|at| at <= now.mono_ms) {
-            self.views.recheck_mono = None;
-            let live: Vec<SessionId> = self
-                .sessions
-                .values()
-                .filter(|session| session.ended.is_none())
-                .map(|session| session.id)
-                .collect();
-            self.touched.extend(live);
+        self.views.recheck(now.mono_ms);
+        if now.mono_ms.saturating_sub(self.last_alive_mono) >= ALIVE_EVERY_MS {
+            self.alive(now, fx);
         }
-        if now.unix_ms.saturating_sub(self.last_alive_ms) >= 60_000 {
-            self.last_alive_ms = now.unix_ms;
-            fx.push(Effect::Store(StoreWrite::Alive(now.unix_ms)));
-        }
+    }
+
+    /// Notes in the store that the program runs.
+    fn alive(&mut self, now: Now, fx: &mut Effects) {
+        self.last_alive_mono = now.mono_ms;
+        fx.push(Effect::Store(StoreWrite::Alive(now.unix_ms)));
     }
 
     fn store_loaded(&mut self, now: Now, state: StoredState, fx: &mut Effects) {
         self.loaded = true;
         self.next_seq = self.next_seq.max(state.last_seq + 1);
         for stored in state.sessions {
-            let session = Session::restore(stored);
-            let id = session.id;
-            for process in &session.processes {
-                self.by_process.insert(*process, id);
-                fx.push(Effect::WatchProcess(*process));
-            }
-            if session.ended.is_none() {
-                if let Some(off_since) = state.last_alive_ms {
-                    self.off.push((id, off_since, now.unix_ms));
-                }
-                self.read_titles(&session, fx);
-            }
-            self.by_provider_id
-                .entry((session.provider, session.provider_session_id.clone()))
-                .or_default()
-                .push(id);
-            self.sessions.insert(id, session);
-            self.touched.insert(id);
+            let off_since = state.last_alive_ms.filter(|_| !stored.ended);
+            self.restore_session(now, Session::restore(stored), off_since, fx);
         }
         for stored in state.requests {
             let was = stored.state;
@@ -237,11 +253,44 @@ impl Model {
             if request.state != was {
                 fx.push(Effect::Store(StoreWrite::Request(Box::new(request.stored()))));
             }
-            self.requests.insert(request.id, request);
+            self.requests.insert(request);
         }
-        self.last_alive_ms = now.unix_ms;
-        fx.push(Effect::Store(StoreWrite::Alive(now.unix_ms)));
+        self.alive(now, fx);
         self.views.touch();
+    }
+
+    fn restore_session(&mut self, now: Now, mut session: Session, off_since: Option<u64>, fx: &mut Effects) {
+        let id = session.id;
+        let key = (session.provider, session.provider_session_id.clone());
+        let met = self.by_provider_id.get(&key).into_iter().flatten().any(|known| {
+            self.sessions.get(known).is_some_and(|known| known.config_root == session.config_root)
+        });
+        if self.sessions.contains_key(&id) || met {
+            return;
+        }
+        for process in std::mem::take(&mut session.processes) {
+            // Of two sessions that name one process the later one has it: ids grow.
+            match self.by_process.get(&process).and_then(|other| self.sessions.get_mut(other)) {
+                Some(other) if other.id < id => {
+                    other.processes.retain(|known| *known != process);
+                    other.end("its process works on another session now", now.unix_ms);
+                }
+                Some(_) => {
+                    session.end("its process works on another session now", now.unix_ms);
+                    continue;
+                }
+                None => fx.push(Effect::WatchProcess(process)),
+            }
+            self.by_process.insert(process, id);
+            session.processes.push(process);
+        }
+        if session.ended.is_none() {
+            self.off.extend(off_since.map(|since| (id, since, now.unix_ms)));
+            self.read_titles(&session, fx);
+        }
+        self.by_provider_id.entry(key).or_default().push(id);
+        self.sessions.insert(id, session);
+        self.touch(id);
     }
 
     fn settings_loaded(&mut self, settings: Arc<Settings>, problem: Option<String>, fx: &mut Effects) {
@@ -250,19 +299,6 @@ impl Model {
             fx.push(Effect::Publish(Update::SettingsChanged(serde_json::Value::Object(settings.to_json()))));
             fx.push(Effect::Retain { days: settings.retention_days, mib: settings.retention_mib });
             self.settings = settings;
-        }
-        self.views.touch();
-    }
-
-    fn listener_reported(&mut self, info: ListenerInfo) {
-        let problem = (!info.up).then(|| {
-            let why = info.error.clone().unwrap_or_else(|| "it did not start".to_owned());
-            format!("The {} socket does not listen: {why}", info.name)
-        });
-        self.problem(&format!("listener.{}", info.name), problem, Some(info.name.clone()));
-        match self.listeners.iter_mut().find(|known| known.name == info.name) {
-            Some(known) => *known = info,
-            None => self.listeners.push(info),
         }
         self.views.touch();
     }
@@ -289,20 +325,6 @@ impl Model {
         self.views.touch();
     }
 
-    /// Sets or clears a banner.
-    fn problem(&mut self, id: &str, text: Option<String>, retry: Option<String>) {
-        let changed = match text {
-            Some(text) => {
-                let problem = Problem { id: id.to_owned(), text, retry };
-                self.problems.insert(id.to_owned(), problem.clone()) != Some(problem)
-            }
-            None => self.problems.remove(id).is_some(),
-        };
-        if changed {
-            self.views.touch();
-        }
-    }
-
     /// Says something once in the window.
     fn toast(&mut self, failed: bool, text: String) {
         self.toasts.push_back(Toast { number: self.next_toast, failed, text });
@@ -313,39 +335,23 @@ impl Model {
         self.views.touch();
     }
 
-    /// Notes that a session's row must be made anew.
-    fn touch(&mut self, session: SessionId) {
-        self.touched.insert(session);
-    }
-
     fn process_exited(&mut self, now: Now, process: ProcessId, fx: &mut Effects) {
         self.dead.push_back(process);
         if self.dead.len() > DEAD_MAX {
             self.dead.pop_front();
         }
-        let Some(id) = self.by_process.remove(&process) else { return };
-        let Some(session) = self.sessions.get_mut(&id) else { return };
-        session.processes.retain(|known| *known != process);
-        if session.processes.is_empty() && session.ended.is_none() {
-            session.end(&format!("process {} is gone", process.pid), now.unix_ms);
-            self.after_end(now, id, fx);
+        if let Some(id) = self.by_process.remove(&process) {
+            self.leave(now, id, process, &format!("process {} is gone", process.pid), fx);
         }
     }
 
     /// A session has just ended: its requests, its row.
     fn after_end(&mut self, now: Now, id: SessionId, fx: &mut Effects) {
-        self.settle_all(now, id, None, RequestState::AgentGone, fx);
+        self.settle_all(now, id, Whose::All, RequestState::AgentGone, fx);
         if let Some(session) = self.sessions.get_mut(&id) {
             session.timeline.turn_broken_off();
             fx.push(Effect::Store(StoreWrite::Session(Box::new(session.stored()))));
         }
         self.touch(id);
-    }
-
-    /// Counts by state, for the status reply and the window's bar.
-    fn count(&self, state: SessionState) -> u32 {
-        let count =
-            self.sessions.values().filter(|session| session.shown.0 == state && !session.hidden).count();
-        u32::try_from(count).unwrap_or(u32::MAX)
     }
 }

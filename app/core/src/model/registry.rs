@@ -2,62 +2,75 @@
 //! answer in the terminal.
 
 use super::session::Seen;
-use super::{Effects, Model};
-use crate::event::{Now, RegistryEntry, RegistryStatus};
+use super::{Effects, Model, PermissionRequest};
+use crate::effect::{Effect, StoreWrite};
+use crate::event::{Now, RegistryEntry, RegistryStatus, Titles};
 use magia_protocol::wire::{ProcessId, Provider, RequestId, RequestState, SessionId, SessionState};
 
 impl Model {
     /// A registry file was read.
     pub(super) fn registry_read(&mut self, now: Now, entry: RegistryEntry, fx: &mut Effects) {
-        if self.dead.contains(&entry.process) {
+        if self.dead.contains(&entry.process) || entry.provider_session_id.0.is_empty() {
             return;
         }
+        let root = entry.config_root.trim_end_matches('/');
         let id = self.session_for(
             now,
             Provider::Claude,
-            &entry.config_root,
+            root,
             &entry.provider_session_id,
             Some(entry.process),
             fx,
         );
+        self.registry_facts(id, &entry, fx);
         let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(status) = entry.status.filter(|_| session.ended.is_none()) else { return };
+        let at_ms = if entry.status_updated_at_ms > 0 { entry.status_updated_at_ms } else { now.unix_ms };
+        let says = (status, seen(status, entry.waiting_for.as_deref(), at_ms));
+        if session.registry.as_ref() == Some(&says) {
+            return;
+        }
+        session.registry = Some(says);
+        session.last_activity_ms = session.last_activity_ms.max(at_ms.min(now.unix_ms));
+        match status {
+            RegistryStatus::Waiting => self.seen_waiting(id),
+            RegistryStatus::Busy => self.left_waiting(now, id, at_ms, fx),
+            RegistryStatus::Idle => {
+                self.left_waiting(now, id, at_ms, fx);
+                self.left_undone(now, id, at_ms, fx);
+            }
+        }
+        self.touch(id);
+    }
+
+    /// What the registry knows besides the state.
+    fn registry_facts(&mut self, id: SessionId, entry: &RegistryEntry, fx: &mut Effects) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let before = session.stored();
         if session.cwd.is_empty() {
             session.cwd.clone_from(&entry.cwd);
         }
-        if session.transcript_path.is_none() {
-            session.transcript_path = Some(transcript_path(&entry));
-            if let Some(session) = self.sessions.get(&id) {
-                self.read_titles(session, fx);
+        if session.parent.is_none() {
+            session.started_at_ms = session.started_at_ms.min(entry.started_at_ms);
+        }
+        let path = transcript_path(entry).filter(|_| session.transcript_path.is_none());
+        if path.is_some() {
+            session.transcript_path.clone_from(&path);
+        }
+        if session.stored() != before {
+            fx.push(Effect::Store(StoreWrite::Session(Box::new(session.stored()))));
+        }
+        if let Some(path) = path
+            && let Some(session) = self.sessions.get(&id)
+        {
+            self.read_titles(session, fx);
+            if self.window.selected == Some(id) {
+                fx.push(Effect::FollowTranscript { session: id, path: path.into() });
             }
         }
-        let Some(session) = self.sessions.get_mut(&id) else { return };
-        session.started_at_ms = session.started_at_ms.min(entry.started_at_ms);
-        if !entry.name_derived && entry.name.is_some() {
-            session.titles.custom.clone_from(&entry.name);
+        if let Some(name) = entry.name.as_ref().filter(|_| !entry.name_derived) {
+            self.titles_read(id, Titles { custom: Some(name.clone()), ..Titles::default() }, fx);
         }
-        let Some(status) = entry.status else { return };
-        let state = match (status, entry.waiting_for.as_deref()) {
-            (RegistryStatus::Busy, _) => SessionState::Working,
-            (RegistryStatus::Idle, _) => SessionState::Idle,
-            (RegistryStatus::Waiting, None) => SessionState::WaitingPermission,
-            (RegistryStatus::Waiting, Some(what)) if what.contains("permission") => {
-                SessionState::WaitingPermission
-            }
-            (RegistryStatus::Waiting, Some(_)) => SessionState::WaitingAnswer,
-        };
-        let fact = match (&entry.waiting_for, status) {
-            (Some(what), _) => format!("waiting, {what}"),
-            (None, RegistryStatus::Busy) => "busy".to_owned(),
-            (None, RegistryStatus::Idle) => "idle".to_owned(),
-            (None, RegistryStatus::Waiting) => "waiting".to_owned(),
-        };
-        let at_ms = if entry.status_updated_at_ms > 0 { entry.status_updated_at_ms } else { now.unix_ms };
-        session.registry = Some((status, Seen { state, fact, at_ms }));
-        match status {
-            RegistryStatus::Waiting => self.seen_waiting(id),
-            RegistryStatus::Busy | RegistryStatus::Idle => self.left_waiting(now, id, at_ms, fx),
-        }
-        self.touch(id);
     }
 
     /// A registry file went away; the process itself is watched, so this alone ends nothing.
@@ -71,8 +84,10 @@ impl Model {
     }
 
     fn seen_waiting(&mut self, session: SessionId) {
-        for request in self.requests.values_mut() {
-            if request.session == session && request.state.waits() {
+        let waits = self.requests.unsettled(session).filter(|request| request.state.waits());
+        let ids: Vec<RequestId> = waits.map(|request| request.id).collect();
+        for id in ids {
+            if let Some(request) = self.requests.get_mut(id) {
                 request.seen_waiting = true;
             }
         }
@@ -82,6 +97,7 @@ impl Model {
     /// of several dialogs is answered; so whatever was asked before, and was seen waiting, was answered.
     fn left_waiting(&mut self, now: Now, id: SessionId, at_ms: u64, fx: &mut Effects) {
         let answered: Vec<RequestId> = self
+            .requests
             .unsettled(id)
             .filter(|request| request.state.waits() && request.seen_waiting && request.asked_at_ms < at_ms)
             .map(|request| request.id)
@@ -90,11 +106,58 @@ impl Model {
             self.settle(request, RequestState::AnsweredInTerminal, now, fx);
         }
     }
+
+    /// The main conversation is idle since `at_ms`: an allow of before that did not show in a call was not taken.
+    fn left_undone(&mut self, now: Now, id: SessionId, at_ms: u64, fx: &mut Effects) {
+        let before = |request: &PermissionRequest| {
+            request.agent_id.is_none()
+                && request.state == RequestState::Decided
+                && request.outcome.as_ref().is_some_and(|outcome| outcome.at_ms < at_ms)
+        };
+        let undone: Vec<(RequestId, bool)> = self
+            .requests
+            .unsettled(id)
+            .filter(|request| before(request))
+            .map(|request| (request.id, request.is_allowed()))
+            .collect();
+        for (request, allowed) in undone {
+            let state = if allowed { RequestState::NotTaken } else { RequestState::TookEffect };
+            self.settle(request, state, now, fx);
+        }
+    }
 }
 
+fn seen(status: RegistryStatus, waiting_for: Option<&str>, at_ms: u64) -> Seen {
+    let state = match (status, waiting_for) {
+        (RegistryStatus::Busy, _) => SessionState::Working,
+        (RegistryStatus::Idle, _) => SessionState::Idle,
+        (RegistryStatus::Waiting, Some(what)) if !what.contains("permission") => SessionState::WaitingAnswer,
+        (RegistryStatus::Waiting, _) => SessionState::WaitingPermission,
+    };
+    let fact = match (status, waiting_for) {
+        (_, Some(what)) => format!("waiting, {}", what.chars().take(64).collect::<String>()),
+        (RegistryStatus::Busy, None) => "busy".to_owned(),
+        (RegistryStatus::Idle, None) => "idle".to_owned(),
+        (RegistryStatus::Waiting, None) => "waiting".to_owned(),
+    };
+    Seen { state, fact, at_ms }
+}
+
+/// Longest directory whose slug is not shortened with a hash.
+const SLUG_MAX: usize = 200;
+
 /// Where Claude keeps the transcript of a session: `projects/<slug>/<id>.jsonl`, the slug being the directory with
-/// everything but letters and digits turned into dashes. Source: observed with Claude Code 2.1.197.
-fn transcript_path(entry: &RegistryEntry) -> String {
-    let slug: String = entry.cwd.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    format!("{}/projects/{slug}/{}.jsonl", entry.config_root, entry.provider_session_id)
+/// everything but letters and digits turned into dashes, one for each UTF-16 unit. `None` when the slug is so long
+/// that Claude shortens it. Source: observed with Claude Code 2.1.197.
+fn transcript_path(entry: &RegistryEntry) -> Option<String> {
+    let mut slug = String::with_capacity(entry.cwd.len());
+    for c in entry.cwd.chars() {
+        match c.is_ascii_alphanumeric() {
+            true => slug.push(c),
+            false => slug.extend(std::iter::repeat_n('-', c.len_utf16())),
+        }
+    }
+    let root = entry.config_root.trim_end_matches('/');
+    (slug.len() <= SLUG_MAX && !slug.is_empty())
+        .then(|| format!("{root}/projects/{slug}/{}.jsonl", entry.provider_session_id))
 }

@@ -1,5 +1,6 @@
 //! One agent session: its facts, its evidence, and the state they add up to.
 
+use super::request::is_question;
 use crate::event::{AgentEvent, RegistryStatus, StoredSession};
 use crate::timeline::Timeline;
 use magia_protocol::wire::info::{EvidenceInfo, SessionInfo};
@@ -12,6 +13,9 @@ use std::sync::Arc;
 
 /// Two sources may differ for so long before it is called a disagreement: one hears of a change before the other.
 pub const DISAGREEMENT_MS: u64 = 2_000;
+
+/// Calls, and subagents, that are remembered as begun: nothing tells of the end of one that the user broke off.
+pub const BEGUN_MAX: usize = 256;
 
 /// Something seen that speaks for a state.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,6 +80,8 @@ pub struct Session {
     pub provider_session_id: ProviderSessionId,
     /// Where it came from.
     pub parent: Option<SessionId>,
+    /// The process that it was first heard of from.
+    pub born_of: Option<ProcessId>,
     /// Working directory.
     pub cwd: String,
     /// Titles.
@@ -108,6 +114,8 @@ pub struct Session {
     pub pending: Vec<PendingTool>,
     /// Subagents at work.
     pub subagents: BTreeSet<String>,
+    /// The main conversation's turn is over; subagents may still work.
+    pub between_turns: bool,
     /// Its timeline.
     pub timeline: Timeline,
     /// Whether that is complete.
@@ -153,6 +161,7 @@ impl Session {
             config_root,
             provider_session_id: psid,
             parent: None,
+            born_of: None,
             cwd: String::new(),
             titles: TitleSet::default(),
             transcript_path: None,
@@ -169,6 +178,7 @@ impl Session {
             registry: None,
             pending: Vec::new(),
             subagents: BTreeSet::new(),
+            between_turns: false,
             timeline: Timeline::default(),
             history: History::Read,
             shown: (SessionState::Idle, now_ms),
@@ -201,7 +211,10 @@ impl Session {
         session.history = History::Unread;
         match stored.process {
             Some(process) if !stored.ended => session.processes.push(process),
-            _ => session.end("ended before magia started", stored.last_activity_ms),
+            _ => {
+                session.end("ended before magia started", stored.last_activity_ms);
+                session.shown = (SessionState::Ended, stored.last_activity_ms);
+            }
         }
         session
     }
@@ -258,6 +271,75 @@ impl Session {
         self.subagents.clear();
     }
 
+    /// It lives after all, or again: what was seen of its earlier life says nothing any more.
+    pub fn revive(&mut self) {
+        if self.ended.take().is_some() {
+            self.hook = None;
+            self.registry = None;
+            self.between_turns = false;
+        }
+    }
+
+    /// A turn of the main conversation began; what an earlier one left behind was broken off.
+    pub fn turn_began(&mut self) {
+        self.between_turns = false;
+        self.pending.retain(|call| call.agent_id.is_some());
+    }
+
+    /// The main conversation's turn is over.
+    pub fn turn_over(&mut self) {
+        self.between_turns = true;
+        self.pending.retain(|call| call.agent_id.is_some());
+    }
+
+    /// A call began; when it is told twice it counts once.
+    pub fn call_began(&mut self, call: PendingTool) {
+        let known = |other: &PendingTool| !call.use_id.is_empty() && other.use_id == call.use_id;
+        if self.pending.iter().any(known) {
+            return;
+        }
+        if self.pending.len() >= BEGUN_MAX {
+            self.pending.remove(0);
+        }
+        self.pending.push(call);
+    }
+
+    /// A subagent began.
+    pub fn subagent_began(&mut self, agent_id: Option<&str>) {
+        if self.subagents.len() >= BEGUN_MAX {
+            self.subagents.pop_first();
+        }
+        self.subagents.extend(agent_id.map(str::to_owned));
+    }
+
+    /// A subagent ended. The last one that outlived the turn leaves nothing at work.
+    pub fn subagent_ended(&mut self, agent_id: &str, fact: String, at_ms: u64) {
+        self.subagents.remove(agent_id);
+        self.pending.retain(|call| call.agent_id.as_deref() != Some(agent_id));
+        let works = self.hook.as_ref().is_some_and(|hook| hook.state == SessionState::Working);
+        if self.between_turns && self.subagents.is_empty() && works {
+            self.saw(SessionState::Idle, fact, at_ms);
+        }
+    }
+
+    /// A hook, or an answer of ours, spoke for a state.
+    pub fn saw(&mut self, state: SessionState, fact: impl Into<String>, at_ms: u64) {
+        self.hook = Some(Seen { state, fact: fact.into(), at_ms });
+    }
+
+    /// What the registry says. Its word for a question is that for a permission; the call that has begun tells them
+    /// apart.
+    fn registry_says(&self) -> Option<Seen> {
+        let (_, seen) = self.registry.as_ref()?;
+        let mut seen = seen.clone();
+        if seen.state == SessionState::WaitingPermission
+            && self.pending.iter().any(|call| is_question(&call.tool))
+        {
+            seen.state = SessionState::WaitingAnswer;
+        }
+        Some(seen)
+    }
+
     /// What it is doing, and why.
     pub fn judge(&self, waiting: Option<&Waiting>, now_ms: u64) -> Verdict {
         let mut sources: Vec<(&'static str, &Seen)> = Vec::new();
@@ -268,17 +350,17 @@ impl Session {
         if let Some(asked) = &asked {
             sources.push(("gate", asked));
         }
-        let registry = self.registry.as_ref().map(|(_, seen)| seen);
-        match (&self.hook, registry) {
+        let registry = self.registry_says();
+        match (&self.hook, &registry) {
             (Some(hook), Some(registry))
-                if registry.at_ms >= hook.at_ms && !compatible(hook.state, registry.state) =>
+                if registry.at_ms >= hook.at_ms && !knows_no_more(hook.state, registry.state) =>
             {
                 sources.push(("registry", registry));
                 sources.push(("hook", hook));
             }
             (hook, registry) => {
                 sources.extend(hook.as_ref().map(|seen| ("hook", seen)));
-                sources.extend(registry.map(|seen| ("registry", seen)));
+                sources.extend(registry.as_ref().map(|seen| ("registry", seen)));
             }
         }
         let state = sources.first().map_or(SessionState::Idle, |(_, seen)| seen.state);
@@ -337,30 +419,30 @@ impl Session {
 }
 
 /// Whether the registry's word adds nothing to the hook's: it knows no failures, and calls them idle.
-fn compatible(hook: SessionState, registry: SessionState) -> bool {
+fn knows_no_more(hook: SessionState, registry: SessionState) -> bool {
     hook == registry || (hook == SessionState::Failed && registry == SessionState::Idle)
 }
 
 fn disagreement(sources: &[(&'static str, &Seen)], now_ms: u64) -> Option<String> {
     let (first, rest) = sources.split_first()?;
     let other = rest.iter().find(|other| {
-        !compatible(first.1.state, other.1.state)
-            && !compatible(other.1.state, first.1.state)
-            && now_ms.saturating_sub(first.1.at_ms.max(other.1.at_ms)) > DISAGREEMENT_MS
-            && !is_usual(first, other)
+        now_ms.saturating_sub(first.1.at_ms.max(other.1.at_ms)) > DISAGREEMENT_MS && !is_usual(first, other)
     })?;
     let says = |(source, seen): &(&str, &Seen)| format!("{source} says {} ({})", seen.state, seen.fact);
     Some(format!("{}, but {}", says(first), says(other)))
 }
 
-/// While a request is open the last hook is a PreToolUse, which by itself means working.
+/// Whether what a source says fits what a stronger one says.
 fn is_usual(first: &(&'static str, &Seen), other: &(&'static str, &Seen)) -> bool {
-    first.1.state.needs_you() && other.0 == "hook" && other.1.state == SessionState::Working
-}
-
-impl Session {
-    /// A hook, or an answer of ours, spoke for a state.
-    pub fn saw(&mut self, state: SessionState, fact: impl Into<String>, at_ms: u64) {
-        self.hook = Some(Seen { state, fact: fact.into(), at_ms });
+    let (shown, said) = (first.1.state, other.1.state);
+    match (first.0, other.0) {
+        _ if shown == said => true,
+        // The registry has one word for permissions and questions.
+        _ if shown.needs_you() && said.needs_you() => true,
+        // While a dialog is open the last hook is that of a call that began.
+        (_, "hook") if shown.needs_you() && said == SessionState::Working => true,
+        // The user broke a turn off, which no hook tells.
+        ("registry", "hook") if shown == SessionState::Idle => true,
+        _ => shown == SessionState::Failed && said == SessionState::Idle,
     }
 }

@@ -4,80 +4,111 @@ use super::session::{DISAGREEMENT_MS, Waiting};
 use super::{Effects, Model};
 use crate::effect::{Effect, Update};
 use crate::event::Now;
-use crate::snapshot::{Snapshot, TimelineView};
+use crate::snapshot::{RequestView, Snapshot, TimelineView};
 use magia_protocol::wire::info::SessionInfo;
 use magia_protocol::wire::{RequestId, SessionId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Rows that are ready, and what is not.
+/// Rows and cards that are ready, and what is not.
 #[derive(Debug, Default)]
 pub struct Views {
     rows: BTreeMap<SessionId, Arc<SessionInfo>>,
+    cards: BTreeMap<RequestId, Arc<RequestView>>,
+    /// Sessions whose row must be made anew.
+    touched: BTreeSet<SessionId>,
+    /// Sessions whose title or flags changed, which subscribers want to know.
+    renamed: BTreeSet<SessionId>,
+    /// Sessions whose sources differ, to be looked at again by the monotonic clock.
+    recheck: BTreeSet<SessionId>,
+    recheck_mono: Option<u64>,
     dirty: bool,
     revision: u64,
-    /// When two sources that differ must be looked at again, by the monotonic clock.
-    pub recheck_mono: Option<u64>,
 }
 
 impl Views {
-    /// Whether the next snapshot differs.
-    pub const fn has_news(&self) -> bool {
-        self.dirty
-    }
-
     /// Notes that the next snapshot differs.
     pub fn touch(&mut self) {
         self.dirty = true;
     }
+
+    /// When sources that differ must be looked at again.
+    pub fn recheck_mono(&self) -> Option<u64> {
+        self.recheck_mono
+    }
+
+    /// Looks again at the sessions whose sources differed, when it is time.
+    pub fn recheck(&mut self, now_mono: u64) {
+        if self.recheck_mono.is_some_and(|at| at <= now_mono) {
+            self.recheck_mono = None;
+            self.touched.append(&mut self.recheck);
+        }
+    }
+
+    /// A request's card is new or differs.
+    pub fn put_card(&mut self, card: Arc<RequestView>) {
+        self.cards.insert(card.info.id, card);
+        self.dirty = true;
+    }
+
+    /// A request is settled.
+    pub fn drop_card(&mut self, id: RequestId) {
+        self.dirty |= self.cards.remove(&id).is_some();
+    }
 }
 
 impl Model {
-    /// Makes the rows of touched sessions anew and tells subscribers of changed states.
+    /// Notes that a session's row must be made anew.
+    pub(super) fn touch(&mut self, session: SessionId) {
+        self.views.touched.insert(session);
+    }
+
+    /// Notes that a session's title or flags changed.
+    pub(super) fn renamed(&mut self, session: SessionId) {
+        self.views.touched.insert(session);
+        self.views.renamed.insert(session);
+    }
+
+    /// Makes the rows of touched sessions anew and tells subscribers of changed states, titles and flags.
     pub(super) fn publish_touched(&mut self, now: Now, fx: &mut Effects) {
-        while let Some(id) = self.touched.pop_first() {
-            self.views.touch();
+        while let Some(id) = self.views.touched.pop_first() {
+            self.views.dirty = true;
             let waiting = self.waits_for(id).map(|request| Waiting {
                 state: request.waiting_state(),
                 fact: format!("asks for {}", request.tool),
                 at_ms: request.asked_at_ms,
             });
-            let requests = self.waiting_ids(id);
+            let waits = self.requests.unsettled(id).filter(|request| request.state.waits());
+            let waiting_ids: Vec<RequestId> = waits.map(|request| request.id).collect();
             let Some(session) = self.sessions.get_mut(&id) else { continue };
             let verdict = session.judge(waiting.as_ref(), now.unix_ms);
             let newest = verdict.evidence.iter().map(|evidence| evidence.at_ms).max().unwrap_or_default();
             let differs = verdict.evidence.iter().any(|evidence| evidence.state != verdict.state);
-            if differs && now.unix_ms.saturating_sub(newest) <= DISAGREEMENT_MS {
+            if differs && session.ended.is_none() && now.unix_ms.saturating_sub(newest) <= DISAGREEMENT_MS {
                 let at = now.mono_ms + DISAGREEMENT_MS + 100;
                 self.views.recheck_mono = Some(self.views.recheck_mono.map_or(at, |known| known.min(at)));
+                self.views.recheck.insert(id);
             }
             let changed = session.shown.0 != verdict.state;
             if changed {
                 session.shown = (verdict.state, now.unix_ms);
             }
-            let info = session.info(verdict, requests);
-            if changed || !self.views.rows.contains_key(&id) {
-                fx.push(Effect::Publish(Update::LiveSessions(
-                    serde_json::to_value(&info).unwrap_or_default(),
-                )));
+            let info = session.info(verdict, waiting_ids);
+            let before = self.views.rows.get(&id);
+            let to_json = || serde_json::to_value(&info).unwrap_or_default();
+            if changed || before.is_none() {
+                fx.push(Effect::Publish(Update::LiveSessions(to_json())));
             }
+            if self.views.renamed.remove(&id) {
+                fx.push(Effect::Publish(Update::SessionsChanged(to_json())));
+            }
+            let retitled = before.is_some_and(|before| before.title != info.title);
             self.views.rows.insert(id, Arc::new(info));
+            if retitled {
+                let cards: Vec<RequestId> = self.requests.unsettled(id).map(|request| request.id).collect();
+                cards.into_iter().for_each(|card| self.make_card(card));
+            }
         }
-    }
-
-    /// Tells subscribers that a session's title or flags changed.
-    pub(super) fn publish_session(&mut self, id: SessionId, fx: &mut Effects) {
-        let now =
-            Now { unix_ms: self.sessions.get(&id).map_or(0, |session| session.last_activity_ms), mono_ms: 0 };
-        if let Some(session) = self.sessions.get(&id) {
-            let info = session.info(session.judge(None, now.unix_ms), self.waiting_ids(id));
-            fx.push(Effect::Publish(Update::SessionsChanged(serde_json::to_value(info).unwrap_or_default())));
-        }
-        self.touch(id);
-    }
-
-    fn waiting_ids(&self, id: SessionId) -> Vec<RequestId> {
-        self.unsettled(id).filter(|request| request.state.waits()).map(|request| request.id).collect()
     }
 
     /// A session's row, as last made.
@@ -88,6 +119,11 @@ impl Model {
     /// All rows, in the order in which the sessions were met.
     pub fn rows(&self) -> impl Iterator<Item = &Arc<SessionInfo>> {
         self.views.rows.values()
+    }
+
+    /// Whether [`Self::snapshot`] would give one.
+    pub fn has_news(&self) -> bool {
+        self.views.dirty
     }
 
     /// What the window draws, when it differs from what it got last.
@@ -102,7 +138,6 @@ impl Model {
                 loading: !matches!(session.history, super::session::History::Read),
                 items: session.timeline.items(),
             });
-        let unsettled = self.requests.values().filter(|request| !request.state.is_settled());
         let mut sessions: Vec<Arc<SessionInfo>> =
             self.rows().filter(|row| !row.hidden).map(Arc::clone).collect();
         sessions.sort_by_key(|row| (row.started_at_ms, row.id));
@@ -111,7 +146,7 @@ impl Model {
             made_at_ms: now.unix_ms,
             loaded: self.loaded,
             sessions,
-            requests: unsettled.map(|request| Arc::new(self.request_view(request))).collect(),
+            requests: self.views.cards.values().cloned().collect(),
             timeline,
             listeners: self.listeners.clone(),
             providers: self.providers.clone(),

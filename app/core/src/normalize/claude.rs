@@ -9,17 +9,27 @@ use serde_json::Value;
 pub fn understand(event: &str, payload: &Value) -> Understood {
     let (kind, detail) = kind_and_detail(event, payload);
     Understood {
-        provider_session_id: text(payload, "session_id").map(ProviderSessionId),
-        transcript_path: text(payload, "transcript_path"),
-        cwd: text(payload, "cwd"),
-        turn: text(payload, "prompt_id"),
-        agent_id: text(payload, "agent_id").filter(|id| !id.is_empty()),
-        permission_mode: text(payload, "permission_mode"),
+        provider_session_id: word(payload, "session_id").map(ProviderSessionId),
+        transcript_path: path(payload, "transcript_path"),
+        cwd: path(payload, "cwd"),
+        turn: word(payload, "prompt_id"),
+        agent_id: word(payload, "agent_id"),
+        permission_mode: word(payload, "permission_mode"),
         title: text(payload, "session_title").filter(|title| !title.trim().is_empty()),
-        model: text(payload, "model"),
+        model: word(payload, "model"),
         kind,
         detail,
     }
+}
+
+/// An id or a name: not empty and not long.
+fn word(payload: &Value, key: &str) -> Option<String> {
+    text(payload, key).filter(|text| !text.is_empty() && text.len() <= 256)
+}
+
+/// A path: not empty, and as long as the system takes it.
+fn path(payload: &Value, key: &str) -> Option<String> {
+    text(payload, key).filter(|text| !text.is_empty() && text.len() <= 4_096)
 }
 
 fn kind_and_detail(event: &str, payload: &Value) -> (Kind, Detail) {

@@ -57,9 +57,14 @@ impl Timeline {
                 self.insert(at_ms, agent, note(text.to_owned()));
             }
             Detail::Ended { reason } => {
+                self.turn_broken_off();
                 self.insert(at_ms, agent, note(format!("Session ended ({reason})")));
             }
-            Detail::Prompt(text) => self.prompt(at_ms, agent, understood.turn.as_deref(), text),
+            Detail::Prompt(text) => {
+                // Esc breaks a turn off without a hook. A call that does run says so when it ends.
+                self.not_run_since_prompt(|item| item.agent_id.is_none());
+                self.prompt(at_ms, agent, understood.turn.as_deref(), text);
+            }
             Detail::ToolStarted(call) => self.tool_started(at_ms, agent, call),
             Detail::ToolEnded { call, response, error, duration_ms } => {
                 self.tool_started(at_ms, agent, call);
@@ -78,6 +83,7 @@ impl Timeline {
                 self.last_words(at_ms, agent, words);
             }
             Detail::TurnFailed { error } => {
+                self.turn_broken_off();
                 self.insert(at_ms, agent, Body::Note { failed: true, text: format!("Turn failed: {error}") });
             }
             Detail::SubagentStarted { agent_type } => {
@@ -189,11 +195,16 @@ impl Timeline {
 
     /// Nothing runs any more: calls without a result were not run.
     pub fn turn_broken_off(&mut self) {
+        self.not_run_since_prompt(|_| true);
+    }
+
+    fn not_run_since_prompt(&mut self, is_over: impl Fn(&TimelineItem) -> bool) {
         let running: Vec<String> = self
             .items
             .iter()
             .rev()
             .take_while(|item| !matches!(item.body, Body::Prompt(_)))
+            .filter(|item| is_over(item))
             .filter_map(|item| match &item.body {
                 Body::Tool(tool) if tool.status == ToolStatus::Running => Some(tool.use_id.clone()),
                 _ => None,

@@ -175,7 +175,8 @@ impl Watcher {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
     use crossbeam_channel::{Receiver, bounded};

@@ -11,7 +11,7 @@
 //! flushed survives even that.
 //!
 //! # When it fails
-//! - It cannot be written (disk full): writes wait in memory and are tried again; over [`queue`]'s cap the oldest
+//! - It cannot be written (disk full): writes wait in memory and are tried again; over a cap (64 MiB) the oldest
 //!   events are lost, and counted. Reported while it lasts.
 //! - The file is damaged: it is moved aside as `magia.db.broken-<milliseconds>` and a new one is begun. Reported.
 //! - It was made by a newer magia, or another magia has it open: nothing is stored, everything else works. Reported.

@@ -74,9 +74,13 @@ fn open_file(path: &Path) -> anyhow::Result<(Connection, Connection)> {
         // Only before the first table; on a file of ours it would be a write each time.
         writer.pragma_update(None, "auto_vacuum", "INCREMENTAL").context("setting up the store")?;
     }
-    writer
-        .query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0))
+    let mode: String = writer
+        .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
         .context("setting up the store")?;
+    if mode != "wal" {
+        // Some network file systems cannot: then reads wait for writes, and the rest works.
+        tracing::warn!("the store has no write-ahead log on this file system but a {mode} journal");
+    }
     writer.pragma_update(None, "synchronous", "NORMAL")?;
     writer.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     writer.query_row(&format!("PRAGMA journal_size_limit = {LOG_BYTES}"), [], |_| Ok(()))?;

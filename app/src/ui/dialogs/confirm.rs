@@ -1,5 +1,5 @@
 use crate::ui::action::{Action, Actions};
-use crate::ui::text::{shown_line, short_path};
+use crate::ui::text::{short_path, shown_line};
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::button::Button;
 use eframe::egui::{Label, RichText, Ui};
@@ -21,7 +21,7 @@ fn asked(action: &Action, snapshot: &Snapshot) -> Asked {
             title: "Install hooks?",
             body: format!(
                 "magia adds its entries to {file}, keeps everything else in it byte for byte, and leaves a backup \
-                 beside it. Running sessions pick the hooks up by themselves; `magia hooks uninstall` takes them out."
+                 beside it. Running sessions pick the hooks up by themselves; magia hooks uninstall takes them out."
             ),
             yes: "Install hooks",
         },

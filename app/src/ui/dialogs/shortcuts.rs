@@ -9,7 +9,9 @@ pub fn shortcuts_ui(ui: &mut Ui, actions: &mut Actions) {
     let colors = palette(ui);
     ui.set_width(380.0);
     ui.spacing_mut().item_spacing.y = 0.0;
-    ui.label(RichText::new("Keyboard shortcuts").font(theme::semibold(theme::TITLE)).color(colors.foreground));
+    ui.label(
+        RichText::new("Keyboard shortcuts").font(theme::semibold(theme::TITLE)).color(colors.foreground),
+    );
     ui.add_space(theme::SPACE_2);
     for command in UiCommand::ALL {
         ui.horizontal(|ui| {

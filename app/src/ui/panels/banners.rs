@@ -30,7 +30,9 @@ pub fn banners(snapshot: &Snapshot) -> Vec<Banner> {
     if let Some(hooks) = snapshot.hooks.as_ref().filter(|hooks| hooks.lost) {
         let file = shown_line(&hooks.file, 200);
         banners.push(Banner {
-            text: format!("Something took magia's hooks out of {file}: new sessions are not seen until they are back"),
+            text: format!(
+                "Something took magia's hooks out of {file}: new sessions are not seen until they are back"
+            ),
             way_out: Some(("Repair...", Action::install_hooks())),
         });
     }

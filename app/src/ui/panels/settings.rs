@@ -4,7 +4,7 @@ use crate::ui::action::{Action, Actions};
 use crate::ui::icon::Lucide;
 use crate::ui::panels::details::agent_name;
 use crate::ui::state::Route;
-use crate::ui::text::{shown, shown_line, short_path};
+use crate::ui::text::{short_path, shown, shown_line};
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::{button::Button, caption};
 use eframe::egui::{Frame, Label, Margin, RichText, ScrollArea, Ui, vec2};
@@ -71,8 +71,8 @@ fn setting(ui: &mut Ui, name: &str, explained: &str, add: impl FnOnce(&mut Ui)) 
         add(ui);
     });
     if !explained.is_empty() {
-        ui.horizontal(|ui| {
-            ui.add_space(120.0 + theme::SPACE_2);
+        let indent = Margin { left: 124, right: 0, top: 0, bottom: 4 };
+        Frame::new().inner_margin(indent).show(ui, |ui| {
             let text = RichText::new(explained).font(theme::regular(theme::CAPTION)).color(palette(ui).muted);
             ui.add(Label::new(text).wrap());
         });

@@ -102,7 +102,11 @@ impl<'a> Button<'a> {
 
     /// Draws it.
     pub fn show(self, ui: &mut Ui) -> Response {
-        ui.add_enabled_ui(self.disabled.is_none(), |ui| self.draw(ui)).inner
+        if self.disabled.is_some() {
+            ui.add_enabled_ui(false, |ui| self.draw(ui)).inner
+        } else {
+            self.draw(ui)
+        }
     }
 
     fn draw(self, ui: &mut Ui) -> Response {
@@ -115,15 +119,13 @@ impl<'a> Button<'a> {
         });
         let gap = 6.0;
         let key_width = key.as_ref().map_or(0.0, |key| key.size().x + 8.0);
-        let parts = [
-            key_width,
-            self.icon.map_or(0.0, |_| 15.0),
-            text.as_ref().map_or(0.0, |text| text.size().x),
-        ];
+        let parts =
+            [key_width, self.icon.map_or(0.0, |_| 15.0), text.as_ref().map_or(0.0, |text| text.size().x)];
         let count = parts.iter().filter(|part| **part > 0.0).count();
         let padding = if text.is_none() { 6.5 } else { 10.0 };
         let width = parts.iter().sum::<f32>() + gap * (count.saturating_sub(1)) as f32 + 2.0 * padding;
-        let (rect, response) = ui.allocate_exact_size(vec2(width.max(theme::ROW), theme::ROW), Sense::click());
+        let (rect, response) =
+            ui.allocate_exact_size(vec2(width.max(theme::ROW), theme::ROW), Sense::click());
         let name = self.name.clone().unwrap_or_else(|| {
             if self.text.is_empty() { self.tip.unwrap_or_default().to_owned() } else { self.text.to_owned() }
         });
@@ -141,7 +143,9 @@ impl<'a> Button<'a> {
                     let fill = if hot { colors.primary.gamma_multiply(0.88) } else { colors.primary };
                     (fill, Stroke::NONE, colors.on_primary)
                 }
-                Weight::Plain if chosen => (colors.selected, Stroke::new(1.0, colors.primary), colors.foreground),
+                Weight::Plain if chosen => {
+                    (colors.selected, Stroke::new(1.0, colors.primary), colors.foreground)
+                }
                 Weight::Plain => {
                     (if hot { colors.hover } else { colors.popover }, colors.line(), colors.foreground)
                 }

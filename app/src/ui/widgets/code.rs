@@ -2,8 +2,8 @@
 
 use super::super::text;
 use super::super::theme::{self, Palette, palette};
-use eframe::egui::{self, CornerRadius, Frame, Label, Margin, Rect, RichText, Stroke, TextFormat, Ui, vec2};
 use eframe::egui::text::LayoutJob;
+use eframe::egui::{self, CornerRadius, Frame, Label, Margin, Rect, RichText, Stroke, TextFormat, Ui, vec2};
 use magia_core::subject::{Change, DiffLine, Mark};
 use magia_protocol::wire::Risk;
 
@@ -47,6 +47,7 @@ pub fn command(ui: &mut Ui, command: &str, marks: &[Mark]) {
     for mark in marks {
         let part = command.get(mark.range.clone()).unwrap_or_default();
         ui.horizontal(|ui| {
+            ui.set_min_height(16.0);
             ui.spacing_mut().item_spacing.x = 6.0;
             let color = colors.risk(mark.risk);
             let part = text::shown_line(part, 48);
@@ -107,9 +108,11 @@ pub fn diff(ui: &mut Ui, lines: &[DiffLine], whole: bool) {
     let widest = lines.iter().filter_map(|line| line.new.max(line.old)).max().unwrap_or(0);
     let digits = widest.max(10).ilog10() as f32 + 1.0;
     let numbers = digits * 7.5 + 10.0;
-    Frame::new().fill(colors.code).corner_radius(theme::CONTROL_RADIUS).inner_margin(Margin::symmetric(0, 4)).show(
-        ui,
-        |ui| {
+    Frame::new()
+        .fill(colors.code)
+        .corner_radius(theme::CONTROL_RADIUS)
+        .inner_margin(Margin::symmetric(0, 4))
+        .show(ui, |ui| {
             ui.set_width(ui.available_width());
             ui.spacing_mut().item_spacing.y = 0.0;
             for line in lines.iter().take(most) {
@@ -121,8 +124,7 @@ pub fn diff(ui: &mut Ui, lines: &[DiffLine], whole: bool) {
                     more(ui, lines.len() - most);
                 });
             }
-        },
-    );
+        });
 }
 
 fn diff_line(ui: &mut Ui, line: &DiffLine, numbers: f32, colors: &Palette) {
@@ -133,15 +135,23 @@ fn diff_line(ui: &mut Ui, line: &DiffLine, numbers: f32, colors: &Palette) {
         Change::Gap => ("⋯", None, colors.muted),
     };
     let left = numbers + 22.0;
+    let width = (ui.available_width() - left - 8.0).max(40.0);
+    // A line that surely fits has a known height: thousands of them cost nothing while they are off screen.
+    let next = Rect::from_min_size(ui.cursor().min, vec2(ui.available_width(), LINE));
+    let fits = line.text.is_ascii() && line.text.len() as f32 * 4.0 * 7.6 < width;
+    if fits && !ui.is_rect_visible(next) {
+        ui.allocate_space(next.size());
+        return;
+    }
     let mut format = plain(colors);
     if line.change == Change::Same {
         format.color = colors.muted;
     }
     let mut job = LayoutJob::single_section(text::shown(&line.text).replace('\t', "    "), format);
-    job.wrap.max_width = (ui.available_width() - left - 8.0).max(40.0);
+    job.wrap.max_width = width;
     let galley = ui.fonts_mut(|fonts| fonts.layout_job(job));
     let height = galley.size().y.max(LINE);
-    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), height), egui::Sense::hover());
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), height));
     if !ui.is_rect_visible(rect) {
         return;
     }
@@ -152,8 +162,8 @@ fn diff_line(ui: &mut Ui, line: &DiffLine, numbers: f32, colors: &Palette) {
     let number = line.new.or(line.old).map(|number| number.to_string()).unwrap_or_default();
     let put = |right: f32, text: String, color| {
         let galley = painter.layout_no_wrap(text, theme::mono(theme::CAPTION), color);
-        let at = Rect::from_min_size(egui::pos2(right - galley.size().x, rect.top()), galley.size());
-        painter.galley(at.min + vec2(0.0, (LINE - at.height()) / 2.0), galley, color);
+        let at = egui::pos2(right - galley.size().x, rect.top() + (LINE - galley.size().y) / 2.0);
+        painter.galley(at, galley, color);
     };
     put(rect.left() + numbers, number, colors.muted);
     put(rect.left() + numbers + 14.0, sign.to_owned(), color);

@@ -76,9 +76,15 @@ impl Answers {
 pub fn answers_ui(ui: &mut Ui, questions: &[Question], answers: &mut Answers, enabled: bool) {
     answers.fit(questions);
     let colors = palette(ui);
+    ui.spacing_mut().item_spacing.y = 2.0;
+    ui.spacing_mut().interact_size.y = 24.0;
+    let boxes = &mut ui.visuals_mut().widgets;
+    for widget in [&mut boxes.inactive, &mut boxes.hovered, &mut boxes.active] {
+        widget.bg_fill = colors.background;
+    }
     for (at, question) in questions.iter().enumerate() {
         if at > 0 {
-            ui.add_space(theme::SPACE_2);
+            ui.add_space(theme::SPACE_3);
         }
         ui.push_id(at, |ui| {
             let text = RichText::new(shown(&question.text)).font(theme::semibold(theme::UI));
@@ -90,6 +96,9 @@ pub fn answers_ui(ui: &mut Ui, questions: &[Question], answers: &mut Answers, en
                 let chosen = answers.chosen.get(at).is_some_and(|chosen| chosen.contains(&choice));
                 let label = shown_line(&option.label, 200);
                 ui.add_enabled_ui(enabled, |ui| {
+                    let boxes = &mut ui.visuals_mut().widgets;
+                    boxes.inactive.bg_stroke = egui::Stroke::new(1.0, colors.muted);
+                    boxes.hovered.bg_stroke = egui::Stroke::new(1.0, colors.foreground);
                     let response = if question.multiple {
                         ui.checkbox(&mut chosen.clone(), &label)
                     } else {
@@ -100,8 +109,8 @@ pub fn answers_ui(ui: &mut Ui, questions: &[Question], answers: &mut Answers, en
                     }
                 });
                 if !option.description.is_empty() {
-                    ui.horizontal(|ui| {
-                        ui.add_space(16.0 + theme::SPACE_2);
+                    let indent = egui::Margin { left: 24, right: 0, top: 0, bottom: 4 };
+                    egui::Frame::new().inner_margin(indent).show(ui, |ui| {
                         let text = RichText::new(shown(&option.description));
                         let text = text.font(theme::regular(theme::CAPTION)).color(colors.muted);
                         ui.add(egui::Label::new(text).wrap());

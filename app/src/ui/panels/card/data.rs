@@ -1,5 +1,5 @@
 use crate::ui::state::is_open;
-use crate::ui::text::{shown, shown_line, short_path};
+use crate::ui::text::{short_path, shown, shown_line};
 use magia_core::snapshot::RequestView;
 use magia_core::subject::Subject;
 use magia_protocol::wire::{RequestId, Risk};
@@ -105,8 +105,8 @@ impl CardData {
         }
     }
 
-    /// The text of the button for "always".
-    pub fn always_label(&self) -> Option<String> {
-        self.always.as_deref().map(|always| format!("Always for \"{}\"", shown_line(always, 40)))
+    /// The text of the button for "always", its rule cut after `limit` characters.
+    pub fn always_label(&self, limit: usize) -> Option<String> {
+        self.always.as_deref().map(|always| format!("Always for \"{}\"", shown_line(always, limit)))
     }
 }

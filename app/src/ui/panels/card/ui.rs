@@ -3,7 +3,7 @@ use crate::ui::action::{Action, Actions};
 use crate::ui::clock::Clock;
 use crate::ui::icon::{self, Lucide};
 use crate::ui::markdown::Markdown;
-use crate::ui::text::{shown, short_path};
+use crate::ui::text::{short_path, shown};
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::{button::Button, caption, code, mark};
 use eframe::egui::{self, Frame, Margin, RichText, Sense, Stroke, Ui, vec2};
@@ -39,6 +39,7 @@ pub fn card_ui(
     let shown = frame.show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.spacing_mut().item_spacing.y = theme::SPACE_2;
+        ui.spacing_mut().interact_size.y = 18.0;
         head(ui, &data);
         subject(ui, view, &data, cards, markdown);
         facts(ui, &data, clock);
@@ -55,7 +56,9 @@ pub fn card_ui(
         }
     });
     let response = ui.interact(shown.response.rect, ui.make_persistent_id(("card", data.id)), Sense::hover());
-    if has_keys && ui.is_rect_visible(response.rect) {
+    // Keys work where the answers are seen, not on a card that is scrolled away.
+    let answers = response.rect.center_bottom() - vec2(0.0, theme::ROW);
+    if has_keys && ui.clip_rect().contains(answers) {
         cards.drawn = true;
     }
 }
@@ -76,7 +79,13 @@ fn head(ui: &mut Ui, data: &CardData) {
         }
         let tool = RichText::new(&data.tool).font(theme::semibold(theme::UI)).color(colors.foreground);
         ui.label(tool);
-        ui.label(RichText::new(data.wants).color(colors.muted));
+        let room = if data.kind == Kind::Tool { 110.0 } else { 0.0 };
+        let wants = egui::Label::new(RichText::new(data.wants).color(colors.muted)).truncate();
+        let width = (ui.available_width() - room).max(0.0);
+        ui.scope(|ui| {
+            ui.set_max_width(width);
+            ui.add(wants);
+        });
         if data.kind == Kind::Tool {
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| risk(ui, data));
         }
@@ -118,16 +127,16 @@ fn subject(ui: &mut Ui, view: &RequestView, data: &CardData, cards: &mut Cards, 
                 ui.label(RichText::new(format!("+{added}")).color(colors.done));
                 ui.label(RichText::new(format!("-{removed}")).color(colors.failed));
             });
-            code::diff(ui, diff, false);
+            code::diff(ui, diff, true);
         }
         Subject::Questions(questions) => {
-            answers_ui(ui, questions, cards.answers.entry(data.id).or_default(), data.open);
+            ui.scope(|ui| answers_ui(ui, questions, cards.answers.entry(data.id).or_default(), data.open));
         }
         Subject::Plan(plan) => {
             code::block(ui, |ui| markdown.show(ui, ("plan", data.id), &shown(plan)));
         }
         Subject::Read(path) => code::output(ui, path, true),
-        Subject::Other(json) => code::output(ui, json, false),
+        Subject::Other(json) => code::output(ui, json, true),
     }
 }
 
@@ -175,7 +184,8 @@ fn buttons(
             if allow.name(format!("Allow {}", data.name)).show(ui).clicked() {
                 actions.push(Action::decide(data.id, Decision::Allow));
             }
-            if let Some(label) = data.always_label() {
+            let room = ((ui.max_rect().width() - 190.0) / 7.5) as usize;
+            if let Some(label) = data.always_label(room.clamp(6, 40)) {
                 let mut always = Button::new(&label);
                 if let Some(key) = key("2", "Ctrl+2") {
                     always = always.key(key);
@@ -210,15 +220,17 @@ fn buttons(
 }
 
 fn deny_field(ui: &mut Ui, data: &CardData, denying: &mut Denying, actions: &mut Actions) {
+    // The focus comes before the field: the first letter typed is already for it.
+    let id = egui::Id::unique(("deny", data.id));
+    if !std::mem::replace(&mut denying.entered, true) {
+        ui.memory_mut(|memory| memory.request_focus(id));
+    }
     let edit = egui::TextEdit::singleline(&mut denying.reason)
+        .id(id)
         .hint_text("Reason for the agent, may stay empty")
         .margin(Margin::symmetric(8, 6))
         .desired_width(f32::INFINITY);
     let response = ui.add(edit).accessible_name("Reason");
-    if !denying.entered {
-        denying.entered = true;
-        response.request_focus();
-    }
     let (enter, escape) =
         ui.input(|input| (input.key_pressed(egui::Key::Enter), input.key_pressed(egui::Key::Escape)));
     let mut deny = response.lost_focus() && enter;

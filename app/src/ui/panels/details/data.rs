@@ -1,4 +1,4 @@
-use crate::ui::text::{shown_line, short_path};
+use crate::ui::text::{short_path, shown_line};
 use magia_protocol::wire::info::SessionInfo;
 use magia_protocol::wire::{Provider, SessionId, SessionState};
 
@@ -62,9 +62,8 @@ impl DetailsData {
             decisive: evidence.decisive,
         });
         let line = |text: &String| shown_line(text, 200);
-        let copied = |name, value: Option<String>| {
-            value.map(|value| Fact { name, copy: Some(value.clone()), value })
-        };
+        let copied =
+            |name, value: Option<String>| value.map(|value| Fact { name, copy: Some(value.clone()), value });
         let plain = |name, value: Option<String>| value.map(|value| Fact { name, value, copy: None });
         let dir = line(&session.cwd);
         let facts = [

@@ -41,15 +41,19 @@ pub fn details_ui(ui: &mut Ui, data: &DetailsData, clock: &Clock, pulse: bool, a
                 let color = if reason.decisive { colors.foreground } else { colors.muted };
                 let text = RichText::new(&reason.text).font(theme::regular(theme::CAPTION)).color(color);
                 let width = ui.available_width() - 32.0;
-                ui.allocate_ui_with_layout(vec2(width, 16.0), egui::Layout::top_down(egui::Align::Min), |ui| {
-                    ui.set_width(width);
-                    let tip = format!(
-                        "{}speaks for: {}",
-                        if reason.decisive { "The state rests on this. It " } else { "It " },
-                        reason.state
-                    );
-                    ui.add(Label::new(text).wrap()).on_hover_text(tip);
-                });
+                ui.allocate_ui_with_layout(
+                    vec2(width, 16.0),
+                    egui::Layout::top_down(egui::Align::Min),
+                    |ui| {
+                        ui.set_width(width);
+                        let tip = format!(
+                            "{}speaks for: {}",
+                            if reason.decisive { "The state rests on this. It " } else { "It " },
+                            reason.state
+                        );
+                        ui.add(Label::new(text).wrap()).on_hover_text(tip);
+                    },
+                );
                 ui.with_layout(egui::Layout::right_to_left(egui::Align::Min), |ui| {
                     let age = RichText::new(clock.age(reason.at_ms)).font(theme::regular(theme::CAPTION));
                     ui.label(age.color(colors.muted)).on_hover_text(clock.exact(reason.at_ms));

@@ -1,5 +1,5 @@
 use crate::ui::state::is_open;
-use crate::ui::text::{shown_line, short_path};
+use crate::ui::text::{short_path, shown_line};
 use crate::ui::theme;
 use magia_core::snapshot::{RequestView, Snapshot};
 use magia_protocol::wire::info::SessionInfo;
@@ -140,9 +140,11 @@ impl SessionsData {
     /// Takes new words for the rows that are there, and leaves their order.
     pub fn update_from(&mut self, newer: &Self) {
         for row in &mut self.rows {
-            if let Some(fresh) = newer.rows.iter().find(|fresh| {
-                row.place() == fresh.place() && !matches!(fresh, Row::Heading { .. })
-            }) {
+            if let Some(fresh) = newer
+                .rows
+                .iter()
+                .find(|fresh| row.place() == fresh.place() && !matches!(fresh, Row::Heading { .. }))
+            {
                 *row = fresh.clone();
             }
         }
@@ -177,7 +179,10 @@ fn request_row(view: &RequestView) -> RequestRow {
         what: match view.info.kind.as_str() {
             "question" => shown_line(&view.info.summary, TITLE_CHARS),
             "plan" => format!("Plan: {}", shown_line(&view.info.summary, TITLE_CHARS)),
-            _ => format!("{}  {}", shown_line(&view.info.tool, 40), shown_line(&view.info.summary, TITLE_CHARS)),
+            _ => {
+                let summary = short_path(&shown_line(&view.info.summary, TITLE_CHARS));
+                format!("{}  {summary}", shown_line(&view.info.tool, 40))
+            }
         },
         state,
         asked_at_ms: view.info.asked_at_ms,
@@ -187,7 +192,12 @@ fn request_row(view: &RequestView) -> RequestRow {
 /// A project's heading and sessions: pinned first, then live ones, newest first; ended ones last.
 fn group(mut sessions: Vec<&SessionInfo>) -> Vec<Row> {
     sessions.sort_by_key(|session| {
-        (!session.pinned, session.state == SessionState::Ended, std::cmp::Reverse(session.started_at_ms), session.id)
+        (
+            !session.pinned,
+            session.state == SessionState::Ended,
+            std::cmp::Reverse(session.started_at_ms),
+            session.id,
+        )
     });
     let name = sessions.first().map(|session| session.project.as_str()).unwrap_or_default();
     let text = if name.is_empty() { "NO PROJECT".into() } else { shown_line(name, 60).to_uppercase() };

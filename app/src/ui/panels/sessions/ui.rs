@@ -7,8 +7,7 @@ use crate::ui::text::{elided, format};
 use crate::ui::theme::{self, Palette, palette};
 use crate::ui::widgets::{button::Button, caption, focus_ring, mark};
 use eframe::egui::{
-    self, Color32, Margin, Rect, Response, Role, ScrollArea, Sense, Ui, UiBuilder, WidgetInfo, pos2,
-    vec2,
+    self, Color32, Margin, Rect, Response, Role, ScrollArea, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2,
 };
 use magia_protocol::wire::SessionState;
 
@@ -86,8 +85,7 @@ fn heading(ui: &Ui, rect: Rect, text: &str, count: usize, needs_you: bool) {
     let color = if needs_you { colors.needs_you } else { colors.muted };
     let y = rect.bottom() - 15.0;
     let number = count.to_string();
-    let number =
-        ui.painter().layout_no_wrap(number, theme::regular(theme::CAPTION), Color32::PLACEHOLDER);
+    let number = ui.painter().layout_no_wrap(number, theme::regular(theme::CAPTION), Color32::PLACEHOLDER);
     let width = rect.width() - 28.0 - number.size().x - theme::SPACE_3;
     let words = format(theme::semibold(theme::CAPTION), color);
     let (galley, _) = elided(ui, text, words, width);
@@ -183,16 +181,18 @@ fn session(
         icon::paint(ui.painter(), square, Lucide::Pin, 12.0, colors.muted);
     }
     if row.subagents > 0 {
-        let count =
-            ui.painter().layout_no_wrap(format!("+{}", row.subagents), theme::regular(theme::CAPTION), colors.muted);
+        let count = ui.painter().layout_no_wrap(
+            format!("+{}", row.subagents),
+            theme::regular(theme::CAPTION),
+            colors.muted,
+        );
         right -= count.size().x + 6.0;
         ui.painter().galley(pos2(right, y - count.size().y / 2.0), count, colors.muted);
     }
 
     let ink = if row.state == SessionState::Ended && !selected { colors.muted } else { colors.foreground };
     let font = if selected { theme::semibold(theme::UI) } else { theme::regular(theme::UI) };
-    let (title, _) =
-        elided(ui, &row.title, format(font, ink), right - theme::SPACE_2 - rect.left() - TEXT_X);
+    let (title, _) = elided(ui, &row.title, format(font, ink), right - theme::SPACE_2 - rect.left() - TEXT_X);
     ui.painter().galley(pos2(rect.left() + TEXT_X, y - title.size().y / 2.0), title, ink);
 
     response.context_menu(|ui| menu(ui, row, actions));
@@ -240,15 +240,17 @@ fn menu(ui: &mut Ui, row: &SessionRow, actions: &mut Actions) {
 fn rename_field(ui: &mut Ui, rect: Rect, rename: &mut Rename, actions: &mut Actions) {
     let field = rect.shrink2(vec2(theme::SPACE_2, 1.0));
     ui.scope_builder(UiBuilder::new().max_rect(field), |ui| {
+        let id = egui::Id::unique("rename");
+        if !std::mem::replace(&mut rename.entered, true) {
+            ui.memory_mut(|memory| memory.request_focus(id));
+        }
         let edit = egui::TextEdit::singleline(&mut rename.text)
+            .id(id)
             .margin(Margin::symmetric(6, 4))
             .hint_text("The agent's own title")
             .desired_width(field.width());
         let response = ui.add(edit).accessible_name("Session title");
-        if !rename.entered {
-            rename.entered = true;
-            response.request_focus();
-        } else if response.lost_focus() {
+        if response.lost_focus() {
             if ui.input(|input| input.key_pressed(egui::Key::Enter)) {
                 actions.push(Action::rename(rename.session, &rename.text));
             }

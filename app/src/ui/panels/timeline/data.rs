@@ -1,5 +1,5 @@
 use crate::ui::state::Lookup;
-use crate::ui::text::{shown, shown_line, short_path};
+use crate::ui::text::{short_path, shown, shown_line};
 use magia_core::snapshot::{RequestView, Snapshot};
 use magia_core::subject::Subject;
 use magia_core::timeline::{Body, TimelineItem, ToolItem, ToolStatus};
@@ -183,14 +183,13 @@ fn entry(body: &Body) -> Entry {
     match body {
         Body::Prompt(text) => Entry::Prompt(shown(text.trim()).into_owned()),
         Body::Message(text) => Entry::Message(shown(text.trim()).into_owned()),
-        Body::Thinking(text) => Entry::Thinking {
-            line: shown_line(text, SUMMARY_CHARS),
-            text: shown(text.trim()).into_owned(),
-        },
+        Body::Thinking(text) => {
+            Entry::Thinking { line: shown_line(text, SUMMARY_CHARS), text: shown(text.trim()).into_owned() }
+        }
         Body::Tool(tool) => Entry::Tool(tool_entry(tool)),
         Body::Request { tool, summary, state, outcome, .. } => Entry::Asked {
             what: format!("{}  {}", shown_line(tool, 60), shown_line(summary, SUMMARY_CHARS)),
-            outcome: shown_line(outcome.as_deref().unwrap_or(state), 120),
+            outcome: shown_line(outcome.as_deref().unwrap_or(state.as_str()), 120),
         },
         Body::Subagent { agent_type, ended } => Entry::Subagent {
             agent_type: shown_line(agent_type, 60),

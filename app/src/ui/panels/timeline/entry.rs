@@ -57,13 +57,13 @@ pub fn entry_ui(ui: &mut Ui, row: &Row, open: bool, tools: &mut Tools<'_>) {
                 inset(ui, |ui| tool_body(ui, row, tool, tools));
             }
         }
-        Entry::Asked { what, outcome } => line(ui, Lucide::ShieldCheck, what, outcome),
+        Entry::Asked { what, outcome } => line(ui, Some(Lucide::ShieldCheck), what, outcome),
         Entry::Card(view) => {
             ui.add_space(theme::SPACE_1);
             card_ui(ui, view, tools.clock, tools.cards, tools.markdown, tools.actions);
             ui.add_space(theme::SPACE_2);
         }
-        Entry::Subagent { agent_type, ended: None } => line(ui, Lucide::Bot, agent_type, "subagent began"),
+        Entry::Subagent { agent_type, ended: None } => line(ui, None, agent_type, "subagent began"),
         Entry::Subagent { agent_type, ended: Some(words) } => {
             fold_line(ui, row, open, agent_type, words.lines().next().unwrap_or("subagent ended"), tools);
             if open && !words.is_empty() {
@@ -107,7 +107,8 @@ fn prompt(ui: &mut Ui, row: &Row, text: &str, tools: &mut Tools<'_>) {
 /// A small copy button at the top right of what was drawn, while the pointer or the focus is there.
 fn copy_on_hover(ui: &mut Ui, row: &Row, tools: &mut Tools<'_>) {
     let rect = ui.min_rect();
-    let corner = Rect::from_min_size(pos2(rect.right() - theme::ROW - 4.0, rect.top() + 8.0), vec2(28.0, 28.0));
+    let top = rect.top() + if rect.height() < 48.0 { (rect.height() - 24.0) / 2.0 } else { 12.0 };
+    let corner = Rect::from_min_size(pos2(rect.right() - 30.0, top), vec2(24.0, 24.0));
     let id = ui.make_persistent_id("copy");
     let response = ui.interact(corner, id, Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, "Copy"));
@@ -248,19 +249,22 @@ fn tool_body(ui: &mut Ui, row: &Row, tool: &ToolEntry, tools: &mut Tools<'_>) {
 }
 
 /// A line that says one thing: icon, words, what became of it at the right.
-fn line(ui: &mut Ui, icon: Lucide, text: &str, end: &str) {
+fn line(ui: &mut Ui, icon: Option<Lucide>, text: &str, end: &str) {
     let colors = palette(ui);
     let size = vec2(ui.available_width(), theme::ROW);
     let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("{text}, {end}")));
     let y = rect.center().y;
-    let square = Rect::from_min_size(pos2(rect.left(), y - 6.5), vec2(13.0, 13.0));
-    icon::paint(ui.painter(), square, icon, 13.0, colors.muted);
+    let mut x = rect.left();
+    if let Some(icon) = icon {
+        let square = Rect::from_min_size(pos2(x, y - 6.5), vec2(13.0, 13.0));
+        icon::paint(ui.painter(), square, icon, 13.0, colors.muted);
+        x = square.right() + 6.0;
+    }
     let words = format(theme::regular(theme::CAPTION), colors.muted);
     let (end, _) = elided(ui, end, words, rect.width() * 0.5);
     let right = rect.right() - end.size().x;
     ui.painter().galley(pos2(right, y - end.size().y / 2.0), end, colors.muted);
-    let x = square.right() + 6.0;
     let words = format(theme::regular(theme::UI), colors.foreground);
     let (galley, cut) = elided(ui, text, words, right - theme::SPACE_3 - x);
     ui.painter().galley(pos2(x, y - galley.size().y / 2.0), galley, colors.foreground);
@@ -274,9 +278,9 @@ fn note(ui: &mut Ui, failed: bool, text: &str) {
     ui.horizontal(|ui| {
         ui.set_min_height(theme::ROW);
         let (rect, _) = ui.allocate_exact_size(vec2(13.0, theme::ROW), Sense::hover());
-        let (icon, color) =
+        let (icon, tint) =
             if failed { (Lucide::CircleAlert, colors.failed) } else { (Lucide::Info, colors.muted) };
-        icon::paint(ui.painter(), rect, icon, 13.0, color);
+        icon::paint(ui.painter(), rect, icon, 13.0, tint);
         let color = if failed { colors.foreground } else { colors.muted };
         ui.add(Label::new(RichText::new(text).color(color)).wrap());
     });

@@ -18,11 +18,14 @@ pub struct TimelinePanel {
     data: TimelineData,
     made_of: Option<(u64, Option<SessionId>)>,
     /// Measured heights by row, at `width`.
-    heights: HashMap<u64, f32>,
+    measured: HashMap<u64, f32>,
+    /// Heights of all rows in order: measured, or guessed. Empty when they have to be made anew.
+    heights: Vec<f32>,
     width: f32,
     open: HashSet<u64>,
+    /// A card to scroll to, and how often that was tried.
     reveal: Option<(RequestId, u8)>,
-    to_end: bool,
+    away: bool,
     offset: f32,
     correct: f32,
     markdown: Markdown,
@@ -35,6 +38,7 @@ impl TimelinePanel {
             return;
         }
         self.data.update(snapshot, session);
+        self.heights.clear();
         self.made_of = Some((snapshot.revision, session));
     }
 
@@ -48,15 +52,17 @@ impl TimelinePanel {
         if !self.open.remove(&key) {
             self.open.insert(key);
         }
-        self.heights.remove(&key);
+        self.measured.remove(&key);
+        self.heights.clear();
     }
 
     /// Another session is shown: its end first.
     pub fn leave(&mut self) {
+        self.measured.clear();
         self.heights.clear();
         self.open.clear();
         self.reveal = None;
-        self.to_end = true;
+        self.away = false;
         self.correct = 0.0;
     }
 
@@ -67,7 +73,7 @@ impl TimelinePanel {
 
     /// Scrolls to the end; new entries are followed from there.
     pub const fn follow_tail(&mut self) {
-        self.to_end = true;
+        self.away = false;
         self.reveal = None;
     }
 }

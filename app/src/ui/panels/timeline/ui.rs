@@ -8,6 +8,7 @@ use crate::ui::panels::card::Cards;
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::{button::Button, caption};
 use eframe::egui::{self, Area, Id, Order, Rect, ScrollArea, Ui, UiBuilder, pos2, vec2};
+use magia_protocol::wire::SessionId;
 
 /// How often a frame looks for a card that is to be shown, while heights are still guesses.
 const REVEAL_TRIES: u8 = 6;
@@ -23,70 +24,97 @@ pub fn timeline_ui(
     let width = ui.available_width();
     if (panel.width - width).abs() > 0.5 {
         panel.width = width;
+        panel.measured.clear();
         panel.heights.clear();
     }
     if panel.data.rows.is_empty() {
         ui.add_space(theme::SPACE_6);
         ui.vertical_centered(|ui| {
-            caption(ui, if panel.data.loading { "Reading what was stored" } else { "Nothing happened here yet" });
+            caption(
+                ui,
+                if panel.data.loading { "Reading what was stored" } else { "Nothing happened here yet" },
+            );
         });
         return;
     }
     let column = column(width);
     let rows = std::mem::take(&mut panel.data.rows);
-    let heights: Vec<f32> = rows
-        .iter()
-        .map(|row| panel.heights.get(&row.key).copied().unwrap_or_else(|| row.guess_height(column)))
-        .collect();
+    let mut heights = std::mem::take(&mut panel.heights);
+    if heights.len() != rows.len() {
+        let known =
+            |row: &Row| panel.measured.get(&row.key).copied().unwrap_or_else(|| row.guess_height(column));
+        heights = rows.iter().map(known).collect();
+    }
     let total: f32 = heights.iter().sum::<f32>() + theme::SPACE_4 * 2.0;
 
-    let mut area = ScrollArea::vertical()
-        .id_salt(("timeline", panel.data.session))
-        .auto_shrink(false)
-        .stick_to_bottom(true);
+    let mut area = ScrollArea::vertical().id_salt(("timeline", panel.data.session)).auto_shrink(false);
     if let Some(offset) = wanted_offset(panel, &rows, &heights, total, ui.available_height()) {
         area = area.vertical_scroll_offset(offset.max(0.0));
     }
     let output = area.show_viewport(ui, |ui, viewport| {
         ui.set_width(ui.available_width());
-        let mut drawn = Drawn { viewport, origin: ui.max_rect().min, column, shift: 0.0, changed: false };
+        ui.set_height(total);
+        let mut drawn = Drawn {
+            viewport,
+            origin: ui.max_rect().min,
+            session: panel.data.session,
+            time: time_width(width),
+            column,
+            shift: 0.0,
+            changed: false,
+        };
+
         let mut y = theme::SPACE_4;
-        for (row, height) in rows.iter().zip(&heights) {
+        for (row, known) in rows.iter().zip(&mut heights) {
+            let height = *known;
             if y + height >= viewport.min.y - 200.0 && y <= viewport.max.y + 200.0 {
-                let mut tools =
-                    Tools { clock, cards: &mut *cards, markdown: &mut panel.markdown, actions: &mut *actions };
+                let mut tools = Tools {
+                    clock,
+                    cards: &mut *cards,
+                    markdown: &mut panel.markdown,
+                    actions: &mut *actions,
+                };
                 let open = panel.open.contains(&row.key);
-                let measured = drawn.row(ui, row, y, *height, open, &mut tools);
-                panel.heights.insert(row.key, measured);
+                let measured = drawn.row(ui, row, y, height, open, &mut tools);
+                if measured != height {
+                    *known = measured;
+                }
+                panel.measured.insert(row.key, measured);
             }
             y += height;
         }
-        ui.set_height(total);
         drawn
     });
     let drawn = output.inner;
-    let most = (output.content_size.y - output.inner_rect.height()).max(0.0);
-    let at_end = output.state.clamped_offset().y >= most - 2.0;
-    panel.offset = output.state.clamped_offset().y;
-    if !at_end && drawn.shift != 0.0 {
+    let most = (total - output.inner_rect.height()).max(0.0);
+    panel.offset = output.state.clamped_offset().y.min(most);
+    panel.away = panel.offset < most - 2.0;
+    if panel.away && drawn.shift != 0.0 {
         panel.correct = drawn.shift;
     }
     if drawn.changed {
         ui.ctx().request_discard("heights of timeline entries");
+        ui.ctx().request_repaint_after_secs(0.001);
     }
     let hidden_card = rows.iter().zip(tops(&heights)).any(|(row, top)| {
         matches!(row.entry.as_ref(), Entry::Card(view) if crate::ui::state::is_open(view))
             && top > panel.offset + output.inner_rect.height()
     });
     panel.data.rows = rows;
-    if !at_end {
+    panel.heights = heights;
+    if panel.away {
         to_end(ui, output.inner_rect, hidden_card, actions);
     }
 }
 
+/// Width of the column with the time of day; a narrow timeline has none.
+const fn time_width(width: f32) -> f32 {
+    if width < 420.0 { 0.0 } else { TIME }
+}
+
 /// Width of the content of a row.
 fn column(width: f32) -> f32 {
-    (width - TIME - GUTTER - theme::SPACE_4 - theme::SPACE_3).clamp(160.0, theme::READING)
+    (width - time_width(width) - GUTTER - theme::SPACE_4 - theme::SPACE_6).clamp(160.0, theme::READING)
 }
 
 fn tops(heights: &[f32]) -> impl Iterator<Item = f32> {
@@ -106,26 +134,29 @@ fn wanted_offset(
     room: f32,
 ) -> Option<f32> {
     if let Some((request, tries)) = panel.reveal {
-        let found = rows.iter().zip(heights).zip(tops(heights)).find(|((row, _), _)| {
-            matches!(row.entry.as_ref(), Entry::Card(view) if view.info.id == request)
-        });
+        let found =
+            rows.iter().zip(heights).zip(tops(heights)).find(
+                |((row, _), _)| matches!(row.entry.as_ref(), Entry::Card(view) if view.info.id == request),
+            );
         panel.reveal = (tries < REVEAL_TRIES).then_some((request, tries + 1));
-        panel.to_end = false;
         let ((_, height), top) = found?;
         let visible = top >= panel.offset && top + height <= panel.offset + room;
-        return (!visible).then(|| top - ((room - height) / 2.0).max(theme::SPACE_4));
+        let wanted = if visible { panel.offset } else { top - ((room - height) / 2.0).max(theme::SPACE_4) };
+        return Some(wanted.clamp(0.0, (total - room).max(0.0)));
     }
-    if std::mem::take(&mut panel.to_end) {
+    if !panel.away {
         panel.correct = 0.0;
-        return Some(total);
+        return Some(total - room);
     }
     let correct = std::mem::take(&mut panel.correct);
-    (correct != 0.0).then(|| panel.offset + correct)
+    (correct != 0.0).then_some(panel.offset + correct)
 }
 
 struct Drawn {
     viewport: Rect,
     origin: egui::Pos2,
+    session: Option<SessionId>,
+    time: f32,
     column: f32,
     /// How much the rows above the viewport grew: the scroll follows, so that nothing moves under the eye.
     shift: f32,
@@ -139,11 +170,14 @@ impl Drawn {
         let top = self.origin.y + y;
         let indent = if row.nested { INDENT } else { 0.0 };
         let content = Rect::from_min_size(
-            pos2(left + TIME + GUTTER + indent, top),
+            pos2(left + self.time + GUTTER + indent, top),
             vec2(self.column - indent, height.max(1.0)),
         );
         let inner = ui.scope_builder(
-            UiBuilder::new().id_salt(("row", row.key)).max_rect(content).layout(egui::Layout::top_down(egui::Align::Min)),
+            UiBuilder::new()
+                .scope_id(Id::unique(("timeline row", self.session, row.key)))
+                .max_rect(content)
+                .layout(egui::Layout::top_down(egui::Align::Min)),
             |ui| {
                 ui.spacing_mut().item_spacing.y = 0.0;
                 ui.set_width(content.width());
@@ -163,6 +197,16 @@ impl Drawn {
                 Entry::Card(_) => theme::SPACE_1 + 22.0,
                 _ => 14.0,
             };
+        let gutter = pos2(left + self.time + GUTTER / 2.0 - 6.0, first_line);
+        who(ui, row, gutter);
+        if row.nested {
+            let x = left + self.time + GUTTER + INDENT / 2.0 - 4.0;
+            let line = egui::Stroke::new(2.0, colors.border);
+            ui.painter().vline(x, top..=top + measured, line);
+        }
+        if self.time == 0.0 {
+            return measured;
+        }
         let time = tools.clock.time_of_day(row.at_ms);
         let time = ui.painter().layout_no_wrap(time, theme::regular(theme::CAPTION), colors.muted);
         let size = time.size();
@@ -173,19 +217,12 @@ impl Drawn {
             ui.interact(time_rect.expand(4.0), id, egui::Sense::hover())
                 .on_hover_text(tools.clock.exact(row.at_ms));
         }
-        let gutter = pos2(left + TIME + GUTTER / 2.0 - 6.0, first_line);
-        who(ui, row, gutter, tools.cards);
-        if row.nested {
-            let x = left + TIME + GUTTER + INDENT / 2.0 - 4.0;
-            let line = egui::Stroke::new(2.0, colors.border);
-            ui.painter().vline(x, top..=top + measured, line);
-        }
         measured
     }
 }
 
 /// Who speaks, in the gutter.
-fn who(ui: &Ui, row: &Row, center: egui::Pos2, _cards: &Cards) {
+fn who(ui: &Ui, row: &Row, center: egui::Pos2) {
     let colors = palette(ui);
     let icon = match row.entry.as_ref() {
         Entry::Prompt(_) => Some((Lucide::User, colors.foreground)),

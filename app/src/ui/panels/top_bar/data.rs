@@ -7,6 +7,8 @@ use magia_protocol::wire::SessionState;
 pub struct TopBarData {
     /// Requests that wait.
     pub needs_you: usize,
+    /// All sessions.
+    pub sessions: usize,
     /// Sessions at work.
     pub working: usize,
     /// The listeners' health.
@@ -43,6 +45,7 @@ impl TopBarData {
         });
         Self {
             needs_you: snapshot.requests.iter().filter(|view| is_open(view)).count(),
+            sessions: snapshot.sessions.len(),
             working: snapshot
                 .sessions
                 .iter()

@@ -5,7 +5,9 @@ use crate::ui::icon::{self, Lucide};
 use crate::ui::state::{Route, UiState};
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::{button::Button, focus_ring};
-use eframe::egui::{self, Align, Frame, Layout, Margin, Panel, Response, RichText, Role, Sense, Stroke, Ui, WidgetInfo, vec2};
+use eframe::egui::{
+    self, Align, Frame, Layout, Margin, Panel, Response, RichText, Role, Sense, Stroke, Ui, WidgetInfo, vec2,
+};
 
 /// Draws the top bar.
 pub fn top_bar_ui(ui: &mut Ui, data: &TopBarData, state: &mut UiState, actions: &mut Actions) {
@@ -24,7 +26,8 @@ pub fn top_bar_ui(ui: &mut Ui, data: &TopBarData, state: &mut UiState, actions: 
                 if settings.selected(on_settings).show(ui).clicked() {
                     actions.push(Action::Run(UiCommand::Settings));
                 }
-                let keys = Button::icon(Lucide::Keyboard, "Keyboard shortcuts (?)").name("Keyboard shortcuts");
+                let keys =
+                    Button::icon(Lucide::Keyboard, "Keyboard shortcuts (?)").name("Keyboard shortcuts");
                 if keys.show(ui).clicked() {
                     actions.push(Action::Run(UiCommand::Shortcuts));
                 }
@@ -39,7 +42,10 @@ pub fn top_bar_ui(ui: &mut Ui, data: &TopBarData, state: &mut UiState, actions: 
 
 fn filter_box(ui: &mut Ui, state: &mut UiState, width: f32) {
     let colors = palette(ui);
-    let id = ui.make_persistent_id("filter");
+    let id = egui::Id::unique("filter");
+    if std::mem::take(&mut state.wants_filter) {
+        ui.memory_mut(|memory| memory.request_focus(id));
+    }
     let (rect, _) = ui.allocate_exact_size(vec2(width, theme::ROW), Sense::hover());
     let focused = ui.memory(|memory| memory.has_focus(id));
     let line = if focused { colors.ring() } else { colors.line() };
@@ -53,7 +59,9 @@ fn filter_box(ui: &mut Ui, state: &mut UiState, width: f32) {
         .id(id)
         .frame(Frame::NONE)
         .hint_text("Filter sessions")
-        .margin(Margin::symmetric(0, 5))
+        .margin(Margin::ZERO)
+        .align(egui::Align2::LEFT_CENTER)
+        .min_size(inner.size())
         .desired_width(inner.width());
     let response = ui.put(inner, edit).accessible_name("Filter sessions");
     if !focused && state.filter.is_empty() {
@@ -61,9 +69,6 @@ fn filter_box(ui: &mut Ui, state: &mut UiState, width: f32) {
         let galley = ui.painter().layout_no_wrap("Ctrl+F".into(), theme::regular(theme::CAPTION), color);
         let at = egui::pos2(rect.right() - 10.0 - galley.size().x, rect.center().y - galley.size().y / 2.0);
         ui.painter().galley(at, galley, color);
-    }
-    if std::mem::take(&mut state.wants_filter) {
-        response.request_focus();
     }
     if !state.filter.is_empty() {
         let at = egui::Rect::from_min_size(rect.right_top() + vec2(-28.0, 0.0), vec2(28.0, theme::ROW));
@@ -82,6 +87,9 @@ fn filter_box(ui: &mut Ui, state: &mut UiState, width: f32) {
 /// `3 need you` and `5 working`: words that keep their place, so that nothing jumps when a number changes.
 fn counters(ui: &mut Ui, data: &TopBarData, actions: &mut Actions) {
     let colors = palette(ui);
+    if data.sessions == 0 {
+        return;
+    }
     let working = RichText::new(format!("{} working", data.working));
     ui.label(working.color(if data.working > 0 { colors.working } else { colors.muted }));
     ui.add_space(theme::SPACE_3);
@@ -99,7 +107,8 @@ fn counters(ui: &mut Ui, data: &TopBarData, actions: &mut Actions) {
 
 fn pill(ui: &mut Ui, words: &str) -> Response {
     let colors = palette(ui);
-    let galley = ui.painter().layout_no_wrap(words.to_owned(), theme::semibold(theme::UI), colors.on_needs_you);
+    let galley =
+        ui.painter().layout_no_wrap(words.to_owned(), theme::semibold(theme::UI), colors.on_needs_you);
     let size = vec2(galley.size().x + 20.0, 24.0);
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, words));

@@ -1,0 +1,97 @@
+//! How the program is: for `status`, `doctor` and the window's banners.
+
+use super::Model;
+use crate::event::Now;
+use crate::snapshot::Problem;
+use magia_protocol::wire::info::{CheckInfo, ListenerInfo, StateCount, StatusInfo};
+use magia_protocol::wire::{SessionState, WIRE_VERSION};
+
+impl Model {
+    /// The `status` reply.
+    pub(super) fn status(&self, now: Now) -> StatusInfo {
+        let sessions =
+            SessionState::ALL.iter().map(|state| StateCount { state: *state, count: self.count(*state) });
+        let waits = self.requests.iter().filter(|request| request.state.waits()).count();
+        StatusInfo {
+            version: self.program.version.clone(),
+            wire: WIRE_VERSION,
+            pid: self.program.pid,
+            headless: self.program.headless,
+            uptime_s: now.mono_ms.saturating_sub(self.program.started_mono) / 1000,
+            runtime_dir: self.program.runtime_dir.clone(),
+            sessions: sessions.filter(|count| count.count > 0).collect(),
+            requests: u32::try_from(waits).unwrap_or(u32::MAX),
+            listeners: self.listeners.clone(),
+            problems: self.problems.values().map(|problem| problem.text.clone()).collect(),
+        }
+    }
+
+    /// What the model itself can say to `doctor`.
+    pub(super) fn checks(&self) -> Vec<CheckInfo> {
+        let mut checks: Vec<CheckInfo> = self
+            .listeners
+            .iter()
+            .map(|listener| CheckInfo {
+                id: format!("listener.{}", listener.name),
+                status: if listener.up { "ok" } else { "fail" }.to_owned(),
+                detail: match &listener.error {
+                    Some(error) => error.clone(),
+                    None => format!("{} connections, {} refused", listener.accepted, listener.refused),
+                },
+                fix: (!listener.up).then(|| format!("magia retry {}", listener.name)),
+            })
+            .collect();
+        for problem in self.problems.values().filter(|problem| !problem.id.starts_with("listener.")) {
+            checks.push(CheckInfo {
+                id: problem.id.clone(),
+                status: "fail".to_owned(),
+                detail: problem.text.clone(),
+                fix: None,
+            });
+        }
+        if self.unplaced > 0 {
+            checks.push(CheckInfo {
+                id: "hooks.unplaced".to_owned(),
+                status: "warn".to_owned(),
+                detail: format!("{} hook messages named no session or an unknown agent", self.unplaced),
+                fix: Some("magia hooks status".to_owned()),
+            });
+        }
+        checks
+    }
+
+    /// A listener started, failed or counted.
+    pub(super) fn listener_reported(&mut self, info: ListenerInfo) {
+        let problem = (!info.up).then(|| {
+            let why = info.error.clone().unwrap_or_else(|| "it did not start".to_owned());
+            format!("The {} socket does not listen: {why}", info.name)
+        });
+        self.problem(&format!("listener.{}", info.name), problem, Some(info.name.clone()));
+        match self.listeners.iter_mut().find(|known| known.name == info.name) {
+            Some(known) => *known = info,
+            None => self.listeners.push(info),
+        }
+        self.views.touch();
+    }
+
+    /// Sets or clears a banner.
+    pub(super) fn problem(&mut self, id: &str, text: Option<String>, retry: Option<String>) {
+        let changed = match text {
+            Some(text) => {
+                let problem = Problem { id: id.to_owned(), text, retry };
+                self.problems.insert(id.to_owned(), problem.clone()) != Some(problem)
+            }
+            None => self.problems.remove(id).is_some(),
+        };
+        if changed {
+            self.views.touch();
+        }
+    }
+
+    /// Counts by state, for the status reply and the window's bar.
+    fn count(&self, state: SessionState) -> u32 {
+        let count =
+            self.sessions.values().filter(|session| session.shown.0 == state && !session.hidden).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+}

@@ -1,0 +1,183 @@
+//! A permission request by itself: what was asked, where it stands, how it is kept.
+
+use crate::event::{GateId, StoredRequest};
+use crate::policy::RealPaths;
+use crate::policy::risk::{self, Judgement};
+use crate::subject::Subject;
+use crate::timeline::Body;
+use magia_protocol::wire::info::{Decision, OutcomeInfo};
+use magia_protocol::wire::{ProcessId, Provider, RequestId, RequestState, SessionId, SessionState};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// A permission request.
+#[derive(Clone, Debug)]
+pub struct PermissionRequest {
+    /// Ours.
+    pub id: RequestId,
+    /// Who asks.
+    pub session: SessionId,
+    /// The agent's kind.
+    pub provider: Provider,
+    /// The connection that waits; taken by the answer.
+    pub gate: Option<GateId>,
+    /// Tool name.
+    pub tool: String,
+    /// Its input.
+    pub input: Arc<Value>,
+    /// What it is about.
+    pub subject: Subject,
+    /// What "always" could mean.
+    pub suggestions: Vec<Value>,
+    /// The subagent that asks.
+    pub agent_id: Option<String>,
+    /// The agent's process; `None` when it is not known.
+    pub process: Option<ProcessId>,
+    /// Working directory.
+    pub cwd: String,
+    /// How harmful.
+    pub judgement: Judgement,
+    /// Milliseconds since 1970.
+    pub asked_at_ms: u64,
+    /// The same by the monotonic clock.
+    pub asked_mono: u64,
+    /// Where it stands.
+    pub state: RequestState,
+    /// The answer.
+    pub outcome: Option<OutcomeInfo>,
+    /// The call it is tied to.
+    pub use_id: Option<String>,
+    /// A twin was answered in the terminal.
+    pub may_be_answered: bool,
+    /// The registry said "waiting" while it was open: only then does its leaving that word mean anything.
+    pub seen_waiting: bool,
+    /// A desktop notification of it is shown.
+    pub notified: bool,
+}
+
+/// What a hook asks for.
+#[derive(Debug)]
+pub struct Asked {
+    /// The connection that waits.
+    pub gate: GateId,
+    /// Who asks.
+    pub session: SessionId,
+    /// The agent's kind.
+    pub provider: Provider,
+    /// The subagent that asks.
+    pub agent_id: Option<String>,
+    /// The agent's process.
+    pub process: Option<ProcessId>,
+    /// Tool name.
+    pub tool: String,
+    /// Its input.
+    pub input: Value,
+    /// What "always" could mean.
+    pub suggestions: Vec<Value>,
+    /// Where the call would act.
+    pub paths: Option<RealPaths>,
+}
+
+/// Tools that ask the user something: one at a time, and never answered by a default.
+pub(super) fn is_question(tool: &str) -> bool {
+    matches!(tool, "AskUserQuestion" | "ExitPlanMode")
+}
+
+impl PermissionRequest {
+    /// The state that the session is in while this waits.
+    pub fn waiting_state(&self) -> SessionState {
+        if self.subject.kind() == "tool" {
+            SessionState::WaitingPermission
+        } else {
+            SessionState::WaitingAnswer
+        }
+    }
+
+    /// Whether it asks for the very same call.
+    pub(super) fn is_twin(&self, agent_id: Option<&str>, tool: &str, input: &Value) -> bool {
+        self.agent_id.as_deref() == agent_id && self.tool == tool && *self.input == *input
+    }
+
+    /// The row for the store.
+    pub fn stored(&self) -> StoredRequest {
+        let outcome = self.outcome.as_ref();
+        let mut input = self.input.to_string();
+        if input.len() > crate::event::PAYLOAD_CAP {
+            input = Value::String(format!("{} bytes, not kept", input.len())).to_string();
+        }
+        StoredRequest {
+            id: self.id,
+            session: self.session,
+            provider: self.provider,
+            tool: self.tool.clone(),
+            input,
+            agent_id: self.agent_id.clone(),
+            asked_at_ms: self.asked_at_ms,
+            state: self.state,
+            decision: outcome.and_then(|outcome| outcome.decision),
+            decided_by: outcome.map(|outcome| outcome.by.clone()),
+            decided_at_ms: outcome.map(|outcome| outcome.at_ms),
+            reason: outcome.and_then(|outcome| outcome.reason.clone()),
+        }
+    }
+
+    /// Whether a call can be the one it is about: the very same, or the same question or plan, whose input Claude
+    /// fills in on the way.
+    pub(super) fn is_about(&self, agent_id: Option<&str>, tool: &str, input: &Value) -> bool {
+        let filled_in = is_question(tool) && self.tool == tool && self.agent_id.as_deref() == agent_id;
+        filled_in || self.is_twin(agent_id, tool, input)
+    }
+
+    /// A request of an earlier run. What was not settled then has lost its gate, and what the agent did is not known.
+    pub fn restore(stored: StoredRequest) -> Self {
+        let input: Value = serde_json::from_str(&stored.input).unwrap_or(Value::String(stored.input));
+        let outcome = stored.decided_by.map(|by| OutcomeInfo {
+            decision: stored.decision,
+            by,
+            at_ms: stored.decided_at_ms.unwrap_or(stored.asked_at_ms),
+            reason: stored.reason,
+        });
+        Self {
+            id: stored.id,
+            session: stored.session,
+            provider: stored.provider,
+            gate: None,
+            subject: Subject::of(&stored.tool, &input),
+            judgement: risk::judge(&stored.tool, &input, None),
+            tool: stored.tool,
+            input: Arc::new(input),
+            suggestions: Vec::new(),
+            agent_id: stored.agent_id,
+            process: None,
+            cwd: String::new(),
+            asked_at_ms: stored.asked_at_ms,
+            asked_mono: 0,
+            state: if stored.state.is_settled() { stored.state } else { RequestState::AppGone },
+            outcome,
+            use_id: None,
+            may_be_answered: false,
+            seen_waiting: false,
+            notified: false,
+        }
+    }
+
+    /// The timeline's entry.
+    pub(super) fn body(&self) -> Body {
+        Body::Request {
+            id: self.id,
+            tool: self.tool.clone(),
+            summary: self.subject.summary(),
+            state: self.state,
+            outcome: self.outcome.as_ref().map(|outcome| match outcome.decision {
+                Some(decision) => format!("{} by {}", decision.as_str(), outcome.by),
+                None => format!("by {}", outcome.by),
+            }),
+        }
+    }
+
+    /// Whether it was decided to run.
+    pub fn is_allowed(&self) -> bool {
+        let decision = self.outcome.as_ref().and_then(|outcome| outcome.decision);
+        self.state == RequestState::Decided && matches!(decision, Some(Decision::Allow | Decision::Always))
+    }
+}
