@@ -32,6 +32,8 @@ pub enum Effect {
         to: ReplyId,
         /// From where, which channels.
         params: Subscribe,
+        /// Number of the newest event so far; later ones come live.
+        newest: u64,
     },
     /// Tell subscribers.
     Publish(Update),

@@ -55,9 +55,12 @@ impl Shell {
                     tracing::debug!(?to, "the requester was gone before its reply");
                 }
             }
-            Effect::Subscribe { to, params } => {
-                if !self.streams.add(to, &params) {
-                    tracing::debug!(?to, "the subscriber was gone before its stream");
+            Effect::Subscribe { to, params, newest } => {
+                self.newest_seq = self.newest_seq.max(newest);
+                match (self.streams.add(to, &params), params.since) {
+                    (false, _) => tracing::debug!(?to, "the subscriber was gone before its stream"),
+                    (true, None) => {}
+                    (true, Some(since)) => self.job(JobRequest::Replay { to, since, until: newest }),
                 }
             }
             Effect::Publish(update) => {
@@ -109,10 +112,16 @@ impl Shell {
             Ok(()) => {}
             Err(TrySendError::Full(request) | TrySendError::Disconnected(request)) => {
                 tracing::warn!("too many jobs wait; one was refused");
-                if let JobRequest::Run { reply, .. } = request {
-                    let err = RpcError::new(ErrorCode::Internal, "too many slow requests wait already")
-                        .with_hint("try again in a moment");
-                    self.replies.answer(reply, Err(err));
+                match request {
+                    JobRequest::Run { reply, .. } => {
+                        let err = RpcError::new(ErrorCode::Internal, "too many slow requests wait already")
+                            .with_hint("try again in a moment");
+                        self.replies.answer(reply, Err(err));
+                    }
+                    JobRequest::Replay { to, since, until } => {
+                        self.streams.release(to, [], until.saturating_sub(since));
+                    }
+                    _ => {}
                 }
             }
         }

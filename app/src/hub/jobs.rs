@@ -10,7 +10,7 @@ use crate::services::store::Store;
 use crate::services::{steward, transcripts};
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender};
-use magia_core::effect::Job;
+use magia_core::effect::{Job, Update};
 use magia_core::event::{Event, ReplyId, Titles};
 use magia_core::settings::Settings;
 use magia_core::steward::{EventStatus, HookState, Plan, StewardError};
@@ -25,6 +25,9 @@ use std::thread::JoinHandle;
 
 /// Events that a subscription or a history reads at most.
 const READ_MAX: u32 = 10_000;
+
+/// Events that a subscriber gets of what it missed; the rest it can list.
+const REPLAY_MAX: u32 = 1_000;
 
 /// Something for the worker.
 #[derive(Debug)]
@@ -44,6 +47,15 @@ pub enum JobRequest {
         session: SessionId,
         /// The file.
         path: PathBuf,
+    },
+    /// Give a subscriber what it missed.
+    Replay {
+        /// The subscriber.
+        to: ReplyId,
+        /// The last event it had.
+        since: u64,
+        /// The newest event when it subscribed; later ones come live.
+        until: u64,
     },
     /// Look at Claude's hooks and at the installed agents, and report both.
     Inspect,
@@ -149,6 +161,10 @@ impl JobShell {
                 let titles = Titles { custom: found.custom, ai: found.ai, prompt: found.prompt };
                 vec![Event::TitlesRead { session, titles }]
             }
+            JobRequest::Replay { to, since, until } => {
+                self.replay(to, since, until);
+                Vec::new()
+            }
             JobRequest::Settings(settings) => {
                 self.current = settings;
                 Vec::new()
@@ -162,6 +178,25 @@ impl JobShell {
                 events
             }
         }
+    }
+
+    fn replay(&self, to: ReplyId, since: u64, until: u64) {
+        let Some(streams) = self.listeners.as_ref().and_then(Weak::upgrade).map(|all| all.streams()) else {
+            return;
+        };
+        let read = self.store.as_ref().map(|store| {
+            store.flush()?;
+            store.events(None, since, REPLAY_MAX)
+        });
+        let events = read.unwrap_or_else(|| Ok(Vec::new())).unwrap_or_else(|err| {
+            tracing::warn!("reading events for a subscriber: {err:#}");
+            Vec::new()
+        });
+        let missed: Vec<_> = events.into_iter().filter(|event| event.seq <= until).collect();
+        let there = u64::try_from(missed.len()).unwrap_or(u64::MAX);
+        let lost = until.saturating_sub(since).saturating_sub(there);
+        let updates = missed.into_iter().map(|event| (event.seq, Update::AgentEvent(Arc::new(event))));
+        streams.release(to, updates, lost);
     }
 
     /// Does a job; the events are what the hub must know beside the reply.

@@ -46,12 +46,16 @@ struct Queue {
     bytes: usize,
     lost: u64,
     lost_seq: u64,
+    /// Nothing is written yet: what was missed comes first.
+    held: bool,
+    /// How many were missed and are not there to send, and the first that is.
+    lost_before: Option<(u64, u64)>,
     closed: bool,
 }
 
 impl Streams {
-    /// From now on `to` gets the channels that `params` name, or all. `false` when it has hung up. What came
-    /// after `params.since` and before now is the caller's to [`Streams::send`].
+    /// From now on `to` gets the channels that `params` name, or all. With `params.since` its lines are held until
+    /// [`Streams::release`] has put before them what it missed. `false` when it has hung up.
     pub fn add(&self, to: ReplyId, params: &Subscribe) -> bool {
         let channels = match &params.channels {
             None => u32::MAX,
@@ -59,9 +63,32 @@ impl Streams {
         };
         let subscribers = self.subscribers();
         let Some(subscriber) = subscribers.iter().find(|one| one.reply == to) else { return false };
-        subscriber.queue().channels = channels;
+        let mut queue = subscriber.queue();
+        queue.channels = channels;
+        queue.held = params.since.is_some();
+        drop(queue);
         self.0.remember_wanted(&subscribers);
         true
+    }
+
+    /// Gives a held subscriber what it missed, oldest first, and then what came meanwhile. `lost` is how many were
+    /// missed before those: it is told first.
+    pub fn release(&self, to: ReplyId, missed: impl IntoIterator<Item = (u64, Update)>, lost: u64) {
+        let subscribers = self.subscribers();
+        let Some(subscriber) = subscribers.iter().find(|one| one.reply == to) else { return };
+        let mut queue = subscriber.queue();
+        let mut waiting: VecDeque<Arc<Item>> = missed
+            .into_iter()
+            .filter(|(_, update)| queue.channels & channel_bit(update.channel()) != 0)
+            .map(|(seq, update)| Arc::new(Item::new(seq, update)))
+            .collect();
+        queue.bytes += waiting.iter().map(|item| item.bytes).sum::<usize>();
+        queue.lost_before = (lost > 0).then(|| (lost, waiting.front().map_or(0, |first| first.seq)));
+        waiting.append(&mut queue.waiting);
+        queue.waiting = waiting;
+        queue.held = false;
+        drop(queue);
+        subscriber.ready.notify_one();
     }
 
     /// Whether anybody listens to `channel`; when not, its updates need not be made.
@@ -78,14 +105,6 @@ impl Streams {
         let item = Arc::new(Item::new(seq, update));
         for subscriber in self.subscribers().iter() {
             subscriber.push(bit, &item);
-        }
-    }
-
-    /// Tells only `to`, if it listens to the channel: what it missed before it subscribed.
-    pub fn send(&self, to: ReplyId, seq: u64, update: Update) {
-        let bit = channel_bit(update.channel());
-        if let Some(subscriber) = self.subscribers().iter().find(|one| one.reply == to) {
-            subscriber.push(bit, &Arc::new(Item::new(seq, update)));
         }
     }
 
@@ -166,6 +185,13 @@ impl Subscription {
 
     fn take(&self, id: &str, lines: &mut String) -> Option<bool> {
         let mut queue = self.subscriber.queue();
+        if queue.held {
+            return queue.closed.then_some(false);
+        }
+        if let Some((lost, seq)) = queue.lost_before.take() {
+            lines.push_str(&lagged(id, lost, seq));
+            return Some(true);
+        }
         let len = queue.waiting.len().min(BATCH);
         if len > 0 {
             let batch: Vec<Arc<Item>> = queue.waiting.drain(..len).collect();
@@ -181,10 +207,7 @@ impl Subscription {
         if queue.lost > 0 {
             let (lost, seq) = (std::mem::take(&mut queue.lost), queue.lost_seq);
             drop(queue);
-            let payload = json!({ "lost": lost });
-            lines.push_str(&format!(
-                "{{\"id\":{id},\"event\":\"lagged\",\"seq\":{seq},\"payload\":{payload}}}\n"
-            ));
+            lines.push_str(&lagged(id, lost, seq));
             return Some(true);
         }
         queue.closed.then_some(false)
@@ -197,6 +220,11 @@ impl Drop for Subscription {
         subscribers.retain(|one| !Arc::ptr_eq(one, &self.subscriber));
         self.streams.0.remember_wanted(&subscribers);
     }
+}
+
+fn lagged(id: &str, lost: u64, seq: u64) -> String {
+    let payload = json!({ "lost": lost });
+    format!("{{\"id\":{id},\"event\":\"lagged\",\"seq\":{seq},\"payload\":{payload}}}\n")
 }
 
 fn channel_bit(name: &str) -> u32 {
@@ -326,11 +354,37 @@ mod tests {
         assert!(streams.wants("sessions:changed") && !streams.wants("agent:event"));
         assert_eq!(streams.subscriber_count(), 1);
         streams.publish(1, event("{}", false));
-        streams.send(ReplyId(1), 2, Update::SessionsChanged(json!(1)));
+        streams.publish(2, Update::SessionsChanged(json!(1)));
         let mut text = String::new();
         assert_eq!(subscription.take("1", &mut text), Some(true));
         assert_eq!(text, "{\"id\":1,\"event\":\"sessions:changed\",\"seq\":2,\"payload\":1}\n");
         drop(subscription);
         assert!(!streams.wants("sessions:changed"));
+    }
+
+    #[test]
+    fn what_was_missed_comes_before_what_came_meanwhile() {
+        let streams = Streams::default();
+        let subscription = streams.open(ReplyId(1));
+        assert!(streams.add(ReplyId(1), &Subscribe { since: Some(1), channels: None }));
+        streams.publish(9, Update::SessionsChanged(json!("live")));
+        let mut text = String::new();
+        assert_eq!(subscription.take("1", &mut text), None, "held");
+        let missed = [(7, Update::SessionsChanged(json!("a"))), (8, Update::SessionsChanged(json!("b")))];
+        streams.release(ReplyId(1), missed, 5);
+        while subscription.take("1", &mut text).is_some() {}
+        let lines: Vec<StreamLine> =
+            text.lines().map(|line| serde_json::from_str(line).expect("a line")).collect();
+        let shown: Vec<_> =
+            lines.iter().map(|line| (line.event.as_str(), line.seq, line.payload.clone())).collect();
+        assert_eq!(
+            shown,
+            [
+                ("lagged", 7, json!({"lost": 5})),
+                ("sessions:changed", 7, json!("a")),
+                ("sessions:changed", 8, json!("b")),
+                ("sessions:changed", 9, json!("live")),
+            ]
+        );
     }
 }

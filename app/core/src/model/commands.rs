@@ -194,8 +194,9 @@ impl Model {
             let err = with_nearest(err, nearest(name, Update::CHANNELS.iter().copied()));
             return self.reply(reply, Err(err), fx);
         }
-        self.reply(reply, Ok(json!({ "seq": self.next_seq - 1 })), fx);
-        fx.push(Effect::Subscribe { to: reply, params });
+        let newest = self.next_seq - 1;
+        self.reply(reply, Ok(json!({ "seq": newest })), fx);
+        fx.push(Effect::Subscribe { to: reply, params, newest });
     }
 
     fn open_window(&mut self, params: &OpenWindow, fx: &mut Effects) -> Outcome {
