@@ -10,7 +10,7 @@ pub use jobs::{JobRequest, JobShell, JobWorker, run_once};
 
 use crate::clock::Clock;
 use crate::link::{FromWindow, Waker};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, select};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, never, select};
 use magia_core::event::{Event, Origin, ReplyId};
 use magia_core::model::Model;
 use magia_core::snapshot::Snapshot;
@@ -75,7 +75,7 @@ impl HubThread {
             next_window_reply: WINDOW_REPLIES,
             last_snapshot: None,
         };
-        let thread = std::thread::Builder::new().name("hub".to_owned()).spawn(move || hub.run(&inbox))?;
+        let thread = std::thread::Builder::new().name("hub".to_owned()).spawn(move || hub.run(inbox))?;
         Ok(Self { thread: Some(thread), stop: Some(stop) })
     }
 
@@ -118,9 +118,9 @@ enum Taken {
 }
 
 impl Hub {
-    fn run(mut self, inbox: &Inbox) {
+    fn run(mut self, mut inbox: Inbox) {
         loop {
-            let taken = wait(inbox, self.sleep());
+            let taken = wait(&mut inbox, self.sleep());
             if matches!(taken, Taken::Stop) {
                 return;
             }
@@ -226,19 +226,18 @@ const fn needs_store(event: &Event) -> bool {
     )
 }
 
-fn wait(inbox: &Inbox, sleep: Duration) -> Taken {
-    select! {
-        recv(inbox.stop) -> _ => Taken::Stop,
-        recv(inbox.events) -> event => event.map_or(Taken::Stop, Taken::Event),
+fn wait(inbox: &mut Inbox, sleep: Duration) -> Taken {
+    let window_is_gone = select! {
+        recv(inbox.stop) -> _ => return Taken::Stop,
+        recv(inbox.events) -> event => return event.map_or(Taken::Stop, Taken::Event),
         recv(inbox.window) -> wish => match wish {
-            Ok(wish) => Taken::Window(wish),
-            // The window is gone; what it was told it can no longer use.
-            Err(_) => match inbox.events.recv_timeout(sleep) {
-                Ok(event) => Taken::Event(event),
-                Err(RecvTimeoutError::Timeout) => Taken::Time,
-                Err(RecvTimeoutError::Disconnected) => Taken::Stop,
-            },
+            Ok(wish) => return Taken::Window(wish),
+            Err(_) => true,
         },
-        default(sleep) => Taken::Time,
+        default(sleep) => false,
+    };
+    if window_is_gone {
+        inbox.window = never();
     }
+    Taken::Time
 }
