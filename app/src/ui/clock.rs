@@ -1,5 +1,4 @@
-//! Times as words. Ages are coarse, and a frame learns when the next word changes: an idle window sleeps
-//! until then.
+//! Times as words. Ages are coarse, and a frame learns when to look again: an idle window sleeps until then.
 
 use std::cell::Cell;
 
@@ -23,6 +22,10 @@ pub struct WallTime {
 /// Milliseconds since 1970 to local time.
 pub type ToLocal = fn(u64) -> WallTime;
 
+/// Words that change by themselves are drawn again at multiples of this, all in one frame. Twenty sessions,
+/// each with a moment of its own, would cost a frame each.
+const GRID: u64 = 20 * SECOND;
+
 /// The time of one frame.
 #[derive(Clone, Debug)]
 pub struct Clock {
@@ -40,11 +43,13 @@ impl Clock {
         Self { now_ms, now_s, to_local, next_change_ms: Cell::new(u64::MAX) }
     }
 
-    /// How long ago, as `now`, `15s`, `4m`, `35m`, `2h`, `3d`. Remembers when the word changes.
+    /// How long ago, as `now`, `15s`, `4m`, `35m`, `2h`, `3d`. Remembers when the word is to be drawn again: at
+    /// the first point of the grid at which it reads otherwise.
     pub fn age(&self, at_ms: u64) -> String {
         let age = self.now_ms.saturating_sub(at_ms);
         let (word, step) = age_word(age);
-        let left = step - age % step;
+        let changes_ms = self.now_ms.saturating_add(step - age % step);
+        let left = changes_ms.next_multiple_of(GRID) - self.now_ms;
         self.next_change_ms.set(self.next_change_ms.get().min(left));
         word
     }
@@ -67,7 +72,7 @@ impl Clock {
         }
     }
 
-    /// Milliseconds until an age that was drawn reads otherwise; `None` when none was drawn.
+    /// Milliseconds until an age that was drawn is to be drawn again; `None` when none was drawn.
     pub fn next_change_ms(&self) -> Option<u64> {
         Some(self.next_change_ms.get()).filter(|next| *next != u64::MAX)
     }
@@ -175,12 +180,24 @@ mod tests {
         assert_eq!(clock.next_change_ms(), None);
         let word = |ago: u64| clock.age(clock.now_ms - ago);
         assert_eq!(word(2 * HOUR + 5), "2h");
-        assert_eq!(clock.next_change_ms(), Some(HOUR - 5));
+        assert_eq!(clock.next_change_ms(), Some(HOUR));
         assert_eq!(word(12_000), "10s");
-        assert_eq!(clock.next_change_ms(), Some(3_000));
+        assert_eq!(clock.next_change_ms(), Some(GRID));
         assert_eq!([word(0), word(61_000), word(27 * MINUTE), word(3 * DAY)], ["now", "1m", "25m", "3d"]);
         assert_eq!(clock.ago(clock.now_ms - 12_000), "10 s ago");
         assert_eq!(clock.ago(clock.now_ms + 9), "just now");
+    }
+
+    #[test]
+    fn ages_of_many_moments_are_drawn_again_together() {
+        let clock = Clock::new(1_000_000_007_000, 0.0, utc);
+        for ago in (0..2 * MINUTE).step_by(777) {
+            clock.age(clock.now_ms - ago);
+        }
+        assert_eq!(clock.next_change_ms(), Some(13_000));
+        let later = Clock::new(clock.now_ms + 13_000, 0.0, utc);
+        later.age(later.now_ms - 12_000);
+        assert_eq!(later.next_change_ms(), Some(GRID), "never at once again");
     }
 
     #[test]
