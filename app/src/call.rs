@@ -1,11 +1,10 @@
 //! `magia-app --call METHOD PARAMS`: one command without a running program, for `magia hooks` and `magia settings`.
 
-use crate::hub::{JobShell, run_once};
 use crate::places::Places;
+use crate::run;
 use crate::services::processes;
-use crate::services::settings_file::SettingsFile;
 use anyhow::Result;
-use magia_core::model::{no_agent_above, Refusal};
+use magia_core::model::no_agent_above;
 use magia_protocol::wire::method::Access;
 use magia_protocol::wire::{Command, ErrorCode, Response, RpcError};
 use serde_json::Value;
@@ -24,14 +23,14 @@ pub fn print_reply(method: &str, params: &str) -> ExitCode {
 fn answer(method: &str, params: &str) -> Result<Value, RpcError> {
     let params = match params.trim() {
         "" => Value::Null,
-        text => serde_json::from_str(text)
-            .map_err(|err| RpcError::new(ErrorCode::BadParams, format!("the parameters are not JSON: {err}")))?,
+        text => serde_json::from_str(text).map_err(|err| {
+            RpcError::new(ErrorCode::BadParams, format!("the parameters are not JSON: {err}"))
+        })?,
     };
     let command = Command::parse(method, &params)?;
     if command.spec().is_some_and(|spec| spec.access == Access::Guarded) {
-        no_agent_above(&processes::ancestors(std::process::id())).map_err(Refusal::into_error)?;
+        no_agent_above(&processes::ancestors(std::process::id()))?;
     }
     let places = Places::find().map_err(|err| RpcError::new(ErrorCode::Internal, format!("{err:#}")))?;
-    let settings = SettingsFile::new(&places.config, &places.state);
-    run_once(&mut JobShell { places, store: None, settings, listeners: None }, command)
+    run::one_shot(places, command).map_err(|err| RpcError::new(ErrorCode::Internal, format!("{err:#}")))?
 }

@@ -46,18 +46,27 @@ fn hooks_check(hooks: Option<&HooksInfo>) -> CheckInfo {
             check(id, "ok", format!("installed in {}", hooks.file), None)
         }
         Some(hooks) if hooks.state == "installed" => check(id, "warn", hooks.warnings.join("; "), None),
-        Some(hooks) if hooks.state == "unreadable" => {
-            check(id, "fail", format!("{}: {}", hooks.file, hooks.warnings.join("; ")), Some("mend the file by hand"))
+        Some(hooks) if hooks.state == "unreadable" => check(
+            id,
+            "fail",
+            format!("{}: {}", hooks.file, hooks.warnings.join("; ")),
+            Some("mend the file by hand"),
+        ),
+        Some(hooks) => {
+            check(id, "warn", format!("{} in {}", hooks.state, hooks.file), Some("magia hooks install"))
         }
-        Some(hooks) => check(id, "warn", format!("{} in {}", hooks.state, hooks.file), Some("magia hooks install")),
         None => check(id, "fail", "Claude's settings could not be looked at", None),
     }
 }
 
 fn dir_check(id: &str, dir: &Path) -> CheckInfo {
     match std::fs::metadata(dir) {
-        Ok(meta) if meta.is_dir() && !meta.permissions().readonly() => check(id, "ok", dir.display().to_string(), None),
-        Ok(meta) if meta.is_dir() => check(id, "fail", format!("{} is read-only", dir.display()), Some("chmod u+w it")),
+        Ok(meta) if meta.is_dir() && !meta.permissions().readonly() => {
+            check(id, "ok", dir.display().to_string(), None)
+        }
+        Ok(meta) if meta.is_dir() => {
+            check(id, "fail", format!("{} is read-only", dir.display()), Some("chmod u+w it"))
+        }
         Ok(_) => check(id, "fail", format!("{} is not a directory", dir.display()), Some("move it away")),
         Err(err) if err.kind() == std::io::ErrorKind::NotFound => {
             check(id, "ok", format!("{} is made when it is needed", dir.display()), None)
@@ -85,6 +94,11 @@ fn bus_check() -> CheckInfo {
     let id = "system.bus";
     match std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_some() {
         true => check(id, "ok", "a session bus", None),
-        false => check(id, "warn", "no session bus, so no desktop notifications", Some("start magia from the desktop")),
+        false => check(
+            id,
+            "warn",
+            "no session bus, so no desktop notifications",
+            Some("start magia from the desktop"),
+        ),
     }
 }

@@ -25,7 +25,8 @@ pub fn meet_the_first(places: &Places, headless: bool, err: LockError) -> Result
     if headless {
         bail!("magia runs already{first}");
     }
-    let response = ask_for_window(places).with_context(|| format!("asking the magia that runs already{first}"))?;
+    let response =
+        ask_for_window(places).with_context(|| format!("asking the magia that runs already{first}"))?;
     match response.into_outcome() {
         Ok(_) => {
             say(&format!("magia runs already{first}; its window was raised"));

@@ -4,5 +4,18 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+pub mod call;
+pub mod clock;
+pub mod doctor;
+pub mod event_text;
+pub mod hub;
+pub mod instance;
 pub mod link;
+pub mod listeners;
+pub mod logging;
+pub mod os;
+pub mod places;
+pub mod run;
 pub mod services;
+#[cfg(feature = "window")]
+pub mod ui;

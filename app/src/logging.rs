@@ -14,7 +14,8 @@ const ROTATE_BYTES: u64 = 4 * 1024 * 1024;
 /// Starts logging. `MAGIA_LOG` sets the filter (as `debug` or `magia_app=trace`); without it warnings are kept.
 pub fn start(state_dir: &Path) -> Result<()> {
     let wanted = std::env::var("MAGIA_LOG").ok();
-    let filter = EnvFilter::try_new(wanted.as_deref().unwrap_or("warn")).unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter =
+        EnvFilter::try_new(wanted.as_deref().unwrap_or("warn")).unwrap_or_else(|_| EnvFilter::new("warn"));
     let file = open(state_dir)?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_target(true);
     let started = match wanted {

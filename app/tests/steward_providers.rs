@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use magia_app::services::providers::{Detected, Detector, Provider, ProviderService, Search, Source};
+use magia_app::services::providers::{Detected, Detector, ProviderService, Search, Source};
+use magia_protocol::wire::Provider;
 
 fn script(path: &Path, body: &str) -> PathBuf {
     fs::create_dir_all(path.parent().unwrap()).unwrap();

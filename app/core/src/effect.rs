@@ -2,8 +2,7 @@
 
 use crate::event::{AgentEvent, GateId, ReplyId, StoredRequest, StoredSession};
 use magia_protocol::wire::command::{
-    ChangeHooks, Detect, ListEvents, ListRequests, OneProvider, PurgeData, SaveSettings, Subscribe,
-    UpdateClaudeSettings,
+    ChangeHooks, Detect, ListEvents, OneProvider, PurgeData, SaveSettings, Subscribe, UpdateClaudeSettings,
 };
 use magia_protocol::wire::{GateReply, ProcessId, RequestId, RpcError, SessionId};
 use serde_json::Value;
@@ -33,11 +32,20 @@ pub enum Effect {
         to: ReplyId,
         /// From where, which channels.
         params: Subscribe,
+        /// Number of the newest event so far; later ones come live.
+        newest: u64,
     },
     /// Tell subscribers.
     Publish(Update),
     /// Write to the store.
     Store(StoreWrite),
+    /// Keep so much in the store.
+    Retain {
+        /// Events and outcomes older than this are forgotten.
+        days: u32,
+        /// Above this size the oldest events are forgotten.
+        mib: u32,
+    },
     /// Say when this process ends.
     WatchProcess(ProcessId),
     /// Read a session's transcript and go on reading it. Only one is followed at a time.
@@ -150,8 +158,6 @@ pub enum Job {
         /// The session, resolved.
         session: Option<SessionId>,
     },
-    /// Read requests from the store.
-    ListRequests(ListRequests),
     /// Write settings.json.
     SaveSettings(SaveSettings),
     /// Look at hooks.
@@ -171,5 +177,10 @@ pub enum Job {
     /// Check everything; the core's own checks come along.
     Doctor(Vec<magia_protocol::wire::info::CheckInfo>),
     /// Forget old data.
-    Purge(PurgeData),
+    Purge {
+        /// How old.
+        params: PurgeData,
+        /// Sessions that live, which stay whatever their age.
+        keep: Vec<SessionId>,
+    },
 }

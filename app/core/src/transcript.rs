@@ -1,5 +1,13 @@
 //! Lines of an agent's transcript, understood. Source of the format: observed with Claude Code 2.1.197.
 
+mod parse;
+mod time;
+mod title;
+
+pub use parse::{TEXT_CAP, parse_line};
+pub use time::parse_timestamp;
+pub use title::first_prompt_title;
+
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -53,16 +61,4 @@ pub enum Content {
     Interrupted,
     /// The context was compacted.
     Compacted,
-}
-
-/// A title made of a prompt: its first line, cut at a word within 60 characters, without control characters.
-pub fn first_prompt_title(text: &str) -> String {
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-    let clean: String = line.chars().filter(|c| !c.is_control()).collect();
-    if clean.chars().count() <= 60 {
-        return clean;
-    }
-    let head: String = clean.chars().take(60).collect();
-    let cut = head.rfind(' ').filter(|at| *at > 20).unwrap_or(head.len());
-    format!("{}…", head.get(..cut).unwrap_or_default().trim_end())
 }

@@ -4,12 +4,13 @@ use super::jobs::JobRequest;
 use crate::listeners::{Gates, Replies, Streams};
 use crate::os::notify::Notifier;
 use crate::services::processes::Processes;
-use crate::services::store::StoreWriter;
+use crate::services::store::{Retention, Store};
 use crate::services::transcripts::Transcripts;
 use crossbeam_channel::{Sender, TrySendError};
 use magia_core::effect::{Effect, Job, Update};
 use magia_core::event::ReplyId;
 use magia_protocol::wire::{ErrorCode, RpcError};
+use std::sync::Arc;
 
 /// Everything the hub can ask of the rest of the program.
 #[derive(Debug)]
@@ -20,8 +21,8 @@ pub struct Shell {
     pub replies: Replies,
     /// Subscribers.
     pub streams: Streams,
-    /// The store's queue; `None` when there is no store.
-    pub store: Option<StoreWriter>,
+    /// The store; `None` when it could not even be started.
+    pub store: Option<Arc<Store>>,
     /// Tells of processes that end.
     pub processes: Processes,
     /// Follows a transcript.
@@ -54,9 +55,12 @@ impl Shell {
                     tracing::debug!(?to, "the requester was gone before its reply");
                 }
             }
-            Effect::Subscribe { to, params } => {
-                if !self.streams.add(to, &params) {
-                    tracing::debug!(?to, "the subscriber was gone before its stream");
+            Effect::Subscribe { to, params, newest } => {
+                self.newest_seq = self.newest_seq.max(newest);
+                match (self.streams.add(to, &params), params.since) {
+                    (false, _) => tracing::debug!(?to, "the subscriber was gone before its stream"),
+                    (true, None) => {}
+                    (true, Some(since)) => self.job(JobRequest::Replay { to, since, until: newest }),
                 }
             }
             Effect::Publish(update) => {
@@ -70,6 +74,11 @@ impl Shell {
             Effect::Store(write) => {
                 if let Some(store) = &self.store {
                     store.write(write);
+                }
+            }
+            Effect::Retain { days, mib } => {
+                if let Some(store) = &self.store {
+                    store.retain(Retention { days, mib });
                 }
             }
             Effect::WatchProcess(process) => self.processes.watch(process),
@@ -97,15 +106,22 @@ impl Shell {
         self.job(JobRequest::Run { reply, job });
     }
 
-    fn job(&self, request: JobRequest) {
+    /// Hands a job to the worker.
+    pub fn job(&self, request: JobRequest) {
         match self.jobs.try_send(request) {
             Ok(()) => {}
             Err(TrySendError::Full(request) | TrySendError::Disconnected(request)) => {
                 tracing::warn!("too many jobs wait; one was refused");
-                if let JobRequest::Run { reply, .. } = request {
-                    let err = RpcError::new(ErrorCode::Internal, "too many slow requests wait already")
-                        .with_hint("try again in a moment");
-                    self.replies.answer(reply, Err(err));
+                match request {
+                    JobRequest::Run { reply, .. } => {
+                        let err = RpcError::new(ErrorCode::Internal, "too many slow requests wait already")
+                            .with_hint("try again in a moment");
+                        self.replies.answer(reply, Err(err));
+                    }
+                    JobRequest::Replay { to, since, until } => {
+                        self.streams.release(to, [], until.saturating_sub(since));
+                    }
+                    _ => {}
                 }
             }
         }

@@ -1,25 +1,33 @@
 //! What is slow: files, programs, the store. One worker does it in order and reports to the hub.
 
 use crate::doctor;
+use crate::event_text::event_json;
 use crate::listeners::Listeners;
 use crate::places::Places;
+use crate::services::providers::{Detector, Search, Source};
 use crate::services::settings_file::SettingsFile;
-use crate::services::store::StoreReader;
-use crate::services::{providers, steward, transcripts};
+use crate::services::store::Store;
+use crate::services::{steward, transcripts};
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender};
-use magia_core::effect::Job;
+use magia_core::effect::{Job, Update};
 use magia_core::event::{Event, ReplyId, Titles};
+use magia_core::settings::Settings;
 use magia_core::steward::{EventStatus, HookState, Plan, StewardError};
 use magia_protocol::wire::info::{ChangeInfo, HooksInfo, ProviderInfo};
 use magia_protocol::wire::{Command, ErrorCode, Provider, RpcError, SessionId};
 use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
 /// Events that a subscription or a history reads at most.
 const READ_MAX: u32 = 10_000;
+
+/// Events that a subscriber gets of what it missed; the rest it can list.
+const REPLAY_MAX: u32 = 1_000;
 
 /// Something for the worker.
 #[derive(Debug)]
@@ -40,8 +48,19 @@ pub enum JobRequest {
         /// The file.
         path: PathBuf,
     },
+    /// Give a subscriber what it missed.
+    Replay {
+        /// The subscriber.
+        to: ReplyId,
+        /// The last event it had.
+        since: u64,
+        /// The newest event when it subscribed; later ones come live.
+        until: u64,
+    },
     /// Look at Claude's hooks and at the installed agents, and report both.
     Inspect,
+    /// The settings changed.
+    Settings(Arc<Settings>),
 }
 
 /// What the worker works with.
@@ -50,11 +69,15 @@ pub struct JobShell {
     /// Where everything is.
     pub places: Places,
     /// Reads the store; `None` when there is none.
-    pub store: Option<StoreReader>,
+    pub store: Option<Arc<Store>>,
     /// settings.json.
-    pub settings: SettingsFile,
+    pub settings: Arc<SettingsFile>,
+    /// The settings as they were read last.
+    pub current: Arc<Settings>,
+    /// Finds the agents' programs, and remembers.
+    pub detector: Detector,
     /// Starts listeners again; `None` in a one-shot run.
-    pub listeners: Option<std::sync::Weak<Listeners>>,
+    pub listeners: Option<Weak<Listeners>>,
 }
 
 /// The worker thread; ends when its channel is closed.
@@ -63,7 +86,11 @@ pub struct JobWorker(Option<JoinHandle<()>>);
 
 impl JobWorker {
     /// Starts it.
-    pub fn start(mut shell: JobShell, jobs: Receiver<JobRequest>, events: Sender<Event>) -> std::io::Result<Self> {
+    pub fn start(
+        mut shell: JobShell,
+        jobs: Receiver<JobRequest>,
+        events: Sender<Event>,
+    ) -> std::io::Result<Self> {
         let work = move || {
             for request in jobs {
                 for event in shell.work(request) {
@@ -95,7 +122,7 @@ pub fn run_once(shell: &mut JobShell, command: Command) -> Result<Value, RpcErro
         Command::ReadClaudeSettings(_) => Job::ReadClaudeSettings,
         Command::UpdateClaudeSettings(params) => Job::UpdateClaudeSettings(params),
         Command::DetectInstalledProviders(params) => Job::Detect(params),
-        Command::LoadSettings(_) => return Ok(Value::Object(shell.settings.load().0.to_json())),
+        Command::LoadSettings(_) => return Ok(Value::Object(shell.current.to_json())),
         Command::SaveSettings(params) => Job::SaveSettings(params),
         other => {
             let (method, _) = other.to_request();
@@ -115,7 +142,10 @@ impl JobShell {
                 events
             }
             JobRequest::History(session) => {
-                let read = self.store.as_mut().map(|store| store.events(Some(session), None, READ_MAX));
+                let read = self.store.as_ref().map(|store| {
+                    store.flush()?;
+                    store.events(Some(session), 0, READ_MAX)
+                });
                 let events = match read {
                     Some(Ok(events)) => events,
                     Some(Err(err)) => {
@@ -131,8 +161,16 @@ impl JobShell {
                 let titles = Titles { custom: found.custom, ai: found.ai, prompt: found.prompt };
                 vec![Event::TitlesRead { session, titles }]
             }
+            JobRequest::Replay { to, since, until } => {
+                self.replay(to, since, until);
+                Vec::new()
+            }
+            JobRequest::Settings(settings) => {
+                self.current = settings;
+                Vec::new()
+            }
             JobRequest::Inspect => {
-                let (_, mut events) = self.run(Job::Detect(Default::default()));
+                let mut events = vec![Event::ProvidersDetected(self.detect(false))];
                 match self.hooks() {
                     Ok(info) => events.push(Event::HooksInspected(Box::new(info))),
                     Err(err) => tracing::warn!("looking at the hooks: {}", err.message),
@@ -142,15 +180,38 @@ impl JobShell {
         }
     }
 
+    fn replay(&self, to: ReplyId, since: u64, until: u64) {
+        let Some(streams) = self.listeners.as_ref().and_then(Weak::upgrade).map(|all| all.streams()) else {
+            return;
+        };
+        let read = self.store.as_ref().map(|store| {
+            store.flush()?;
+            store.events(None, since, REPLAY_MAX)
+        });
+        let events = read.unwrap_or_else(|| Ok(Vec::new())).unwrap_or_else(|err| {
+            tracing::warn!("reading events for a subscriber: {err:#}");
+            Vec::new()
+        });
+        let missed: Vec<_> = events.into_iter().filter(|event| event.seq <= until).collect();
+        let there = u64::try_from(missed.len()).unwrap_or(u64::MAX);
+        let lost = until.saturating_sub(since).saturating_sub(there);
+        let updates = missed.into_iter().map(|event| (event.seq, Update::AgentEvent(Arc::new(event))));
+        streams.release(to, updates, lost);
+    }
+
     /// Does a job; the events are what the hub must know beside the reply.
     fn run(&mut self, job: Job) -> (Result<Value, RpcError>, Vec<Event>) {
         let mut events = Vec::new();
         let outcome = match job {
             Job::ListEvents { params, session } => {
                 let limit = params.limit.unwrap_or(1_000).min(READ_MAX);
-                self.read(|store| store.event_infos(session, params.since, limit))
+                self.read(|store| {
+                    store.flush()?;
+                    let events = store.events(session, params.since.unwrap_or(0), limit)?;
+                    let texts = events.iter().map(|event| RawValue::from_string(event_json(event)));
+                    texts.collect::<Result<Vec<_>, _>>().context("encoding the events")
+                })
             }
-            Job::ListRequests(params) => self.read(|store| store.request_infos(params.limit.unwrap_or(100))),
             Job::SaveSettings(params) => self.settings.save(&params.settings).map(Value::Object),
             Job::HooksStatus(params) => claude_only(params.provider).and_then(|()| to_json(self.hooks()?)),
             Job::InstallHooks(params) => claude_only(params.provider).and_then(|()| {
@@ -173,19 +234,20 @@ impl JobShell {
                 events.push(Event::ProvidersDetected(found.clone()));
                 to_json(found)
             }
-            Job::RetryListener(name) => match &self.listeners {
-                Some(listeners) => {
-                    listeners.retry(&name);
-                    Ok(json!({ "retried": name }))
-                }
-                None => Err(RpcError::new(ErrorCode::Unsupported, "no listeners run here")),
+            Job::RetryListener(name) => match self.retry(&name) {
+                Some(true) => Ok(json!({ "retried": name })),
+                _ => Err(RpcError::new(ErrorCode::Unsupported, "no listeners run here")),
             },
             Job::Doctor(mut checks) => {
                 let hooks = self.hooks().ok();
-                checks.extend(doctor::checks(&self.places, hooks.as_ref(), &self.detect(false)));
+                let providers = self.detect(false);
+                checks.extend(doctor::checks(&self.places, hooks.as_ref(), &providers));
                 to_json(checks)
             }
-            Job::Purge(params) => self.read(|store| store.purge(params.older_than_days)),
+            Job::Purge { params, keep } => self.read(|store| {
+                let report = store.purge(params.older_than_days, keep)?;
+                Ok(json!({ "events": report.events, "requests": report.requests, "sessions": report.sessions }))
+            }),
         };
         if let Ok(info) = self.hooks_after(&outcome) {
             events.push(Event::HooksInspected(Box::new(info)));
@@ -197,9 +259,9 @@ impl JobShell {
 impl JobShell {
     fn read<T: Serialize>(
         &mut self,
-        read: impl FnOnce(&mut StoreReader) -> anyhow::Result<T>,
+        read: impl FnOnce(&Store) -> anyhow::Result<T>,
     ) -> Result<Value, RpcError> {
-        match &mut self.store {
+        match &self.store {
             Some(store) => read(store).map_err(|err| internal(&err)).and_then(to_json),
             None => Err(RpcError::new(ErrorCode::Conflict, "the store could not be opened")
                 .with_hint("`magia doctor` says why")),
@@ -215,9 +277,29 @@ impl JobShell {
         }
     }
 
-    fn detect(&self, refresh: bool) -> Vec<ProviderInfo> {
-        let (settings, _) = self.settings.load();
-        providers::detect(&settings.binaries, &self.places.home, refresh)
+    fn retry(&self, name: &str) -> Option<bool> {
+        Some(self.listeners.as_ref()?.upgrade()?.retry(name))
+    }
+
+    fn detect(&mut self, refresh: bool) -> Vec<ProviderInfo> {
+        if refresh {
+            self.detector = Detector::default();
+        }
+        let configured = self.current.binaries.iter();
+        let configured = configured.map(|(provider, path)| (*provider, PathBuf::from(path))).collect();
+        let search = Search::usual(configured, Some(self.places.home.clone()), std::env::var_os("PATH"));
+        let found = self.detector.detect(&search);
+        let info = |provider: &Provider| {
+            let found = found.iter().find(|one| one.provider == *provider);
+            ProviderInfo {
+                id: provider.to_string(),
+                provider: *provider,
+                path: found.map(|one| one.path.display().to_string()),
+                version: found.and_then(|one| one.version.clone()),
+                source: found.map(|one| source_word(one.source).to_owned()),
+            }
+        };
+        Provider::ALL.iter().map(info).collect()
     }
 
     fn hooks(&self) -> Result<HooksInfo, RpcError> {
@@ -228,9 +310,13 @@ impl JobShell {
         };
         let mut warnings = status.report.warnings.clone();
         warnings.extend(status.warnings.iter().cloned());
-        let installed = !matches!(status.report.state, HookState::NotInstalled | HookState::Unreadable { .. });
+        let installed =
+            !matches!(status.report.state, HookState::NotInstalled | HookState::Unreadable { .. });
         if installed && !status.handler_present {
-            warnings.push(format!("{} is missing, so the hooks do nothing: install them again", status.handler.display()));
+            warnings.push(format!(
+                "{} is missing, so the hooks do nothing: install them again",
+                status.handler.display()
+            ));
         }
         let state = match &status.report.state {
             HookState::NotInstalled => "not installed",
@@ -290,6 +376,16 @@ impl JobShell {
         let paths = self.places.steward();
         let settings = steward::read_settings(&paths).map_err(|err| steward_error(&err))?;
         Ok(json!({ "file": paths.settings, "settings": settings }))
+    }
+}
+
+const fn source_word(source: Source) -> &'static str {
+    match source {
+        Source::Settings => "settings",
+        Source::SearchPath => "path",
+        Source::KnownPlace => "known place",
+        Source::Nvm => "nvm",
+        Source::LoginShell => "login shell",
     }
 }
 

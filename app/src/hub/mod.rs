@@ -64,12 +64,14 @@ impl HubThread {
         inbox: Inbox,
         stop: Sender<std::convert::Infallible>,
         display: Option<Display>,
+        clock: Clock,
     ) -> std::io::Result<Self> {
         let hub = Hub {
             model,
             shell,
             display,
-            clock: Clock::new(),
+            clock,
+            early: Vec::new(),
             next_window_reply: WINDOW_REPLIES,
             last_snapshot: None,
         };
@@ -102,6 +104,8 @@ struct Hub {
     shell: Shell,
     display: Option<Display>,
     clock: Clock,
+    /// What came before the store was read.
+    early: Vec<Event>,
     next_window_reply: u64,
     last_snapshot: Option<Instant>,
 }
@@ -134,7 +138,8 @@ impl Hub {
 
     fn sleep(&self) -> Duration {
         let now = self.clock.now();
-        let model = self.model.next_wake_mono(now).map(|at| Duration::from_millis(at.saturating_sub(now.mono_ms)));
+        let model =
+            self.model.next_wake_mono(now).map(|at| Duration::from_millis(at.saturating_sub(now.mono_ms)));
         let snapshot = self.snapshot_due().filter(|_| self.model.has_news());
         [model, snapshot].into_iter().flatten().min().unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP)
     }
@@ -144,12 +149,33 @@ impl Hub {
             Taken::Event(event) => event,
             Taken::Window(FromWindow::Command(command)) => {
                 self.next_window_reply += 1;
-                Event::CommandReceived { reply: ReplyId(self.next_window_reply), command, origin: Origin::Window }
+                Event::CommandReceived {
+                    reply: ReplyId(self.next_window_reply),
+                    command,
+                    origin: Origin::Window,
+                }
             }
-            Taken::Window(FromWindow::Changed { focused, selected }) => Event::WindowChanged { focused, selected },
+            Taken::Window(FromWindow::Changed { focused, selected }) => {
+                Event::WindowChanged { focused, selected }
+            }
             Taken::Time => Event::ClockTicked,
             Taken::Stop => return,
         };
+        if !self.model.is_loaded() && needs_store(&event) {
+            return self.early.push(event);
+        }
+        if let Event::SettingsLoaded { settings, .. } = &event {
+            self.shell.job(JobRequest::Settings(Arc::clone(settings)));
+        }
+        self.apply(event);
+        if self.model.is_loaded() {
+            for event in std::mem::take(&mut self.early) {
+                self.apply(event);
+            }
+        }
+    }
+
+    fn apply(&mut self, event: Event) {
         let effects = self.model.apply(event, self.clock.now());
         self.shell.perform(effects);
     }
@@ -183,6 +209,21 @@ impl Hub {
         }
         display.waker.wake();
     }
+}
+
+/// Whether a fact can only be placed once the stored sessions are known.
+const fn needs_store(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::HookReceived(_)
+            | Event::GateOpened { .. }
+            | Event::GateClosed { .. }
+            | Event::RegistryRead(_)
+            | Event::RegistryRemoved { .. }
+            | Event::ProcessExited(_)
+            | Event::CommandReceived { .. }
+            | Event::WindowChanged { .. }
+    )
 }
 
 fn wait(inbox: &Inbox, sleep: Duration) -> Taken {

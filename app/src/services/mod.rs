@@ -1,4 +1,14 @@
-//! What does I/O for the hub. No service knows another, and none knows the window.
+//! Services: each does one kind of input or output on a thread of its own and reports facts to the hub.
+//!
+//! No method that the hub calls waits for the hub, so a full channel in one direction cannot stop the other.
 
+pub mod directory;
+pub mod outbox;
+pub mod processes;
 pub mod providers;
+pub mod registry;
+pub mod regular_file;
+pub mod settings_file;
 pub mod steward;
+pub mod store;
+pub mod transcripts;

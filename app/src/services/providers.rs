@@ -14,35 +14,10 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use magia_protocol::wire::Provider;
 
 /// How long a program may take to tell its version, and a login shell to answer.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// An agent's kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Provider {
-    /// Claude Code.
-    Claude,
-    /// Gemini CLI.
-    Gemini,
-    /// Codex.
-    Codex,
-}
-
-impl Provider {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Claude, Self::Gemini, Self::Codex];
-
-    /// The name, which is also the program's.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Claude => "claude",
-            Self::Gemini => "gemini",
-            Self::Codex => "codex",
-        }
-    }
-}
 
 /// How a program was found. All but the first are for the caller to write back to the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +82,7 @@ impl Search {
     }
 
     fn find_without_shell(&self, provider: Provider) -> Option<(PathBuf, Source)> {
-        let name = provider.name();
+        let name = provider.as_str();
         let configured = self.configured.get(&provider).filter(|path| is_program(path));
         if let Some(path) = configured {
             return Some((path.clone(), Source::Settings));
@@ -177,7 +152,7 @@ impl Detector {
 
     /// Looks for all providers. Takes as long as the programs take to answer, so not for the hub's thread.
     pub fn detect(&mut self, search: &Search) -> Vec<Detected> {
-        Provider::ALL.into_iter().filter_map(|provider| self.detect_one(provider, search)).collect()
+        Provider::ALL.iter().copied().filter_map(|provider| self.detect_one(provider, search)).collect()
     }
 
     fn detect_one(&mut self, provider: Provider, search: &Search) -> Option<Detected> {
@@ -191,7 +166,7 @@ impl Detector {
                 Some(version) => version.clone(),
                 None => {
                     let version = run::version(&path, search.home.as_deref(), self.timeout);
-                    tracing::debug!(provider = provider.name(), ?version, "asked for the version");
+                    tracing::debug!(provider = provider.as_str(), ?version, "asked for the version");
                     // A program that did not answer is asked again: the machine may have been busy.
                     if version.is_some() {
                         self.versions.retain(|known, _| known.target != stamp.target);
@@ -210,7 +185,7 @@ impl Detector {
         }
         let home = search.home.as_deref();
         let found =
-            search.shells.iter().find_map(|shell| run::which(shell, provider.name(), home, self.timeout));
+            search.shells.iter().find_map(|shell| run::which(shell, provider.as_str(), home, self.timeout));
         let found = found.filter(|path| is_program(path))?;
         self.shell_finds.insert(provider, found.clone());
         Some(found)

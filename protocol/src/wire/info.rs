@@ -314,3 +314,10 @@ pub struct CheckInfo {
     /// What to do.
     pub fix: Option<String>,
 }
+
+impl Decision {
+    /// The decision for a word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Allow, Self::Deny, Self::Always, Self::None].into_iter().find(|one| one.as_str() == word)
+    }
+}

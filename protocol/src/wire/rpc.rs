@@ -69,7 +69,7 @@ pub struct StreamLine {
     pub id: Value,
     /// The channel, such as `agent:event`; `lagged` when this client was too slow and lost some.
     pub event: String,
-    /// Grows by one per event of the whole program; what `since` takes.
+    /// Number of the newest agent event then: an `agent:event` line's own. What `since` takes.
     pub seq: u64,
     /// The channel's own shape.
     pub payload: Value,

@@ -6,12 +6,16 @@ use crate::effect::{Effect, Job, StoreWrite, Update};
 use crate::event::{Now, Origin, ReplyId};
 use crate::settings::Settings;
 use magia_protocol::wire::command::{
-    ListSessions, OpenWindow, ResolvePermission, SetTitle, Subscribe, UpdateSession,
+    ListRequests, ListSessions, OpenWindow, ResolvePermission, SetTitle, Subscribe, UpdateSession,
 };
+use magia_protocol::wire::info::RequestInfo;
 use magia_protocol::wire::method::Access;
 use magia_protocol::wire::nearest::nearest;
 use magia_protocol::wire::{Command, ErrorCode, RpcError, SessionId, SessionState};
 use serde_json::{Value, json};
+
+/// Requests in a list when no number is asked for.
+const REQUESTS_LIMIT: usize = 100;
 
 /// What a command returns.
 pub(super) type Outcome = Result<Value, RpcError>;
@@ -47,13 +51,7 @@ impl Model {
                 }
             }
             Command::SubscribeEvents(params) => return self.subscribe(reply, params, fx),
-            Command::GetPermissionRequests(params) if params.all => {
-                return run(reply, Job::ListRequests(params), fx);
-            }
-            Command::GetPermissionRequests(_) => {
-                let open = self.requests.iter().filter(|request| request.state.waits());
-                to_json(open.map(|request| self.request_info(request)).collect::<Vec<_>>())
-            }
+            Command::GetPermissionRequests(params) => self.list_requests(&params),
             Command::ResolvePermission(params) => self.resolve(now, params, origin, fx),
             Command::SetSessionTitle(SetTitle { session, title }) => self.update_session(
                 now,
@@ -89,7 +87,11 @@ impl Model {
             }
             Command::OpenWindow(params) => self.open_window(&params, fx),
             Command::Doctor(_) => return run(reply, Job::Doctor(self.checks()), fx),
-            Command::PurgeData(params) => return run(reply, Job::Purge(params), fx),
+            Command::PurgeData(params) => {
+                let live = self.sessions.values().filter(|session| session.ended.is_none());
+                let keep = live.map(|session| session.id).collect();
+                return run(reply, Job::Purge { params, keep }, fx);
+            }
         };
         self.reply(reply, outcome, fx);
     }
@@ -133,6 +135,18 @@ impl Model {
             Some(request) => to_json(self.request_info(request)),
             None => Ok(Value::Null),
         }
+    }
+
+    fn list_requests(&self, params: &ListRequests) -> Outcome {
+        let limit = params.limit.map_or(REQUESTS_LIMIT, |limit| limit as usize);
+        let rows: Vec<RequestInfo> = if params.all {
+            let newest_first = self.requests.iter().rev();
+            newest_first.take(limit).map(|request| self.request_info(request)).collect()
+        } else {
+            let open = self.requests.iter().filter(|request| request.state.waits());
+            open.take(limit).map(|request| self.request_info(request)).collect()
+        };
+        to_json(rows)
     }
 
     fn list_sessions(&self, params: &ListSessions) -> Outcome {
@@ -180,8 +194,9 @@ impl Model {
             let err = with_nearest(err, nearest(name, Update::CHANNELS.iter().copied()));
             return self.reply(reply, Err(err), fx);
         }
-        self.reply(reply, Ok(json!({ "seq": self.next_seq - 1 })), fx);
-        fx.push(Effect::Subscribe { to: reply, params });
+        let newest = self.next_seq - 1;
+        self.reply(reply, Ok(json!({ "seq": newest })), fx);
+        fx.push(Effect::Subscribe { to: reply, params, newest });
     }
 
     fn open_window(&mut self, params: &OpenWindow, fx: &mut Effects) -> Outcome {

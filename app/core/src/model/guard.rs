@@ -42,23 +42,26 @@ impl Model {
             )
             .with_hint("answer in the window, or try again from a terminal"));
         }
-        let agent = ancestors.iter().find(|ancestor| self.is_agent(ancestor));
-        match agent {
-            Some(agent) => Err(RpcError::new(
-                ErrorCode::Refused,
-                format!(
-                    "refused: the caller runs inside an agent ({}, pid {})",
-                    agent.exe, agent.process.pid
-                ),
-            )
-            .with_hint("answer in the window, or from a terminal that no agent started")),
-            None => Ok(()),
-        }
+        no_agent_above(ancestors)?;
+        let known = ancestors.iter().find(|ancestor| {
+            self.by_process.contains_key(&ancestor.process) && !NEVER_AGENTS.contains(&ancestor.exe.as_str())
+        });
+        known.map_or(Ok(()), |agent| Err(refused_inside(agent)))
     }
+}
 
-    fn is_agent(&self, ancestor: &Ancestor) -> bool {
-        AGENT_EXES.contains(&ancestor.exe.as_str())
-            || (self.by_process.contains_key(&ancestor.process)
-                && !NEVER_AGENTS.contains(&ancestor.exe.as_str()))
-    }
+/// Refuses a caller that runs inside a program which is an agent by its name.
+///
+/// # Errors
+/// `refused`, naming the agent.
+pub fn no_agent_above(ancestors: &[Ancestor]) -> Result<(), RpcError> {
+    let agent = ancestors.iter().find(|ancestor| AGENT_EXES.contains(&ancestor.exe.as_str()));
+    agent.map_or(Ok(()), |agent| Err(refused_inside(agent)))
+}
+
+fn refused_inside(agent: &Ancestor) -> RpcError {
+    let message =
+        format!("refused: the caller runs inside an agent ({}, pid {})", agent.exe, agent.process.pid);
+    RpcError::new(ErrorCode::Refused, message)
+        .with_hint("answer in the window, or from a terminal that no agent started")
 }

@@ -20,6 +20,7 @@ mod settle;
 mod titles;
 mod views;
 
+pub use guard::no_agent_above;
 pub use request::PermissionRequest;
 pub use requests::SETTLED_MAX;
 pub use session::{BEGUN_MAX, Session};
@@ -202,6 +203,11 @@ impl Model {
         fx
     }
 
+    /// Whether the store was read. Before that no session's id is known, so facts about sessions must wait.
+    pub const fn is_loaded(&self) -> bool {
+        self.loaded
+    }
+
     /// When the model wants a [`Event::ClockTicked`], by the monotonic clock; `None` while nothing depends on time.
     pub fn next_wake_mono(&self, now: Now) -> Option<u64> {
         let lives = !self.by_process.is_empty();
@@ -291,6 +297,7 @@ impl Model {
         self.problem("settings", problem, None);
         if self.settings != settings {
             fx.push(Effect::Publish(Update::SettingsChanged(serde_json::Value::Object(settings.to_json()))));
+            fx.push(Effect::Retain { days: settings.retention_days, mib: settings.retention_mib });
             self.settings = settings;
         }
         self.views.touch();

@@ -42,7 +42,7 @@ impl Requests {
     }
 
     /// All, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = &PermissionRequest> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &PermissionRequest> {
         self.all.values()
     }
 

@@ -2,6 +2,7 @@
 
 pub mod claude;
 pub mod other;
+pub mod registry;
 
 use magia_protocol::wire::{AgentEventKind, Provider, ProviderSessionId};
 use serde_json::Value;

@@ -113,6 +113,15 @@ pub fn preview_uninstall(paths: &StewardPaths) -> Result<Plan> {
     preview(paths, &Operation::Uninstall, &memory)
 }
 
+/// Works out a merge ([`update_settings`]) without touching anything.
+///
+/// # Errors
+/// As [`preview_install`].
+pub fn preview_update(paths: &StewardPaths, patch: &Value) -> Result<Plan> {
+    let (memory, _) = Memory::load(&paths.state_dir);
+    preview(paths, &Operation::Merge(patch), &memory)
+}
+
 /// Puts the handler's copy in place and has every event call it.
 ///
 /// # Errors

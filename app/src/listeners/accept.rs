@@ -1,0 +1,213 @@
+//! Binding a socket, accepting on it, and binding again when its file was cleaned away.
+
+use super::health::{Health, OpenConnection, Refusal};
+use super::outbox::Outbox;
+use magia_core::event::Event;
+use magia_protocol::ipc::{self, AcceptError, Listener, Stream};
+use magia_protocol::paths::{InstanceLock, Socket};
+use magia_protocol::process::PeerCred;
+use magia_protocol::wire::info::ListenerInfo;
+use std::io::ErrorKind;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep};
+
+/// How often a listener looks after its file, reports its counters and, when it is down, tries again.
+const CHECK_EVERY: Duration = Duration::from_secs(2);
+/// Out of descriptors, the next try fails as well; connections end and give theirs back meanwhile.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+/// Connections that one socket holds at once; further ones wait in the kernel's queue. Ten times what a busy
+/// machine needs, and no more than the kernel's own queue.
+pub(super) const OPEN_MAX: u32 = 4096;
+
+/// The lock under which sockets are bound, taken again when a cleaner removed its file.
+#[derive(Debug)]
+pub(super) struct Lease(Mutex<Arc<InstanceLock>>);
+
+impl Lease {
+    pub(super) fn new(lock: Arc<InstanceLock>) -> Self {
+        Self(Mutex::new(lock))
+    }
+
+    fn bind(&self, socket: Socket) -> Result<Listener, String> {
+        let mut lock = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if lock.is_lost() {
+            let fresh = InstanceLock::try_acquire(lock.dir()).map_err(|err| err.to_string())?;
+            *lock = Arc::new(fresh);
+        }
+        let path = socket.path_in(lock.dir()).map_err(|err| err.to_string())?;
+        ipc::bind(&path, &lock).map_err(|err| err.to_string())
+    }
+}
+
+/// One socket: what is needed to keep it open.
+#[derive(Debug, Clone)]
+pub(super) struct Door {
+    pub(super) socket: Socket,
+    pub(super) health: Arc<Health>,
+    pub(super) lease: Arc<Lease>,
+    pub(super) outbox: Arc<Outbox>,
+    /// One permit per connection; all of them back means all connections are done.
+    pub(super) places: Arc<Semaphore>,
+    pub(super) retry: Arc<Notify>,
+}
+
+enum Left {
+    Stopped,
+    FileGone,
+}
+
+impl Door {
+    /// Keeps the socket open until `stop` changes; each connection becomes a task of `serve`.
+    pub(super) async fn run<F, Fut>(self, mut stop: watch::Receiver<bool>, serve: F)
+    where
+        F: Fn(Stream, PeerCred) -> Fut,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let mut reporter = Reporter { health: Arc::clone(&self.health), last: None };
+        loop {
+            match self.lease.bind(self.socket) {
+                Ok(listener) => {
+                    self.health.set_state(None);
+                    reporter.report(&self.outbox);
+                    tracing::debug!(listener = self.health.name(), "listening");
+                    let left = self.accept_on(&listener, &mut stop, &mut reporter, &serve).await;
+                    if let Err(err) = listener.close() {
+                        tracing::debug!(listener = self.health.name(), "cannot remove the socket: {err}");
+                    }
+                    match left {
+                        Left::Stopped => return,
+                        Left::FileGone => {
+                            tracing::warn!(
+                                listener = self.health.name(),
+                                "the socket's file was removed, binding again"
+                            );
+                        }
+                    }
+                }
+                Err(error) => {
+                    if reporter.last.as_ref().is_none_or(|last| last.up) {
+                        tracing::warn!(listener = self.health.name(), "not listening: {error}");
+                    }
+                    self.health.set_state(Some(error));
+                    reporter.report(&self.outbox);
+                    tokio::select! {
+                        () = self.retry.notified() => reporter.last = None,
+                        () = sleep(CHECK_EVERY) => {}
+                        _ = stop.changed() => return,
+                    }
+                }
+            }
+        }
+    }
+
+    /// Accepts until told to stop or until no client can find the socket any more. Everything in the kernel's
+    /// queue is accepted before anything else is looked at, which [`super::permissions`] builds on.
+    async fn accept_on<F, Fut>(
+        &self,
+        listener: &Listener,
+        stop: &mut watch::Receiver<bool>,
+        reporter: &mut Reporter,
+        serve: &F,
+    ) -> Left
+    where
+        F: Fn(Stream, PeerCred) -> Fut,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let mut checks = checks();
+        let mut out_of_order = false;
+        loop {
+            let Some(place) = self.place(stop).await else { return Left::Stopped };
+            let accepted = loop {
+                tokio::select! {
+                    biased;
+                    accepted = listener.accept() => break accepted,
+                    _ = stop.changed() => return Left::Stopped,
+                    () = self.retry.notified() => {
+                        reporter.last = None;
+                        reporter.report(&self.outbox);
+                    }
+                    _ = checks.tick() => {
+                        if listener.inode_gone() {
+                            return Left::FileGone;
+                        }
+                        reporter.report(&self.outbox);
+                    }
+                }
+            };
+            match accepted {
+                Ok((stream, cred)) => {
+                    let open = OpenConnection::new(&self.health);
+                    let served = serve(stream, cred);
+                    tokio::spawn(async move {
+                        served.await;
+                        drop((open, place));
+                    });
+                    if out_of_order {
+                        out_of_order = false;
+                        self.health.set_state(None);
+                        reporter.report(&self.outbox);
+                    }
+                }
+                Err(AcceptError::ForeignPeer { cred }) => {
+                    self.health.refuse(&Refusal::ForeignUser(cred.uid));
+                }
+                Err(AcceptError::Io(err)) if is_the_peers_fault(err.kind()) => {
+                    self.health.refuse(&Refusal::Broken(err.kind()));
+                }
+                Err(AcceptError::Io(err)) => {
+                    if !out_of_order {
+                        out_of_order = true;
+                        tracing::warn!(listener = self.health.name(), "cannot accept: {err}");
+                        self.health.set_state(Some(format!("cannot accept: {err}")));
+                        reporter.report(&self.outbox);
+                    }
+                    drop(place);
+                    tokio::select! {
+                        () = sleep(ACCEPT_PAUSE) => {}
+                        _ = stop.changed() => return Left::Stopped,
+                    }
+                }
+            }
+        }
+    }
+
+    /// A place for one more connection; `None` when told to stop while all are taken.
+    async fn place(&self, stop: &mut watch::Receiver<bool>) -> Option<OwnedSemaphorePermit> {
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            return Some(place);
+        }
+        tracing::debug!(listener = self.health.name(), "all places taken, waiting");
+        tokio::select! {
+            place = Arc::clone(&self.places).acquire_owned() => place.ok(),
+            _ = stop.changed() => None,
+        }
+    }
+}
+
+/// Tells the hub how a listener is, when that has changed.
+struct Reporter {
+    health: Arc<Health>,
+    last: Option<ListenerInfo>,
+}
+
+impl Reporter {
+    /// When the hub has no room, the next report says it.
+    fn report(&mut self, outbox: &Outbox) {
+        let info = self.health.info();
+        if self.last.as_ref() != Some(&info) && outbox.offer(Event::ListenerReported(info.clone())) {
+            self.last = Some(info);
+        }
+    }
+}
+
+fn checks() -> Interval {
+    let mut checks = interval_at(Instant::now() + CHECK_EVERY, CHECK_EVERY);
+    checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    checks
+}
+
+fn is_the_peers_fault(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::NotConnected)
+}

@@ -1,0 +1,283 @@
+//! The sockets: hooks, permissions and CLI. They accept, understand lines and tell the hub facts; what a fact
+//! means is decided elsewhere.
+//!
+//! Two threads, each with a runtime of its own. "listeners" serves hooks and permissions: one thread, because
+//! the order of an agent's events rests on it (see `hooks`). "listeners-cli" serves the CLI socket and the
+//! subscriptions: a reply of a thousand events is megabytes of JSON, and a handler waits 0.5 s at most.
+//!
+//! Nothing here answers a gate by itself: unanswered ones get "no decision".
+
+mod accept;
+mod cli;
+mod descriptors;
+mod gates;
+mod health;
+mod hooks;
+mod intake;
+mod origin;
+mod outbox;
+mod peer;
+mod permissions;
+mod real_paths;
+mod replies;
+mod salvage;
+mod stream;
+
+pub use gates::Gates;
+pub use replies::{Outcome, Replies};
+pub use stream::{QUEUE_MAX, Streams};
+
+use accept::{Door, Lease, OPEN_MAX};
+use cli::Cli;
+use crossbeam_channel::Sender;
+use health::Health;
+use hooks::Hooks;
+use intake::LongLines;
+use magia_core::event::Event;
+use magia_protocol::paths::{InstanceLock, Socket};
+use magia_protocol::wire::info::ListenerInfo;
+use outbox::Outbox;
+use permissions::Permissions;
+use std::io;
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio::sync::{Mutex, Notify, Semaphore, watch};
+use tokio::task::unconstrained;
+use tokio::time::{Instant, timeout_at};
+
+/// Facts that wait for the hub; the capacity of the channel given to [`Listeners::start`]. A burst of all
+/// agents of a busy machine; beyond it the listeners wait, and then the handlers.
+pub const HUB_CAPACITY: usize = 1024;
+/// How long a stop waits for connections to get their last bytes. Longer than any client needs that reads.
+const STOP_GRACE: Duration = Duration::from_millis(300);
+/// Threads for calls to the file system, which may hang on a dead mount.
+const DISK_THREADS: usize = 4;
+
+/// The listeners at work. Dropping this stops them as [`Listeners::stop`] does.
+#[derive(Debug)]
+pub struct Listeners {
+    doors: Vec<Door>,
+    gates: Gates,
+    replies: Replies,
+    streams: Streams,
+    stop: watch::Sender<bool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Listeners {
+    /// Binds the sockets in the directory that `lock` holds and starts to accept. One that cannot be bound is
+    /// reported to the hub, as all are ([`Event::ListenerReported`]), and tried again every two seconds; the
+    /// others work. Also raises this process's soft limit of open files.
+    ///
+    /// # Errors
+    /// The system has no thread or no epoll for us.
+    pub fn start(lock: Arc<InstanceLock>, hub: Sender<Event>) -> io::Result<Self> {
+        descriptors::raise_limit();
+        let (stop, stopped) = watch::channel(false);
+        let lease = Arc::new(Lease::new(lock));
+        // A line of its own for each thread: neither waits for the other.
+        let agents = Arc::new(Outbox::new(hub.clone()));
+        let people = Arc::new(Outbox::new(hub));
+        let door = |socket: Socket, outbox: &Arc<Outbox>| Door {
+            socket,
+            health: Arc::new(Health::new(name_of(socket))),
+            lease: Arc::clone(&lease),
+            outbox: Arc::clone(outbox),
+            places: Arc::new(Semaphore::new(OPEN_MAX as usize)),
+            retry: Arc::new(Notify::new()),
+        };
+        let hooks = door(Socket::Hooks, &agents);
+        let permissions = door(Socket::Permissions, &agents);
+        let cli = door(Socket::Cli, &people);
+        let mut listeners = Self {
+            doors: vec![hooks.clone(), permissions.clone(), cli.clone()],
+            gates: Gates::default(),
+            replies: Replies::default(),
+            streams: Streams::default(),
+            stop,
+            threads: Vec::new(),
+        };
+        let for_agents = Agents { hooks, permissions, gates: listeners.gates.clone() };
+        let for_people =
+            People { cli, replies: listeners.replies.clone(), streams: listeners.streams.clone() };
+        let stopped_too = stopped.clone();
+        listeners.spawn("listeners", move |runtime| for_agents.run(runtime, stopped))?;
+        listeners.spawn("listeners-cli", move |runtime| for_people.run(runtime, stopped_too))?;
+        Ok(listeners)
+    }
+
+    /// Answers gates.
+    pub fn gates(&self) -> Gates {
+        self.gates.clone()
+    }
+
+    /// Answers requests.
+    pub fn replies(&self) -> Replies {
+        self.replies.clone()
+    }
+
+    /// Publishes updates.
+    pub fn streams(&self) -> Streams {
+        self.streams.clone()
+    }
+
+    /// Tries to bind a listener again now, if it is down; either way its state is reported. `false` when there
+    /// is none of that name.
+    pub fn retry(&self, name: &str) -> bool {
+        let door = self.doors.iter().find(|door| door.health.name() == name);
+        door.inspect(|door| door.retry.notify_one()).is_some()
+    }
+
+    /// How the listeners are, now.
+    pub fn health(&self) -> Vec<ListenerInfo> {
+        self.doors.iter().map(|door| door.health.info()).collect()
+    }
+
+    /// Stops accepting, lets open gates go without a decision, ends requests and subscriptions, removes the
+    /// sockets and joins the threads. What the hub has no room for is lost then. Takes at most about half a
+    /// second, however the clients behave.
+    pub fn stop(mut self) {
+        self.stop_now();
+    }
+
+    fn spawn(&mut self, name: &'static str, work: impl FnOnce(&Runtime) + Send + 'static) -> io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(DISK_THREADS)
+            .thread_name("listeners-disk")
+            .build()?;
+        let thread = Builder::new().name(name.to_owned()).spawn(move || {
+            work(&runtime);
+            // Connections that are still open end here; a call to a dead mount is not waited for.
+            runtime.shutdown_background();
+        })?;
+        self.threads.push(thread);
+        Ok(())
+    }
+
+    fn stop_now(&mut self) {
+        self.stop.send_replace(true);
+        for door in &self.doors {
+            door.outbox.stop_waiting();
+        }
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a listener thread panicked");
+            }
+        }
+        self.gates.close();
+        self.replies.close();
+        self.streams.close();
+    }
+}
+
+impl Drop for Listeners {
+    fn drop(&mut self) {
+        self.stop_now();
+    }
+}
+
+/// The thread for hooks and permissions.
+struct Agents {
+    hooks: Door,
+    permissions: Door,
+    gates: Gates,
+}
+
+impl Agents {
+    fn run(self, runtime: &Runtime, stop: watch::Receiver<bool>) {
+        let Self { hooks, permissions, gates } = self;
+        let for_hooks = Arc::new(Hooks {
+            health: Arc::clone(&hooks.health),
+            outbox: Arc::clone(&hooks.outbox),
+            long_lines: Arc::default(),
+        });
+        let for_permissions = Arc::new(Permissions {
+            health: Arc::clone(&permissions.health),
+            outbox: Arc::clone(&permissions.outbox),
+            long_lines: Arc::<LongLines>::default(),
+            gates: gates.clone(),
+            settling: Mutex::new(()),
+        });
+        let places = [Arc::clone(&hooks.places), Arc::clone(&permissions.places)];
+        // Accepting is not to be cut into slices: see `permissions`.
+        let accepting = [
+            runtime.spawn(unconstrained(
+                hooks.run(stop.clone(), move |stream, _| hooks::serve(Arc::clone(&for_hooks), stream)),
+            )),
+            runtime.spawn(unconstrained(permissions.run(stop.clone(), move |stream, _| {
+                permissions::serve(Arc::clone(&for_permissions), stream)
+            }))),
+        ];
+        runtime.block_on(async {
+            stopped(stop).await;
+            for accepting in accepting {
+                log_panic(accepting.await);
+            }
+            gates.close();
+            all_done(&places).await;
+        });
+    }
+}
+
+/// The thread for the CLI socket.
+struct People {
+    cli: Door,
+    replies: Replies,
+    streams: Streams,
+}
+
+impl People {
+    fn run(self, runtime: &Runtime, stop: watch::Receiver<bool>) {
+        let Self { cli, replies, streams } = self;
+        let for_cli = Arc::new(Cli {
+            health: Arc::clone(&cli.health),
+            outbox: Arc::clone(&cli.outbox),
+            long_lines: Arc::default(),
+            replies: replies.clone(),
+            streams: streams.clone(),
+        });
+        let places = [Arc::clone(&cli.places)];
+        let accepting = runtime.spawn(unconstrained(
+            cli.run(stop.clone(), move |stream, cred| cli::serve(Arc::clone(&for_cli), stream, cred)),
+        ));
+        runtime.block_on(async {
+            stopped(stop).await;
+            log_panic(accepting.await);
+            replies.close();
+            streams.close();
+            all_done(&places).await;
+        });
+    }
+}
+
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    // An error says that the owner is gone, which is a stop as well.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+fn log_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(err) = ended {
+        tracing::error!("a listener failed: {err}");
+    }
+}
+
+/// Waits until all connections are done, a moment at most.
+async fn all_done(places: &[Arc<Semaphore>]) {
+    let until = Instant::now() + STOP_GRACE;
+    for places in places {
+        if timeout_at(until, places.acquire_many(OPEN_MAX)).await.is_err() {
+            tracing::debug!("stopped with connections open");
+        }
+    }
+}
+
+fn name_of(socket: Socket) -> &'static str {
+    match socket {
+        Socket::Hooks => "hooks",
+        Socket::Permissions => "permissions",
+        Socket::Cli => "cli",
+    }
+}

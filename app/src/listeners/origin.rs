@@ -1,0 +1,88 @@
+//! Who is at the other end of the CLI socket.
+
+use magia_core::event::{Ancestor, Origin};
+use magia_protocol::process::{PeerCred, ProcessStat, process_exe_name};
+use magia_protocol::wire::ProcessId;
+use magia_protocol::wire::method::Access;
+use std::path::PathBuf;
+
+/// More hops than any real chain of shells, multiplexers and agents has.
+const ANCESTORS_MAX: usize = 64;
+/// How often a walk that was broken off by the end of a process is begun again.
+const WALKS_MAX: usize = 3;
+
+/// Describes the peer. Its program and its ancestors are looked up only for methods that an agent may not call:
+/// two reads of `/proc` per hop. No ancestors there means that they could not be told (another pid namespace, a
+/// peer that has gone, too long a chain), never that there are none: each list begins with the peer itself and
+/// goes up to the first process.
+pub(super) fn of_peer(cred: PeerCred, access: Access) -> Origin {
+    let guarded = access == Access::Guarded && cred.pid != 0;
+    Origin::Cli {
+        pid: cred.pid,
+        exe: if guarded { exe_path(cred.pid) } else { None },
+        ancestors: if guarded { ancestors(cred.pid) } else { Vec::new() },
+    }
+}
+
+fn ancestors(pid: u32) -> Vec<Ancestor> {
+    // A parent that ends meanwhile hands its child on, so the next walk takes the new way.
+    (0..WALKS_MAX).find_map(|_| walk(pid)).unwrap_or_default()
+}
+
+/// All processes from `pid` up to the first; `None` when one of them vanished or there are too many.
+fn walk(pid: u32) -> Option<Vec<Ancestor>> {
+    let mut found = Vec::new();
+    let mut next = pid;
+    while next != 0 {
+        if found.len() == ANCESTORS_MAX {
+            return None;
+        }
+        let stat = ProcessStat::read(next)?;
+        let exe = process_exe_name(next).unwrap_or_else(|| String::from_utf8_lossy(&stat.comm).into_owned());
+        found.push(Ancestor { process: ProcessId { pid: next, start: stat.start_ticks }, exe });
+        next = stat.parent_pid;
+    }
+    Some(found)
+}
+
+#[cfg(target_os = "linux")]
+fn exe_path(pid: u32) -> Option<PathBuf> {
+    std::fs::read_link(format!("/proc/{pid}/exe")).ok()
+}
+#[cfg(not(target_os = "linux"))]
+fn exe_path(_pid: u32) -> Option<PathBuf> {
+    None
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    fn own() -> PeerCred {
+        PeerCred { pid: std::process::id(), uid: 0, gid: 0 }
+    }
+
+    #[test]
+    fn guarded_methods_know_the_whole_chain() {
+        let Origin::Cli { pid, exe, ancestors } = of_peer(own(), Access::Guarded) else { panic!("a CLI") };
+        assert_eq!(pid, std::process::id());
+        assert_eq!(exe, std::env::current_exe().ok());
+        let pids: Vec<u32> = ancestors.iter().map(|one| one.process.pid).collect();
+        assert_eq!(pids[..2], [std::process::id(), std::os::unix::process::parent_id()]);
+        assert!(ancestors.iter().all(|one| !one.exe.is_empty()));
+        assert!(ancestors[0].process.start > 0);
+    }
+
+    #[test]
+    fn reads_look_nothing_up_and_strangers_have_no_chain() {
+        for (cred, access) in [
+            (own(), Access::Read),
+            (own(), Access::Act),
+            (PeerCred { pid: 0, ..own() }, Access::Guarded),
+            (PeerCred { pid: u32::MAX, ..own() }, Access::Guarded),
+        ] {
+            let origin = of_peer(cred, access);
+            assert_eq!(origin, Origin::Cli { pid: cred.pid, exe: None, ancestors: Vec::new() });
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The desktop: what differs from one system to the next.
+
+pub mod notify;
+pub mod signals;

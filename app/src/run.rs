@@ -1,0 +1,233 @@
+//! Start and stop order, and every channel between the parts.
+//!
+//! Start: services, hub, listeners last, so that whoever connects is served. Stop: listeners first, so that open gates
+//! get "no decision"; then the hub, the worker, the services; the store last, once everything is written.
+
+use crate::clock::Clock;
+use crate::hub::{Display, HubThread, Inbox, JobRequest, JobShell, JobWorker, Shell, run_once};
+use crate::instance;
+use crate::link::FromWindow;
+use crate::listeners::{HUB_CAPACITY, Listeners};
+use crate::os::signals;
+use crate::places::Places;
+use crate::services::processes::Processes;
+use crate::services::providers::Detector;
+use crate::services::registry::Registry;
+use crate::services::settings_file::SettingsFile;
+use crate::services::store::{Store, StoreConfig};
+use crate::services::transcripts::Transcripts;
+use anyhow::{Context as _, Result};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use magia_core::event::Event;
+use magia_core::model::{Model, Program};
+use magia_core::settings::Settings;
+use magia_protocol::paths::{self, InstanceLock};
+use magia_protocol::wire::{Command, RpcError};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// Snapshots on the way to the window. Only the newest is read; a hidden window reads none.
+#[cfg(feature = "window")]
+const SNAPSHOTS: usize = 64;
+
+/// Wishes of the window. A person cannot click faster than the hub takes them.
+#[cfg(feature = "window")]
+const WISHES: usize = 256;
+
+/// Slow requests that wait for the worker. Beyond it they are refused, with a reply.
+const JOBS: usize = 256;
+
+/// Facts of a one-shot run: it reads the settings once.
+const ONE_SHOT_EVENTS: usize = 16;
+
+/// The running program without its window.
+#[derive(Debug)]
+struct Running {
+    listeners: Option<Arc<Listeners>>,
+    hub: HubThread,
+    jobs: JobWorker,
+    registry: Option<Registry>,
+    settings: Option<Arc<SettingsFile>>,
+    store: Option<Arc<Store>>,
+}
+
+/// Everything but the window, until a signal comes.
+pub fn headless(places: Places, lock: InstanceLock) -> Result<()> {
+    let stop = signals::Stop::install().context("listening for signals")?;
+    let (_no_window, wishes) = bounded(1);
+    let runtime = places.runtime.display().to_string();
+    let mut running = start(places, lock, None, wishes)?;
+    instance::say(&format!("magia listens in {runtime}; look with `magia ls`, stop with Ctrl+C"));
+    stop.wait();
+    running.stop();
+    Ok(())
+}
+
+/// The window, until it is closed or a signal comes.
+#[cfg(feature = "window")]
+pub fn window(places: Places, lock: InstanceLock) -> Result<()> {
+    use crate::link::WindowLink;
+    use crate::ui::{self, WindowOptions};
+    use magia_core::snapshot::Snapshot;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Mutex, PoisonError};
+
+    let stop = signals::Stop::install().context("listening for signals")?;
+    let (snapshots, unread) = bounded::<Arc<Snapshot>>(SNAPSHOTS);
+    let (to_hub, wishes) = bounded(WISHES);
+    let link = WindowLink { snapshots: unread.clone(), to_hub };
+    let running: Arc<Mutex<Option<Running>>> = Arc::default();
+    let begun = Arc::clone(&running);
+    let closing = Arc::new(AtomicBool::new(false));
+    let closed = Arc::clone(&closing);
+    let stop_all = move |running: &Mutex<Option<Running>>| {
+        if let Some(mut running) = running.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            running.stop();
+        }
+    };
+    ui::text::set_home(&places.home.to_string_lossy());
+    let shown = ui::run(link, WindowOptions::default(), move |waker| {
+        // Beside the first frames: the window is there while the store is read.
+        let display = Display { snapshots, unread, waker };
+        let work = move || {
+            let mut slot = begun.lock().unwrap_or_else(PoisonError::into_inner);
+            match start(places, lock, Some(display), wishes) {
+                Ok(started) => *slot = Some(started),
+                Err(err) => {
+                    instance::say(&format!("error: {err:#}"));
+                    std::process::exit(1);
+                }
+            }
+            drop(slot);
+            stop.wait();
+            if !closed.swap(true, Ordering::AcqRel) {
+                stop_all(&begun);
+                std::process::exit(0);
+            }
+        };
+        if let Err(err) = std::thread::Builder::new().name("start".to_owned()).spawn(work) {
+            instance::say(&format!("error: starting: {err}"));
+            std::process::exit(1);
+        }
+    });
+    if !closing.swap(true, Ordering::AcqRel) {
+        stop_all(&running);
+    }
+    shown.context("without a display, start `magia-app --headless`")
+}
+
+/// Says that this build has no window.
+#[cfg(not(feature = "window"))]
+pub fn window(_places: Places, _lock: InstanceLock) -> Result<()> {
+    anyhow::bail!("this build has no window; start `magia-app --headless`")
+}
+
+/// Does one command in this process, without sockets, hub or store.
+pub fn one_shot(places: Places, command: Command) -> Result<Result<Value, RpcError>> {
+    let (events, facts) = bounded(ONE_SHOT_EVENTS);
+    let settings = settings_file(&places, events)?;
+    let mut current = Arc::new(Settings::default());
+    if let Ok(Event::SettingsLoaded { settings, .. }) = facts.recv() {
+        current = settings;
+    }
+    let mut shell = JobShell {
+        places,
+        store: None,
+        settings: Arc::new(settings),
+        current,
+        detector: Detector::default(),
+        listeners: None,
+    };
+    Ok(run_once(&mut shell, command))
+}
+
+fn settings_file(places: &Places, events: Sender<Event>) -> Result<SettingsFile> {
+    SettingsFile::start(places.config.clone(), places.state.join("backups"), events)
+        .context("watching settings.json")
+}
+
+fn start(
+    places: Places,
+    lock: InstanceLock,
+    display: Option<Display>,
+    wishes: Receiver<FromWindow>,
+) -> Result<Running> {
+    if let Err(err) = paths::write_runtime_pointer(&places.runtime) {
+        tracing::warn!("agents with another TMPDIR will not find magia: {err}");
+    }
+    let clock = Clock::new();
+    let (events, facts) = bounded::<Event>(HUB_CAPACITY);
+    let (jobs, waiting_jobs) = bounded(JOBS);
+    let (stop, stopped) = bounded(0);
+
+    let settings = Arc::new(settings_file(&places, events.clone())?);
+    let store =
+        Store::start(StoreConfig::new(places.data.clone()), events.clone()).context("starting the store")?;
+    let store = Arc::new(store);
+    let processes = Processes::start(events.clone()).context("starting to watch processes")?;
+    let transcripts = Transcripts::start(events.clone()).context("starting to follow transcripts")?;
+    let listeners = Listeners::start(Arc::new(lock), events.clone()).context("starting the listeners")?;
+    let listeners = Arc::new(listeners);
+
+    let shell = Shell {
+        gates: listeners.gates(),
+        replies: listeners.replies(),
+        streams: listeners.streams(),
+        store: Some(Arc::clone(&store)),
+        processes,
+        transcripts,
+        notifier: crate::os::notify::Notifier::start(events.clone()),
+        jobs: jobs.clone(),
+        newest_seq: 0,
+    };
+    let worker = JobShell {
+        places: places.clone(),
+        store: Some(Arc::clone(&store)),
+        settings: Arc::clone(&settings),
+        current: Arc::default(),
+        detector: Detector::default(),
+        listeners: Some(Arc::downgrade(&listeners)),
+    };
+    let program = Program {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        headless: display.is_none(),
+        runtime_dir: places.runtime.display().to_string(),
+        started_mono: clock.now().mono_ms,
+        started_at_ms: clock.now().unix_ms,
+    };
+    let seed =
+        u64::from_le_bytes(uuid::Uuid::new_v4().into_bytes().first_chunk().copied().unwrap_or_default());
+    let inbox = Inbox { events: facts, window: wishes, stop: stopped };
+    let hub = HubThread::start(Model::new(program, seed), shell, inbox, stop, display, clock)
+        .context("starting the hub")?;
+    let worker = JobWorker::start(worker, waiting_jobs, events.clone()).context("starting the worker")?;
+    if jobs.try_send(JobRequest::Inspect).is_err() {
+        tracing::warn!("the agents' programs were not looked for");
+    }
+    let registry =
+        Registry::start(vec![places.claude.clone()], events).context("watching Claude's registry")?;
+    Ok(Running {
+        listeners: Some(listeners),
+        hub,
+        jobs: worker,
+        registry: Some(registry),
+        settings: Some(settings),
+        store: Some(store),
+    })
+}
+
+impl Running {
+    fn stop(&mut self) {
+        drop(self.listeners.take());
+        drop(self.registry.take());
+        self.hub.stop();
+        self.jobs.join();
+        drop(self.settings.take());
+        if let Some(store) = self.store.take()
+            && let Err(err) = store.flush()
+        {
+            tracing::error!("the last events were not written: {err:#}");
+        }
+    }
+}

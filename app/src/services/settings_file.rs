@@ -1,0 +1,252 @@
+//! settings.json: read at start and when it changes, written on request.
+//!
+//! A file that does not parse is never written over: it is copied to the backups, the defaults are used, and the
+//! problem is shown until somebody mends or removes it.
+
+mod disk;
+
+use super::directory::{DirectoryWatch, directory_of};
+use super::outbox::{Outbox, ServiceThread};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
+use disk::{Found, Place};
+use magia_core::event::Event;
+use magia_core::settings::Settings;
+use magia_protocol::wire::{ErrorCode, RpcError};
+use serde_json::{Map, Value};
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// The file's name in the configuration directory.
+pub const FILE_NAME: &str = "settings.json";
+/// An editor that writes in place is given this long to finish, so that half a file is not taken for a broken one.
+const DEBOUNCE: Duration = Duration::from_millis(50);
+/// How often a save is tried when someone else writes at the same time.
+const SAVE_TRIES: usize = 3;
+
+/// Owns settings.json. Dropping it stops watching.
+#[derive(Debug)]
+pub struct SettingsFile {
+    place: Arc<Place>,
+    /// One save at a time.
+    saving: Mutex<()>,
+    ring: Sender<()>,
+    _thread: ServiceThread,
+}
+
+impl SettingsFile {
+    /// Reads the file and reports [`Event::SettingsLoaded`]; again whenever what it says has changed. Neither directory
+    /// need exist, and none is made before something has to be written.
+    ///
+    /// # Errors
+    /// When the system has no thread for us.
+    pub fn start(config_dir: PathBuf, backups_dir: PathBuf, events: Sender<Event>) -> io::Result<Self> {
+        let place = Arc::new(Place::new(config_dir.join(FILE_NAME), backups_dir));
+        // One ring is as good as many: the file is read as it is then.
+        let (ring, bell) = bounded(1);
+        let follower = Follower { place: place.clone(), bell, told: None };
+        let thread = ServiceThread::start("magia-settings", events, move |outbox| {
+            follower.run(&outbox, DirectoryWatch::new());
+        })?;
+        Ok(Self { place, saving: Mutex::new(()), ring, _thread: thread })
+    }
+
+    /// Merges a change into the file as it is now (RFC 7386: `null` removes a key, objects are merged) and returns what
+    /// `load_settings` returns. Does I/O: not for the hub's thread.
+    ///
+    /// # Errors
+    /// - `bad_params`: a value that the key cannot have; nothing was written.
+    /// - `conflict`: the file does not parse, or someone else keeps writing it; nothing was written.
+    /// - `internal`: the disk.
+    pub fn save(&self, change: &Map<String, Value>) -> Result<Map<String, Value>, RpcError> {
+        let _one_at_a_time = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..SAVE_TRIES {
+            let found = self.place.read().map_err(|err| disk_error("read", &err))?;
+            let file = match &found {
+                Found::Missing => Map::new(),
+                Found::Whole { file, .. } => file.clone(),
+                Found::Broken { bytes, reason } => return Err(self.broken(bytes, reason)),
+            };
+            let mut merged = file;
+            merge(&mut merged, change);
+            let touched = change
+                .keys()
+                .map(|key| (key.clone(), merged.get(key).cloned().unwrap_or(Value::Null)))
+                .collect();
+            Settings::check(&touched).map_err(|wanted| RpcError::new(ErrorCode::BadParams, wanted))?;
+            let mut text = serde_json::to_string_pretty(&merged).map_err(|err| {
+                RpcError::new(ErrorCode::Internal, format!("cannot print settings.json: {err}"))
+            })?;
+            text.push('\n');
+            if self.place.replace(&found, text.as_bytes()).map_err(|err| disk_error("write", &err))? {
+                // The watch sees it too; this is sooner, and works where nothing can be watched.
+                let _already_ringing = self.ring.try_send(());
+                return Ok(Settings::read(merged).0.to_json());
+            }
+        }
+        Err(RpcError::new(
+            ErrorCode::Conflict,
+            "settings.json is being written by someone else; nothing was saved",
+        )
+        .with_hint("try again"))
+    }
+
+    fn broken(&self, bytes: &[u8], reason: &str) -> RpcError {
+        let hint = match self.place.back_up(bytes) {
+            Ok(backup) => {
+                format!("fix or remove {}; a copy is {}", self.place.path().display(), backup.display())
+            }
+            Err(_) => format!("fix or remove {}", self.place.path().display()),
+        };
+        RpcError::new(ErrorCode::Conflict, format!("settings.json {reason}; nothing was saved"))
+            .with_hint(hint)
+    }
+}
+
+/// JSON Merge Patch. The order of keys that stay is kept; new ones come last.
+fn merge(target: &mut Map<String, Value>, change: &Map<String, Value>) {
+    for (key, value) in change {
+        match value {
+            Value::Null => {
+                target.shift_remove(key);
+            }
+            Value::Object(inner) => {
+                let slot = target.entry(key.clone()).or_insert_with(|| Value::Object(Map::new()));
+                if !slot.is_object() {
+                    *slot = Value::Object(Map::new());
+                }
+                if let Value::Object(slot) = slot {
+                    merge(slot, inner);
+                }
+            }
+            other => {
+                target.insert(key.clone(), other.clone());
+            }
+        }
+    }
+}
+
+fn disk_error(doing: &str, err: &anyhow::Error) -> RpcError {
+    RpcError::new(ErrorCode::Internal, format!("cannot {doing} settings.json: {err:#}"))
+}
+
+/// What was told last: the settings, and what was wrong.
+type Told = (Settings, Option<String>);
+
+struct Follower {
+    place: Arc<Place>,
+    bell: Receiver<()>,
+    told: Option<Told>,
+}
+
+impl Follower {
+    fn run(mut self, outbox: &Outbox, mut watch: DirectoryWatch) {
+        let mut reported = None;
+        loop {
+            // The file may be a link into a directory of dotfiles, and the link may be set anew.
+            let target = self.place.target();
+            watch.watch([directory_of(self.place.path()), directory_of(&target)]);
+            if self.look(outbox).is_none() {
+                return;
+            }
+            // Beginning to watch rings the bell; what it rings for was just read.
+            watch.take();
+            loop {
+                select! {
+                    recv(watch.bell()) -> _ => {}
+                    recv(watch.clock()) -> _ => {}
+                    recv(self.bell) -> rung => if rung.is_err() { return },
+                    recv(outbox.stop()) -> _ => return,
+                }
+                if outbox.stop().recv_timeout(DEBOUNCE).is_err_and(|err| err.is_disconnected()) {
+                    return;
+                }
+                watch.take();
+                let problem = watch.problem().map(str::to_owned);
+                if problem != reported {
+                    reported.clone_from(&problem);
+                    if !outbox.send(Event::ServiceReported { service: "settings", problem }) {
+                        return;
+                    }
+                }
+                if self.look(outbox).is_none() {
+                    return;
+                }
+                if self.place.target() != target {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Reads the file and tells what is new. `None` when the thread is to end.
+    fn look(&mut self, outbox: &Outbox) -> Option<()> {
+        let now = self.read();
+        if self.told.as_ref() == Some(&now) {
+            return Some(());
+        }
+        self.told = Some(now.clone());
+        let (settings, problem) = now;
+        outbox.send(Event::SettingsLoaded { settings: Arc::new(settings), problem }).then_some(())
+    }
+
+    fn read(&self) -> Told {
+        match self.place.read() {
+            Ok(Found::Missing) => (Settings::default(), None),
+            Ok(Found::Whole { file, .. }) => {
+                let (settings, problems) = Settings::read(file);
+                (settings, (!problems.is_empty()).then(|| problems.join("; ")))
+            }
+            Ok(Found::Broken { bytes, reason }) => {
+                let copy = match self.place.back_up(&bytes) {
+                    Ok(backup) => format!("a copy is {}", backup.display()),
+                    Err(err) => format!("it could not be copied: {err:#}"),
+                };
+                let problem =
+                    format!("settings.json {reason}; the defaults are used until it is mended; {copy}");
+                (Settings::default(), Some(problem))
+            }
+            Err(err) => (
+                Settings::default(),
+                Some(format!("cannot read settings.json: {err:#}; the defaults are used")),
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn merging_follows_the_rfc() {
+        for (target, change, wanted) in [
+            (json!({"a": "b"}), json!({"a": "c"}), json!({"a": "c"})),
+            (json!({"a": "b"}), json!({"b": "c"}), json!({"a": "b", "b": "c"})),
+            (json!({"a": "b", "b": "c"}), json!({"a": null}), json!({"b": "c"})),
+            (json!({"a": ["b"]}), json!({"a": "c"}), json!({"a": "c"})),
+            (json!({"a": {"b": "c"}}), json!({"a": {"b": "d", "c": null}}), json!({"a": {"b": "d"}})),
+            (json!({"a": [1]}), json!({"a": {"b": null, "c": 1}}), json!({"a": {"c": 1}})),
+            (json!({}), json!({"a": {"bb": {"ccc": null}}}), json!({"a": {"bb": {}}})),
+        ] {
+            let (Value::Object(mut target), Value::Object(change)) = (target, change) else { unreachable!() };
+            merge(&mut target, &change);
+            assert_eq!(Value::Object(target), wanted);
+        }
+    }
+
+    #[test]
+    fn removing_a_key_keeps_the_order_of_the_others() {
+        let mut target = Map::new();
+        for key in ["one", "two", "three", "four"] {
+            target.insert(key.into(), json!(1));
+        }
+        let mut change = Map::new();
+        change.insert("one".into(), Value::Null);
+        change.insert("five".into(), json!(5));
+        merge(&mut target, &change);
+        assert_eq!(target.keys().collect::<Vec<_>>(), ["two", "three", "four", "five"]);
+    }
+}

@@ -1,0 +1,103 @@
+//! Reading. Everything that is returned is bounded.
+
+use super::rows;
+use magia_core::event::{AgentEvent, StoredRequest, StoredState};
+use magia_protocol::wire::{RequestState, SessionId};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+/// Sessions that are loaded at start, the latest first.
+const SESSIONS_MAX: u32 = 10_000;
+/// Answered requests that are loaded at start; open ones all are.
+const ANSWERED_MAX: u32 = 500;
+/// Bytes of payloads that one reading of events returns; the newest stay.
+const EVENT_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// The word of a request that waits, as in `RequestInfo::state`.
+pub(super) const OPEN_STATE: &str = RequestState::Open.as_str();
+
+pub(super) fn load(connection: &Connection) -> rusqlite::Result<StoredState> {
+    let sessions = collect(
+        connection,
+        &format!("{} ORDER BY last_activity_ms DESC LIMIT ?1", rows::SELECT_SESSION),
+        params![SESSIONS_MAX],
+        rows::session,
+    )?;
+    let mut requests = requests(connection, false, u32::MAX)?;
+    requests.extend(collect(
+        connection,
+        &format!("{} WHERE state <> ?1 ORDER BY asked_at_ms DESC LIMIT ?2", rows::SELECT_REQUEST),
+        params![OPEN_STATE, ANSWERED_MAX],
+        rows::request,
+    )?);
+    requests.sort_by_key(|request| (request.asked_at_ms, request.id));
+    let stored: Option<i64> = connection.query_row("SELECT max(seq) FROM events", [], |row| row.get(0))?;
+    let last_seq = stored.unwrap_or(0).max(meta(connection, LAST_SEQ)?.unwrap_or(0));
+    Ok(StoredState {
+        sessions,
+        requests,
+        last_seq: last_seq.cast_unsigned(),
+        last_alive_ms: meta(connection, LAST_ALIVE)?.map(i64::cast_unsigned),
+    })
+}
+
+/// When the program was last known to run.
+pub(super) const LAST_ALIVE: &str = "last_alive_ms";
+/// The highest event number of events that were forgotten: numbers are never used again.
+pub(super) const LAST_SEQ: &str = "last_seq";
+
+fn meta(connection: &Connection, name: &str) -> rusqlite::Result<Option<i64>> {
+    connection.query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0)).optional()
+}
+
+pub(super) fn events(
+    connection: &Connection,
+    session: Option<SessionId>,
+    since: u64,
+    limit: u32,
+) -> rusqlite::Result<Vec<AgentEvent>> {
+    let of_session = if session.is_some() { "AND session = ?3" } else { "AND ?3 IS NULL" };
+    let sql = format!("{} WHERE seq > ?1 {of_session} ORDER BY seq DESC LIMIT ?2", rows::SELECT_EVENT);
+    let mut statement = connection.prepare_cached(&sql)?;
+    let session = session.as_ref().map(|session| session.as_uuid().as_bytes().as_slice());
+    let since = i64::try_from(since).unwrap_or(i64::MAX);
+    let mut found = statement.query(params![since, limit, session])?;
+    let mut events = Vec::new();
+    let mut bytes = 0;
+    while let Some(row) = found.next()? {
+        let Some(event) = rows::event(row)? else { continue };
+        bytes += event.raw.len();
+        if bytes > EVENT_BYTES_MAX {
+            break;
+        }
+        events.push(event);
+    }
+    events.reverse();
+    Ok(events)
+}
+
+pub(super) fn requests(
+    connection: &Connection,
+    all: bool,
+    limit: u32,
+) -> rusqlite::Result<Vec<StoredRequest>> {
+    let sql = format!(
+        "{} WHERE ?1 OR state = ?2 ORDER BY asked_at_ms DESC, id DESC LIMIT ?3",
+        rows::SELECT_REQUEST
+    );
+    collect(connection, &sql, params![all, OPEN_STATE, limit], rows::request)
+}
+
+/// The rows that this version understands.
+fn collect<T>(
+    connection: &Connection,
+    sql: &str,
+    params: impl rusqlite::Params,
+    read: impl Fn(&Row<'_>) -> rusqlite::Result<Option<T>>,
+) -> rusqlite::Result<Vec<T>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut found = statement.query(params)?;
+    let mut values = Vec::new();
+    while let Some(row) = found.next()? {
+        values.extend(read(row)?);
+    }
+    Ok(values)
+}

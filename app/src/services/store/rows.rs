@@ -1,0 +1,176 @@
+//! Rows to values and back. Numbers keep their bits: SQLite's are signed.
+
+use magia_core::event::{AgentEvent, StoredRequest, StoredSession};
+use magia_protocol::wire::info::Decision;
+use magia_protocol::wire::{
+    AgentEventKind, ProcessId, Provider, ProviderSessionId, RequestId, RequestState, SessionId, TitleSource,
+};
+use rusqlite::{Row, Statement, params};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// A row that this version cannot read: a word that it does not know.
+type Maybe<T> = rusqlite::Result<Option<T>>;
+
+pub(super) const INSERT_EVENT: &str = "INSERT INTO events
+    (seq, received_at_ms, session, provider, provider_session_id, turn, agent_id, kind, name, raw, cut)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (seq) DO NOTHING";
+
+pub(super) const SELECT_EVENT: &str = "SELECT
+    seq, received_at_ms, session, provider, provider_session_id, turn, agent_id, kind, name, raw, cut FROM events";
+
+/// Appends an event. `false` when its number was used before.
+pub(super) fn insert_event(statement: &mut Statement<'_>, event: &AgentEvent) -> rusqlite::Result<bool> {
+    let changed = statement.execute(params![
+        event.seq.cast_signed(),
+        event.received_at_ms.cast_signed(),
+        event.session.as_uuid().as_bytes().as_slice(),
+        event.provider.as_str(),
+        event.provider_session_id.0,
+        event.turn,
+        event.agent_id,
+        event.kind.as_str(),
+        event.name,
+        &*event.raw,
+        event.cut,
+    ])?;
+    Ok(changed > 0)
+}
+
+pub(super) fn event(row: &Row<'_>) -> Maybe<AgentEvent> {
+    let Some(provider) = provider(row, 3)? else { return Ok(None) };
+    Ok(Some(AgentEvent {
+        seq: unsigned(row, 0)?,
+        received_at_ms: unsigned(row, 1)?,
+        session: SessionId::from_uuid(uuid(row, 2)?),
+        provider,
+        provider_session_id: ProviderSessionId(row.get(4)?),
+        turn: row.get(5)?,
+        agent_id: row.get(6)?,
+        kind: AgentEventKind::from_word(row.get_ref(7)?.as_str()?).unwrap_or(AgentEventKind::Unknown),
+        name: row.get(8)?,
+        raw: Arc::from(row.get_ref(9)?.as_str()?),
+        cut: row.get(10)?,
+    }))
+}
+
+pub(super) const INSERT_SESSION: &str = "INSERT OR REPLACE INTO sessions
+    (id, provider, config_root, provider_session_id, parent, cwd, title, title_source, transcript_path, model, pid,
+     process_start, started_at_ms, last_activity_ms, ended, pinned, hidden)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+
+pub(super) const SELECT_SESSION: &str = "SELECT
+    id, provider, config_root, provider_session_id, parent, cwd, title, title_source, transcript_path, model, pid,
+    process_start, started_at_ms, last_activity_ms, ended, pinned, hidden FROM sessions";
+
+pub(super) fn insert_session(statement: &mut Statement<'_>, session: &StoredSession) -> rusqlite::Result<()> {
+    statement.execute(params![
+        session.id.as_uuid().as_bytes().as_slice(),
+        session.provider.as_str(),
+        session.config_root,
+        session.provider_session_id.0,
+        session.parent.as_ref().map(|parent| parent.as_uuid().as_bytes().as_slice()),
+        session.cwd,
+        session.title,
+        session.title_source.as_str(),
+        session.transcript_path,
+        session.model,
+        session.process.map(|process| process.pid),
+        session.process.map(|process| process.start.cast_signed()),
+        session.started_at_ms.cast_signed(),
+        session.last_activity_ms.cast_signed(),
+        session.ended,
+        session.pinned,
+        session.hidden,
+    ])?;
+    Ok(())
+}
+
+pub(super) fn session(row: &Row<'_>) -> Maybe<StoredSession> {
+    let Some(provider) = provider(row, 1)? else { return Ok(None) };
+    let process = match (row.get::<_, Option<u32>>(10)?, row.get::<_, Option<i64>>(11)?) {
+        (Some(pid), Some(start)) => Some(ProcessId { pid, start: start.cast_unsigned() }),
+        _ => None,
+    };
+    Ok(Some(StoredSession {
+        id: SessionId::from_uuid(uuid(row, 0)?),
+        provider,
+        config_root: row.get(2)?,
+        provider_session_id: ProviderSessionId(row.get(3)?),
+        parent: match row.get_ref(4)? {
+            rusqlite::types::ValueRef::Null => None,
+            _ => Some(SessionId::from_uuid(uuid(row, 4)?)),
+        },
+        cwd: row.get(5)?,
+        title: row.get(6)?,
+        title_source: TitleSource::from_word(row.get_ref(7)?.as_str()?).unwrap_or(TitleSource::Directory),
+        transcript_path: row.get(8)?,
+        model: row.get(9)?,
+        process,
+        started_at_ms: unsigned(row, 12)?,
+        last_activity_ms: unsigned(row, 13)?,
+        ended: row.get(14)?,
+        pinned: row.get(15)?,
+        hidden: row.get(16)?,
+    }))
+}
+
+pub(super) const INSERT_REQUEST: &str = "INSERT OR REPLACE INTO requests
+    (id, session, provider, tool, input, agent_id, asked_at_ms, state, decision, decided_by, decided_at_ms, reason)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+
+pub(super) const SELECT_REQUEST: &str = "SELECT
+    id, session, provider, tool, input, agent_id, asked_at_ms, state, decision, decided_by, decided_at_ms, reason
+    FROM requests";
+
+pub(super) fn insert_request(statement: &mut Statement<'_>, request: &StoredRequest) -> rusqlite::Result<()> {
+    statement.execute(params![
+        request.id.as_uuid().as_bytes().as_slice(),
+        request.session.as_uuid().as_bytes().as_slice(),
+        request.provider.as_str(),
+        request.tool,
+        request.input,
+        request.agent_id,
+        request.asked_at_ms.cast_signed(),
+        request.state.as_str(),
+        request.decision.map(Decision::as_str),
+        request.decided_by,
+        request.decided_at_ms.map(u64::cast_signed),
+        request.reason,
+    ])?;
+    Ok(())
+}
+
+pub(super) fn request(row: &Row<'_>) -> Maybe<StoredRequest> {
+    let Some(provider) = provider(row, 2)? else { return Ok(None) };
+    Ok(Some(StoredRequest {
+        id: RequestId::from_uuid(uuid(row, 0)?),
+        session: SessionId::from_uuid(uuid(row, 1)?),
+        provider,
+        tool: row.get(3)?,
+        input: row.get(4)?,
+        agent_id: row.get(5)?,
+        asked_at_ms: unsigned(row, 6)?,
+        // A word of a newer magia is over at any rate.
+        state: RequestState::from_word(row.get_ref(7)?.as_str()?).unwrap_or(RequestState::AppGone),
+        decision: row.get_ref(8)?.as_str_or_null()?.and_then(Decision::from_word),
+        decided_by: row.get(9)?,
+        decided_at_ms: row.get::<_, Option<i64>>(10)?.map(i64::cast_unsigned),
+        reason: row.get(11)?,
+    }))
+}
+
+fn provider(row: &Row<'_>, column: usize) -> Maybe<Provider> {
+    Ok(Provider::from_word(row.get_ref(column)?.as_str()?))
+}
+
+fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    row.get::<_, i64>(column).map(i64::cast_unsigned)
+}
+
+fn uuid(row: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {
+    let bytes = row.get_ref(column)?.as_blob()?;
+    Uuid::from_slice(bytes).map_err(|err| {
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Blob, Box::new(err))
+    })
+}

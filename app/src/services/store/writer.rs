@@ -1,0 +1,349 @@
+//! The thread that writes.
+
+use super::open::{InUse, Opened, begin_anew, is_damage, lock, open};
+use super::queue::Queue;
+use super::read::{LAST_ALIVE, load};
+use super::{Order, Reader, ReaderSlot, Retention, StoreConfig, retention, rows};
+use crate::services::outbox::Outbox;
+use anyhow::Context;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError};
+use magia_core::event::{Event, StoredState};
+use rusqlite::{Connection, params};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// How often the limits are looked after.
+const RETENTION_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often a report that the hub had no room for is tried again.
+const REPORT_EVERY: Duration = Duration::from_millis(200);
+/// How long the lock of a magia that is just ending is waited for.
+const LOCK_WAIT: Duration = Duration::from_secs(3);
+/// How often the lock is tried meanwhile.
+const LOCK_EVERY: Duration = Duration::from_millis(100);
+
+/// Opens the store and writes until nobody can order anything any more.
+pub(super) fn run(
+    config: StoreConfig,
+    orders: &Receiver<Order>,
+    outbox: &Outbox,
+    events: &Sender<Event>,
+    slot: &ReaderSlot,
+) {
+    let mut teller = Teller { events: events.clone(), problem: None, told: None };
+    let locked = wait_for_lock(&config, outbox);
+    // Held until the thread ends.
+    let (_lock, opened) = match locked.and_then(|lock| Ok((lock, open(&config.data_dir)?))) {
+        Ok(opened) => opened,
+        Err(err) => {
+            let problem = format!("{err:#}");
+            tracing::error!("no store: {problem}");
+            slot.set(Reader::Absent(problem.clone()));
+            teller.problem = Some(problem);
+            teller.tell();
+            if outbox.send(Event::StoreLoaded(Box::default())) {
+                discard(orders, &mut teller);
+            }
+            return;
+        }
+    };
+    let Opened { writer: connection, reader, problem } = opened;
+    let state = load(&connection).unwrap_or_else(|err| {
+        // It was read a moment ago while it was opened.
+        tracing::error!("cannot read the store: {err}");
+        StoredState::default()
+    });
+    slot.set(Reader::Open(reader));
+    let mut writer = Writer {
+        connection,
+        slot,
+        retry_every: config.retry_every,
+        retention: config.retention,
+        lasting: problem,
+        queue: Queue::default(),
+        lost: 0,
+        failed: None,
+        retain_at: Some(Instant::now()),
+        teller,
+        config,
+    };
+    writer.teller.problem.clone_from(&writer.lasting);
+    writer.teller.tell();
+    if outbox.send(Event::StoreLoaded(Box::new(state))) {
+        writer.run(orders);
+    }
+}
+
+fn wait_for_lock(config: &StoreConfig, outbox: &Outbox) -> anyhow::Result<std::fs::File> {
+    let give_up = Instant::now() + LOCK_WAIT;
+    loop {
+        match lock(&config.data_dir) {
+            Err(err) if err.downcast_ref::<InUse>().is_some() && Instant::now() < give_up => {}
+            done => return done,
+        }
+        if outbox.stop().recv_timeout(LOCK_EVERY).is_err_and(|err| err.is_disconnected()) {
+            return lock(&config.data_dir);
+        }
+    }
+}
+
+/// Without a store every order is answered, and nothing is kept.
+fn discard(orders: &Receiver<Order>, teller: &mut Teller) {
+    let refused = || Err(anyhow::anyhow!("there is no store"));
+    loop {
+        match orders.recv_timeout(teller.patience().unwrap_or(RETENTION_EVERY)) {
+            Ok(Order::Flush(reply)) => answer(&reply, refused()),
+            Ok(Order::Purge { reply, .. }) => answer(&reply, Err(anyhow::anyhow!("there is no store"))),
+            Ok(Order::Write(_) | Order::Retain(_)) => {}
+            Err(RecvTimeoutError::Timeout) => teller.tell(),
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// Tells the hub of problems without ever waiting for it: the hub may be waiting for us.
+struct Teller {
+    events: Sender<Event>,
+    problem: Option<String>,
+    told: Option<String>,
+}
+
+impl Teller {
+    fn tell(&mut self) {
+        if self.problem == self.told {
+            return;
+        }
+        let report = Event::ServiceReported { service: "store", problem: self.problem.clone() };
+        match self.events.try_send(report) {
+            Ok(()) => self.told.clone_from(&self.problem),
+            Err(TrySendError::Full(_)) => {}
+            // Nobody is left to be told.
+            Err(TrySendError::Disconnected(_)) => self.told.clone_from(&self.problem),
+        }
+    }
+
+    /// When to try again, if there is something to tell.
+    fn patience(&self) -> Option<Duration> {
+        (self.problem != self.told).then_some(REPORT_EVERY)
+    }
+}
+
+struct Writer<'a> {
+    connection: Connection,
+    slot: &'a ReaderSlot,
+    config: StoreConfig,
+    retry_every: Duration,
+    retention: Retention,
+    queue: Queue,
+    /// Writes given up since the start.
+    lost: u64,
+    /// Why the last try to write failed, and when to try again.
+    failed: Option<(String, Instant)>,
+    /// What happened that no success makes good, as a damaged file.
+    lasting: Option<String>,
+    /// When to look after the limits.
+    retain_at: Option<Instant>,
+    teller: Teller,
+}
+
+impl Writer<'_> {
+    fn run(mut self, orders: &Receiver<Order>) {
+        loop {
+            let order = match self.patience() {
+                Some(Duration::ZERO) => match orders.try_recv() {
+                    Ok(order) => Some(order),
+                    Err(TryRecvError::Empty) => None,
+                    Err(TryRecvError::Disconnected) => break,
+                },
+                Some(patience) => match orders.recv_timeout(patience) {
+                    Ok(order) => Some(order),
+                    Err(RecvTimeoutError::Timeout) => None,
+                    Err(RecvTimeoutError::Disconnected) => break,
+                },
+                None => match orders.recv() {
+                    Ok(order) => Some(order),
+                    Err(_) => break,
+                },
+            };
+            let mut next = order;
+            while let Some(order) = next {
+                self.take(order);
+                next = if self.queue.is_a_batch() { None } else { orders.try_recv().ok() };
+            }
+            if self.failed.as_ref().is_none_or(|(_, again)| *again <= Instant::now()) {
+                self.write();
+            }
+            self.look_after_limits();
+            self.tell();
+        }
+        self.write();
+        if !self.queue.is_empty() {
+            tracing::error!("the store could not be written at the end; {} rows are lost", self.queue.len());
+        }
+    }
+
+    /// How long to wait for an order; `None` is for ever.
+    fn patience(&self) -> Option<Duration> {
+        let now = Instant::now();
+        let retry = self.failed.as_ref().map(|(_, again)| again.saturating_duration_since(now));
+        let backlog = (self.failed.is_none() && !self.queue.is_empty()).then_some(Duration::ZERO);
+        let retain = self.retain_at.map(|at| at.saturating_duration_since(now));
+        [retry, backlog, retain, self.teller.patience()].into_iter().flatten().min()
+    }
+
+    fn take(&mut self, order: Order) {
+        match order {
+            Order::Write(write) => self.queue.push(write),
+            Order::Flush(reply) => {
+                let outcome = self.write_all();
+                answer(&reply, outcome);
+            }
+            Order::Retain(retention) => {
+                if self.retention != retention {
+                    self.retention = retention;
+                    self.retain_at = Some(Instant::now());
+                }
+            }
+            Order::Purge { older_than_days, keep, reply } => {
+                let outcome = self.write_all().and_then(|()| {
+                    retention::purge(&mut self.connection, older_than_days, &keep, now_ms())
+                        .context("forgetting old data")
+                });
+                answer(&reply, outcome);
+            }
+        }
+    }
+
+    fn write_all(&mut self) -> anyhow::Result<()> {
+        while !self.queue.is_empty() {
+            self.write();
+            if let Some((err, _)) = &self.failed {
+                anyhow::bail!("{err}");
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes one batch.
+    fn write(&mut self) {
+        if self.queue.is_empty() {
+            self.failed = None;
+            return;
+        }
+        match write_batch(&mut self.connection, &self.queue) {
+            Ok(events) => {
+                self.queue.written(events);
+                self.failed = None;
+            }
+            Err(err) => {
+                let err = anyhow::Error::new(err);
+                if is_damage(&err) && self.begin_anew(&err) {
+                    return;
+                }
+                self.failed = Some((format!("{err:#}"), Instant::now() + self.retry_every));
+            }
+        }
+    }
+
+    /// Moves the damaged file aside and goes on with a new one.
+    fn begin_anew(&mut self, damage: &anyhow::Error) -> bool {
+        // Both connections have to let go of the file first.
+        self.slot.set(Reader::Opening);
+        let Ok(nothing) = Connection::open_in_memory() else { return false };
+        drop(std::mem::replace(&mut self.connection, nothing));
+        match begin_anew(&self.config.data_dir, damage) {
+            Ok(opened) => {
+                self.connection = opened.writer;
+                self.slot.set(Reader::Open(opened.reader));
+                self.lasting = opened.problem;
+                true
+            }
+            Err(err) => {
+                tracing::error!("cannot begin a new store: {err:#}");
+                self.slot.set(Reader::Absent(format!("{err:#}")));
+                false
+            }
+        }
+    }
+
+    fn look_after_limits(&mut self) {
+        if self.failed.is_some()
+            || !self.queue.is_empty()
+            || self.retain_at.is_none_or(|at| at > Instant::now())
+        {
+            return;
+        }
+        let pause = match retention::step(&mut self.connection, self.retention, now_ms()) {
+            Ok(true) => Duration::ZERO,
+            Ok(false) => RETENTION_EVERY,
+            Err(err) => {
+                tracing::warn!("cannot forget old events: {err}");
+                RETENTION_EVERY
+            }
+        };
+        self.retain_at = Instant::now().checked_add(pause);
+    }
+
+    fn tell(&mut self) {
+        self.lost += std::mem::take(&mut self.queue.lost);
+        self.teller.problem = match &self.failed {
+            Some((err, _)) if self.lost > 0 => Some(format!(
+                "the store cannot be written ({err}); {} rows are lost, the newest wait",
+                self.lost
+            )),
+            Some((err, _)) => Some(format!(
+                "the store cannot be written ({err}); events wait in memory, nothing is lost yet"
+            )),
+            None => {
+                if self.lost > 0 {
+                    tracing::error!("{} rows were lost while the store could not be written", self.lost);
+                    self.lost = 0;
+                }
+                self.lasting.clone()
+            }
+        };
+        self.teller.tell();
+    }
+}
+
+fn answer<T>(reply: &Sender<T>, outcome: T) {
+    if reply.try_send(outcome).is_err() {
+        tracing::debug!("whoever asked the store did not wait for the answer");
+    }
+}
+
+/// Writes one transaction. How many events of the queue are in it.
+fn write_batch(connection: &mut Connection, queue: &Queue) -> rusqlite::Result<usize> {
+    let batch = queue.batch();
+    // An outcome is forced to the disk; it cannot be changed inside of a transaction.
+    let level = if batch.requests.is_empty() { "NORMAL" } else { "FULL" };
+    connection.pragma_update(None, "synchronous", level)?;
+    let transaction = connection.transaction()?;
+    {
+        let mut statement = transaction.prepare_cached(rows::INSERT_SESSION)?;
+        for session in &batch.sessions {
+            rows::insert_session(&mut statement, session)?;
+        }
+        let mut statement = transaction.prepare_cached(rows::INSERT_REQUEST)?;
+        for request in &batch.requests {
+            rows::insert_request(&mut statement, request)?;
+        }
+        let mut statement = transaction.prepare_cached(rows::INSERT_EVENT)?;
+        for event in &batch.events {
+            if !rows::insert_event(&mut statement, event)? {
+                tracing::error!("event number {} was used before; the later event is not stored", event.seq);
+            }
+        }
+        if let Some(at_ms) = batch.alive_ms {
+            transaction.execute(
+                "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)",
+                params![LAST_ALIVE, at_ms.cast_signed()],
+            )?;
+        }
+    }
+    transaction.commit()?;
+    Ok(batch.events.len())
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,143 @@
+//! What drawing asks for. Drawing changes nothing itself: it may run twice for one frame.
+
+use super::command::UiCommand;
+use magia_protocol::wire::info::Decision;
+use magia_protocol::wire::{Command, RequestId, SessionId, command};
+use serde_json::{Map, Value};
+
+/// A wish of the person at the window.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// For the hub.
+    Send(Command),
+    /// Ask first, then do it.
+    Confirm(Box<Action>),
+    /// Show a session.
+    Select(SessionId),
+    /// Show a request's session, scroll to its card and give it the keys.
+    ShowRequest(RequestId),
+    /// Give a card the keys.
+    FocusCard(RequestId),
+    /// Another page.
+    Go(super::state::Route),
+    /// A keyboard command.
+    Run(UiCommand),
+    /// Open or fold an entry of the timeline.
+    Fold(u64),
+    /// Open the field for a deny's reason.
+    StartDeny(RequestId),
+    /// Close it.
+    StopDeny,
+    /// Open the field for a session's title.
+    StartRename(SessionId),
+    /// Close it.
+    StopRename,
+    /// Put text on the clipboard, and say so.
+    Copy {
+        /// The text.
+        text: String,
+        /// What it is, as `Session id`.
+        what: &'static str,
+    },
+    /// Take a toast away.
+    DismissToast(u64),
+    /// Close the dialog on top.
+    CloseDialog,
+    /// Scroll the timeline to its end and stay there.
+    FollowTail,
+}
+
+/// Wishes of a frame.
+pub type Actions = Vec<Action>;
+
+impl Action {
+    /// An answer to a request.
+    pub fn decide(id: RequestId, decision: Decision) -> Self {
+        Self::Send(Command::ResolvePermission(command::ResolvePermission {
+            id: id.to_string(),
+            decision,
+            reason: None,
+            answers: None,
+        }))
+    }
+
+    /// A deny, with a reason unless it is empty.
+    pub fn deny(id: RequestId, reason: &str) -> Self {
+        let reason = reason.trim();
+        Self::Send(Command::ResolvePermission(command::ResolvePermission {
+            id: id.to_string(),
+            decision: Decision::Deny,
+            reason: (!reason.is_empty()).then(|| reason.to_owned()),
+            answers: None,
+        }))
+    }
+
+    /// The answers to a request's questions.
+    pub fn answer(id: RequestId, answers: Map<String, Value>) -> Self {
+        Self::Send(Command::ResolvePermission(command::ResolvePermission {
+            id: id.to_string(),
+            decision: Decision::Allow,
+            reason: None,
+            answers: Some(answers),
+        }))
+    }
+
+    /// A session's new title; empty goes back to the agent's own.
+    pub fn rename(session: SessionId, title: &str) -> Self {
+        Self::Send(Command::SetSessionTitle(command::SetTitle {
+            session: session.to_string(),
+            title: title.trim().to_owned(),
+        }))
+    }
+
+    /// Keeps a session at the top of its project, or no longer.
+    pub fn pin(session: SessionId, pinned: bool) -> Self {
+        Self::Send(Command::UpdateSession(command::UpdateSession {
+            session: session.to_string(),
+            pinned: Some(pinned),
+            ..Default::default()
+        }))
+    }
+
+    /// Leaves a session out of the list.
+    pub fn hide(session: SessionId) -> Self {
+        Self::Send(Command::UpdateSession(command::UpdateSession {
+            session: session.to_string(),
+            hidden: Some(true),
+            ..Default::default()
+        }))
+    }
+
+    /// Changes one key of magia's settings.
+    pub fn setting(key: &str, value: impl Into<Value>) -> Self {
+        let mut settings = Map::new();
+        settings.insert(key.to_owned(), value.into());
+        Self::Send(Command::SaveSettings(command::SaveSettings { settings }))
+    }
+
+    /// Puts our hooks into Claude's settings, after asking.
+    pub fn install_hooks() -> Self {
+        Self::Confirm(Box::new(Self::Send(Command::InstallHooks(command::ChangeHooks {
+            provider: magia_protocol::wire::Provider::Claude,
+            dry_run: false,
+        }))))
+    }
+
+    /// Takes them out, after asking.
+    pub fn uninstall_hooks() -> Self {
+        Self::Confirm(Box::new(Self::Send(Command::UninstallHooks(command::ChangeHooks {
+            provider: magia_protocol::wire::Provider::Claude,
+            dry_run: false,
+        }))))
+    }
+
+    /// Looks for the agents again.
+    pub fn detect() -> Self {
+        Self::Send(Command::DetectInstalledProviders(command::Detect { refresh: true }))
+    }
+
+    /// Starts a listener again.
+    pub fn retry(listener: &str) -> Self {
+        Self::Send(Command::RetryListener(command::RetryListener { name: listener.to_owned() }))
+    }
+}

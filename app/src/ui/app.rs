@@ -1,0 +1,295 @@
+//! The native window: one frame, one waker, and the quiet between frames.
+
+use super::action::Actions;
+use super::clock::{self, Clock};
+use super::markdown;
+use super::shell::{View, shell_ui};
+use super::state::{UiState, is_open};
+use crate::link::{FromWindow, Waker, WindowLink};
+use anyhow::anyhow;
+use crossbeam_channel::TrySendError;
+use eframe::egui::{
+    self, Context, IconData, ThemePreference, UserAttentionType, ViewportBuilder, ViewportCommand,
+};
+use magia_core::settings::ThemeMode;
+use magia_core::snapshot::Snapshot;
+use magia_protocol::wire::{Command, SessionId, SessionState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Half a beat of a working session's dot.
+const HALF_BEAT: Duration = Duration::from_millis(500);
+
+/// How the window is to be.
+#[derive(Clone, Debug)]
+pub struct WindowOptions {
+    /// Size in points.
+    pub size: [f32; 2],
+    /// No pulse.
+    pub reduced_motion: bool,
+    /// egui's zoom.
+    pub zoom: f32,
+}
+
+impl Default for WindowOptions {
+    fn default() -> Self {
+        Self { size: [1_280.0, 800.0], reduced_motion: false, zoom: 1.0 }
+    }
+}
+
+/// Opens the window and stays until it is closed. `on_start` gets the bell to ring when there is a new snapshot.
+///
+/// # Errors
+/// When there is no display, or it cannot be drawn on.
+pub fn run(link: WindowLink, options: WindowOptions, on_start: impl FnOnce(Waker)) -> anyhow::Result<()> {
+    let viewport = ViewportBuilder::default()
+        .with_app_id("magia")
+        .with_title("magia")
+        .with_inner_size(options.size)
+        .with_min_inner_size([800.0, 500.0])
+        .with_icon(icon());
+    let native = eframe::NativeOptions {
+        viewport,
+        renderer: eframe::Renderer::Glow,
+        persist_window: false,
+        ..Default::default()
+    };
+    let started = eframe::run_native(
+        "magia",
+        native,
+        Box::new(move |context| {
+            let window = Window::new(link, options, &context.egui_ctx);
+            on_start(window.waker());
+            Ok(Box::new(window))
+        }),
+    );
+    started.map_err(|err| match err {
+        // Its own text is a path in a library and the names of environment variables.
+        eframe::Error::WinitEventLoop(_) => anyhow!("the window cannot be opened: there is no display"),
+        err => anyhow!("the window cannot be opened: {err}"),
+    })
+}
+
+/// The window's program.
+pub struct Window {
+    ctx: Context,
+    link: WindowLink,
+    options: WindowOptions,
+    snapshot: Arc<Snapshot>,
+    state: UiState,
+    bell: Arc<Bell>,
+    told: Option<(bool, Option<SessionId>)>,
+    theme: Option<ThemeMode>,
+    was_focused: bool,
+    attention: usize,
+    hub_gone: bool,
+}
+
+/// Says whether a frame is on its way already, and whether anyone would see it.
+#[derive(Debug, Default)]
+struct Bell {
+    dirty: AtomicBool,
+    hidden: AtomicBool,
+}
+
+impl Window {
+    /// A window on an egui context.
+    pub fn new(link: WindowLink, options: WindowOptions, ctx: &Context) -> Self {
+        super::install(ctx);
+        ctx.set_zoom_factor(options.zoom);
+        Self {
+            ctx: ctx.clone(),
+            link,
+            options,
+            snapshot: Arc::default(),
+            state: UiState::default(),
+            bell: Arc::default(),
+            told: None,
+            theme: None,
+            was_focused: false,
+            attention: 0,
+            hub_gone: false,
+        }
+    }
+
+    /// Rings for a frame. A hidden window's frames are worth nothing, but its `logic` has to hear of a wish to
+    /// be raised: so it is rung for too, and egui holds that to ten times a second.
+    pub fn waker(&self) -> Waker {
+        let (ctx, bell) = (self.ctx.clone(), Arc::clone(&self.bell));
+        Waker::new(move || {
+            if !bell.dirty.swap(true, Ordering::AcqRel) {
+                let hidden = bell.hidden.load(Ordering::Acquire);
+                let soon = if hidden { Duration::from_millis(100) } else { Duration::from_millis(1) };
+                ctx.request_repaint_after(soon);
+            }
+        })
+    }
+
+    fn drain(&mut self, ctx: &Context, now_s: f64) {
+        self.bell.dirty.store(false, Ordering::Release);
+        let mut newest = None;
+        while let Ok(snapshot) = self.link.snapshots.try_recv() {
+            newest = Some(snapshot);
+        }
+        let Some(snapshot) = newest else { return };
+        let wanted = self.state.follow(&snapshot, now_s);
+        self.snapshot = snapshot;
+        if self.theme != Some(self.snapshot.settings.theme) {
+            self.theme = Some(self.snapshot.settings.theme);
+            ctx.set_theme(match self.snapshot.settings.theme {
+                ThemeMode::Dark => ThemePreference::Dark,
+                ThemeMode::Light => ThemePreference::Light,
+                ThemeMode::System => ThemePreference::System,
+            });
+        }
+        if wanted.raise {
+            ctx.send_viewport_cmd(ViewportCommand::Visible(true));
+            ctx.send_viewport_cmd(ViewportCommand::Minimized(false));
+            ctx.send_viewport_cmd(ViewportCommand::Focus);
+            self.bell.hidden.store(false, Ordering::Release);
+        }
+    }
+
+    /// The task bar asks for attention while requests wait and the window is not in front; anew for each.
+    fn ask_for_attention(&mut self, ctx: &Context, focused: bool) {
+        let waiting = self.snapshot.requests.iter().filter(|view| is_open(view)).count();
+        if focused || waiting == 0 {
+            if self.attention > 0 {
+                ctx.send_viewport_cmd(ViewportCommand::RequestUserAttention(UserAttentionType::Reset));
+            }
+            self.attention = 0;
+        } else if waiting > self.attention {
+            ctx.send_viewport_cmd(ViewportCommand::RequestUserAttention(UserAttentionType::Informational));
+            self.attention = waiting;
+        } else {
+            self.attention = waiting;
+        }
+    }
+
+    fn tell(&mut self, focused: bool) {
+        let now = (focused, self.state.selected);
+        if self.told != Some(now) {
+            let changed = FromWindow::Changed { focused, selected: self.state.selected };
+            if self.link.to_hub.try_send(changed).is_ok() {
+                self.told = Some(now);
+            }
+        }
+    }
+
+    fn send(&mut self, command: Command, now_s: f64) {
+        match self.link.to_hub.try_send(FromWindow::Command(command)) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => {
+                self.state.toasts.fail("magia is busy: that was not done, try again".to_owned(), now_s);
+            }
+            Err(TrySendError::Disconnected(_)) => self.hub_gone = true,
+        }
+        if std::mem::take(&mut self.hub_gone) {
+            self.state.toasts.fail("magia's core stopped: restart it".to_owned(), now_s);
+        }
+    }
+
+    fn act(&mut self, actions: Actions, ctx: &Context, now_s: f64) {
+        if actions.is_empty() {
+            return;
+        }
+        for action in actions {
+            let command = self.state.apply(action, &self.snapshot, ctx, now_s);
+            if let Some(command) = command {
+                self.send(command, now_s);
+            }
+        }
+        ctx.request_repaint_after(Duration::from_millis(1));
+    }
+
+    /// Asks for the next frame, when something on screen changes by itself.
+    fn plan_next_frame(&mut self, ctx: &Context, clock: &Clock, focused: bool) {
+        let now_s = clock.now_s;
+        let mut next: Option<Duration> = clock.next_change_ms().map(|left| Duration::from_millis(left + 20));
+        let mut sooner = |other: Duration| next = Some(next.map_or(other, |next| next.min(other)));
+        if let Some(left) = self.state.toasts.expire(now_s) {
+            sooner(Duration::from_secs_f64(left.max(0.02)));
+        }
+        if self.pulses(focused) {
+            let beat = HALF_BEAT.as_secs_f64();
+            sooner(Duration::from_secs_f64((beat - now_s % beat).max(0.02)));
+        }
+        if let Some(next) = next {
+            ctx.request_repaint_after(next);
+        }
+    }
+
+    fn pulses(&self, focused: bool) -> bool {
+        focused
+            && !self.options.reduced_motion
+            && self.snapshot.sessions.iter().any(|session| session.state == SessionState::Working)
+    }
+}
+
+impl eframe::App for Window {
+    fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
+        let (focused, hidden, now_s) = ctx.input(|input| {
+            let viewport = input.viewport();
+            let hidden = viewport.minimized == Some(true) || viewport.visible() == Some(false);
+            (input.focused, hidden, input.time)
+        });
+        self.bell.hidden.store(hidden, Ordering::Release);
+        self.drain(ctx, now_s);
+        if focused && !self.was_focused {
+            self.state.cards.rearm(now_s);
+        }
+        self.was_focused = focused;
+        self.ask_for_attention(ctx, focused);
+        self.tell(focused);
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        let ctx = ui.ctx().clone();
+        let (focused, minimized, now_s) =
+            ctx.input(|input| (input.focused, input.viewport().minimized == Some(true), input.time));
+        if minimized || self.bell.hidden.load(Ordering::Acquire) {
+            return;
+        }
+        let clock = Clock::new(now_ms(), now_s, clock::local);
+        let pulse = self.pulses(focused) && (now_s / HALF_BEAT.as_secs_f64()) as u64 % 2 == 1;
+        let mut actions = Actions::new();
+        let snapshot = Arc::clone(&self.snapshot);
+        let view = View { snapshot: &snapshot, clock: &clock, pulse };
+        shell_ui(ui, view, &mut self.state, &mut actions);
+        markdown::keep_web_links(&ctx);
+        self.act(actions, &ctx, now_s);
+        self.tell(focused);
+        self.plan_next_frame(&ctx, &clock, focused);
+    }
+
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        visuals.panel_fill.to_normalized_gamma_f32()
+    }
+
+    fn persist_egui_memory(&self) -> bool {
+        false
+    }
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The window's icon: a ring with a point in the accent's colour.
+fn icon() -> IconData {
+    const SIDE: u32 = 64;
+    let [red, green, blue, _] = super::theme::Palette::of(egui::Theme::Dark).primary.to_array();
+    let mut rgba = Vec::with_capacity((SIDE * SIDE * 4) as usize);
+    for y in 0..SIDE {
+        for x in 0..SIDE {
+            let (dx, dy) = (x as f32 - 31.5, y as f32 - 31.5);
+            let r = dx.hypot(dy);
+            let ring = (4.5 - (r - 24.0).abs()).clamp(0.0, 1.0);
+            let point = (9.5 - r).clamp(0.0, 1.0);
+            rgba.extend([red, green, blue, (ring.max(point) * 255.0) as u8]);
+        }
+    }
+    IconData { rgba, width: SIDE, height: SIDE }
+}

@@ -1,0 +1,206 @@
+//! The keyboard commands: one enum is shortcut, tooltip and the overlay of `?`.
+
+use eframe::egui::{Event, InputState, Key, Modifiers};
+
+/// What a key can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UiCommand {
+    /// The next request that waits.
+    NextNeedsYou,
+    /// Say yes to the card with the keys.
+    Allow,
+    /// Say yes, and to its like.
+    Always,
+    /// Say no, with a reason.
+    Deny,
+    /// Go to the filter.
+    Filter,
+    /// One up in the list.
+    Up,
+    /// One down in the list.
+    Down,
+    /// Give the session's card the keys.
+    Open,
+    /// Leave what is open.
+    Back,
+    /// To the end of the timeline.
+    Follow,
+    /// Rename the session.
+    Rename,
+    /// Show or fold the details.
+    Details,
+    /// The settings.
+    Settings,
+    /// This list.
+    Shortcuts,
+}
+
+/// One way to type a command.
+#[derive(Clone, Copy, Debug)]
+struct Chord {
+    modifiers: Modifiers,
+    key: Key,
+}
+
+const fn plain(key: Key) -> Chord {
+    Chord { modifiers: Modifiers::NONE, key }
+}
+
+const fn ctrl(key: Key) -> Chord {
+    Chord { modifiers: Modifiers::CTRL, key }
+}
+
+impl UiCommand {
+    /// Every command, in the order of the overlay.
+    pub const ALL: [Self; 14] = [
+        Self::NextNeedsYou,
+        Self::Allow,
+        Self::Always,
+        Self::Deny,
+        Self::Up,
+        Self::Down,
+        Self::Open,
+        Self::Back,
+        Self::Filter,
+        Self::Follow,
+        Self::Rename,
+        Self::Details,
+        Self::Settings,
+        Self::Shortcuts,
+    ];
+
+    /// What it does, for tooltips and the overlay.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::NextNeedsYou => "Next that needs you",
+            Self::Allow => "Allow (Ctrl+1 for high risk)",
+            Self::Always => "Always allow (Ctrl+2 for high risk)",
+            Self::Deny => "Deny...",
+            Self::Filter => "Filter sessions",
+            Self::Up => "Session above",
+            Self::Down => "Session below",
+            Self::Open => "Give the request the keys",
+            Self::Back => "Back",
+            Self::Follow => "Follow the timeline's end",
+            Self::Rename => "Rename session",
+            Self::Details => "Show or fold the details",
+            Self::Settings => "Settings",
+            Self::Shortcuts => "Keyboard shortcuts",
+        }
+    }
+
+    /// Its keys in words.
+    pub const fn keys(self) -> &'static str {
+        match self {
+            Self::NextNeedsYou => "N, F8, Ctrl+J",
+            Self::Allow => "1",
+            Self::Always => "2",
+            Self::Deny => "3",
+            Self::Filter => "/, Ctrl+F",
+            Self::Up => "Up, K",
+            Self::Down => "Down, J",
+            Self::Open => "Enter",
+            Self::Back => "Esc",
+            Self::Follow => "End",
+            Self::Rename => "F2",
+            Self::Details => "Ctrl+I",
+            Self::Settings => "Ctrl+,",
+            Self::Shortcuts => "?",
+        }
+    }
+
+    fn chords(self) -> &'static [Chord] {
+        const NEXT: &[Chord] = &[plain(Key::N), plain(Key::F8), ctrl(Key::J)];
+        const FILTER: &[Chord] = &[plain(Key::Slash), ctrl(Key::F)];
+        const UP: &[Chord] = &[plain(Key::ArrowUp), plain(Key::K)];
+        const DOWN: &[Chord] = &[plain(Key::ArrowDown), plain(Key::J)];
+        const OPEN: &[Chord] = &[plain(Key::Enter)];
+        const BACK: &[Chord] = &[plain(Key::Escape)];
+        const FOLLOW: &[Chord] = &[plain(Key::End)];
+        const RENAME: &[Chord] = &[plain(Key::F2)];
+        const DETAILS: &[Chord] = &[ctrl(Key::I)];
+        const SETTINGS: &[Chord] = &[ctrl(Key::Comma)];
+        const SHORTCUTS: &[Chord] = &[plain(Key::Questionmark)];
+        match self {
+            Self::NextNeedsYou => NEXT,
+            // Digits are read by `digit`: they know about modifiers and keyboard layouts.
+            Self::Allow | Self::Always | Self::Deny => &[],
+            Self::Filter => FILTER,
+            Self::Up => UP,
+            Self::Down => DOWN,
+            Self::Open => OPEN,
+            Self::Back => BACK,
+            Self::Follow => FOLLOW,
+            Self::Rename => RENAME,
+            Self::Details => DETAILS,
+            Self::Settings => SETTINGS,
+            Self::Shortcuts => SHORTCUTS,
+        }
+    }
+
+    /// Whether it works while a text field has the keyboard.
+    const fn works_in_text(self) -> bool {
+        matches!(self, Self::Back | Self::Filter | Self::Settings | Self::NextNeedsYou)
+    }
+
+    /// The commands typed in this frame, taken out of the input. `typing` says that a text field has the
+    /// keyboard: then only chords with Ctrl and function keys are ours.
+    pub fn take(input: &mut InputState, typing: bool) -> Vec<Self> {
+        let mut typed = Vec::new();
+        for command in Self::ALL {
+            for chord in command.chords() {
+                let types = chord.modifiers.is_none() && !matches!(chord.key, Key::Escape | Key::F8);
+                if typing && (types || !command.works_in_text()) {
+                    continue;
+                }
+                if take_chord(input, *chord) {
+                    typed.push(command);
+                }
+            }
+        }
+        typed
+    }
+}
+
+fn take_chord(input: &mut InputState, chord: Chord) -> bool {
+    let mut found = false;
+    input.events.retain(|event| match event {
+        Event::Key { key, pressed: true, modifiers, .. } if *key == chord.key => {
+            let ours = if chord.modifiers.is_none() {
+                // `?` and `/` need Shift on many layouts; letters must not have it.
+                let shift = modifiers.shift && !matches!(key, Key::Questionmark | Key::Slash);
+                !modifiers.ctrl && !modifiers.alt && !modifiers.command && !shift
+            } else {
+                modifiers.ctrl && !modifiers.alt && !modifiers.shift
+            };
+            found |= ours;
+            !ours
+        }
+        _ => true,
+    });
+    found
+}
+
+/// A digit from 1 to 9 that was typed, and whether Ctrl or Shift was held. Repeats are not counted: holding a
+/// key must not answer the next card.
+pub fn digit(input: &mut InputState) -> Option<(usize, bool)> {
+    const DIGITS: [Key; 9] =
+        [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
+    let mut typed = None;
+    input.events.retain(|event| match event {
+        Event::Key { key, physical_key, pressed: true, repeat, modifiers } if !modifiers.alt => {
+            let at = |wanted: Option<Key>| DIGITS.iter().position(|digit| Some(*digit) == wanted);
+            match at(Some(*key)).or_else(|| at(*physical_key)) {
+                Some(position) => {
+                    if !repeat {
+                        typed = Some((position + 1, modifiers.ctrl || modifiers.shift));
+                    }
+                    false
+                }
+                None => true,
+            }
+        }
+        _ => true,
+    });
+    typed
+}

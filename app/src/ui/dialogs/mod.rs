@@ -1,0 +1,29 @@
+//! What stands over the page: one dialog at a time.
+
+mod confirm;
+mod shortcuts;
+
+use super::action::Actions;
+use super::state::Dialog;
+use super::theme::palette;
+use eframe::egui::{Context, Frame, Id, Margin, Modal, Ui};
+use magia_core::snapshot::Snapshot;
+
+/// Draws the dialog on top. Escape and a click beside it close it.
+pub fn dialog_ui(ctx: &Context, ui: &Ui, dialog: &Dialog, snapshot: &Snapshot, actions: &mut Actions) {
+    let colors = palette(ui);
+    let frame = Frame::new()
+        .fill(colors.popover)
+        .stroke(colors.line())
+        .corner_radius(super::theme::CARD_RADIUS)
+        .shadow(ui.visuals().window_shadow)
+        .inner_margin(Margin::same(20));
+    let modal = Modal::new(Id::unique("dialog")).frame(frame).backdrop_color(colors.veil);
+    let shown = modal.show(ctx, |ui| match dialog {
+        Dialog::Confirm(action) => confirm::confirm_ui(ui, action, snapshot, actions),
+        Dialog::Shortcuts => shortcuts::shortcuts_ui(ui, actions),
+    });
+    if shown.should_close() {
+        actions.push(super::action::Action::CloseDialog);
+    }
+}

@@ -1,0 +1,32 @@
+//! The window. It draws [`Snapshot`](magia_core::snapshot::Snapshot)s, and what a person wants becomes
+//! [`Action`](action::Action)s; those for the hub leave as commands through the
+//! [`WindowLink`](crate::link::WindowLink).
+//!
+//! Absent on purpose: files, processes, sockets, locks, waiting. `theme` alone names colours, `text` alone
+//! decides how an agent's text is made visible.
+
+pub mod action;
+mod app;
+pub mod clock;
+pub mod command;
+mod dialogs;
+pub mod fonts;
+mod icon;
+mod keys;
+mod markdown;
+pub mod panels;
+pub mod shell;
+pub mod state;
+pub mod text;
+pub mod theme;
+mod toasts;
+mod widgets;
+
+pub use app::{Window, WindowOptions, run};
+
+/// Gives an egui context the fonts, both themes, and the rule that no pictures are loaded.
+pub fn install(ctx: &eframe::egui::Context) {
+    fonts::install(ctx);
+    theme::install(ctx);
+    markdown::install(ctx);
+}

@@ -1,0 +1,152 @@
+//! The card of a request: what is asked, what speaks against it, and the answers.
+
+mod answers;
+mod data;
+mod ui;
+
+pub use answers::{Answers, answers_ui};
+pub use data::{CardData, Kind};
+pub use ui::card_ui;
+
+use crate::ui::action::{Action, Actions};
+use crate::ui::state::is_open;
+use magia_core::snapshot::RequestView;
+use magia_protocol::wire::info::Decision;
+use magia_protocol::wire::{RequestId, Risk, SessionId};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Seconds between a card's getting the keys and their working: what was typed for the card before must not
+/// answer this one.
+pub const ARM_S: f64 = 0.6;
+
+/// Which card has the keys, and what is typed into the cards.
+#[derive(Debug, Default)]
+pub struct Cards {
+    focus: Option<(RequestId, f64)>,
+    denying: Option<Denying>,
+    answers: HashMap<RequestId, Answers>,
+    drawn: bool,
+}
+
+/// A reason that is being typed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Denying {
+    /// For which request.
+    pub request: RequestId,
+    /// What stands in the field.
+    pub reason: String,
+    /// Whether the field has had the keyboard.
+    pub entered: bool,
+}
+
+impl Cards {
+    /// The card with the keys.
+    pub fn focused(&self) -> Option<RequestId> {
+        self.focus.map(|(request, _)| request)
+    }
+
+    /// Seconds until the keys of the focused card work; zero when they do.
+    pub fn arms_in(&self, now_s: f64) -> Option<f64> {
+        self.focus.map(|(_, since)| (since + ARM_S - now_s).max(0.0))
+    }
+
+    /// Gives a card the keys.
+    pub fn focus(&mut self, request: RequestId, now_s: f64) {
+        if self.focused() != Some(request) {
+            self.focus = Some((request, now_s));
+            self.drawn = false;
+            self.denying = None;
+        }
+    }
+
+    /// Counts the time until the keys work from now: the window was away.
+    pub fn rearm(&mut self, now_s: f64) {
+        if let Some((_, since)) = &mut self.focus {
+            *since = now_s;
+        }
+    }
+
+    /// No card has the keys.
+    pub fn leave(&mut self) {
+        self.focus = None;
+        self.denying = None;
+        self.drawn = false;
+    }
+
+    /// Whether a reason is being typed.
+    pub const fn is_denying(&self) -> bool {
+        self.denying.is_some()
+    }
+
+    /// Opens the field for a reason.
+    pub fn start_deny(&mut self, request: RequestId) {
+        self.denying = Some(Denying { request, reason: String::new(), entered: false });
+    }
+
+    /// Closes it.
+    pub fn stop_deny(&mut self) {
+        self.denying = None;
+    }
+
+    /// An answer was given: what was typed is done with.
+    pub fn answered(&mut self, id: &str) {
+        self.answers.retain(|request, _| request.to_string() != id);
+        if self.denying.as_ref().is_some_and(|denying| denying.request.to_string() == id) {
+            self.denying = None;
+        }
+    }
+
+    /// Takes notice of the requests: a card that left loses the keys, and the selected session's oldest open
+    /// card gets them.
+    pub fn follow(&mut self, selected: Option<SessionId>, requests: &[Arc<RequestView>], now_s: f64) {
+        let open = |id: RequestId| requests.iter().any(|view| view.info.id == id && is_open(view));
+        if self.focused().is_some_and(|id| !open(id)) {
+            self.leave();
+        }
+        self.answers.retain(|id, _| open(*id));
+        if self.focus.is_none()
+            && let Some(first) =
+                requests.iter().find(|view| Some(view.info.session) == selected && is_open(view))
+        {
+            self.focus(first.info.id, now_s);
+        }
+    }
+
+    /// Forgets which card was seen: a new frame begins.
+    pub const fn begin_frame(&mut self) {
+        self.drawn = false;
+    }
+
+    /// What a typed digit asks of the card with the keys. Nothing before [`ARM_S`], nothing while the card is
+    /// not on screen; a yes to high risk needs Ctrl or Shift.
+    pub fn digit(
+        &mut self,
+        digit: usize,
+        modifier: bool,
+        requests: &[Arc<RequestView>],
+        now_s: f64,
+        actions: &mut Actions,
+    ) {
+        let Some(view) = self.focused().and_then(|id| requests.iter().find(|view| view.info.id == id)) else {
+            return;
+        };
+        if !self.drawn || !is_open(view) || self.arms_in(now_s).is_none_or(|left| left > 0.0) {
+            return;
+        }
+        let data = CardData::new(view);
+        let id = view.info.id;
+        let careful = data.risk == Risk::High && !modifier;
+        match (data.kind, digit) {
+            (Kind::Question, _) => {
+                if let magia_core::subject::Subject::Questions(questions) = &view.subject {
+                    self.answers.entry(id).or_default().pick(questions, digit);
+                }
+            }
+            (_, 1) if !careful => actions.push(Action::decide(id, Decision::Allow)),
+            (_, 2) if !careful && data.always.is_some() => actions.push(Action::decide(id, Decision::Always)),
+            (_, 3) => actions.push(Action::StartDeny(id)),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,247 @@
+use super::{CardData, Cards, Denying, Kind, answers_ui};
+use crate::ui::action::{Action, Actions};
+use crate::ui::clock::Clock;
+use crate::ui::icon::{self, Lucide};
+use crate::ui::markdown::Markdown;
+use crate::ui::text::{short_path, shown};
+use crate::ui::theme::{self, palette};
+use crate::ui::widgets::{button::Button, caption, code, mark};
+use eframe::egui::{self, Frame, Margin, RichText, Sense, Stroke, Ui, vec2};
+use magia_core::snapshot::RequestView;
+use magia_core::subject::Subject;
+use magia_protocol::wire::info::Decision;
+use magia_protocol::wire::{Risk, SessionState};
+
+/// Draws a request's card.
+pub fn card_ui(
+    ui: &mut Ui,
+    view: &RequestView,
+    clock: &Clock,
+    cards: &mut Cards,
+    markdown: &mut Markdown,
+    actions: &mut Actions,
+) {
+    let data = CardData::new(view);
+    let colors = palette(ui);
+    let has_keys = data.open && cards.focused() == Some(data.id);
+    let line = if !data.open {
+        colors.line()
+    } else if has_keys {
+        Stroke::new(1.5, colors.needs_you)
+    } else {
+        Stroke::new(1.0, colors.needs_you.gamma_multiply(0.55))
+    };
+    let frame = Frame::new()
+        .fill(colors.card)
+        .stroke(line)
+        .corner_radius(theme::CARD_RADIUS)
+        .inner_margin(Margin::same(12));
+    let shown = frame.show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.spacing_mut().item_spacing.y = theme::SPACE_2;
+        ui.spacing_mut().interact_size.y = 18.0;
+        head(ui, &data);
+        subject(ui, view, &data, cards, markdown);
+        facts(ui, &data, clock);
+        match &data.standing {
+            Some(standing) if !data.open => {
+                caption(ui, standing.as_str());
+            }
+            Some(standing) => {
+                let text = RichText::new(standing).color(colors.foreground);
+                ui.add(egui::Label::new(text).wrap());
+                buttons(ui, view, &data, has_keys, cards, actions);
+            }
+            None => buttons(ui, view, &data, has_keys, cards, actions),
+        }
+    });
+    let response = ui.interact(shown.response.rect, ui.make_persistent_id(("card", data.id)), Sense::hover());
+    // Keys work where the answers are seen, not on a card that is scrolled away.
+    let answers = response.rect.center_bottom() - vec2(0.0, theme::ROW);
+    if has_keys && ui.clip_rect().contains(answers) {
+        cards.drawn = true;
+    }
+}
+
+fn head(ui: &mut Ui, data: &CardData) {
+    let colors = palette(ui);
+    ui.horizontal(|ui| {
+        let (rect, _) = ui.allocate_exact_size(vec2(mark::COLUMN, 20.0), Sense::hover());
+        if data.open {
+            let state = if data.kind == Kind::Tool {
+                SessionState::WaitingPermission
+            } else {
+                SessionState::WaitingAnswer
+            };
+            mark::state(ui, rect.center(), state, false);
+        } else {
+            icon::paint(ui.painter(), rect, Lucide::Hourglass, 14.0, colors.muted);
+        }
+        let tool = RichText::new(&data.tool).font(theme::semibold(theme::UI)).color(colors.foreground);
+        ui.label(tool);
+        let room = if data.kind == Kind::Tool { 110.0 } else { 0.0 };
+        let wants = egui::Label::new(RichText::new(data.wants).color(colors.muted)).truncate();
+        let width = (ui.available_width() - room).max(0.0);
+        ui.scope(|ui| {
+            ui.set_max_width(width);
+            ui.add(wants);
+        });
+        if data.kind == Kind::Tool {
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| risk(ui, data));
+        }
+    });
+}
+
+/// The risk as shape, word and colour; the reasons on hover.
+fn risk(ui: &mut Ui, data: &CardData) {
+    let colors = palette(ui);
+    let color = colors.risk(data.risk);
+    let text = RichText::new(format!("{} risk", data.risk)).font(theme::regular(theme::CAPTION)).color(color);
+    let label = ui.label(text);
+    let (rect, _) = ui.allocate_exact_size(vec2(14.0, 20.0), Sense::hover());
+    let icon = match data.risk {
+        Risk::Low => Lucide::Shield,
+        Risk::Medium => Lucide::ShieldAlert,
+        Risk::High => Lucide::TriangleAlert,
+    };
+    icon::paint(ui.painter(), rect, icon, 13.0, color);
+    if !data.reasons.is_empty() {
+        label.on_hover_text(data.reasons.join("\n"));
+    }
+}
+
+fn subject(ui: &mut Ui, view: &RequestView, data: &CardData, cards: &mut Cards, markdown: &mut Markdown) {
+    let colors = palette(ui);
+    match &view.subject {
+        Subject::Command { command, description, marks } => {
+            if let Some(description) = description {
+                let text = RichText::new(shown(description)).color(colors.muted);
+                ui.add(egui::Label::new(text).wrap());
+            }
+            code::command(ui, command, marks);
+        }
+        Subject::Edit { path, diff, added, removed, .. } => {
+            ui.horizontal(|ui| {
+                let path = RichText::new(short_path(&shown(path))).font(theme::mono(theme::CODE));
+                ui.add(egui::Label::new(path.color(colors.foreground)).wrap());
+                ui.label(RichText::new(format!("+{added}")).color(colors.done));
+                ui.label(RichText::new(format!("-{removed}")).color(colors.failed));
+            });
+            code::diff(ui, diff, true);
+        }
+        Subject::Questions(questions) => {
+            ui.scope(|ui| answers_ui(ui, questions, cards.answers.entry(data.id).or_default(), data.open));
+        }
+        Subject::Plan(plan) => {
+            code::block(ui, |ui| markdown.show(ui, ("plan", data.id), &shown(plan)));
+        }
+        Subject::Read(path) => code::output(ui, path, true),
+        Subject::Other(json) => code::output(ui, json, true),
+    }
+}
+
+fn facts(ui: &mut Ui, data: &CardData, clock: &Clock) {
+    let asked = clock.ago(data.asked_at_ms);
+    let also = if data.open { " · also asked in the terminal" } else { "" };
+    let words = format!("{} · asked {asked}{also}", data.place);
+    caption(ui, words).on_hover_text(clock.exact(data.asked_at_ms));
+}
+
+fn buttons(
+    ui: &mut Ui,
+    view: &RequestView,
+    data: &CardData,
+    has_keys: bool,
+    cards: &mut Cards,
+    actions: &mut Actions,
+) {
+    if let Some(denying) = cards.denying.as_mut().filter(|denying| denying.request == data.id) {
+        return deny_field(ui, data, denying, actions);
+    }
+    let careful = data.risk == Risk::High && data.kind == Kind::Tool;
+    let key = |plain: &'static str, with_ctrl: &'static str| match (has_keys, careful) {
+        (false, _) => None,
+        (true, false) => Some(plain),
+        (true, true) => Some(with_ctrl),
+    };
+    let keyed = |button: Button<'static>, key: Option<&'static str>| match key {
+        Some(key) => button.key(key),
+        None => button,
+    };
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = vec2(theme::SPACE_2, theme::SPACE_2);
+        if let (Kind::Question, Subject::Questions(questions)) = (data.kind, &view.subject) {
+            let answers = cards.answers.entry(data.id).or_default().complete(questions);
+            let why = answers.is_none().then_some("Answer every question first");
+            let send = Button::new("Send answer").main().disabled(why);
+            if send.name(format!("Send answer: {}", data.name)).show(ui).clicked()
+                && let Some(answers) = answers
+            {
+                actions.push(Action::answer(data.id, answers));
+            }
+        } else {
+            let allow = keyed(Button::new("Allow").main(), key("1", "Ctrl+1"));
+            if allow.name(format!("Allow {}", data.name)).show(ui).clicked() {
+                actions.push(Action::decide(data.id, Decision::Allow));
+            }
+            let room = ((ui.max_rect().width() - 190.0) / 7.5) as usize;
+            if let Some(label) = data.always_label(room.clamp(6, 40)) {
+                let mut always = Button::new(&label);
+                if let Some(key) = key("2", "Ctrl+2") {
+                    always = always.key(key);
+                }
+                let tip = data.always.clone().unwrap_or_default();
+                let response = always.name(format!("{label}, {}", data.name)).show(ui);
+                if response.on_hover_text(format!("Adds this rule to the agent's own: {tip}")).clicked() {
+                    actions.push(Action::decide(data.id, Decision::Always));
+                }
+            }
+        }
+        let deny = if has_keys && data.kind != Kind::Question {
+            Button::new("Deny...").key("3")
+        } else {
+            Button::new("Deny...")
+        };
+        if deny.name(format!("Deny... {}", data.name)).show(ui).clicked() {
+            actions.push(Action::StartDeny(data.id));
+        }
+        let terminal = Button::new("Answer in terminal").quiet().with_icon(Lucide::Terminal);
+        let terminal = terminal.tip("Takes no part: the agent's own dialog decides");
+        if terminal.name(format!("Answer in terminal, {}", data.name)).show(ui).clicked() {
+            actions.push(Action::decide(data.id, Decision::None));
+        }
+        if !has_keys {
+            let keys = Button::new("Use keys").quiet().with_icon(Lucide::Keyboard);
+            if keys.tip("Gives this card the keys 1, 2 and 3").show(ui).clicked() {
+                actions.push(Action::FocusCard(data.id));
+            }
+        }
+    });
+}
+
+fn deny_field(ui: &mut Ui, data: &CardData, denying: &mut Denying, actions: &mut Actions) {
+    // The focus comes before the field: the first letter typed is already for it.
+    let id = egui::Id::unique(("deny", data.id));
+    if !std::mem::replace(&mut denying.entered, true) {
+        ui.memory_mut(|memory| memory.request_focus(id));
+    }
+    let edit = egui::TextEdit::singleline(&mut denying.reason)
+        .id(id)
+        .hint_text("Reason for the agent, may stay empty")
+        .margin(Margin::symmetric(8, 6))
+        .desired_width(f32::INFINITY);
+    let response = ui.add(edit).accessible_name("Reason");
+    let (enter, escape) =
+        ui.input(|input| (input.key_pressed(egui::Key::Enter), input.key_pressed(egui::Key::Escape)));
+    let mut deny = response.lost_focus() && enter;
+    ui.horizontal(|ui| {
+        let button = Button::new("Deny").main().key("Enter");
+        deny |= button.name(format!("Deny {}", data.name)).show(ui).clicked();
+        if Button::new("Back").key("Esc").show(ui).clicked() || (response.lost_focus() && escape) {
+            actions.push(Action::StopDeny);
+        }
+    });
+    if deny {
+        actions.push(Action::deny(data.id, &denying.reason));
+    }
+}

@@ -1,0 +1,94 @@
+use crate::ui::text::{short_path, shown_line};
+use magia_protocol::wire::info::SessionInfo;
+use magia_protocol::wire::{Provider, SessionId, SessionState};
+
+/// What the details say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DetailsData {
+    /// Whose.
+    pub id: SessionId,
+    /// What it does.
+    pub state: SessionState,
+    /// Since when.
+    pub since_ms: u64,
+    /// Why magia thinks so, strongest first.
+    pub why: Vec<Reason>,
+    /// What two sources say that disagree.
+    pub disagreement: Option<String>,
+    /// Names and values; values that are not known are left out.
+    pub facts: Vec<Fact>,
+}
+
+/// One reason for a state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reason {
+    /// Where and what was seen.
+    pub text: String,
+    /// The state it speaks for.
+    pub state: SessionState,
+    /// When.
+    pub at_ms: u64,
+    /// Whether the shown state rests on it.
+    pub decisive: bool,
+}
+
+/// A name and a value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fact {
+    /// As `Model`.
+    pub name: &'static str,
+    /// As it is shown.
+    pub value: String,
+    /// What a click copies.
+    pub copy: Option<String>,
+}
+
+/// An agent's name as its makers write it.
+pub const fn agent_name(provider: Provider) -> &'static str {
+    match provider {
+        Provider::Claude => "Claude Code",
+        Provider::Codex => "Codex",
+        Provider::Gemini => "Gemini CLI",
+    }
+}
+
+impl DetailsData {
+    /// What the details say of a session.
+    pub fn new(session: &SessionInfo) -> Self {
+        let why = session.evidence.iter().map(|evidence| Reason {
+            text: shown_line(&format!("{}: {}", evidence.source, evidence.fact), 160),
+            state: evidence.state,
+            at_ms: evidence.at_ms,
+            decisive: evidence.decisive,
+        });
+        let line = |text: &String| shown_line(text, 200);
+        let copied =
+            |name, value: Option<String>| value.map(|value| Fact { name, copy: Some(value.clone()), value });
+        let plain = |name, value: Option<String>| value.map(|value| Fact { name, value, copy: None });
+        let dir = line(&session.cwd);
+        let facts = [
+            plain("Agent", Some(agent_name(session.provider).to_owned())),
+            plain("Model", session.model.as_ref().map(line)),
+            plain("Mode", session.permission_mode.as_ref().map(line)),
+            Some(Fact { name: "Directory", value: short_path(&dir), copy: Some(dir) }),
+            plain("Terminal", session.tty.as_ref().map(line)),
+            plain("Process", session.process.map(|process| process.pid.to_string())),
+            plain("Subagents", (session.subagents > 0).then(|| session.subagents.to_string())),
+            session.transcript_path.as_ref().map(line).map(|path| Fact {
+                name: "Transcript",
+                value: path.rsplit('/').next().unwrap_or_default().to_owned(),
+                copy: Some(path),
+            }),
+            Some(Fact { name: "Id", value: session.id.short(), copy: Some(session.id.to_string()) }),
+            copied("Agent's id", session.provider_session_id.as_ref().map(|id| line(&id.0))),
+        ];
+        Self {
+            id: session.id,
+            state: session.state,
+            since_ms: session.state_since_ms,
+            why: why.collect(),
+            disagreement: session.disagreement.as_ref().map(|text| shown_line(text, 400)),
+            facts: facts.into_iter().flatten().collect(),
+        }
+    }
+}

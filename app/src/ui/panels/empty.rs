@@ -1,0 +1,74 @@
+//! What stands where nothing is yet: what this is, and what to do.
+
+use crate::ui::action::{Action, Actions};
+use crate::ui::theme::{self, palette};
+use crate::ui::widgets::{button::Button, caption, code};
+use eframe::egui::{Label, RichText, Ui};
+use magia_core::snapshot::Snapshot;
+
+/// The command that plays the demo.
+const DEMO: &str = "magia demo";
+
+/// No session is known.
+pub fn empty_ui(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
+    let colors = palette(ui);
+    let width = ui.available_width().min(460.0);
+    let left = (ui.available_width() - width) / 2.0;
+    ui.add_space((ui.available_height() * 0.18).max(theme::SPACE_4));
+    ui.horizontal_top(|ui| {
+        ui.add_space(left);
+        ui.vertical(|ui| {
+            ui.set_width(width);
+            ui.spacing_mut().item_spacing.y = theme::SPACE_2;
+            let head = if snapshot.loaded { "No sessions yet" } else { "Reading what was stored" };
+            ui.label(RichText::new(head).font(theme::semibold(theme::HEAD)).color(colors.foreground));
+            if !snapshot.loaded {
+                return;
+            }
+            let installed = snapshot.hooks.as_ref().is_some_and(|hooks| hooks.state == "installed");
+            let what = if installed {
+                "Start an agent in any terminal: it shows up here by itself, with what it does and what it asks."
+            } else {
+                "magia shows the coding agents that run in your terminals, and lets you answer what they ask. \
+                 For that Claude Code has to tell it what happens: install the hooks once."
+            };
+            ui.add(Label::new(RichText::new(what).color(colors.muted)).wrap());
+            ui.add_space(theme::SPACE_2);
+            if !installed {
+                let install = Button::new("Install hooks...").main();
+                let why = snapshot.hooks.is_none().then_some("Looking for Claude's settings");
+                if install.disabled(why).show(ui).clicked() {
+                    actions.push(Action::install_hooks());
+                }
+                ui.add_space(theme::SPACE_2);
+            }
+            caption(ui, "To see how it works without an agent, play the demo in a terminal:");
+            ui.horizontal(|ui| {
+                ui.scope(|ui| {
+                    ui.set_max_width(160.0);
+                    code::block(ui, |ui| {
+                        let text = RichText::new(DEMO).font(theme::mono(theme::CODE));
+                        ui.add(Label::new(text.color(colors.foreground)).selectable(true));
+                    });
+                });
+                let copy = Button::new("Copy").quiet().with_icon(crate::ui::icon::Lucide::Copy);
+                if copy.name("Copy the demo's command").show(ui).clicked() {
+                    actions.push(Action::Copy { text: DEMO.to_owned(), what: "Command" });
+                }
+            });
+        });
+    });
+}
+
+/// Sessions are there, none is chosen.
+pub fn none_selected_ui(ui: &mut Ui, waiting: usize) {
+    ui.add_space(ui.available_height() * 0.3);
+    ui.vertical_centered(|ui| {
+        let text = match waiting {
+            0 => "Choose a session at the left".to_owned(),
+            1 => "1 request waits: press N to see it".to_owned(),
+            count => format!("{count} requests wait: press N to see the first"),
+        };
+        ui.label(RichText::new(text).color(palette(ui).muted));
+    });
+}

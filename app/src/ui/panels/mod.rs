@@ -1,0 +1,10 @@
+//! The parts of the window. `data` is plain and made when facts change; `ui` draws it and pushes actions.
+
+pub mod banners;
+pub mod card;
+pub mod details;
+pub mod empty;
+pub mod sessions;
+pub mod settings;
+pub mod timeline;
+pub mod top_bar;

@@ -1,0 +1,218 @@
+use crate::ui::state::is_open;
+use crate::ui::text::{short_path, shown_line};
+use crate::ui::theme;
+use magia_core::snapshot::{RequestView, Snapshot};
+use magia_protocol::wire::info::SessionInfo;
+use magia_protocol::wire::{RequestId, SessionId, SessionState};
+use std::collections::BTreeMap;
+
+/// Characters of a title that are laid out.
+const TITLE_CHARS: usize = 120;
+
+/// The rows of the list.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SessionsData {
+    /// Rows from top to bottom.
+    pub rows: Vec<Row>,
+    /// Sessions that pass the filter, and all.
+    pub counts: (usize, usize),
+}
+
+/// A row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Row {
+    /// Over a group.
+    Heading {
+        /// Its words.
+        text: String,
+        /// How many rows follow.
+        count: usize,
+        /// Whether it stands over what needs you.
+        needs_you: bool,
+    },
+    /// A request that waits.
+    Request(RequestRow),
+    /// A session.
+    Session(SessionRow),
+}
+
+/// A request that waits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RequestRow {
+    /// Which.
+    pub id: RequestId,
+    /// Whose.
+    pub session: SessionId,
+    /// The session's title.
+    pub title: String,
+    /// Tool and summary.
+    pub what: String,
+    /// Permission or answer.
+    pub state: SessionState,
+    /// Since when.
+    pub asked_at_ms: u64,
+}
+
+/// A session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionRow {
+    /// Which.
+    pub id: SessionId,
+    /// Its title.
+    pub title: String,
+    /// Where it runs.
+    pub place: String,
+    /// What it does.
+    pub state: SessionState,
+    /// Since when.
+    pub since_ms: u64,
+    /// Whether two sources disagree about the state.
+    pub disagreement: bool,
+    /// Kept at the top.
+    pub pinned: bool,
+    /// Subagents at work.
+    pub subagents: u32,
+}
+
+impl Row {
+    /// Its height.
+    pub const fn height(&self) -> f32 {
+        match self {
+            Self::Heading { .. } => theme::ROW + 4.0,
+            Self::Request(_) => theme::ROW_TALL,
+            Self::Session(_) => theme::ROW,
+        }
+    }
+
+    fn place(&self) -> (u8, Option<SessionId>, Option<RequestId>) {
+        match self {
+            Self::Heading { .. } => (0, None, None),
+            Self::Request(row) => (1, None, Some(row.id)),
+            Self::Session(row) => (2, Some(row.id), None),
+        }
+    }
+}
+
+impl SessionsData {
+    /// The rows for the facts that pass the filter.
+    pub fn new(snapshot: &Snapshot, filter: &str) -> Self {
+        let words: Vec<String> = filter.split_whitespace().map(str::to_lowercase).collect();
+        let passing: Vec<&SessionInfo> =
+            snapshot.sessions.iter().map(AsRef::as_ref).filter(|session| passes(session, &words)).collect();
+        let mut rows = Vec::with_capacity(passing.len() + 16);
+
+        let requests: Vec<&RequestView> =
+            snapshot.requests.iter().map(AsRef::as_ref).filter(|view| is_open(view)).collect();
+        if !requests.is_empty() {
+            rows.push(Row::Heading { text: "NEEDS YOU".into(), count: requests.len(), needs_you: true });
+            rows.extend(requests.into_iter().map(|view| Row::Request(request_row(view))));
+        }
+
+        let mut projects: BTreeMap<(bool, String), Vec<&SessionInfo>> = BTreeMap::new();
+        let live = |project: &str| {
+            passing.iter().any(|other| other.project == project && other.state != SessionState::Ended)
+        };
+        let mut live_projects: BTreeMap<&str, bool> = BTreeMap::new();
+        for session in &passing {
+            let is_live = *live_projects.entry(&session.project).or_insert_with(|| live(&session.project));
+            projects.entry((!is_live, session.project.to_lowercase())).or_default().push(session);
+        }
+        for sessions in projects.into_values() {
+            rows.extend(group(sessions));
+        }
+        Self { rows, counts: (passing.len(), snapshot.sessions.len()) }
+    }
+
+    /// Sessions of the project groups, from top to bottom.
+    pub fn sessions(&self) -> impl Iterator<Item = SessionId> {
+        self.rows.iter().filter_map(|row| match row {
+            Row::Session(row) => Some(row.id),
+            _ => None,
+        })
+    }
+
+    /// Whether every row of `other` stands where it stood.
+    pub fn keeps_places_of(&self, other: &Self) -> bool {
+        other.rows.len() <= self.rows.len()
+            && self.rows.iter().zip(&other.rows).all(|(new, old)| new.place() == old.place())
+    }
+
+    /// Takes new words for the rows that are there, and leaves their order.
+    pub fn update_from(&mut self, newer: &Self) {
+        for row in &mut self.rows {
+            if let Some(fresh) = newer
+                .rows
+                .iter()
+                .find(|fresh| row.place() == fresh.place() && !matches!(fresh, Row::Heading { .. }))
+            {
+                *row = fresh.clone();
+            }
+        }
+    }
+}
+
+fn passes(session: &SessionInfo, words: &[String]) -> bool {
+    if words.is_empty() {
+        return true;
+    }
+    let text = format!(
+        "{}\n{}\n{}\n{}\n{}",
+        session.title,
+        session.cwd,
+        session.state,
+        session.provider,
+        session.model.as_deref().unwrap_or_default()
+    )
+    .to_lowercase();
+    words.iter().all(|word| text.contains(word))
+}
+
+fn request_row(view: &RequestView) -> RequestRow {
+    let state = match view.info.kind.as_str() {
+        "question" | "plan" => SessionState::WaitingAnswer,
+        _ => SessionState::WaitingPermission,
+    };
+    RequestRow {
+        id: view.info.id,
+        session: view.info.session,
+        title: shown_line(&view.info.session_title, TITLE_CHARS),
+        what: match view.info.kind.as_str() {
+            "question" => shown_line(&view.info.summary, TITLE_CHARS),
+            "plan" => format!("Plan: {}", shown_line(&view.info.summary, TITLE_CHARS)),
+            _ => {
+                let summary = short_path(&shown_line(&view.info.summary, TITLE_CHARS));
+                format!("{}  {summary}", shown_line(&view.info.tool, 40))
+            }
+        },
+        state,
+        asked_at_ms: view.info.asked_at_ms,
+    }
+}
+
+/// A project's heading and sessions: pinned first, then live ones, newest first; ended ones last.
+fn group(mut sessions: Vec<&SessionInfo>) -> Vec<Row> {
+    sessions.sort_by_key(|session| {
+        (
+            !session.pinned,
+            session.state == SessionState::Ended,
+            std::cmp::Reverse(session.started_at_ms),
+            session.id,
+        )
+    });
+    let name = sessions.first().map(|session| session.project.as_str()).unwrap_or_default();
+    let text = if name.is_empty() { "NO PROJECT".into() } else { shown_line(name, 60).to_uppercase() };
+    let mut rows = vec![Row::Heading { text, count: sessions.len(), needs_you: false }];
+    rows.extend(sessions.into_iter().map(|session| {
+        Row::Session(SessionRow {
+            id: session.id,
+            title: shown_line(&session.title, TITLE_CHARS),
+            place: short_path(&shown_line(&session.cwd, 200)),
+            state: session.state,
+            since_ms: session.state_since_ms,
+            disagreement: session.disagreement.is_some(),
+            pinned: session.pinned,
+            subagents: session.subagents,
+        })
+    }));
+    rows
+}

@@ -1,0 +1,68 @@
+//! The session list: what needs you on top, then projects.
+
+mod data;
+mod ui;
+
+pub use data::{Row, SessionsData};
+pub use ui::sessions_ui;
+
+use magia_core::snapshot::Snapshot;
+use magia_protocol::wire::SessionId;
+
+/// Seconds that the list keeps its order after the pointer moved over it.
+const HOLD_S: f64 = 1.5;
+
+/// The list and what it remembers between frames.
+#[derive(Debug, Default)]
+pub struct SessionsPanel {
+    data: SessionsData,
+    made_of: Option<(u64, String)>,
+    reveal: Option<SessionId>,
+    pointer_moved_s: Option<f64>,
+}
+
+impl SessionsPanel {
+    /// Makes the rows anew when facts or filter changed. While the pointer moves over the list its order
+    /// stays, because a row must not change under a click. Returns seconds until a held list may change.
+    pub fn refresh(&mut self, snapshot: &Snapshot, filter: &str, now_s: f64) -> Option<f64> {
+        let same = |made: &(u64, String)| made.0 == snapshot.revision && made.1 == filter;
+        if self.made_of.as_ref().is_some_and(same) {
+            return None;
+        }
+        let same_filter = self.made_of.as_ref().is_some_and(|made| made.1 == filter);
+        let data = SessionsData::new(snapshot, filter);
+        let held = self.pointer_moved_s.map(|moved| moved + HOLD_S - now_s).filter(|left| *left > 0.0);
+        if let Some(left) = held
+            && same_filter
+            && !data.keeps_places_of(&self.data)
+        {
+            self.data.update_from(&data);
+            return Some(left);
+        }
+        self.data = data;
+        self.made_of = Some((snapshot.revision, filter.to_owned()));
+        None
+    }
+
+    /// The rows.
+    pub const fn data(&self) -> &SessionsData {
+        &self.data
+    }
+
+    /// Scrolls to a session in the next frame.
+    pub const fn reveal(&mut self, session: SessionId) {
+        self.reveal = Some(session);
+    }
+
+    /// The session above or below in the list.
+    pub fn neighbour(&self, of: Option<SessionId>, below: bool) -> Option<SessionId> {
+        let sessions: Vec<SessionId> = self.data.sessions().collect();
+        let at = of.and_then(|id| sessions.iter().position(|other| *other == id));
+        match (at, below) {
+            (None, true) => sessions.first().copied(),
+            (None, false) => sessions.last().copied(),
+            (Some(at), true) => sessions.get(at + 1).copied(),
+            (Some(at), false) => at.checked_sub(1).and_then(|at| sessions.get(at).copied()),
+        }
+    }
+}

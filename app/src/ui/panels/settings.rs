@@ -1,0 +1,225 @@
+//! The settings page.
+
+use crate::ui::action::{Action, Actions};
+use crate::ui::icon::Lucide;
+use crate::ui::panels::details::agent_name;
+use crate::ui::state::Route;
+use crate::ui::text::{short_path, shown, shown_line};
+use crate::ui::theme::{self, palette};
+use crate::ui::widgets::{button::Button, caption};
+use eframe::egui::{Frame, Label, Margin, RichText, ScrollArea, Ui, vec2};
+use magia_core::settings::{Preset, ThemeMode};
+use magia_core::snapshot::Snapshot;
+
+/// Width of the names of settings.
+const NAMES: f32 = 112.0;
+
+/// Draws the page.
+pub fn settings_ui(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
+    let colors = palette(ui);
+    ScrollArea::vertical().id_salt("settings").auto_shrink(false).show(ui, |ui| {
+        let width = ui.available_width().min(640.0);
+        let left = ((ui.available_width() - width) / 2.0).clamp(theme::SPACE_4, 160.0);
+        ui.horizontal_top(|ui| {
+            ui.add_space(left);
+            ui.vertical(|ui| {
+                ui.set_width((width - theme::SPACE_4 * 2.0).max(200.0));
+                ui.spacing_mut().item_spacing.y = theme::SPACE_2;
+                ui.add_space(theme::SPACE_4);
+                ui.horizontal(|ui| {
+                    if Button::icon(Lucide::ArrowLeft, "Back (Esc)").name("Back").show(ui).clicked() {
+                        actions.push(Action::Go(Route::Sessions));
+                    }
+                    let head = RichText::new("Settings").font(theme::semibold(theme::HEAD));
+                    ui.label(head.color(colors.foreground));
+                });
+                choices(ui, snapshot, actions);
+                hooks(ui, snapshot, actions);
+                agents(ui, snapshot, actions);
+                health(ui, snapshot, actions);
+                ui.add_space(theme::SPACE_6);
+            });
+        });
+    });
+}
+
+fn group(ui: &mut Ui, title: &str, add: impl FnOnce(&mut Ui)) {
+    let colors = palette(ui);
+    ui.add_space(theme::SPACE_2);
+    ui.label(RichText::new(title).font(theme::semibold(theme::UI)).color(colors.foreground));
+    Frame::new()
+        .fill(colors.card)
+        .stroke(colors.line())
+        .corner_radius(theme::CARD_RADIUS)
+        .inner_margin(Margin::symmetric(12, 10))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            ui.spacing_mut().item_spacing.y = theme::SPACE_2;
+            add(ui);
+        });
+}
+
+/// A name and what can be chosen for it.
+fn setting(ui: &mut Ui, name: &str, explained: &str, add: impl FnOnce(&mut Ui)) {
+    ui.horizontal(|ui| {
+        ui.allocate_ui_with_layout(
+            vec2(NAMES, theme::ROW),
+            eframe::egui::Layout::left_to_right(eframe::egui::Align::Center),
+            |ui| {
+                ui.set_width(NAMES);
+                ui.label(name);
+            },
+        );
+        ui.spacing_mut().item_spacing.x = theme::SPACE_1;
+        add(ui);
+    });
+    if !explained.is_empty() {
+        let indent = Margin { left: NAMES as i8 + 8, right: 0, top: 0, bottom: 4 };
+        Frame::new().inner_margin(indent).show(ui, |ui| {
+            let text = RichText::new(explained).font(theme::regular(theme::CAPTION)).color(palette(ui).muted);
+            ui.add(Label::new(text).wrap());
+        });
+    }
+}
+
+fn choices(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
+    let settings = &snapshot.settings;
+    group(ui, "Window and requests", |ui| {
+        setting(ui, "Theme", "", |ui| {
+            for (mode, label) in
+                [(ThemeMode::Dark, "Dark"), (ThemeMode::Light, "Light"), (ThemeMode::System, "System")]
+            {
+                if Button::new(label).selected(settings.theme == mode).show(ui).clicked() {
+                    actions.push(Action::setting("themeMode", mode.as_str()));
+                }
+            }
+        });
+        let explained = match settings.preset {
+            Preset::Default => "Every request is shown here and in the agent's terminal.",
+            Preset::AcceptEdits => "Edits of files inside the project are allowed, the rest is shown.",
+        };
+        setting(ui, "Requests", explained, |ui| {
+            for (preset, label) in [(Preset::Default, "Ask"), (Preset::AcceptEdits, "Accept edits")] {
+                if Button::new(label).selected(settings.preset == preset).show(ui).clicked()
+                    && settings.preset != preset
+                {
+                    let change = Action::setting("permissionPreset", preset.as_str());
+                    actions.push(match preset {
+                        Preset::Default => change,
+                        Preset::AcceptEdits => Action::Confirm(Box::new(change)),
+                    });
+                }
+            }
+        });
+        setting(ui, "Notifications", "", |ui| {
+            let mut on = settings.notifications;
+            if ui.checkbox(&mut on, "Tell the desktop when something needs you").clicked() {
+                actions.push(Action::setting("notificationsEnabled", on));
+            }
+        });
+    });
+}
+
+fn hooks(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
+    group(ui, "Hooks of Claude Code", |ui| {
+        let Some(hooks) = &snapshot.hooks else {
+            caption(ui, "Looking for Claude's settings");
+            return;
+        };
+        let installed = hooks.state == "installed";
+        setting(ui, "State", "", |ui| {
+            ui.label(shown_line(&hooks.state, 80));
+        });
+        setting(ui, "File", "", |ui| {
+            let path = shown_line(&hooks.file, 400);
+            let text = RichText::new(short_path(&path)).font(theme::mono(theme::CODE));
+            ui.add(Label::new(text).truncate()).on_hover_text(path);
+        });
+        for (what, events) in [("Missing", &hooks.missing), ("Outdated", &hooks.outdated)] {
+            if !events.is_empty() {
+                setting(ui, what, "", |ui| {
+                    ui.add(Label::new(shown_line(&events.join(", "), 600)).wrap());
+                });
+            }
+        }
+        for warning in &hooks.warnings {
+            ui.add(Label::new(RichText::new(shown(warning)).color(palette(ui).muted)).wrap());
+        }
+        ui.horizontal(|ui| {
+            let unreadable = hooks.state == "unreadable";
+            let (label, why) = match (installed, hooks.state.as_str()) {
+                (true, _) => ("Install hooks...", Some("They are installed")),
+                (_, "not installed") => ("Install hooks...", None),
+                (_, "unreadable") => ("Install hooks...", Some("The file cannot be read: see above")),
+                _ => ("Repair hooks...", None),
+            };
+            let install = if installed { Button::new(label) } else { Button::new(label).main() };
+            if install.disabled(why).show(ui).clicked() {
+                actions.push(Action::install_hooks());
+            }
+            let why = match hooks.state.as_str() {
+                "not installed" => Some("They are not installed"),
+                _ if unreadable => Some("The file cannot be read: see above"),
+                _ => None,
+            };
+            if Button::new("Uninstall hooks...").disabled(why).show(ui).clicked() {
+                actions.push(Action::uninstall_hooks());
+            }
+        });
+    });
+}
+
+fn agents(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
+    group(ui, "Agents", |ui| {
+        match &snapshot.providers {
+            None => {
+                caption(ui, "Looking for agents");
+            }
+            Some(providers) => {
+                for found in providers {
+                    setting(ui, agent_name(found.provider), "", |ui| match &found.path {
+                        Some(path) => {
+                            let version = found.version.as_deref().unwrap_or("version unknown");
+                            ui.label(shown_line(version, 40));
+                            let path = shown_line(path, 400);
+                            let text = RichText::new(short_path(&path)).font(theme::mono(theme::CODE));
+                            ui.add(Label::new(text.color(palette(ui).muted)).truncate()).on_hover_text(path);
+                        }
+                        None => {
+                            ui.label(RichText::new("not found").color(palette(ui).muted));
+                        }
+                    });
+                }
+            }
+        }
+        if Button::new("Look again").with_icon(Lucide::RefreshCw).show(ui).clicked() {
+            actions.push(Action::detect());
+        }
+    });
+}
+
+fn health(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
+    if snapshot.listeners.is_empty() {
+        return;
+    }
+    group(ui, "Listeners", |ui| {
+        for listener in &snapshot.listeners {
+            setting(ui, &shown_line(&listener.name, 40), "", |ui| {
+                if listener.up {
+                    let words = format!(
+                        "up · {} connections · {} messages · {} refused",
+                        listener.accepted, listener.messages, listener.refused
+                    );
+                    ui.label(RichText::new(words).color(palette(ui).muted));
+                } else {
+                    let why = listener.error.as_deref().unwrap_or("not started");
+                    let text = RichText::new(format!("down: {}", shown_line(why, 300)));
+                    ui.add(Label::new(text.color(palette(ui).failed)).wrap());
+                    if Button::new("Retry").name(format!("Retry {}", listener.name)).show(ui).clicked() {
+                        actions.push(Action::retry(&listener.name));
+                    }
+                }
+            });
+        }
+    });
+}

@@ -1,0 +1,139 @@
+use super::TopBarData;
+use crate::ui::action::{Action, Actions};
+use crate::ui::command::UiCommand;
+use crate::ui::icon::{self, Lucide};
+use crate::ui::state::{Route, UiState};
+use crate::ui::theme::{self, palette};
+use crate::ui::widgets::{button::Button, focus_ring};
+use eframe::egui::{
+    self, Align, Frame, Layout, Margin, Panel, Response, RichText, Role, Sense, Stroke, Ui, WidgetInfo, vec2,
+};
+
+/// Draws the top bar.
+pub fn top_bar_ui(ui: &mut Ui, data: &TopBarData, state: &mut UiState, actions: &mut Actions) {
+    let colors = palette(ui);
+    let frame = Frame::new().fill(colors.card).inner_margin(Margin::symmetric(12, 0));
+    Panel::top("top bar").exact_size(theme::BAR + 4.0).resizable(false).frame(frame).show(ui, |ui| {
+        ui.horizontal_centered(|ui| {
+            ui.label(RichText::new("magia").font(theme::semibold(theme::TITLE)).color(colors.foreground));
+            ui.add_space(theme::SPACE_2);
+            let width = (ui.available_width() - 340.0).clamp(120.0, 300.0);
+            filter_box(ui, state, width);
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                ui.spacing_mut().item_spacing.x = theme::SPACE_1;
+                let on_settings = state.route == Route::Settings;
+                let settings = Button::icon(Lucide::Settings, "Settings (Ctrl+,)").name("Settings");
+                if settings.selected(on_settings).show(ui).clicked() {
+                    actions.push(Action::Run(UiCommand::Settings));
+                }
+                let keys =
+                    Button::icon(Lucide::Keyboard, "Keyboard shortcuts (?)").name("Keyboard shortcuts");
+                if keys.show(ui).clicked() {
+                    actions.push(Action::Run(UiCommand::Shortcuts));
+                }
+                ui.add_space(theme::SPACE_2);
+                health(ui, data, actions);
+                ui.add_space(theme::SPACE_3);
+                counters(ui, data, actions);
+            });
+        });
+    });
+}
+
+fn filter_box(ui: &mut Ui, state: &mut UiState, width: f32) {
+    let colors = palette(ui);
+    let id = egui::Id::unique("filter");
+    if std::mem::take(&mut state.wants_filter) {
+        ui.memory_mut(|memory| memory.request_focus(id));
+    }
+    let (rect, _) = ui.allocate_exact_size(vec2(width, theme::ROW), Sense::hover());
+    let focused = ui.memory(|memory| memory.has_focus(id));
+    let line = if focused { colors.ring() } else { colors.line() };
+    ui.painter().rect(rect, theme::CONTROL_RADIUS, colors.background, line, egui::StrokeKind::Inside);
+    let square = egui::Rect::from_min_size(rect.left_top() + vec2(8.0, 7.0), vec2(14.0, 14.0));
+    icon::paint(ui.painter(), square, Lucide::Search, 13.0, colors.muted);
+    let mut inner = rect;
+    inner.min.x += 28.0;
+    inner.max.x -= if state.filter.is_empty() { 4.0 } else { 28.0 };
+    let edit = egui::TextEdit::singleline(&mut state.filter)
+        .id(id)
+        .frame(Frame::NONE)
+        .hint_text("Filter sessions")
+        .margin(Margin::ZERO)
+        .align(egui::Align2::LEFT_CENTER)
+        .min_size(inner.size())
+        .desired_width(inner.width());
+    let response = ui.put(inner, edit).accessible_name("Filter sessions");
+    if !focused && state.filter.is_empty() {
+        let color = colors.muted;
+        let galley = ui.painter().layout_no_wrap("Ctrl+F".into(), theme::regular(theme::CAPTION), color);
+        let at = egui::pos2(rect.right() - 10.0 - galley.size().x, rect.center().y - galley.size().y / 2.0);
+        ui.painter().galley(at, galley, color);
+    }
+    if !state.filter.is_empty() {
+        let at = egui::Rect::from_min_size(rect.right_top() + vec2(-28.0, 0.0), vec2(28.0, theme::ROW));
+        let clear = ui.scope_builder(egui::UiBuilder::new().max_rect(at), |ui| {
+            Button::icon(Lucide::X, "Clear the filter").show(ui).clicked()
+        });
+        if clear.inner {
+            state.filter.clear();
+        }
+    }
+    if response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Escape)) {
+        state.filter.clear();
+    }
+}
+
+/// `3 need you` and `5 working`: words that keep their place, so that nothing jumps when a number changes.
+fn counters(ui: &mut Ui, data: &TopBarData, actions: &mut Actions) {
+    let colors = palette(ui);
+    if data.sessions == 0 {
+        return;
+    }
+    let working = RichText::new(format!("{} working", data.working));
+    ui.label(working.color(if data.working > 0 { colors.working } else { colors.muted }));
+    ui.add_space(theme::SPACE_3);
+    let verb = if data.needs_you == 1 { "needs" } else { "need" };
+    let words = format!("{} {verb} you", data.needs_you);
+    if data.needs_you == 0 {
+        ui.label(RichText::new("Nothing needs you").color(colors.muted));
+        return;
+    }
+    let response = pill(ui, &words).on_hover_text("Show the next one (N)");
+    if response.clicked() {
+        actions.push(Action::Run(UiCommand::NextNeedsYou));
+    }
+}
+
+fn pill(ui: &mut Ui, words: &str) -> Response {
+    let colors = palette(ui);
+    let galley =
+        ui.painter().layout_no_wrap(words.to_owned(), theme::semibold(theme::UI), colors.on_needs_you);
+    let size = vec2(galley.size().x + 20.0, 24.0);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, words));
+    let fill = if response.hovered() { colors.needs_you.gamma_multiply(0.9) } else { colors.needs_you };
+    ui.painter().rect_filled(rect, egui::CornerRadius::same(12), fill);
+    ui.painter().galley(rect.center() - galley.size() / 2.0, galley, colors.on_needs_you);
+    focus_ring(ui, &response, egui::CornerRadius::same(12));
+    response
+}
+
+fn health(ui: &mut Ui, data: &TopBarData, actions: &mut Actions) {
+    let colors = palette(ui);
+    ui.spacing_mut().item_spacing.x = 0.0;
+    for dot in data.dots.iter().rev() {
+        let (rect, response) = ui.allocate_exact_size(vec2(16.0, theme::ROW), Sense::click());
+        let word = if dot.up { "up" } else { "down" };
+        response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("{}: {word}", dot.name)));
+        if dot.up {
+            ui.painter().circle_filled(rect.center(), 3.0, colors.done);
+        } else {
+            ui.painter().circle_stroke(rect.center(), 4.0, Stroke::new(2.0, colors.failed));
+        }
+        focus_ring(ui, &response, theme::CONTROL_RADIUS);
+        if response.on_hover_text(&dot.words).clicked() {
+            actions.push(Action::Go(Route::Settings));
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The window's layout: bar, list, session, details; and what stands over them.
+
+use super::action::{Action, Actions};
+use super::clock::Clock;
+use super::dialogs::dialog_ui;
+use super::icon::Lucide;
+use super::keys;
+use super::panels::banners::{banners, banners_ui};
+use super::panels::details::{DetailsData, details_ui};
+use super::panels::sessions::sessions_ui;
+use super::panels::settings::settings_ui;
+use super::panels::timeline::timeline_ui;
+use super::panels::top_bar::{TopBarData, top_bar_ui};
+use super::panels::{details, empty};
+use super::state::{Lookup, Rename, Route, UiState, is_open};
+use super::text::{short_path, shown_line};
+use super::theme::{self, palette};
+use super::widgets::{button::Button, caption, mark};
+use eframe::egui::{self, CentralPanel, Frame, Label, Layout, Margin, Panel, RichText, Sense, Ui, vec2};
+use magia_core::snapshot::Snapshot;
+use magia_protocol::wire::info::SessionInfo;
+
+/// What a frame is drawn from.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// The facts.
+    pub snapshot: &'a Snapshot,
+    /// The time.
+    pub clock: &'a Clock,
+    /// Whether working dots are in the second half of their beat.
+    pub pulse: bool,
+}
+
+/// Draws the window and reads its keys.
+pub fn shell_ui(ui: &mut Ui, view: View<'_>, state: &mut UiState, actions: &mut Actions) {
+    keys::read(ui.ctx(), &view, state, actions);
+    state.cards.begin_frame();
+    let snapshot = view.snapshot;
+    let left = state.sessions.refresh(snapshot, &state.filter, view.clock.now_s);
+    if let Some(left) = left {
+        ui.ctx().request_repaint_after_secs(left as f32);
+    }
+    state.timeline.refresh(snapshot, state.selected);
+
+    let width = ui.available_width();
+    let colors = palette(ui);
+    top_bar_ui(ui, &TopBarData::new(snapshot), state, actions);
+    let banners = banners(snapshot);
+    if !banners.is_empty() {
+        Panel::top("banners").frame(Frame::NONE).resizable(false).show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 0.0;
+            banners_ui(ui, &banners, actions);
+        });
+    }
+    if state.route == Route::Settings {
+        let frame = Frame::new().fill(colors.background);
+        CentralPanel::default().frame(frame).show(ui, |ui| settings_ui(ui, snapshot, actions));
+    } else if snapshot.sessions.is_empty() {
+        let frame = Frame::new().fill(colors.background).inner_margin(Margin::symmetric(24, 0));
+        CentralPanel::default().frame(frame).show(ui, |ui| empty::empty_ui(ui, snapshot, actions));
+    } else {
+        sessions_page(ui, width, view, state, actions);
+    }
+    state.toasts.ui(ui.ctx(), actions);
+    if let Some(dialog) = state.dialogs.front() {
+        dialog_ui(&ui.ctx().clone(), ui, dialog, snapshot, actions);
+    }
+}
+
+fn sessions_page(ui: &mut Ui, width: f32, view: View<'_>, state: &mut UiState, actions: &mut Actions) {
+    let colors = palette(ui);
+    let list = if width < theme::NARROW { 216.0 } else { 264.0 };
+    Panel::left(if width < theme::NARROW { "sessions narrow" } else { "sessions" })
+        .default_size(list)
+        .size_range(160.0..=(width * 0.45).max(200.0))
+        .frame(Frame::new().fill(colors.card))
+        .show(ui, |ui| sessions_ui(ui, view.clock, view.pulse, state, actions));
+    let session = state.selected.and_then(|id| view.snapshot.session(id)).cloned();
+    let details_shown = state.details.is_shown(width);
+    if let Some(session) = &session
+        && details_shown
+    {
+        Panel::right("details")
+            .default_size(244.0)
+            .size_range(180.0..=360.0)
+            .frame(Frame::new().fill(colors.card).inner_margin(Margin::symmetric(12, 4)))
+            .show(ui, |ui| details_ui(ui, &DetailsData::new(session), view.clock, view.pulse, actions));
+    }
+    CentralPanel::default().frame(Frame::new().fill(colors.background)).show(ui, |ui| match &session {
+        Some(session) => {
+            header(ui, session, view, details_shown, state, actions);
+            ui.push_id(session.id, |ui| {
+                timeline_ui(ui, view.clock, &mut state.timeline, &mut state.cards, actions);
+            });
+        }
+        None => {
+            let waiting = view.snapshot.requests.iter().filter(|request| is_open(request)).count();
+            empty::none_selected_ui(ui, waiting);
+        }
+    });
+}
+
+/// Over the timeline: what this session is called, where it runs, what it does.
+fn header(
+    ui: &mut Ui,
+    session: &SessionInfo,
+    view: View<'_>,
+    details_shown: bool,
+    state: &mut UiState,
+    actions: &mut Actions,
+) {
+    let colors = palette(ui);
+    let frame =
+        Frame::new().fill(colors.background).inner_margin(Margin { left: 16, right: 8, top: 0, bottom: 0 });
+    Panel::top("session").exact_size(theme::BAR + 4.0).resizable(false).frame(frame).show(ui, |ui| {
+        ui.horizontal_centered(|ui| {
+            ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
+                let tip =
+                    if details_shown { "Fold the details (Ctrl+I)" } else { "Show the details (Ctrl+I)" };
+                let details = Button::icon(Lucide::PanelRight, tip).name("Details").selected(details_shown);
+                if details.show(ui).clicked() {
+                    state.details.set(!details_shown);
+                }
+                if Button::icon(Lucide::Pencil, "Rename (F2)").name("Rename...").show(ui).clicked() {
+                    actions.push(Action::StartRename(session.id));
+                }
+                let agent = details::agent_name(session.provider);
+                let model = session.model.as_deref().map(|model| format!(" · {}", shown_line(model, 28)));
+                if ui.available_width() > 360.0 {
+                    caption(ui, format!("{agent}{}", model.unwrap_or_default()));
+                }
+                ui.with_layout(Layout::left_to_right(egui::Align::Center), |ui| {
+                    title(ui, session, view, state, actions);
+                });
+            });
+        });
+    });
+}
+
+fn title(ui: &mut Ui, session: &SessionInfo, view: View<'_>, state: &mut UiState, actions: &mut Actions) {
+    let colors = palette(ui);
+    let (rect, _) = ui.allocate_exact_size(vec2(mark::COLUMN, theme::ROW), Sense::hover());
+    mark::state(ui, rect.center(), session.state, view.pulse);
+    let in_list = state.sessions.data().sessions().any(|id| id == session.id);
+    if let Some(rename) = state.rename.as_mut().filter(|rename| rename.session == session.id && !in_list) {
+        return rename_field(ui, rename, actions);
+    }
+    let project = RichText::new(format!("{} /", shown_line(&session.project, 24))).color(colors.muted);
+    if ui.available_width() > 280.0 {
+        ui.label(project).on_hover_text(short_path(&shown_line(&session.cwd, 300)));
+    }
+    let title = shown_line(&session.title, 200);
+    let text = RichText::new(&title).font(theme::semibold(theme::TITLE)).color(colors.foreground);
+    ui.add(Label::new(text).truncate());
+}
+
+/// A session that the filter hides is renamed up here.
+fn rename_field(ui: &mut Ui, rename: &mut Rename, actions: &mut Actions) {
+    let id = egui::Id::unique("rename");
+    if !std::mem::replace(&mut rename.entered, true) {
+        ui.memory_mut(|memory| memory.request_focus(id));
+    }
+    let margin = Margin::symmetric(6, 4);
+    let edit = egui::TextEdit::singleline(&mut rename.text).id(id).margin(margin).desired_width(260.0);
+    let response = ui.add(edit).accessible_name("Session title");
+    if response.lost_focus() {
+        if ui.input(|input| input.key_pressed(egui::Key::Enter)) {
+            actions.push(Action::rename(rename.session, &rename.text));
+        }
+        actions.push(Action::StopRename);
+    }
+}

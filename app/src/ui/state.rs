@@ -1,0 +1,278 @@
+//! What the window shows of the facts: selection, filter, page, open fields, dialogs, toasts.
+
+use super::action::Action;
+use super::command::UiCommand;
+use super::panels::card::Cards;
+use super::panels::details::Details;
+use super::panels::sessions::SessionsPanel;
+use super::panels::timeline::TimelinePanel;
+use super::toasts::Toasts;
+use eframe::egui;
+use magia_core::snapshot::{RequestView, Snapshot};
+use magia_protocol::wire::{Command, RequestId, RequestState, SessionId};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// A page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Route {
+    /// Sessions and their timelines.
+    #[default]
+    Sessions,
+    /// magia's settings.
+    Settings,
+}
+
+/// What stands over the page. One at a time, the rest wait.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Dialog {
+    /// Do this?
+    Confirm(Box<Action>),
+    /// The keyboard shortcuts.
+    Shortcuts,
+}
+
+/// A title that is being typed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rename {
+    /// Whose.
+    pub session: SessionId,
+    /// What stands in the field.
+    pub text: String,
+    /// Whether the field has had the keyboard.
+    pub entered: bool,
+}
+
+/// What a person sees, apart from the facts.
+#[derive(Debug, Default)]
+pub struct UiState {
+    /// The page.
+    pub route: Route,
+    /// The session whose timeline is shown.
+    pub selected: Option<SessionId>,
+    /// What the list is filtered by.
+    pub filter: String,
+    /// The filter box is to get the keyboard in the next frame.
+    pub wants_filter: bool,
+    /// A title that is being typed.
+    pub rename: Option<Rename>,
+    /// Request cards: which has the keys, what is typed into them.
+    pub cards: Cards,
+    /// The session list.
+    pub sessions: SessionsPanel,
+    /// The timeline.
+    pub timeline: TimelinePanel,
+    /// The details at the right.
+    pub details: Details,
+    /// What stands over the page.
+    pub dialogs: VecDeque<Dialog>,
+    /// What was said once.
+    pub toasts: Toasts,
+    raise_seen: u64,
+    started: bool,
+}
+
+/// What a snapshot asks of the native window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Show it and bring it to the front.
+    pub raise: bool,
+}
+
+impl UiState {
+    /// Takes notice of a new snapshot.
+    pub fn follow(&mut self, snapshot: &Snapshot, now_s: f64) -> Wanted {
+        self.toasts.follow(&snapshot.toasts, now_s);
+        let mut wanted = Wanted::default();
+        if snapshot.raise > self.raise_seen {
+            self.raise_seen = snapshot.raise;
+            wanted.raise = true;
+            if let Some(session) = snapshot.raise_session {
+                self.select(session, snapshot, now_s);
+            }
+        }
+        if !self.started && snapshot.loaded && !snapshot.sessions.is_empty() {
+            self.started = true;
+            if self.selected.is_none()
+                && let Some(session) = first_to_show(snapshot)
+            {
+                self.select(session, snapshot, now_s);
+            }
+        }
+        if self.selected.is_some_and(|id| snapshot.session(id).is_none()) {
+            self.selected = None;
+        }
+        self.cards.follow(self.selected, &snapshot.requests, now_s);
+        wanted
+    }
+
+    /// Does what was asked; returns what the hub is to do.
+    pub fn apply(
+        &mut self,
+        action: Action,
+        snapshot: &Snapshot,
+        ctx: &egui::Context,
+        now_s: f64,
+    ) -> Option<Command> {
+        match action {
+            Action::Send(command) => {
+                if let Command::ResolvePermission(answer) = &command {
+                    self.cards.answered(&answer.id);
+                }
+                return Some(command);
+            }
+            Action::Confirm(inner) => self.dialogs.push_back(Dialog::Confirm(inner)),
+            Action::Select(session) => self.select(session, snapshot, now_s),
+            Action::ShowRequest(request) => {
+                if let Some(view) = snapshot.requests.iter().find(|view| view.info.id == request) {
+                    self.select(view.info.session, snapshot, now_s);
+                    self.cards.focus(request, now_s);
+                    self.timeline.reveal(request);
+                }
+            }
+            Action::FocusCard(request) => self.cards.focus(request, now_s),
+            Action::Go(route) => self.route = route,
+            Action::Run(command) => return self.run(command, snapshot, ctx, now_s),
+            Action::Fold(key) => self.timeline.toggle(key),
+            Action::StartDeny(request) => {
+                self.cards.focus(request, now_s);
+                self.cards.start_deny(request);
+            }
+            Action::StopDeny => self.cards.stop_deny(),
+            Action::StartRename(session) => {
+                if let Some(info) = snapshot.session(session) {
+                    self.rename = Some(Rename { session, text: info.title.clone(), entered: false });
+                }
+            }
+            Action::StopRename => self.rename = None,
+            Action::Copy { text, what } => {
+                ctx.copy_text(text);
+                self.toasts.say(format!("{what} copied"), now_s);
+            }
+            Action::DismissToast(number) => self.toasts.dismiss(number),
+            Action::CloseDialog => {
+                self.dialogs.pop_front();
+            }
+            Action::FollowTail => self.timeline.follow_tail(),
+        }
+        None
+    }
+
+    fn run(
+        &mut self,
+        command: UiCommand,
+        snapshot: &Snapshot,
+        ctx: &egui::Context,
+        now_s: f64,
+    ) -> Option<Command> {
+        match command {
+            UiCommand::NextNeedsYou => {
+                let next = next_request(snapshot, self.cards.focused())?;
+                return self.apply(Action::ShowRequest(next), snapshot, ctx, now_s);
+            }
+            // The card decides: it knows risk, kind and time.
+            UiCommand::Allow | UiCommand::Always | UiCommand::Deny => {}
+            UiCommand::Filter => {
+                self.route = Route::Sessions;
+                self.wants_filter = true;
+            }
+            UiCommand::Up | UiCommand::Down => {
+                if self.route == Route::Sessions
+                    && let Some(session) = self.sessions.neighbour(self.selected, command == UiCommand::Down)
+                {
+                    self.select(session, snapshot, now_s);
+                    self.sessions.reveal(session);
+                }
+            }
+            UiCommand::Open => {
+                let request = self.selected.and_then(|session| first_open(snapshot, session));
+                if let Some(request) = request {
+                    return self.apply(Action::ShowRequest(request), snapshot, ctx, now_s);
+                }
+            }
+            UiCommand::Back => self.back(),
+            UiCommand::Follow => self.timeline.follow_tail(),
+            UiCommand::Rename => {
+                if let Some(session) = self.selected {
+                    return self.apply(Action::StartRename(session), snapshot, ctx, now_s);
+                }
+            }
+            UiCommand::Details => self.details.toggle(),
+            UiCommand::Settings => {
+                self.route = match self.route {
+                    Route::Sessions => Route::Settings,
+                    Route::Settings => Route::Sessions,
+                };
+            }
+            UiCommand::Shortcuts => self.dialogs.push_back(Dialog::Shortcuts),
+        }
+        None
+    }
+
+    /// Leaves the innermost thing that is open.
+    fn back(&mut self) {
+        if self.dialogs.pop_front().is_some() {
+        } else if self.rename.is_some() {
+            self.rename = None;
+        } else if self.cards.is_denying() {
+            self.cards.stop_deny();
+        } else if self.route != Route::Sessions {
+            self.route = Route::Sessions;
+        } else if !self.filter.is_empty() {
+            self.filter.clear();
+        }
+    }
+
+    fn select(&mut self, session: SessionId, snapshot: &Snapshot, now_s: f64) {
+        self.route = Route::Sessions;
+        if self.selected != Some(session) {
+            self.selected = Some(session);
+            self.cards.leave();
+            self.timeline.leave();
+        }
+        self.cards.follow(self.selected, &snapshot.requests, now_s);
+    }
+}
+
+/// What a frame looks up in a snapshot.
+pub trait Lookup {
+    /// A session by id.
+    fn session(&self, id: SessionId) -> Option<&Arc<magia_protocol::wire::info::SessionInfo>>;
+    /// Requests of a session, oldest first.
+    fn requests_of(&self, id: SessionId) -> impl Iterator<Item = &Arc<RequestView>>;
+}
+
+impl Lookup for Snapshot {
+    fn session(&self, id: SessionId) -> Option<&Arc<magia_protocol::wire::info::SessionInfo>> {
+        self.sessions.iter().find(|session| session.id == id)
+    }
+
+    fn requests_of(&self, id: SessionId) -> impl Iterator<Item = &Arc<RequestView>> {
+        self.requests.iter().filter(move |view| view.info.session == id)
+    }
+}
+
+/// Whether a request waits for a person.
+pub fn is_open(view: &RequestView) -> bool {
+    view.answerable && view.info.state == RequestState::Open
+}
+
+fn first_open(snapshot: &Snapshot, session: SessionId) -> Option<RequestId> {
+    snapshot.requests_of(session).find(|view| is_open(view)).map(|view| view.info.id)
+}
+
+/// The request after the one with the keys; the oldest when none has them.
+fn next_request(snapshot: &Snapshot, focused: Option<RequestId>) -> Option<RequestId> {
+    let open: Vec<RequestId> =
+        snapshot.requests.iter().filter(|view| is_open(view)).map(|view| view.info.id).collect();
+    let after = focused.and_then(|id| open.iter().position(|other| *other == id)).map_or(0, |at| at + 1);
+    open.get(after).or_else(|| open.first()).copied()
+}
+
+/// At the start: what waits longest, else what was heard of last.
+fn first_to_show(snapshot: &Snapshot) -> Option<SessionId> {
+    let waits = snapshot.requests.iter().find(|view| is_open(view)).map(|view| view.info.session);
+    waits.or_else(|| {
+        snapshot.sessions.iter().max_by_key(|session| session.last_activity_ms).map(|session| session.id)
+    })
+}

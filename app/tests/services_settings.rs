@@ -1,0 +1,173 @@
+//! settings.json as people, editors and magia itself write it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
+
+use crossbeam_channel::{Receiver, bounded};
+use magia_app::services::settings_file::{FILE_NAME, SettingsFile};
+use magia_core::event::Event;
+use magia_core::settings::{Preset, Settings, ThemeMode};
+use magia_protocol::wire::ErrorCode;
+use serde_json::{Map, Value, json};
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+
+struct Setup {
+    home: TempDir,
+    file: SettingsFile,
+    hub: Receiver<Event>,
+}
+
+impl Setup {
+    fn new(text: Option<&str>) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        if let Some(text) = text {
+            fs::create_dir_all(home.path().join("config")).unwrap();
+            fs::write(home.path().join("config").join(FILE_NAME), text).unwrap();
+        }
+        Self::of(home)
+    }
+
+    fn of(home: TempDir) -> Self {
+        let (events, hub) = bounded(16);
+        let file = SettingsFile::start(home.path().join("config"), home.path().join("state/backups"), events)
+            .unwrap();
+        Self { home, file, hub }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.home.path().join("config").join(FILE_NAME)
+    }
+
+    fn loaded(&self) -> (Arc<Settings>, Option<String>) {
+        match self.hub.recv_timeout(Duration::from_secs(10)).unwrap() {
+            Event::SettingsLoaded { settings, problem } => (settings, problem),
+            other => panic!("not settings: {other:?}"),
+        }
+    }
+
+    fn backups(&self) -> Vec<PathBuf> {
+        let entries = self.home.path().join("state/backups").read_dir().into_iter().flatten();
+        entries.map(|entry| entry.unwrap().path()).collect()
+    }
+}
+
+fn change(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(change) => change,
+        other => panic!("not an object: {other}"),
+    }
+}
+
+fn mode(path: &Path) -> u32 {
+    path.metadata().unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn a_missing_file_means_defaults_and_is_not_made() {
+    let setup = Setup::new(None);
+    assert_eq!(setup.loaded(), (Arc::new(Settings::default()), None));
+    assert!(!setup.home.path().join("config").exists());
+    let saved = setup.file.save(&change(json!({"themeMode": "light"}))).unwrap();
+    assert_eq!((&saved["themeMode"], &saved["retentionDays"]), (&json!("light"), &json!(90)));
+    assert_eq!(setup.loaded().0.theme, ThemeMode::Light);
+    assert_eq!(fs::read_to_string(setup.path()).unwrap(), "{\n  \"themeMode\": \"light\"\n}\n");
+    assert_eq!((mode(&setup.path()), mode(&setup.home.path().join("config"))), (0o600, 0o700));
+}
+
+#[test]
+fn unknown_keys_and_their_order_stay() {
+    let setup = Setup::new(Some(r#"{"zoom":2,"themeMode":"light","nested":{"b":1,"a":2},"last":null}"#));
+    assert_eq!(setup.loaded().0.theme, ThemeMode::Light);
+    setup
+        .file
+        .save(&change(
+            json!({"permissionPreset": "acceptEdits", "themeMode": null, "nested": {"a": null, "c": 3}}),
+        ))
+        .unwrap();
+    let (settings, problem) = setup.loaded();
+    assert_eq!((settings.preset, settings.theme, problem), (Preset::AcceptEdits, ThemeMode::Dark, None));
+    let text = fs::read_to_string(setup.path()).unwrap();
+    let compact: String = text.split_whitespace().collect();
+    assert_eq!(compact, r#"{"zoom":2,"nested":{"b":1,"c":3},"last":null,"permissionPreset":"acceptEdits"}"#);
+}
+
+#[test]
+fn what_cannot_be_is_refused_and_nothing_is_written() {
+    let text = r#"{"providerBinaryPaths": {"claude": "/opt/claude", "codex": "/opt/codex"}}"#;
+    let setup = Setup::new(Some(text));
+    setup.loaded();
+    for wrong in [
+        json!({"themeMode": "pink"}),
+        json!({"toolPermissions": [{"toolName": "Bash", "autoApprove": true}]}),
+        json!({"providerBinaryPaths": {"claude": "relative"}}),
+    ] {
+        let err = setup.file.save(&change(wrong)).unwrap_err();
+        assert_eq!(err.code, ErrorCode::BadParams);
+    }
+    assert_eq!(fs::read_to_string(setup.path()).unwrap(), text);
+    setup.file.save(&change(json!({"providerBinaryPaths": {"claude": null}}))).unwrap();
+    assert_eq!(setup.loaded().0.binaries.len(), 1, "one path can be taken out");
+}
+
+#[test]
+fn a_broken_file_is_copied_and_left_in_place() {
+    let text = "{\n  \"themeMode\": \"light\",\n}";
+    let setup = Setup::new(Some(text));
+    let (settings, problem) = setup.loaded();
+    assert_eq!(*settings, Settings::default());
+    let problem = problem.unwrap();
+    assert!(problem.contains("line 3 column 1"), "{problem}");
+    assert_eq!(setup.backups().len(), 1);
+    assert_eq!(
+        (fs::read_to_string(&setup.backups()[0]).unwrap().as_str(), mode(&setup.backups()[0])),
+        (text, 0o600)
+    );
+
+    let err = setup.file.save(&change(json!({"themeMode": "dark"}))).unwrap_err();
+    assert_eq!(err.code, ErrorCode::Conflict);
+    assert!(err.message.contains("line 3 column 1"), "{}", err.message);
+    assert!(err.hint.unwrap().contains(&setup.backups()[0].display().to_string()));
+    assert_eq!(fs::read_to_string(setup.path()).unwrap(), text);
+    assert_eq!(setup.backups().len(), 1, "the same bytes are not copied twice");
+
+    fs::write(setup.path(), r#"{"themeMode": "light"}"#).unwrap();
+    let (settings, problem) = setup.loaded();
+    assert_eq!((settings.theme, problem), (ThemeMode::Light, None));
+    fs::write(setup.path(), "[1]").unwrap();
+    assert!(setup.loaded().1.unwrap().contains("does not hold an object"));
+    fs::remove_file(setup.path()).unwrap();
+    assert_eq!(setup.loaded(), (Arc::new(Settings::default()), None));
+}
+
+#[test]
+fn a_bad_value_is_named_and_stays_in_the_file() {
+    let setup = Setup::new(Some("\u{feff}{\"themeMode\": 3}"));
+    assert!(setup.loaded().1.unwrap().contains("themeMode must be"));
+    setup.file.save(&change(json!({"zoom": 1}))).unwrap();
+    assert!(fs::read_to_string(setup.path()).unwrap().contains("\"themeMode\": 3"));
+}
+
+#[test]
+fn a_link_stays_a_link() {
+    let home = tempfile::tempdir().unwrap();
+    let dotfiles = home.path().join("dotfiles");
+    fs::create_dir_all(&dotfiles).unwrap();
+    fs::create_dir_all(home.path().join("config")).unwrap();
+    fs::write(dotfiles.join("magia.json"), "{}").unwrap();
+    symlink(dotfiles.join("magia.json"), home.path().join("config").join(FILE_NAME)).unwrap();
+    let setup = Setup::of(home);
+    setup.loaded();
+    setup.file.save(&change(json!({"themeMode": "light"}))).unwrap();
+    assert_eq!(setup.loaded().0.theme, ThemeMode::Light);
+    assert!(setup.path().is_symlink());
+    // Somebody edits the file where it really is.
+    fs::write(dotfiles.join("magia.json"), r#"{"themeMode": "system"}"#).unwrap();
+    assert_eq!(setup.loaded().0.theme, ThemeMode::System);
+    fs::remove_file(dotfiles.join("magia.json")).unwrap();
+    assert!(setup.loaded().1.unwrap().contains("link to a file that is not there"));
+    assert!(setup.file.save(&change(json!({"themeMode": "dark"}))).is_err());
+}

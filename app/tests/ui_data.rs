@@ -1,0 +1,87 @@
+//! What the panels say, without drawing.
+#![cfg(feature = "window")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod ui_scenes;
+
+use magia_app::ui::panels::banners::banners;
+use magia_app::ui::panels::card::CardData;
+use magia_app::ui::panels::details::DetailsData;
+use magia_app::ui::panels::sessions::{Row, SessionsData};
+use magia_app::ui::panels::timeline::TimelineData;
+use magia_app::ui::panels::top_bar::TopBarData;
+use ui_scenes::{busy, scene, session_id};
+
+const NOW_MS: u64 = 1_795_257_667_000;
+
+fn lines(data: &SessionsData) -> String {
+    let lines = data.rows.iter().map(|row| match row {
+        Row::Heading { text, count, .. } => format!("{text} {count}"),
+        Row::Request(row) => format!("  {} | {} | {}", row.title, row.what, row.state),
+        Row::Session(row) => {
+            let pin = if row.pinned { " (pinned)" } else { "" };
+            format!("  {}{pin} | {} | {}", row.title, row.state, row.place)
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_list() {
+    insta::assert_snapshot!(lines(&SessionsData::new(&busy(NOW_MS), "")));
+}
+
+#[test]
+fn the_filtered_list() {
+    let data = SessionsData::new(&busy(NOW_MS), "WORKING web");
+    assert_eq!(data.counts, (1, 9));
+    insta::assert_snapshot!(lines(&data));
+}
+
+#[test]
+fn a_list_under_the_pointer_keeps_its_places() {
+    let before = SessionsData::new(&busy(NOW_MS), "");
+    let mut snapshot = busy(NOW_MS);
+    snapshot.requests.remove(0);
+    let after = SessionsData::new(&snapshot, "");
+    assert!(!after.keeps_places_of(&before));
+    assert!(before.keeps_places_of(&before.clone()));
+}
+
+#[test]
+fn the_cards() {
+    let mut snapshot = scene("long", NOW_MS);
+    let mut expired = (*snapshot.requests[1]).clone();
+    (expired.answerable, expired.info.agent_id) = (false, Some("a1".into()));
+    snapshot.requests.push(std::sync::Arc::new(expired));
+    let cards: Vec<CardData> = snapshot.requests.iter().map(|view| CardData::new(view)).collect();
+    insta::assert_debug_snapshot!(cards);
+}
+
+#[test]
+fn the_details() {
+    let snapshot = scene("long", NOW_MS);
+    insta::assert_debug_snapshot!(DetailsData::new(&snapshot.sessions[4]));
+}
+
+#[test]
+fn bar_and_banners() {
+    let snapshot = scene("errors", NOW_MS);
+    insta::assert_debug_snapshot!((TopBarData::new(&snapshot), banners(&snapshot)));
+}
+
+#[test]
+fn the_timeline_keeps_rows_that_did_not_change() {
+    let mut snapshot = busy(NOW_MS);
+    let mut data = TimelineData::default();
+    data.update(&snapshot, Some(session_id(1)));
+    let before: Vec<_> = data.rows.iter().map(|row| std::sync::Arc::clone(&row.entry)).collect();
+    let copied: Vec<String> = data.rows.iter().map(|row| row.copy_text()).collect();
+    insta::assert_debug_snapshot!(copied);
+    snapshot.revision += 1;
+    data.update(&snapshot, Some(session_id(1)));
+    let kept = data.rows.iter().zip(&before).filter(|(row, old)| std::sync::Arc::ptr_eq(&row.entry, old));
+    assert_eq!(kept.count(), before.len());
+    data.update(&snapshot, Some(session_id(2)));
+    assert!(data.rows.is_empty() && data.loading, "another session's entries are never shown");
+}

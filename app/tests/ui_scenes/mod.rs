@@ -1,0 +1,382 @@
+//! Facts for pictures and tests.
+#![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
+
+use magia_core::snapshot::{Problem, RequestView, Snapshot, TimelineView, Toast};
+use magia_core::subject::{Mark, Subject};
+use magia_core::timeline::{Body, TimelineItem, ToolItem, ToolStatus};
+use magia_protocol::wire::info::{
+    Decision, EvidenceInfo, HooksInfo, ListenerInfo, OutcomeInfo, ProviderInfo, RequestInfo, SessionInfo,
+};
+use magia_protocol::wire::{
+    ProcessId, Provider, ProviderSessionId, RequestId, RequestState, Risk, SessionId, SessionState,
+    TitleSource,
+};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+const SECOND: u64 = 1_000;
+const MINUTE: u64 = 60 * SECOND;
+
+pub fn session_id(number: u64) -> SessionId {
+    format!("0199aaaa-bbbb-7ccc-8ddd-{number:012x}").parse().unwrap()
+}
+
+pub fn request_id(number: u64) -> RequestId {
+    format!("0199cccc-bbbb-7ccc-8ddd-{number:012x}").parse().unwrap()
+}
+
+pub fn session(number: u64, project: &str, title: &str, state: SessionState, since_ms: u64) -> SessionInfo {
+    let evidence = |source: &str, fact: &str, ago: u64, decisive| EvidenceInfo {
+        source: source.into(),
+        fact: fact.into(),
+        state,
+        at_ms: since_ms.saturating_sub(ago),
+        decisive,
+    };
+    SessionInfo {
+        id: session_id(number),
+        provider: Provider::Claude,
+        provider_session_id: Some(ProviderSessionId(format!("5d1c1c9a-0000-4000-8000-{number:012x}"))),
+        parent: None,
+        title: title.into(),
+        title_source: TitleSource::Ai,
+        cwd: format!("/home/me/{project}"),
+        project: project.into(),
+        state,
+        state_since_ms: since_ms,
+        evidence: vec![
+            evidence("hook", "PreToolUse Bash", 0, true),
+            evidence("registry", "busy", 4 * SECOND, false),
+            evidence("process", "alive", 90 * SECOND, false),
+        ],
+        disagreement: None,
+        process: Some(ProcessId { pid: 4_000 + number as u32, start: 1 }),
+        tty: Some("pts/3".into()),
+        model: Some("claude-opus-4-5".into()),
+        permission_mode: Some("default".into()),
+        started_at_ms: since_ms.saturating_sub(30 * MINUTE) + number,
+        last_activity_ms: since_ms,
+        requests: Vec::new(),
+        pinned: false,
+        hidden: false,
+        transcript_path: Some("/home/me/.claude/projects/-home-me-webshop/5d1c1c9a.jsonl".into()),
+        subagents: 0,
+    }
+}
+
+pub fn request(
+    number: u64,
+    of: &SessionInfo,
+    tool: &str,
+    input: Value,
+    risk: Risk,
+    at_ms: u64,
+) -> RequestView {
+    let mut subject = Subject::of(tool, &input);
+    if let Subject::Command { command, marks, .. } = &mut subject
+        && let Some(at) = command.find("rm -rf")
+    {
+        *marks =
+            vec![Mark { range: at..at + 6, risk: Risk::High, reason: "deletes recursively without asking" }];
+    }
+    RequestView {
+        info: RequestInfo {
+            id: request_id(number),
+            session: of.id,
+            session_title: of.title.clone(),
+            provider: Provider::Claude,
+            kind: subject.kind().into(),
+            tool: tool.into(),
+            input,
+            summary: subject.summary(),
+            cwd: of.cwd.clone(),
+            agent_id: None,
+            risk,
+            risk_reasons: vec!["runs code in the project".into()],
+            always: (tool == "Bash").then(|| "Bash(cargo test:*)".into()),
+            state: RequestState::Open,
+            may_be_answered: false,
+            asked_at_ms: at_ms,
+            outcome: None,
+        },
+        subject,
+        answerable: true,
+    }
+}
+
+fn listener(name: &str) -> ListenerInfo {
+    ListenerInfo { name: name.into(), up: true, accepted: 1_204, messages: 1_204, ..Default::default() }
+}
+
+fn hooks(state: &str) -> Option<Arc<HooksInfo>> {
+    Some(Arc::new(HooksInfo {
+        provider: Provider::Claude,
+        file: "/home/me/.claude/settings.json".into(),
+        state: state.into(),
+        missing: Vec::new(),
+        outdated: Vec::new(),
+        lost: false,
+        warnings: Vec::new(),
+    }))
+}
+
+fn base(now_ms: u64) -> Snapshot {
+    let provider = |provider: Provider, path: Option<&str>, version: Option<&str>| ProviderInfo {
+        id: provider.as_str().into(),
+        provider,
+        path: path.map(str::to_owned),
+        version: version.map(str::to_owned),
+        source: path.map(|_| "path".into()),
+    };
+    Snapshot {
+        revision: 1,
+        made_at_ms: now_ms,
+        loaded: true,
+        listeners: vec![listener("hooks"), listener("permissions"), listener("cli")],
+        providers: Some(vec![
+            provider(Provider::Claude, Some("/home/me/.local/bin/claude"), Some("2.1.197")),
+            provider(Provider::Codex, Some("/usr/local/bin/codex"), None),
+            provider(Provider::Gemini, None, None),
+        ]),
+        hooks: hooks("installed"),
+        ..Snapshot::default()
+    }
+}
+
+const EDIT_OLD: &str = "use std::time::Instant;\n\npub struct Checkout {\n    started: Instant,\n}\n\nimpl Checkout {\n    pub fn new() -> Self {\n        Self { started: Instant::now() }\n    }\n}\n";
+const EDIT_NEW: &str = "use crate::clock::Clock;\nuse std::time::Instant;\n\npub struct Checkout<'a> {\n    clock: &'a dyn Clock,\n    started: Instant,\n}\n\nimpl<'a> Checkout<'a> {\n    pub fn new(clock: &'a dyn Clock) -> Self {\n        Self { clock, started: clock.now() }\n    }\n}\n";
+
+pub fn edit_input() -> Value {
+    json!({"file_path": "/home/me/webshop/src/checkout.rs", "old_string": EDIT_OLD, "new_string": EDIT_NEW})
+}
+
+pub fn question_input() -> Value {
+    json!({"questions": [
+        {"question": "Which store should the search index live in?", "header": "Store", "multiSelect": false,
+         "options": [
+            {"label": "SQLite FTS5", "description": "No new service; enough for some 100,000 products"},
+            {"label": "Tantivy", "description": "Faster, typo tolerant; one more dependency and an index on disk"}]},
+        {"question": "Which fields should be searched?", "header": "Fields", "multiSelect": true,
+         "options": [
+            {"label": "Title", "description": ""},
+            {"label": "Description", "description": ""},
+            {"label": "Reviews", "description": "Triples the size of the index"}]}]})
+}
+
+pub fn busy(now_ms: u64) -> Snapshot {
+    magia_app::ui::text::set_home("/home/me");
+    use SessionState as S;
+    let ago = |ms: u64| now_ms - ms;
+    let mut sessions = vec![
+        session(1, "webshop", "Fix flaky checkout test", S::WaitingPermission, ago(6 * SECOND)),
+        session(2, "webshop", "Cart refactor", S::Working, ago(12 * MINUTE)),
+        session(3, "webshop", "Search UI", S::Idle, ago(125 * MINUTE)),
+        session(4, "api", "Rate limits per key", S::WaitingPermission, ago(40 * SECOND)),
+        session(5, "api", "Migrate to axum 0.8", S::Working, ago(70 * SECOND)),
+        session(6, "api", "Release 4.2", S::Failed, ago(18 * MINUTE)),
+        session(7, "docs", "Which search index", S::WaitingAnswer, ago(3 * MINUTE)),
+        session(
+            8,
+            "docs",
+            "Rewrite the tutorial for people who have never used a terminal before",
+            S::Ended,
+            ago(3_000 * MINUTE),
+        ),
+        session(9, "infra", "Nightly backups", S::Working, ago(4 * SECOND)),
+    ];
+    sessions[1].subagents = 2;
+    sessions[4].pinned = true;
+    sessions[4].disagreement = Some("the registry says idle for 2 min, the last hook says PreToolUse".into());
+    let requests = vec![
+        request(
+            1,
+            &sessions[0],
+            "Bash",
+            json!({"command": "rm -rf target/tmp && cargo test --all --no-fail-fast -- --test-threads=1 checkout",
+                   "description": "Clean the scratch directory and run the whole test suite on one thread"}),
+            Risk::Medium,
+            ago(6 * SECOND),
+        ),
+        request(2, &sessions[3], "Edit", edit_input(), Risk::Low, ago(40 * SECOND)),
+        request(3, &sessions[6], "AskUserQuestion", question_input(), Risk::Low, ago(3 * MINUTE)),
+    ];
+    let mut snapshot = Snapshot {
+        sessions: sessions.into_iter().map(Arc::new).collect(),
+        requests: requests.into_iter().map(Arc::new).collect(),
+        ..base(now_ms)
+    };
+    snapshot.timeline = Some(timeline(&snapshot, session_id(1), now_ms));
+    snapshot
+}
+
+fn item(key: u64, at_ms: u64, body: Body) -> Arc<TimelineItem> {
+    Arc::new(TimelineItem { key, at_ms, agent_id: None, body })
+}
+
+fn nested(key: u64, at_ms: u64, body: Body) -> Arc<TimelineItem> {
+    Arc::new(TimelineItem { key, at_ms, agent_id: Some("a1".into()), body })
+}
+
+pub fn tool(name: &str, input: Value, status: ToolStatus, ms: Option<u64>, result: Option<&str>) -> Body {
+    Body::Tool(ToolItem {
+        use_id: "toolu_1".into(),
+        name: name.into(),
+        subject: Subject::of(name, &input),
+        result: result.map(Arc::from),
+        status,
+        duration_ms: ms,
+    })
+}
+
+const MESSAGE: &str = "The clock is read **twice**: once in `Checkout::new` and once in `Checkout::total`. When a second passes between them, the discount differs.\n\n1. Pass a `Clock` into `Checkout`\n2. Freeze it in the test\n3. Run the suite on one thread to be sure\n\n```rust\nlet clock = FixedClock::at(\"2026-11-21T10:41:07Z\");\nlet checkout = Checkout::new(&clock);\nassert_eq!(checkout.total(), 42_00);\n```\n\nSee [the issue](https://example.org/issues/17) for the first report.";
+
+pub fn timeline(snapshot: &Snapshot, of: SessionId, now_ms: u64) -> TimelineView {
+    use ToolStatus as T;
+    let at = |ago_s: u64| now_ms - ago_s * SECOND;
+    let mut items = vec![
+        item(0, at(700), Body::Note { failed: false, text: "Session started in ~/webshop".into() }),
+        item(1, at(690), Body::Prompt("Make the checkout test deterministic. It fails about once in thirty runs, only on CI; the log is in ci/last.log".into())),
+        item(2, at(680), Body::Thinking("The failure is about one cent, so rounding or time. Let me read the test first.\nThen the code.".into())),
+        item(3, at(670), tool("Read", json!({"file_path": "/home/me/webshop/tests/checkout.rs"}), T::Done, Some(210), Some("1  use webshop::checkout::Checkout;\n2  \n3  #[test]\n4  fn total() {"))),
+        item(4, at(660), tool("Grep", json!({"pattern": "Instant::now", "path": "src"}), T::Done, Some(90), Some("src/checkout.rs:9\nsrc/checkout.rs:31"))),
+        item(5, at(600), tool("Bash", json!({"command": "cargo test checkout -- --nocapture 2>&1 | tail -40"}), T::Failed, Some(14_230), Some("test total ... FAILED\nassertion `left == right` failed\n  left: 4199\n right: 4200"))),
+        item(6, at(590), Body::Message(MESSAGE.into())),
+        item(7, at(500), Body::Subagent { agent_type: "general-purpose".into(), ended: None }),
+        nested(8, at(490), tool("Grep", json!({"pattern": "SystemTime", "path": "."}), T::Done, Some(120), Some("3 files"))),
+        nested(9, at(480), tool("Read", json!({"file_path": "/home/me/webshop/src/discount.rs"}), T::Done, Some(80), Some("..."))),
+        nested(10, at(470), Body::Message("No other code reads the clock directly.".into())),
+        item(11, at(460), Body::Subagent { agent_type: "general-purpose".into(), ended: Some("No other code reads the clock directly.".into()) }),
+        item(12, at(400), tool("Edit", edit_input(), T::Done, Some(40), Some("ok"))),
+        item(13, at(380), Body::Request { id: request_id(90), tool: "Bash".into(), summary: "git push --force".into(), state: RequestState::TookEffect, outcome: Some("denied by window: not on a Friday".into()) }),
+        item(14, at(370), tool("Bash", json!({"command": "git push --force"}), T::Denied, None, None)),
+        item(15, at(360), tool("WebFetch", json!({"url": "https://docs.rs/axum", "prompt": "what changed"}), T::Running, None, None)),
+        item(16, at(60), Body::Note { failed: true, text: "magia was not running for 3 min: what happened then is read from the transcript".into() }),
+    ];
+    for view in snapshot.requests.iter().filter(|view| view.info.session == of) {
+        items.push(item(
+            20 + items.len() as u64,
+            view.info.asked_at_ms,
+            Body::Request {
+                id: view.info.id,
+                tool: view.info.tool.clone(),
+                summary: view.info.summary.clone(),
+                state: view.info.state.clone(),
+                outcome: None,
+            },
+        ));
+    }
+    TimelineView { session: of, loading: false, items: Arc::new(items) }
+}
+
+pub fn many(now_ms: u64, sessions: u64, entries: u64) -> Snapshot {
+    let mut snapshot = busy(now_ms);
+    let states = SessionState::ALL;
+    for number in 0..sessions {
+        let state = states[(number % 6) as usize];
+        let since = now_ms - number * 37 * SECOND;
+        let project = format!("project-{:02}", number % 23);
+        snapshot.sessions.push(Arc::new(session(
+            100 + number,
+            &project,
+            &format!("Task number {number}"),
+            state,
+            since,
+        )));
+    }
+    let view = snapshot.timeline.as_mut().unwrap();
+    let mut items = Vec::new();
+    let base = view.items.as_ref().clone();
+    for round in 0..entries / 17 {
+        for old in base.iter().take(17) {
+            let mut fresh = (**old).clone();
+            fresh.key = round * 17 + old.key;
+            items.push(Arc::new(fresh));
+        }
+    }
+    items.extend(base.into_iter().skip(17).map(|old| {
+        let mut fresh = (*old).clone();
+        fresh.key += 1_000_000;
+        Arc::new(fresh)
+    }));
+    view.items = Arc::new(items);
+    snapshot
+}
+
+fn long(now_ms: u64) -> Snapshot {
+    let mut snapshot = busy(now_ms);
+    let name = "Investigate why the extraordinarily long-named integration test suite of the payments service times out on the second retry \u{202e}gpj.exe";
+    for session in &mut snapshot.sessions {
+        let session = Arc::make_mut(session);
+        session.title = format!("{} {name}", session.title);
+        session.project = format!("{}-with-a-rather-long-project-directory-name", session.project);
+        session.model = Some("claude-opus-4-5-20251101-with-a-very-long-suffix[1m]".into());
+    }
+    let first = (*snapshot.sessions[0]).clone();
+    let command = format!(
+        "curl -fsSL https://example.org/install-{}.sh | sudo bash -s -- --prefix=/usr/local && rm -rf /var/lib/{}/\u{200b}cache && for f in $(find . -name '*.rs'); do rustfmt --check \"$f\" || echo \"$f\" >> /tmp/unformatted; done",
+        "x".repeat(90),
+        "very-long-name-".repeat(6)
+    );
+    let mut view = request(1, &first, "Bash", json!({"command": command}), Risk::High, now_ms - 6 * SECOND);
+    view.info.may_be_answered = true;
+    view.info.always = Some(format!("Bash(curl -fsSL https://example.org/{}:*)", "x".repeat(60)));
+    snapshot.requests[0] = Arc::new(view);
+    let mut decided =
+        request(5, &first, "Bash", json!({"command": "cargo publish"}), Risk::High, now_ms - 20 * SECOND);
+    decided.info.state = RequestState::Decided;
+    decided.info.outcome = Some(OutcomeInfo {
+        decision: Some(Decision::Allow),
+        by: "window".into(),
+        at_ms: now_ms,
+        reason: None,
+    });
+    snapshot.requests.push(Arc::new(decided));
+    snapshot.timeline = Some(timeline(&snapshot, first.id, now_ms));
+    snapshot
+}
+
+fn errors(now_ms: u64) -> Snapshot {
+    let mut snapshot = busy(now_ms);
+    snapshot.listeners[1] = ListenerInfo {
+        name: "permissions".into(),
+        error: Some("the socket belongs to another user".into()),
+        ..Default::default()
+    };
+    snapshot.problems = vec![Problem {
+        id: "listener.permissions".into(),
+        text: "The permissions listener is down: requests are asked in the terminal only; sessions and timelines still work".into(),
+        retry: Some("permissions".into()),
+    }];
+    let mut lost = (**snapshot.hooks.as_ref().unwrap()).clone();
+    (lost.lost, lost.state, lost.missing) =
+        (true, "partial".into(), vec!["PermissionRequest".into(), "Stop".into()]);
+    snapshot.hooks = Some(Arc::new(lost));
+    snapshot.toasts = vec![
+        Toast { number: 1, failed: false, text: "Settings saved".into() },
+        Toast {
+            number: 2,
+            failed: true,
+            text: "The request was not answered: the agent is gone; look at its terminal".into(),
+        },
+    ];
+    snapshot
+}
+
+pub fn scene(name: &str, now_ms: u64) -> Snapshot {
+    match name {
+        "empty" => Snapshot { hooks: hooks("not installed"), ..base(now_ms) },
+        "installed" => base(now_ms),
+        "loading" => Snapshot { loaded: false, ..Snapshot::default() },
+        "many" => many(now_ms, 2_000, 10_000),
+        "long" => long(now_ms),
+        "errors" => errors(now_ms),
+        "question" | "edit" => {
+            let mut snapshot = busy(now_ms);
+            let number = if name == "edit" { 4 } else { 7 };
+            (snapshot.raise, snapshot.raise_session) = (1, Some(session_id(number)));
+            snapshot.timeline = Some(timeline(&snapshot, session_id(number), now_ms));
+            snapshot
+        }
+        _ => busy(now_ms),
+    }
+}

@@ -1,0 +1,146 @@
+//! Permission requests: how long the app takes to answer a waiting handler.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use magia_protocol::paths::Socket;
+use magia_tests::{PATIENCE, Sandbox, wait_until};
+use serde_json::{Value, json};
+
+use crate::app::{App, Client, Programs};
+use crate::events::{Agent, deliver};
+use crate::stats::{Samples, micros};
+use crate::table::Row;
+
+const BY_RULE: usize = 2_000;
+const BY_CLIENT: usize = 500;
+/// Not counted: the first requests warm caches and allocators.
+const WARM_UP: usize = 100;
+
+/// Answers by a rule of the settings, and by a client of the command socket.
+pub fn measure(programs: &Programs) -> Result<Vec<Row>> {
+    let sandbox = Sandbox::new()?;
+    let config = sandbox.root().join("config/magia");
+    std::fs::create_dir_all(&config).context("making the config directory")?;
+    let settings = json!({ "toolPermissions": [{ "toolName": "Read", "autoApprove": true }] });
+    std::fs::write(config.join("settings.json"), settings.to_string()).context("writing the settings")?;
+    let app = App::headless(programs, &sandbox)?;
+    let mut bench = Bench {
+        hooks: app.socket(Socket::Hooks)?,
+        gates: app.socket(Socket::Permissions)?,
+        client: app.client()?,
+        agent: Agent::start(&sandbox, 0)?,
+        last: 0,
+    };
+    bench.event("SessionStart", &json!({ "source": "startup" }))?;
+    let (mut answers, mut connected) = (Vec::new(), Vec::new());
+    for round in 0..BY_RULE + WARM_UP {
+        let (answer, with_connect) = bench.by_rule()?;
+        if round >= WARM_UP {
+            answers.push(micros(answer));
+            connected.push(micros(with_connect));
+        }
+    }
+    let mut by_client = Vec::new();
+    for round in 0..BY_CLIENT + WARM_UP {
+        let answer = bench.by_client()?;
+        if round >= WARM_UP {
+            by_client.push(micros(answer));
+        }
+    }
+    drop(bench);
+    app.stop()?;
+    let answers = Samples::new(answers);
+    let goal = "p50 <= 50 µs, p99 <= 1 ms";
+    let met = answers.p50() <= 50.0 && answers.at(0.99) <= 1000.0;
+    Ok(vec![
+        Row::new("permission request answered by a rule", shown(&answers), goal, met),
+        Row::told("the same, connecting included", shown(&Samples::new(connected))),
+        Row::told(
+            "answer given on the command socket, until the handler has it",
+            shown(&Samples::new(by_client)),
+        ),
+    ])
+}
+
+fn shown(samples: &Samples) -> String {
+    format!("p50 {:.0} µs, p99 {:.0} µs; n={}", samples.p50(), samples.at(0.99), samples.len())
+}
+
+struct Bench {
+    hooks: PathBuf,
+    gates: PathBuf,
+    client: Client,
+    agent: Agent,
+    last: usize,
+}
+
+impl Bench {
+    /// A request that a rule answers: line to answer, and connect to answer.
+    fn by_rule(&mut self) -> Result<(Duration, Duration)> {
+        let call = self.begin("Read", &json!({ "file_path": "/etc/hostname" }))?;
+        let line = self.agent.line("PermissionRequest", &call);
+        let begun = Instant::now();
+        let mut gate = UnixStream::connect(&self.gates).context("connecting to the gate")?;
+        let connected = Instant::now();
+        gate.write_all(&line)?;
+        let answer = read_answer(gate)?;
+        let ended = Instant::now();
+        if !answer.contains("allow") {
+            bail!("the rule did not allow: {answer:?}");
+        }
+        self.event("PostToolUse", &call)?;
+        Ok((ended - connected, ended - begun))
+    }
+
+    /// A request that a client answers: its line to the gate's answer.
+    fn by_client(&mut self) -> Result<Duration> {
+        let call = self.begin("Bash", &json!({ "command": "cargo test" }))?;
+        let mut gate = UnixStream::connect(&self.gates).context("connecting to the gate")?;
+        gate.write_all(&self.agent.line("PermissionRequest", &call))?;
+        let request = wait_until("the request to be listed", PATIENCE, || {
+            let open = self.client.call("get_permission_requests", json!({})).ok()?;
+            Some(open.get(0)?.get("id")?.as_str()?.to_owned())
+        })?;
+        let begun = Instant::now();
+        self.client.send("resolve_permission", json!({ "id": request, "decision": "allow" }))?;
+        let answer = read_answer(gate)?;
+        let took = begun.elapsed();
+        self.client.reply()?;
+        if !answer.contains("allow") {
+            bail!("the client's answer did not allow: {answer:?}");
+        }
+        self.event("PostToolUse", &call)?;
+        Ok(took)
+    }
+
+    /// The event before a request, taken in.
+    fn begin(&mut self, tool: &str, input: &Value) -> Result<Value> {
+        self.last += 1;
+        let use_id = format!("toolu_{:06}", self.last);
+        let call = json!({ "tool_name": tool, "tool_input": input, "tool_use_id": use_id });
+        self.event("PreToolUse", &call)?;
+        Ok(call)
+    }
+
+    /// Sends an event and waits until the app stands still again.
+    fn event(&mut self, event: &str, more: &Value) -> Result<()> {
+        deliver(&self.hooks, &self.agent.line(event, more))?;
+        self.client.call("status", json!({})).map(drop)
+    }
+}
+
+/// Reads `EXIT OUT ERR\n` and the bytes that it announces; gives those.
+fn read_answer(gate: UnixStream) -> Result<String> {
+    let mut gate = BufReader::with_capacity(4096, gate);
+    let mut head = String::new();
+    gate.read_line(&mut head)?;
+    let lengths: Vec<usize> = head.trim_end().split(' ').map(str::parse).collect::<Result<_, _>>()?;
+    let [_exit, out, err] = lengths[..] else { bail!("the gate said {head:?}") };
+    let mut bytes = vec![0; out + err];
+    gate.read_exact(&mut bytes)?;
+    Ok(String::from_utf8(bytes)?)
+}

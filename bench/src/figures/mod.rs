@@ -1,0 +1,24 @@
+//! What is measured: one module for each group of figures.
+
+pub mod burst;
+pub mod gate;
+pub mod handler;
+pub mod list;
+pub mod window;
+
+use anyhow::Result;
+
+use crate::app::Programs;
+use crate::table::Row;
+
+/// Measures one group.
+pub type Measure = fn(&Programs) -> Result<Vec<Row>>;
+
+/// All groups in the order of the table, by name.
+pub const ALL: [(&str, Measure); 5] = [
+    ("handler", handler::measure),
+    ("burst", burst::measure),
+    ("gate", gate::measure),
+    ("window", window::measure),
+    ("list", list::measure),
+];

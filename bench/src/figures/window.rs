@@ -1,0 +1,173 @@
+//! The window with 20 sessions, drawn by software on a display without a screen.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use magia_protocol::paths::Socket;
+use magia_tests::{Display, PATIENCE, Sandbox, wait_until};
+use serde_json::json;
+
+use crate::app::{App, Programs};
+use crate::events::{Agent, deliver};
+use crate::proc::{cpu_time, pss_mib, tree};
+use crate::screen::{Page, Screen};
+use crate::stats::Samples;
+use crate::table::Row;
+
+const SESSIONS: usize = 20;
+const STARTS: usize = 5;
+/// The pause between two looks at the screen.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How long a window is left alone before its picture is taken, its memory read and its idling watched.
+const SETTLE: Duration = Duration::from_secs(3);
+const IDLE: Duration = Duration::from_secs(20);
+
+/// First paint, memory and idling.
+pub fn measure(programs: &Programs) -> Result<Vec<Row>> {
+    let sandbox = Sandbox::new()?;
+    let display = Display::start(&sandbox)?;
+    let screen = Screen::open(display.name())?;
+    let agents = Agent::several(&sandbox, SESSIONS)?;
+    let bench = Bench { programs, sandbox: &sandbox, display: display.name(), agents: &agents };
+    let bare = screen.look()?;
+
+    let first = bench.start()?;
+    bench.tell(&first)?;
+    std::thread::sleep(SETTLE);
+    first.stop()?;
+    wait_for(&screen, "the window to go", |look| *look == bare)?;
+
+    // How the page looks that a start comes to: this one had the sessions in its store.
+    let second = bench.start()?;
+    bench.wait_for_sessions(&second)?;
+    std::thread::sleep(SETTLE);
+    let page = Page::learn(&bare, &screen.look()?);
+    second.stop()?;
+    wait_for(&screen, "the window to go", |look| *look == bare)?;
+    let (pixels, marks) = page.size();
+    if pixels < 1000 || marks < 100 {
+        bail!("the window shows nothing: {pixels} pixels, {marks} of them text");
+    }
+
+    let (mut painted, mut complete) = (Vec::new(), Vec::new());
+    let mut last = None;
+    for _ in 0..STARTS {
+        if let Some(app) = last.take() {
+            App::stop(app)?;
+            wait_for(&screen, "the window to go", |look| *look == bare)?;
+        }
+        let begun = Instant::now();
+        let app = bench.spawn()?;
+        painted.push(wait_for(&screen, "the first paint", |look| page.shown(look).0 >= 0.5)? - begun);
+        complete.push(wait_for(&screen, "the whole page", |look| page.shown(look).1 >= 0.8)? - begun);
+        last = Some(app);
+    }
+    let mut app = last.context("the window was never started")?;
+    app.wait_until_ready()?;
+    bench.tell(&app)?;
+    std::thread::sleep(SETTLE);
+    let pss = pss_mib(&tree(app.pid()))?;
+    let idle = idle_share(app.pid())?;
+    app.stop()?;
+    Ok(rows(&painted, &complete, pss, idle))
+}
+
+fn rows(painted: &[Duration], complete: &[Duration], pss: f64, idle: f64) -> Vec<Row> {
+    let ms = |times: &[Duration]| times.iter().map(|time| time.as_secs_f64() * 1e3).collect::<Samples>();
+    let (painted, complete) = (ms(painted), ms(complete));
+    vec![
+        Row::new(
+            format!("window, exec to its page on the screen, {SESSIONS} sessions"),
+            format!(
+                "{:.0} ms, all of its text {:.0} ms ({:.0}-{:.0}); n={STARTS}",
+                painted.p50(),
+                complete.p50(),
+                complete.at(0.0),
+                complete.max()
+            ),
+            "<= 400 ms",
+            complete.p50() <= 400.0,
+        ),
+        Row::new(
+            format!("window, memory (PSS), {SESSIONS} sessions"),
+            format!("{pss:.1} MiB"),
+            "<= 95 MiB",
+            pss <= 95.0,
+        ),
+        Row::new(
+            format!("window, CPU while nothing happens, {SESSIONS} sessions"),
+            format!("{:.3} % of a core over {} s", idle * 100.0, IDLE.as_secs()),
+            "<= 0.1 %",
+            idle <= 0.001,
+        ),
+    ]
+}
+
+fn idle_share(pid: u32) -> Result<f64> {
+    let used = || tree(pid).iter().map(|pid| cpu_time(*pid)).sum::<Result<Duration>>();
+    let (before, begun) = (used()?, Instant::now());
+    std::thread::sleep(IDLE);
+    let after = used()?;
+    Ok(after.saturating_sub(before).as_secs_f64() / begun.elapsed().as_secs_f64())
+}
+
+/// Looks until the screen is as wanted; gives the time of that look.
+fn wait_for(screen: &Screen, what: &str, is_so: impl Fn(&crate::screen::Look) -> bool) -> Result<Instant> {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        let looked = Instant::now();
+        if is_so(&screen.look()?) {
+            return Ok(Instant::now());
+        }
+        std::thread::sleep(LOOK_EVERY.saturating_sub(looked.elapsed()));
+    }
+    bail!("waited {} s in vain for {what}", PATIENCE.as_secs())
+}
+
+struct Bench<'a> {
+    programs: &'a Programs,
+    sandbox: &'a Sandbox,
+    display: &'a str,
+    agents: &'a [Agent],
+}
+
+impl Bench<'_> {
+    fn spawn(&self) -> Result<App> {
+        let mut command = self.sandbox.command(self.programs.path("magia-app")?);
+        command.env("DISPLAY", self.display).env("LIBGL_ALWAYS_SOFTWARE", "1");
+        Ok(App::spawned(self.sandbox, self.sandbox.spawn("magia-window", command)?))
+    }
+
+    fn start(&self) -> Result<App> {
+        let mut app = self.spawn()?;
+        app.wait_until_ready()?;
+        Ok(app)
+    }
+
+    /// Sends what makes each agent's session, and waits for all of them.
+    fn tell(&self, app: &App) -> Result<()> {
+        let hooks = app.socket(Socket::Hooks)?;
+        for agent in self.agents {
+            deliver(
+                &hooks,
+                &agent.line("UserPromptSubmit", &json!({ "prompt": "Fix the rounding in the cart" })),
+            )?;
+            for line in agent.call("toolu_01") {
+                deliver(&hooks, &line)?;
+            }
+            deliver(
+                &hooks,
+                &agent.line("Stop", &json!({ "last_assistant_message": "The totals are right now." })),
+            )?;
+        }
+        self.wait_for_sessions(app)
+    }
+
+    fn wait_for_sessions(&self, app: &App) -> Result<()> {
+        let mut client = app.client()?;
+        wait_until("the sessions", PATIENCE, || {
+            let sessions = client.call("get_active_sessions", json!({})).ok()?;
+            (sessions.as_array()?.len() == SESSIONS).then_some(())
+        })
+    }
+}

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Measures the figures of the README on the release programs, which `make build` has put into target/release.
+#   scripts/bench.sh [--markdown] [--only handler,burst,gate,window,list]
+# Everything runs in private directories and on a display of its own, and ends with the benchmark, by id.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+for program in magia-app magia magia-hook-handler; do
+  if [ ! -x "target/release/$program" ]; then
+    echo "error: target/release/$program is missing: run \`make build\` first" >&2
+    exit 1
+  fi
+done
+missing=()
+for tool in nc Xvfb openbox xprop; do
+  command -v "$tool" >/dev/null || missing+=("$tool")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  echo "error: not installed: ${missing[*]}" >&2
+  echo "hint: scripts/deps.sh bench installs netcat-openbsd, xvfb, openbox and x11-utils" >&2
+  exit 1
+fi
+# The traditional netcat knows no -U and no -N.
+if ! nc -h 2>&1 | grep -q OpenBSD; then
+  echo "error: nc is not OpenBSD's: install netcat-openbsd" >&2
+  exit 1
+fi
+
+cargo build --release --package magia-bench
+# By a call of its own: the flags that make it static must reach it alone.
+cargo rustc --package magia-bench-launcher --profile handler --bin magia-bench-launcher -- \
+  -C target-feature=+crt-static -C relocation-model=static
+install -m 755 target/handler/magia-bench-launcher target/release/magia-bench-launcher
+exec target/release/magia-bench "$@"
