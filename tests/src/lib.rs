@@ -4,7 +4,7 @@
 //! directory and environment, and an end to everything it started. [`FakeModel`] stands for the model's
 //! server, [`Claude`] starts the real Claude Code in a terminal ([`InteractiveClaude`]) or with JSON lines
 //! ([`StreamClaude`]), [`App`] is magia without its window, [`Window`] magia with it, and [`Cli`] the command
-//! line. Nothing sleeps: [`wait_until`] waits for a named fact.
+//! line; [`Scene`] is all of it together. Nothing sleeps: [`wait_until`] waits for a named fact.
 #![cfg_attr(
     not(test),
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
@@ -18,6 +18,7 @@ mod model;
 mod process;
 mod registry;
 mod sandbox;
+mod scene;
 mod stream;
 mod terminal;
 pub mod tidy;
@@ -32,6 +33,7 @@ pub use model::{FakeModel, script};
 pub use process::Program;
 pub use registry::RegistryEntry;
 pub use sandbox::{Sandbox, sandbox_test};
+pub use scene::{Scene, bash, touch};
 pub use stream::{StreamClaude, ToolRequest};
 pub use terminal::{Key, Terminal};
 pub use wait::{PATIENCE, wait_until};

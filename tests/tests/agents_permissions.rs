@@ -3,50 +3,19 @@
 //! Needs `make agents`; `make test-agents` runs it.
 
 use anyhow::{Context, Result};
-use magia_tests::{
-    App, Claude, Cli, FakeModel, InteractiveClaude, Key, PATIENCE, Sandbox, sandbox_test, script, text,
-    wait_until,
-};
+use magia_tests::{Key, Scene, bash, sandbox_test, script, text, touch, wait_until};
 use serde_json::{Value, json};
 use std::time::Duration;
 
 /// How soon a card must leave after an answer in the terminal.
 const CARD_LEAVES: Duration = Duration::from_secs(2);
 
-/// The app, hooks in Claude's settings, and the model.
-struct Scene<'a> {
-    sandbox: &'a Sandbox,
-    cli: Cli<'a>,
-    model: FakeModel,
-    _app: App,
-}
-
-impl<'a> Scene<'a> {
-    fn new(sandbox: &'a Sandbox) -> Result<Self> {
-        let cli = Cli::new(sandbox);
-        cli.json(&["hooks", "install"])?;
-        Ok(Self { sandbox, cli, model: FakeModel::start(sandbox)?, _app: App::start(sandbox)? })
-    }
-
-    fn claude(&self) -> Result<InteractiveClaude> {
-        Claude::new(self.sandbox, &self.model)?.interactive("claude")
-    }
-
-    fn exists(&self, name: &str) -> bool {
-        self.sandbox.work().join(name).exists()
-    }
-}
-
-fn bash(command: &str) -> Value {
-    json!(["Bash", { "command": command, "description": "leaves a mark" }])
-}
-
 #[test]
 fn allowed_by_magia_the_tool_runs() -> Result<()> {
     sandbox_test(|sandbox| {
         let scene = Scene::new(sandbox)?;
         let claude = scene.claude()?;
-        claude.prompt(&script(&json!([bash("touch mark"), "all done"])))?;
+        claude.prompt(&touch("mark", "all done"))?;
         let request = scene.cli.wait_for_request()?;
         assert_eq!((text(&request, "tool"), &request["input"]["command"]), ("Bash", &json!("touch mark")));
         assert_eq!(text(&request, "summary"), "touch mark");
@@ -74,7 +43,7 @@ fn denied_by_magia_the_tool_does_not_run_and_the_model_learns_why() -> Result<()
     sandbox_test(|sandbox| {
         let scene = Scene::new(sandbox)?;
         let claude = scene.claude()?;
-        claude.prompt(&script(&json!([bash("touch mark"), "all done"])))?;
+        claude.prompt(&touch("mark", "all done"))?;
         let request = scene.cli.wait_for_request()?;
         let id = text(&request, "id");
         scene.cli.json(&["deny", id, "--reason", "use the staging server"])?;
@@ -125,7 +94,7 @@ fn answered_in_the_terminal_the_card_leaves() -> Result<()> {
             scene.cli.wait_for_request_state(id, "answered in terminal")
         };
 
-        claude.prompt(&script(&json!([bash("touch yes"), "first done"])))?;
+        claude.prompt(&touch("yes", "first done"))?;
         let request = scene.cli.wait_for_request()?;
         claude.wait_for_dialog()?;
         claude.terminal.type_text("1")?;
@@ -134,14 +103,14 @@ fn answered_in_the_terminal_the_card_leaves() -> Result<()> {
         claude.wait_for_answer("first done")?;
         assert!(scene.exists("yes"));
 
-        claude.prompt(&script(&json!([bash("touch no"), "second done"])))?;
+        claude.prompt(&touch("no", "second done"))?;
         let request = scene.cli.wait_for_request()?;
         claude.wait_for_dialog()?;
         claude.terminal.type_text("3")?;
         leaves(text(&request, "id"))?;
         scene.cli.wait_for_session(claude.pid(), "idle")?;
 
-        claude.prompt(&script(&json!([bash("touch esc"), "third done"])))?;
+        claude.prompt(&touch("esc", "third done"))?;
         let request = scene.cli.wait_for_request()?;
         claude.wait_for_dialog()?;
         claude.terminal.press(Key::Esc)?;
