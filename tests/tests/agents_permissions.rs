@@ -99,7 +99,10 @@ fn answered_in_the_terminal_the_card_leaves() -> Result<()> {
         claude.wait_for_dialog()?;
         claude.terminal.type_text("1")?;
         let request = leaves(text(&request, "id"))?;
-        assert_eq!((text(&request["outcome"], "by"), &request["outcome"]["decision"]), ("terminal", &Value::Null));
+        assert_eq!(
+            (text(&request["outcome"], "by"), &request["outcome"]["decision"]),
+            ("terminal", &Value::Null)
+        );
         claude.wait_for_answer("first done")?;
         assert!(scene.exists("yes"));
 
@@ -155,8 +158,14 @@ fn two_requests_of_one_session_are_answered_in_the_other_order() -> Result<()> {
         scene.cli.wait_for_request_state(&two, "took effect")?;
         let results = scene.model.tool_results()?;
         assert_eq!(results.len(), 2);
-        let of = |words: &str| results.iter().filter(|result| result["content"].to_string().contains(words)).count();
-        assert_eq!((of("the words of one"), of("the words of two"), of("not two")), (1, 0, 1), "{results:#?}");
+        let of = |words: &str| {
+            results.iter().filter(|result| result["content"].to_string().contains(words)).count()
+        };
+        assert_eq!(
+            (of("the words of one"), of("the words of two"), of("not two")),
+            (1, 0, 1),
+            "{results:#?}"
+        );
         Ok(())
     })
 }

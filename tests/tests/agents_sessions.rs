@@ -55,7 +55,9 @@ fn a_session_appears_with_its_events_in_order_and_complete() -> Result<()> {
         let times: Vec<u64> = events.iter().filter_map(|event| event["received_at_ms"].as_u64()).collect();
         assert!(times.len() == events.len() && times.is_sorted(), "{times:?}");
         let theirs = claude.entry().context("Claude's registry entry")?.session_id;
-        assert!(events.iter().all(|event| event["provider_session_id"] == *theirs && event["session"] == *id));
+        assert!(
+            events.iter().all(|event| event["provider_session_id"] == *theirs && event["session"] == *id)
+        );
         assert_eq!(events[2]["payload"]["tool_input"]["command"], "echo one");
         assert_eq!(events[3]["payload"]["tool_response"]["stdout"], "one");
         assert_eq!(events[3]["payload"]["tool_use_id"], events[2]["payload"]["tool_use_id"]);
@@ -68,7 +70,10 @@ fn a_session_appears_with_its_events_in_order_and_complete() -> Result<()> {
         let evidence = evidence.as_array().context("no evidence")?;
         let sources: Vec<&str> = evidence.iter().map(|one| text(one, "source")).collect();
         assert!(sources.contains(&"hook") && sources.contains(&"registry"), "{evidence:#?}");
-        assert!(evidence.iter().any(|one| one["decisive"] == true && one["state"] == "idle"), "{evidence:#?}");
+        assert!(
+            evidence.iter().any(|one| one["decisive"] == true && one["state"] == "idle"),
+            "{evidence:#?}"
+        );
 
         let shown = scene.cli.run(&["show", &id])?.stdout;
         for words in ["echo one", "touch mark", "all done"] {

@@ -4,7 +4,7 @@
 //! Needs `make agents`; `make test-agents` runs it.
 
 use anyhow::{Context, Result};
-use magia_tests::{Scene, bash, binary, sandbox_test, script, text, touch};
+use magia_tests::{Cli, Scene, bash, binary, sandbox_test, script, text, touch};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ fn hook_errors(home: &Path) -> Result<Vec<Value>> {
                 let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
                 found.extend(lines.filter(|line| {
                     let kind = text_of(&line["attachment"]["type"]);
-                    kind.starts_with("hook_") && kind != "hook_success"
+                    kind.starts_with("hook_") && !matches!(kind, "hook_success" | "hook_permission_decision")
                 }));
             }
         }
@@ -45,6 +45,13 @@ fn killed_while_a_request_is_open_the_agents_own_prompt_works() -> Result<()> {
         let before = scene.cli.wait_for_session(claude.pid(), "waiting for permission")?;
         let id = text(&before, "id");
         let known = scene.cli.events(id)?;
+        let lines = |cli: Cli<'_>| -> Result<Vec<(String, String)>> {
+            let rows = cli.rows(&["call", "get_timeline", &json!({ "session": id }).to_string()])?;
+            let kept = rows.iter().filter(|row| row["kind"] != "permission");
+            Ok(kept.map(|row| (text(row, "kind").to_owned(), text(row, "text").to_owned())).collect())
+        };
+        let told = lines(scene.cli)?;
+        assert!(told.iter().any(|(kind, text)| kind == "tool" && text.contains("touch first")), "{told:?}");
         claude.wait_for_dialog()?;
         scene.kill_app()?;
         assert_eq!(scene.cli.run(&["status"])?.code, 3);
@@ -54,15 +61,21 @@ fn killed_while_a_request_is_open_the_agents_own_prompt_works() -> Result<()> {
         claude.terminal.type_text("1")?;
         claude.wait_for_answer("first done")?;
         assert!(scene.exists("first"));
+        claude.wait_for_status("idle")?;
 
         scene.start_app()?;
         let after = scene.cli.wait_for_session(claude.pid(), "idle")?;
         assert_eq!(text(&after, "id"), id);
         let all = scene.cli.rows(&["ls", "--all"])?;
         assert_eq!(all.len(), 1, "the same session, not a second one: {all:#?}");
-        assert_eq!(scene.cli.events(id)?, known, "what was received is there, unchanged");
-        let shown = scene.cli.run(&["show", id])?.stdout;
-        assert!(shown.contains("touch first"), "{shown}");
+        let events = scene.cli.events(id)?;
+        assert_eq!(
+            events.get(..known.len()),
+            Some(known.as_slice()),
+            "what was received is there, unchanged"
+        );
+        let now_told = lines(scene.cli)?;
+        assert_eq!(now_told.get(..told.len()), Some(told.as_slice()), "the timeline begins as it was");
         let request = scene.cli.wait_for_request_state(text(&request, "id"), "app gone")?;
         assert_eq!(request["outcome"]["decision"], Value::Null);
 
@@ -73,6 +86,7 @@ fn killed_while_a_request_is_open_the_agents_own_prompt_works() -> Result<()> {
         scene.cli.json(&["allow", text(&next, "id")])?;
         claude.wait_for_answer("second done")?;
         assert!(scene.exists("second"));
+        claude.wait_for_status("idle")?;
         assert_eq!(hook_errors(&sandbox.home())?, Vec::<Value>::new());
         Ok(())
     })
@@ -118,9 +132,11 @@ fn uninstalled_the_settings_are_the_same_bytes() -> Result<()> {
         claude.prompt(&script(&json!(["first done"])))?;
         claude.wait_for_answer("first done")?;
         let session = scene.cli.wait_for_session(claude.pid(), "idle")?;
-        scene.cli.wait_for_row("the turn's end", &["events", "--session", text(&session, "id")], |event| {
-            event["kind"] == "turn.ended"
-        })?;
+        scene.cli.wait_for_row(
+            "the turn's end",
+            &["events", "--session", text(&session, "id")],
+            |event| event["kind"] == "turn.ended",
+        )?;
         assert!(scene.exists("stops"));
         drop(claude);
         // Claude may have written to its settings; what is checked is what uninstalling leaves of it.
@@ -154,13 +170,20 @@ fn an_agent_cannot_answer_for_itself() -> Result<()> {
             (format!("env -i MAGIA_RUNTIME_DIR=$MAGIA_RUNTIME_DIR {magia} allow {id}"), 1),
             (format!("{magia} call resolve_permission \"{resolve}\""), 1),
             (format!("{magia} settings set permissionPreset acceptEdits"), 1),
-            (format!("{app} --call save_settings '{{\"settings\":{{\"permissionPreset\":\"acceptEdits\"}}}}'"), 1),
+            (
+                format!(
+                    "{app} --call save_settings '{{\"settings\":{{\"permissionPreset\":\"acceptEdits\"}}}}'"
+                ),
+                1,
+            ),
         ];
         // One script for all: each line of the output is a command's number and exit code.
         let lines: Vec<String> = commands
             .iter()
             .enumerate()
-            .map(|(number, (command, _))| format!("{command} > said.{number} 2>&1; echo {number} $? >> codes"))
+            .map(|(number, (command, _))| {
+                format!("{command} > said.{number} 2>&1; echo {number} $? >> codes")
+            })
             .collect();
         fs::write(sandbox.work().join("try.sh"), lines.join("\n"))?;
         let trying = scene.agent()?.interactive("trying")?;
@@ -173,7 +196,9 @@ fn an_agent_cannot_answer_for_itself() -> Result<()> {
         let codes = fs::read_to_string(sandbox.work().join("codes"))?;
         let expected: String =
             commands.iter().enumerate().map(|(number, (_, code))| format!("{number} {code}\n")).collect();
-        let said = |number: usize| fs::read_to_string(sandbox.work().join(format!("said.{number}"))).unwrap_or_default();
+        let said = |number: usize| {
+            fs::read_to_string(sandbox.work().join(format!("said.{number}"))).unwrap_or_default()
+        };
         let all: String = (0..commands.len()).map(|number| format!("{number}: {}", said(number))).collect();
         assert_eq!(codes, expected, "{all}");
         assert!(said(0).contains("touch mark"), "{all}");
