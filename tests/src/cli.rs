@@ -69,7 +69,7 @@ impl<'a> Cli<'a> {
     pub fn wait_for_session(self, pid: u32, state: &str) -> Result<Value> {
         let all = ["ls", "--all"];
         self.wait_for_row(&format!("the session of process {pid} to be {state:?}"), &all, |row| {
-            row["process"]["pid"] == pid && row["state"] == state
+            row.pointer("/process/pid") == Some(&pid.into()) && row["state"] == state
         })
     }
 
