@@ -103,6 +103,20 @@ impl<'a> Window<'a> {
         })
     }
 
+    /// Waits until something in the window is called, or says, `text`, or more that holds it.
+    pub fn wait_for_text(&self, text: &str) -> Result<Element> {
+        wait_until(&format!("the text {text:?} in the window"), PATIENCE, || {
+            self.elements().ok()?.into_iter().find(|it| it.label.contains(text) || it.value.contains(text))
+        })
+        .with_context(|| format!("in the window: {:#?}", self.elements().unwrap_or_default()))
+    }
+
+    /// Whether the window manager has it in front.
+    pub fn is_in_front(&self) -> Result<bool> {
+        let active = self.display.run(self.sandbox, &["xdotool", "getactivewindow"]).unwrap_or_default();
+        Ok(active.trim() == self.id()?)
+    }
+
     /// Moves the real pointer onto an element and presses the left button.
     pub fn click(&self, element: &Element) -> Result<()> {
         let (x, y) = element.middle.with_context(|| format!("{element:?} has no place in the window"))?;
@@ -119,6 +133,18 @@ impl<'a> Window<'a> {
         let id = self.id()?;
         self.display.run(self.sandbox, &["xdotool", "windowactivate", "--sync", &id, "key", chord])?;
         Ok(())
+    }
+
+    /// Types text, key by key, with the window in front.
+    pub fn type_text(&self, text: &str) -> Result<()> {
+        let id = self.id()?;
+        self.display.run(self.sandbox, &["xdotool", "windowactivate", "--sync", &id, "type", text])?;
+        Ok(())
+    }
+
+    /// Has the window manager ask the window to close.
+    pub fn close(&self) -> Result<()> {
+        self.key("alt+F4")
     }
 
     /// Waits until the window has stopped changing.
