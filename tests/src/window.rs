@@ -4,7 +4,8 @@
 use std::io::BufReader;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::time::Duration;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use egui_inspection::protocol::read_handshake;
@@ -142,9 +143,22 @@ impl<'a> Window<'a> {
         Ok(())
     }
 
-    /// Has the window manager ask the window to close.
-    pub fn close(&self) -> Result<()> {
-        self.key("alt+F4")
+    /// Has the window manager ask the window to close until the app has ended; a chord that comes right after the
+    /// window may be lost.
+    pub fn close(&mut self) -> Result<ExitStatus> {
+        let asked_again = Duration::from_secs(3);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            // When the window has gone, there is none to press a key in.
+            let pressed = self.key("alt+F4");
+            match self.program.wait(asked_again) {
+                Ok(status) => return Ok(status),
+                Err(err) if Instant::now() >= deadline => {
+                    return Err(err).with_context(|| format!("{pressed:?}"));
+                }
+                Err(_) => {}
+            }
+        }
     }
 
     /// Waits until the window has stopped changing.

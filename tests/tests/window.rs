@@ -122,8 +122,8 @@ fn closing_the_window_ends_the_app_and_leaves_the_request_to_the_agent() -> Resu
         agent.begin("Tidy the cellar")?;
         let asked = agent.ask("Bash", &json!({ "command": "touch mark" }))?;
         Cli::new(sandbox).wait_for_request()?;
-        window.close()?;
-        assert_eq!(Program::exit_code(window.program().wait(PATIENCE)?), 0, "{}", window.program().stderr());
+        let status = window.close()?;
+        assert_eq!(Program::exit_code(status), 0, "{}", window.program().stderr());
         assert_eq!(asked.wait()?, (0, String::new()), "no decision is invented");
         assert_eq!(magia(sandbox, &["status"])?.code, 3);
         Ok(())
