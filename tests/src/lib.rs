@@ -3,13 +3,14 @@
 //! A test starts with [`sandbox_test`], which gives it a [`Sandbox`]: private HOME, XDG directories, runtime
 //! directory and environment, and an end to everything it started. [`FakeModel`] stands for the model's
 //! server, [`Claude`] starts the real Claude Code in a terminal ([`InteractiveClaude`]) or with JSON lines
-//! ([`StreamClaude`]), [`App`] is magia without its window, [`Window`] magia with it, and [`Cli`] the command
+//! ([`StreamClaude`]), [`ScriptedAgent`] fires hooks without one. [`App`] is magia without its window, [`Window`] magia with it, and [`Cli`] the command
 //! line; [`Scene`] is all of it together. Nothing sleeps: [`wait_until`] waits for a named fact.
 #![cfg_attr(
     not(test),
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+mod agent;
 mod app;
 mod claude;
 mod cli;
@@ -25,6 +26,7 @@ pub mod tidy;
 mod wait;
 mod window;
 
+pub use agent::{RunningHook, ScriptedAgent};
 pub use app::{App, Reply, binary, magia};
 pub use claude::{CLAUDE_VERSION, Claude, InteractiveClaude};
 pub use cli::{Cli, text};

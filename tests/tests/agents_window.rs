@@ -1,0 +1,47 @@
+//! A real Claude Code asks, a person clicks Allow in the real window, and the tool runs.
+//!
+//! Needs `make agents`; `make test-agents` runs it.
+
+use anyhow::Result;
+use magia_tests::{Display, Scene, Window, sandbox_test, text, touch};
+use std::fs;
+
+#[test]
+fn a_click_on_allow_lets_the_real_tool_run() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let scene = Scene::without_app(sandbox)?;
+        let display = Display::start(sandbox)?;
+        let window = Window::start(sandbox, &display)?;
+        window.wait_for_text("No sessions yet")?;
+        let claude = scene.claude()?;
+        scene.cli.wait_for_session(claude.pid(), "idle")?;
+        claude.prompt(&touch("mark", "all done"))?;
+        claude.wait_for_dialog()?;
+        let request = scene.cli.wait_for_request()?;
+        let row = window.wait_for_text("touch mark")?;
+        window.click(&row)?;
+        window.wait_for("Button", "Allow Bash: touch mark")?;
+        window.settle()?;
+        let picture = sandbox.root().join("asked.png");
+        window.screenshot(&picture)?;
+        assert!(fs::read(&picture)?.starts_with(b"\x89PNG"));
+        assert!(!scene.exists("mark"));
+
+        window.click(&window.wait_for("Button", "Allow Bash: touch mark")?)?;
+        claude.wait_for_answer("all done")?;
+        assert!(scene.exists("mark"));
+        let request = scene.cli.wait_for_request_state(text(&request, "id"), "took effect")?;
+        assert_eq!(
+            (text(&request["outcome"], "by"), text(&request["outcome"], "decision")),
+            ("window", "allow")
+        );
+        window.wait_until_gone("Button", "Allow Bash: touch mark")?;
+        window.wait_for_text("all done")?;
+        scene.cli.wait_for_session(claude.pid(), "idle")?;
+        // For whoever wants to look: `make screenshots` makes the README's pictures from the demo.
+        if let Some(directory) = std::env::var_os("MAGIA_TEST_PICTURES") {
+            fs::copy(&picture, std::path::Path::new(&directory).join("real-claude.png"))?;
+        }
+        Ok(())
+    })
+}
