@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Takes the README's pictures, docs/window.png (dark) and docs/window-light.png, of the demo's window on a display
-# of its own. Nothing of the user's is read or written but these two files.
+# of its own. Nothing of the user's is read or written but these files.
 #   scripts/screenshots.sh [DIRECTORY WITH THE PROGRAMS]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -87,3 +87,9 @@ for theme in dark light; do
     light) picture docs/window-light.png ;;
   esac
 done
+
+# What the last `make test-agents` saw: a real Claude Code that asks.
+if [ -f target/tmp/real-claude.png ]; then
+  install -m 644 target/tmp/real-claude.png docs/real-claude.png
+  echo docs/real-claude.png
+fi

@@ -5,6 +5,10 @@
 use anyhow::Result;
 use magia_tests::{Display, Scene, Window, sandbox_test, text, touch};
 use std::fs;
+use std::path::Path;
+
+/// `make screenshots` copies it for the README.
+const PICTURE: &str = "real-claude.png";
 
 #[test]
 fn a_click_on_allow_lets_the_real_tool_run() -> Result<()> {
@@ -18,11 +22,12 @@ fn a_click_on_allow_lets_the_real_tool_run() -> Result<()> {
         claude.prompt(&touch("mark", "all done"))?;
         claude.wait_for_dialog()?;
         let request = scene.cli.wait_for_request()?;
-        let row = window.wait_for_text("touch mark")?;
+        // The row under "Needs you".
+        let row = window.wait_for_text("waiting for permission: ")?;
         window.click(&row)?;
         window.wait_for("Button", "Allow Bash: touch mark")?;
         window.settle()?;
-        let picture = sandbox.root().join("asked.png");
+        let picture = Path::new(env!("CARGO_TARGET_TMPDIR")).join(PICTURE);
         window.screenshot(&picture)?;
         assert!(fs::read(&picture)?.starts_with(b"\x89PNG"));
         assert!(!scene.exists("mark"));
@@ -38,10 +43,6 @@ fn a_click_on_allow_lets_the_real_tool_run() -> Result<()> {
         window.wait_until_gone("Button", "Allow Bash: touch mark")?;
         window.wait_for_text("all done")?;
         scene.cli.wait_for_session(claude.pid(), "idle")?;
-        // For whoever wants to look: `make screenshots` makes the README's pictures from the demo.
-        if let Some(directory) = std::env::var_os("MAGIA_TEST_PICTURES") {
-            fs::copy(&picture, std::path::Path::new(&directory).join("real-claude.png"))?;
-        }
         Ok(())
     })
 }
