@@ -48,7 +48,9 @@ agents: ## the pinned agent CLIs, in .agents
 
 test-agents: agents ## the tests that run the real agent CLIs against a fake model
 	cargo build --workspace --bins $(ALL_FEATURES) --test 'agents_*'
-	cargo test --workspace $(ALL_FEATURES) --test 'agents_*'
+# With a program (which has no tests of its own): the tests alone would get other features of their dependencies, and
+# all of those would be compiled a second time.
+	cargo test --workspace $(ALL_FEATURES) --no-fail-fast --bin magia-app --test 'agents_*'
 
 bench: build ## the figures of the README
 	@scripts/deps.sh bench

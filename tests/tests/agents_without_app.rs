@@ -4,7 +4,7 @@
 //! Needs `make agents`; `make test-agents` runs it.
 
 use anyhow::{Context, Result};
-use magia_tests::{Cli, Scene, bash, binary, sandbox_test, script, text, touch};
+use magia_tests::{Cli, PATIENCE, Scene, bash, binary, sandbox_test, script, text, touch, wait_until};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -106,7 +106,11 @@ fn without_the_app_the_agent_is_as_without_hooks() -> Result<()> {
         assert_eq!(results[1]["content"], "free");
         // Neither the person nor the model is told of any hook.
         assert_eq!(hook_errors(&sandbox.home())?, Vec::<Value>::new());
-        assert!(!claude.terminal.screen().to_lowercase().contains("hook"), "{}", claude.terminal.screen());
+        // "running stop hook" stands there for a moment, with any hook.
+        wait_until("the screen to speak of no hook", PATIENCE, || {
+            (!claude.terminal.screen().to_lowercase().contains("hook")).then_some(())
+        })
+        .with_context(|| claude.terminal.screen())?;
         assert!(!sandbox.runtime_dir().exists(), "the handler makes nothing");
         Ok(())
     })
