@@ -7,6 +7,8 @@ SHELL := bash
 # Tests, lints and the programs that they run share one profile, one set of features and one target
 # directory, so that no crate is compiled twice for the same purpose.
 TEST_FEATURES := --features magia-app/inspection
+# With the tests that run real agents, which only `make test-agents` builds.
+ALL_FEATURES := $(TEST_FEATURES),magia-tests/agents
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -29,7 +31,7 @@ demo: build ## a private instance that plays a recorded session
 
 lint: ## formatting and clippy
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets $(TEST_FEATURES) -- -D warnings
+	cargo clippy --workspace --all-targets $(ALL_FEATURES) -- -D warnings
 	@if command -v cargo-deny >/dev/null; then cargo deny check licenses bans sources; \
 	  else echo "cargo-deny is not installed: licences, bans and sources are not checked"; fi
 
@@ -45,8 +47,10 @@ agents: ## the pinned agent CLIs, in .agents
 	@scripts/agents.sh
 
 test-agents: agents ## the tests that run the real agent CLIs against a fake model
-	cargo build --workspace --bins --tests $(TEST_FEATURES)
-	cargo test --workspace $(TEST_FEATURES),magia-tests/agents --test 'agents_*'
+	cargo build --workspace --bins $(ALL_FEATURES) --test 'agents_*'
+# With a program (which has no tests of its own): the tests alone would get other features of their dependencies, and
+# all of those would be compiled a second time.
+	cargo test --workspace $(ALL_FEATURES) --no-fail-fast --bin magia-app --test 'agents_*'
 
 bench: build ## the figures of the README
 	@scripts/deps.sh bench

@@ -24,6 +24,7 @@ use magia_core::settings::Settings;
 use magia_protocol::paths::{self, InstanceLock};
 use magia_protocol::wire::{Command, RpcError};
 use serde_json::Value;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Snapshots on the way to the window. Only the newest is read; a hidden window reads none.
@@ -178,6 +179,7 @@ fn start(
         transcripts,
         notifier: crate::os::notify::Notifier::start(events.clone()),
         jobs: jobs.clone(),
+        later: VecDeque::new(),
         newest_seq: 0,
     };
     let worker = JobShell {

@@ -4,7 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
 
-use crossbeam_channel::{Receiver, bounded, unbounded};
+use crossbeam_channel::{Receiver, bounded};
 use magia_app::os::notify::Notifier;
 use magia_core::effect::Notice;
 use magia_core::event::Event;
@@ -72,7 +72,7 @@ impl Monitor {
             .spawn()
             .unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
-        let (sender, lines) = unbounded();
+        let (sender, lines) = bounded(10_000);
         std::thread::spawn(move || {
             for line in output.lines().map_while(Result::ok) {
                 if sender.send(line.trim().to_owned()).is_err() {

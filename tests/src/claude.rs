@@ -154,6 +154,11 @@ impl InteractiveClaude {
         Ok(())
     }
 
+    /// Waits until the model's words are on the screen; the prompt's own echo, which holds them too, does not count.
+    pub fn wait_for_answer(&self, text: &str) -> Result<()> {
+        self.terminal.wait_for_text(&format!("● {text}"), PATIENCE)
+    }
+
     /// Waits until Claude's own permission dialog is on the screen.
     pub fn wait_for_dialog(&self) -> Result<()> {
         self.wait_for_status("waiting")?;

@@ -43,6 +43,19 @@ impl Display {
         &self.name
     }
 
+    /// Opens another program's window, which gets the keyboard.
+    pub fn cover(&self, sandbox: &Sandbox) -> Result<Program> {
+        let mut command = sandbox.command("xmessage");
+        command.env("DISPLAY", &self.name).arg("something else");
+        let program = sandbox.spawn("xmessage", command)?;
+        wait_until("the other window to be in front", PATIENCE, || {
+            let active = self.run(sandbox, &["xdotool", "getactivewindow"]).ok()?;
+            let class = self.run(sandbox, &["xprop", "-id", active.trim(), "WM_CLASS"]).ok()?;
+            class.contains("xmessage").then_some(())
+        })?;
+        Ok(program)
+    }
+
     /// Runs an X client (`xdotool`, `xprop`) to its end and gives what it printed.
     pub fn run(&self, sandbox: &Sandbox, argv: &[&str]) -> Result<String> {
         let (program, args) = argv.split_first().context("no program")?;

@@ -3,32 +3,39 @@
 //! A test starts with [`sandbox_test`], which gives it a [`Sandbox`]: private HOME, XDG directories, runtime
 //! directory and environment, and an end to everything it started. [`FakeModel`] stands for the model's
 //! server, [`Claude`] starts the real Claude Code in a terminal ([`InteractiveClaude`]) or with JSON lines
-//! ([`StreamClaude`]), [`App`] is magia without its window and [`Window`] magia with it. Nothing sleeps: [`wait_until`] waits for a named fact.
+//! ([`StreamClaude`]), [`ScriptedAgent`] fires hooks without one. [`App`] is magia without its window, [`Window`] magia with it, and [`Cli`] the command
+//! line; [`Scene`] is all of it together. Nothing sleeps: [`wait_until`] waits for a named fact.
 #![cfg_attr(
     not(test),
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+mod agent;
 mod app;
 mod claude;
+mod cli;
 mod display;
 mod model;
 mod process;
 mod registry;
 mod sandbox;
+mod scene;
 mod stream;
 mod terminal;
 pub mod tidy;
 mod wait;
 mod window;
 
+pub use agent::{RunningHook, ScriptedAgent};
 pub use app::{App, Reply, binary, magia};
 pub use claude::{CLAUDE_VERSION, Claude, InteractiveClaude};
+pub use cli::{Cli, text};
 pub use display::Display;
 pub use model::{FakeModel, script};
 pub use process::Program;
 pub use registry::RegistryEntry;
 pub use sandbox::{Sandbox, sandbox_test};
+pub use scene::{Scene, bash, touch};
 pub use stream::{StreamClaude, ToolRequest};
 pub use terminal::{Key, Terminal};
 pub use wait::{PATIENCE, wait_until};

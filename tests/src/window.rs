@@ -4,7 +4,8 @@
 use std::io::BufReader;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::time::Duration;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use egui_inspection::protocol::read_handshake;
@@ -103,6 +104,20 @@ impl<'a> Window<'a> {
         })
     }
 
+    /// Waits until something in the window is called, or says, `text`, or more that holds it.
+    pub fn wait_for_text(&self, text: &str) -> Result<Element> {
+        wait_until(&format!("the text {text:?} in the window"), PATIENCE, || {
+            self.elements().ok()?.into_iter().find(|it| it.label.contains(text) || it.value.contains(text))
+        })
+        .with_context(|| format!("in the window: {:#?}", self.elements().unwrap_or_default()))
+    }
+
+    /// Whether the window manager has it in front.
+    pub fn is_in_front(&self) -> Result<bool> {
+        let active = self.display.run(self.sandbox, &["xdotool", "getactivewindow"]).unwrap_or_default();
+        Ok(active.trim() == self.id()?)
+    }
+
     /// Moves the real pointer onto an element and presses the left button.
     pub fn click(&self, element: &Element) -> Result<()> {
         let (x, y) = element.middle.with_context(|| format!("{element:?} has no place in the window"))?;
@@ -119,6 +134,31 @@ impl<'a> Window<'a> {
         let id = self.id()?;
         self.display.run(self.sandbox, &["xdotool", "windowactivate", "--sync", &id, "key", chord])?;
         Ok(())
+    }
+
+    /// Types text, key by key, with the window in front.
+    pub fn type_text(&self, text: &str) -> Result<()> {
+        let id = self.id()?;
+        self.display.run(self.sandbox, &["xdotool", "windowactivate", "--sync", &id, "type", text])?;
+        Ok(())
+    }
+
+    /// Has the window manager ask the window to close until the app has ended; a chord that comes right after the
+    /// window may be lost.
+    pub fn close(&mut self) -> Result<ExitStatus> {
+        let asked_again = Duration::from_secs(3);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            // When the window has gone, there is none to press a key in.
+            let pressed = self.key("alt+F4");
+            match self.program.wait(asked_again) {
+                Ok(status) => return Ok(status),
+                Err(err) if Instant::now() >= deadline => {
+                    return Err(err).with_context(|| format!("{pressed:?}"));
+                }
+                Err(_) => {}
+            }
+        }
     }
 
     /// Waits until the window has stopped changing.

@@ -28,7 +28,7 @@ fn alone_the_terminal_allows() -> Result<()> {
         assert_eq!(claude.wait_for_status("waiting")?.waiting_for.as_deref(), Some("permission prompt"));
         assert!(!exists(sandbox, "mark"));
         claude.terminal.type_text("1")?;
-        claude.terminal.wait_for_text("all done", PATIENCE)?;
+        claude.wait_for_answer("all done")?;
         claude.wait_for_status("idle")?;
         assert!(exists(sandbox, "mark"));
         Ok(())

@@ -1,4 +1,11 @@
 //! Whatever the order of events: a decision is delivered at most once, to the right request, and never invented.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail"
+)]
 
 mod script;
 
@@ -354,8 +361,7 @@ proptest! {
     fn decisions_are_delivered_once_to_the_right_request_and_never_invented(
         ops in prop::collection::vec(op(), 1..60)
     ) {
-        let mut world = World::default();
-        world.script = Script::new();
+        let mut world = World { script: Script::new(), ..World::default() };
         for op in &ops {
             world.perform(op);
         }

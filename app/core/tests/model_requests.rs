@@ -1,4 +1,11 @@
 //! Permission requests: answered here, in the terminal, by a rule, too late, or not at all.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail"
+)]
 
 mod script;
 

@@ -1,4 +1,11 @@
 //! Claude's hook payloads, as captured from the real program and as nobody should send them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail"
+)]
 
 use magia_core::normalize::claude::understand;
 use magia_core::normalize::{Detail, StartSource};

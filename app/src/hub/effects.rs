@@ -10,6 +10,7 @@ use crossbeam_channel::{Sender, TrySendError};
 use magia_core::effect::{Effect, Job, Update};
 use magia_core::event::ReplyId;
 use magia_protocol::wire::{ErrorCode, RpcError};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Everything the hub can ask of the rest of the program.
@@ -31,6 +32,8 @@ pub struct Shell {
     pub notifier: Option<Notifier>,
     /// Does what is slow.
     pub jobs: Sender<JobRequest>,
+    /// Jobs that found no room: at most one history and one look for titles per session.
+    pub later: VecDeque<JobRequest>,
     /// Number of the newest agent event, which every line of a stream carries.
     pub newest_seq: u64,
 }
@@ -38,6 +41,12 @@ pub struct Shell {
 impl Shell {
     /// Performs effects in order.
     pub fn perform(&mut self, effects: Vec<Effect>) {
+        while let Some(request) = self.later.pop_front() {
+            if let Err(TrySendError::Full(request)) = self.jobs.try_send(request) {
+                self.later.push_front(request);
+                break;
+            }
+        }
         for effect in effects {
             self.perform_one(effect);
         }
@@ -102,28 +111,24 @@ impl Shell {
         }
     }
 
-    fn run(&self, reply: ReplyId, job: Job) {
+    fn run(&mut self, reply: ReplyId, job: Job) {
         self.job(JobRequest::Run { reply, job });
     }
 
-    /// Hands a job to the worker.
-    pub fn job(&self, request: JobRequest) {
-        match self.jobs.try_send(request) {
-            Ok(()) => {}
-            Err(TrySendError::Full(request) | TrySendError::Disconnected(request)) => {
-                tracing::warn!("too many jobs wait; one was refused");
-                match request {
-                    JobRequest::Run { reply, .. } => {
-                        let err = RpcError::new(ErrorCode::Internal, "too many slow requests wait already")
-                            .with_hint("try again in a moment");
-                        self.replies.answer(reply, Err(err));
-                    }
-                    JobRequest::Replay { to, since, until } => {
-                        self.streams.release(to, [], until.saturating_sub(since));
-                    }
-                    _ => {}
-                }
+    /// Hands a job to the worker. When too much waits already, a command is refused with a reply; what nobody asked for
+    /// directly is tried again with the next effect, for the model counts on its outcome.
+    pub fn job(&mut self, request: JobRequest) {
+        let refused = match self.jobs.try_send(request) {
+            Ok(()) => return,
+            Err(TrySendError::Full(request) | TrySendError::Disconnected(request)) => request,
+        };
+        match refused {
+            JobRequest::Run { reply, .. } => {
+                let err = RpcError::new(ErrorCode::Internal, "too many slow requests wait already")
+                    .with_hint("try again in a moment");
+                self.replies.answer(reply, Err(err));
             }
+            other => self.later.push_back(other),
         }
     }
 }

@@ -1,3 +1,5 @@
+//! The CLI socket: requests, replies, mistakes.
+
 use crate::support::{place, read_to_end, wait_until};
 use magia_core::event::{Event, Origin};
 use magia_protocol::paths::Socket;

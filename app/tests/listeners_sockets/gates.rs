@@ -1,3 +1,5 @@
+//! The permission socket: answers, hang-ups, the end of the program.
+
 use crate::support::{Place, deliver, hook_line, place, place_with_capacity, read_to_end};
 use magia_core::event::{Event, GateId};
 use magia_protocol::paths::Socket;

@@ -1,3 +1,5 @@
+//! What is counted, what fails, what is bound again.
+
 use crate::support::{LIMIT, Place, deliver, hook_line, place, unchecked_place, wait_until};
 use magia_app::listeners::HUB_CAPACITY;
 use magia_core::event::Event;

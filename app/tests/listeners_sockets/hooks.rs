@@ -1,3 +1,5 @@
+//! The hook socket: order, cut lines, slow and silent handlers.
+
 use crate::support::{deliver, hook_line, place, place_with_capacity};
 use magia_protocol::ipc::line::HOOK_LINE_MAX_BYTES;
 use magia_protocol::paths::Socket;

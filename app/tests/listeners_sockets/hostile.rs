@@ -1,3 +1,5 @@
+//! Thousands of hostile connections, and another user.
+
 use crate::support::{Place, deliver, hook_line, place, read_to_end, wait_until};
 use magia_core::event::Event;
 use magia_protocol::paths::Socket;

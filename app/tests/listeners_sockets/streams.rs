@@ -1,3 +1,5 @@
+//! Subscriptions.
+
 use crate::support::{CliClient, Place, place, wait_until};
 use magia_app::listeners::QUEUE_MAX;
 use magia_core::effect::Update;

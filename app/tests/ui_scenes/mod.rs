@@ -260,7 +260,7 @@ pub fn timeline(snapshot: &Snapshot, of: SessionId, now_ms: u64) -> TimelineView
                 id: view.info.id,
                 tool: view.info.tool.clone(),
                 summary: view.info.summary.clone(),
-                state: view.info.state.clone(),
+                state: view.info.state,
                 outcome: None,
             },
         ));

@@ -68,6 +68,7 @@ impl Model {
         });
         self.problem(&format!("listener.{}", info.name), problem, Some(info.name.clone()));
         match self.listeners.iter_mut().find(|known| known.name == info.name) {
+            Some(known) if *known == info => return,
             Some(known) => *known = info,
             None => self.listeners.push(info),
         }

@@ -5,6 +5,7 @@
 
 mod agents;
 mod commands;
+mod evidence;
 mod guard;
 mod health;
 mod history;

@@ -73,7 +73,10 @@ impl Model {
     /// the registry may have named the new session before.
     fn is_fork_start(&self, id: SessionId, sender: Option<ProcessId>, detail: &Detail) -> bool {
         *detail == Detail::Started(StartSource::Resume)
-            && self.sessions.get(&id).is_some_and(|at| at.hook.is_none() && at.born_of == sender)
+            && self
+                .sessions
+                .get(&id)
+                .is_some_and(|at| at.ended.is_none() && at.hook.is_none() && at.born_of == sender)
     }
 
     /// The session of a provider id, made when it is new. When `process` worked on another session before, that was

@@ -1,6 +1,6 @@
 //! What the model shows: rows, cards, the snapshot. Made anew only for what changed.
 
-use super::session::{DISAGREEMENT_MS, Waiting};
+use super::evidence::{DISAGREEMENT_MS, Waiting};
 use super::{Effects, Model};
 use crate::effect::{Effect, Update};
 use crate::event::Now;

@@ -37,6 +37,9 @@ pub fn judge(tool: &str, input: &Value, paths: Option<&RealPaths>) -> Judgement 
 }
 
 fn judge_command(command: &str) -> Judgement {
+    if command.len() > shell::READ_MAX {
+        return Judgement { risk: Risk::High, reasons: vec!["is too long to be read".to_owned()] };
+    }
     let mut marks = command_marks(command);
     marks.sort_by_key(|mark| std::cmp::Reverse(mark.risk));
     let mut reasons: Vec<String> = Vec::new();
@@ -73,12 +76,24 @@ fn only_reads(command: &str) -> bool {
                 "git" => call.words.get(1).is_some_and(|(word, _)| GIT_READERS.contains(&word.as_str())),
                 program => READERS.contains(&program),
             };
-            reads && call.redirects.is_empty() && call.wrappers.is_empty()
+            let writes = |word: &str| {
+                let long = ["--output", "--pre", "--ext-diff", "--textconv", "--set"];
+                let short = (call.program() == "sort" && word.starts_with("-o"))
+                    || (call.program() == "date" && word.starts_with("-s"));
+                short || long.iter().any(|option| word.starts_with(option))
+            };
+            let plain = !call.words.iter().any(|(word, _)| writes(word));
+            reads && plain && call.redirects.is_empty() && call.wrappers.is_empty()
         })
 }
 
 /// The parts of a shell command that are worth a look, in order, not overlapping.
 pub fn command_marks(command: &str) -> Vec<Mark> {
+    marks_within(command, 3)
+}
+
+/// `depth`: how many shells within shells are looked into.
+fn marks_within(command: &str, depth: usize) -> Vec<Mark> {
     let calls = shell::split_calls(command);
     let mut marks = Vec::new();
     for (index, call) in calls.iter().enumerate() {
@@ -89,6 +104,10 @@ pub fn command_marks(command: &str) -> Vec<Mark> {
         }
         if let Some((risk, reason)) = program_risk(call, index.checked_sub(1).and_then(|at| calls.get(at))) {
             marks.push(Mark { range: call.range(), risk, reason });
+        }
+        let inner = call.script().filter(|_| depth > 0).map(|script| marks_within(script, depth - 1));
+        if let Some(worst) = inner.into_iter().flatten().max_by_key(|mark| mark.risk) {
+            marks.push(Mark { range: call.range(), ..worst });
         }
         for (operator, target, range) in &call.redirects {
             let outside =
@@ -210,6 +229,11 @@ mod tests {
         check("make 2> /dev/null", Risk::Medium, "runs a program");
         check("find . -name x -delete", Risk::High, "deletes or runs for every file found");
         check("printf x | xargs rm -r", Risk::High, "deletes recursively");
+        check("if true; then rm -rf /; fi", Risk::High, "deletes recursively");
+        check("timeout 5 bash -lc 'cd x; rm -rf .'", Risk::High, "deletes recursively");
+        check("sort -o /etc/passwd x", Risk::Medium, "runs a program");
+        check("rg --pre ./run x", Risk::Medium, "runs a program");
+        check(&"ls;".repeat(100_000), Risk::High, "is too long to be read");
         check("", Risk::Medium, "runs a program");
     }
 

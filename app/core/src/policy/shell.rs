@@ -103,7 +103,17 @@ pub struct Call {
 impl Call {
     /// The program's base name.
     pub fn program(&self) -> &str {
-        self.words.first().map_or("", |(word, _)| word.rsplit('/').next().unwrap_or(word))
+        self.words.first().map_or("", |(word, _)| base_name(word))
+    }
+
+    /// The commands that a shell is told to run, as in `bash -c '...'`.
+    pub fn script(&self) -> Option<&str> {
+        if !matches!(self.program(), "sh" | "bash" | "zsh" | "dash" | "ksh") {
+            return None;
+        }
+        let is_c = |word: &str| word.starts_with('-') && !word.starts_with("--") && word.contains('c');
+        let at = self.words.iter().position(|(word, _)| is_c(word))?;
+        self.words.get(at + 1).map(|(script, _)| script.as_str())
     }
 
     /// From the program to the last word.
@@ -122,27 +132,43 @@ impl Call {
     }
 }
 
-/// The simple commands of a command, in order.
+/// Bytes of a command that are read. Nobody reads a longer one either; it is never called simple.
+pub const READ_MAX: usize = 64 * 1024;
+
+/// The simple commands of a command, in order, as far as it is read.
 pub fn split_calls(command: &str) -> Vec<Call> {
     let mut calls = vec![Call::default()];
     let mut redirect: Option<(String, usize)> = None;
-    for token in tokens(command) {
+    // Words that belong to a wrapper and not to the program behind it.
+    let mut skip = 0;
+    let read = command.get(..command.floor_char_boundary(READ_MAX)).unwrap_or_default();
+    for token in tokens(read) {
         match token {
             Token::Operator { text, range } if text.contains(['<', '>']) => {
                 redirect = Some((text, range.start))
             }
             Token::Operator { text, .. } => {
-                redirect = None;
+                (redirect, skip) = (None, 0);
                 calls.push(Call { piped: text == "|" || text == "|&", ..Call::default() });
             }
             Token::Word { text, range, .. } => {
                 let Some(call) = calls.last_mut() else { continue };
                 match redirect.take() {
                     Some((operator, start)) => call.redirects.push((operator, text, start..range.end)),
-                    None if call.words.is_empty() && is_wrapper(&text) => call.wrappers.push((text, range)),
-                    None if call.words.is_empty() && !call.wrappers.is_empty() && text.starts_with('-') => {}
-                    None if call.words.is_empty() && is_assignment(&text) => {}
-                    None => call.words.push((text, range)),
+                    None if !call.words.is_empty() => call.words.push((text, range)),
+                    None if skip > 0 => skip -= 1,
+                    None if is_wrapper(&text) => {
+                        call.wrappers.push((text, range));
+                    }
+                    None if call.wrappers.is_empty() && is_keyword(&text) => {}
+                    None if is_assignment(&text) => {}
+                    None => match call.wrappers.last() {
+                        Some((wrapper, _)) if text.starts_with('-') => {
+                            skip += usize::from(option_takes_word(base_name(wrapper), &text));
+                        }
+                        Some((wrapper, _)) if base_name(wrapper) == "timeout" && is_duration(&text) => {}
+                        _ => call.words.push((text, range)),
+                    },
                 }
             }
         }
@@ -151,23 +177,42 @@ pub fn split_calls(command: &str) -> Vec<Call> {
     calls
 }
 
+fn base_name(word: &str) -> &str {
+    word.rsplit('/').next().unwrap_or(word)
+}
+
 fn is_wrapper(word: &str) -> bool {
-    let name = word.rsplit('/').next().unwrap_or(word);
-    matches!(
-        name,
-        "sudo"
-            | "doas"
-            | "env"
-            | "nohup"
-            | "time"
-            | "command"
-            | "exec"
-            | "xargs"
-            | "nice"
-            | "ionice"
-            | "setsid"
-            | "builtin"
-    )
+    const WRAPPERS: &[&str] = &[
+        "sudo", "doas", "env", "nohup", "time", "command", "exec", "xargs", "nice", "ionice", "setsid",
+        "builtin", "timeout", "stdbuf",
+    ];
+    WRAPPERS.contains(&base_name(word))
+}
+
+/// Words of the shell's grammar that stand before a program.
+fn is_keyword(word: &str) -> bool {
+    matches!(word, "if" | "then" | "elif" | "else" | "while" | "until" | "do" | "!" | "{" | "}" | "coproc")
+}
+
+/// Whether the word after this option of a wrapper is the option's own.
+fn option_takes_word(wrapper: &str, option: &str) -> bool {
+    let letters = match wrapper {
+        "sudo" | "doas" => "CDghpRrTtUu",
+        "xargs" => "adEILnPs",
+        "env" => "uC",
+        "nice" => "n",
+        "ionice" => "cnp",
+        "timeout" => "ks",
+        "stdbuf" => "ioe",
+        _ => "",
+    };
+    let mut chars = option.chars().skip(1);
+    matches!((chars.next(), chars.next()), (Some(letter), None) if letters.contains(letter))
+}
+
+fn is_duration(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_digit())
+        && !word.contains(|c: char| c.is_ascii_uppercase() || c == '/')
 }
 
 fn is_assignment(word: &str) -> bool {
@@ -179,6 +224,9 @@ fn is_assignment(word: &str) -> bool {
 /// Whether `command` is one plain call that begins with the words of `prefix`: no chain, pipe, redirection,
 /// substitution, wrapper or assignment. Only such a command may be allowed by a prefix.
 pub fn is_simple_call_of(command: &str, prefix: &str) -> bool {
+    if command.len() > READ_MAX {
+        return false;
+    }
     let wanted: Vec<&str> = prefix.split_whitespace().collect();
     let mut words = Vec::new();
     for token in tokens(command) {
@@ -193,13 +241,23 @@ pub fn is_simple_call_of(command: &str, prefix: &str) -> bool {
         && words.iter().zip(&wanted).all(|(word, want)| word == want)
 }
 
-/// Whether any call within `command` begins with the words of `prefix`, wrappers aside. For denying.
+/// Whether any call within `command` begins with the words of `prefix`: wrappers, the program's directory and an
+/// inner shell aside. For denying; what hides better than that is asked about.
 pub fn calls(command: &str, prefix: &str) -> bool {
     let wanted: Vec<&str> = prefix.split_whitespace().collect();
-    split_calls(command).iter().any(|call| {
-        call.words.len() >= wanted.len()
-            && call.words.iter().zip(&wanted).all(|((word, _), want)| word == want)
-    })
+    calls_within(command, &wanted, 3)
+}
+
+fn calls_within(command: &str, wanted: &[&str], depth: usize) -> bool {
+    let begins = |call: &Call| {
+        let words = call.words.iter().map(|(word, _)| word.as_str());
+        let same = |(at, (word, want)): (usize, (&str, &&str))| {
+            word == *want || (at == 0 && !want.contains('/') && base_name(word) == *want)
+        };
+        call.words.len() >= wanted.len() && words.zip(wanted).enumerate().all(same)
+    };
+    let within = |script: &str| depth > 0 && calls_within(script, wanted, depth - 1);
+    split_calls(command).iter().any(|call| begins(call) || call.script().is_some_and(within))
 }
 
 #[cfg(test)]
@@ -226,7 +284,55 @@ mod tests {
         assert_eq!(programs, [("rm", false), ("rm", true)]);
     }
 
+    #[test]
+    fn what_stands_before_a_program_does_not_hide_it() {
+        let check = |command: &str, program: &str| {
+            let calls = split_calls(command);
+            assert!(calls.iter().any(|call| call.program() == program), "{command}: {calls:?}");
+        };
+        check("if true; then rm -rf x; fi", "rm");
+        check("for f in a b; do rm $f; done", "rm");
+        check("{ rm -rf x; }", "rm");
+        check("sudo -u root rm -rf x", "rm");
+        check("xargs -n 1 -I {} rm -rf {}", "rm");
+        check("timeout -s KILL 5s rm -rf x", "rm");
+        check("nice -n 10 env -u A B=1 /bin/rm x", "rm");
+    }
+
+    #[test]
+    fn a_denied_program_is_found_behind_a_path_a_wrapper_and_a_shell() {
+        for command in [
+            "git push",
+            "/usr/bin/git push -f",
+            "cd x && sudo -n git push",
+            "bash -lc 'cd x; git push origin'",
+            "if true; then sh -c \"bash -c 'git push'\"; fi",
+        ] {
+            assert!(calls(command, "git push"), "{command}");
+        }
+        assert!(!calls("git pull && echo git push", "git push"));
+        assert!(!calls("/opt/git push", "/usr/bin/git push"));
+    }
+
+    #[test]
+    fn a_command_that_nobody_reads_is_not_simple() {
+        let long = format!("cargo test {}", "x ".repeat(READ_MAX));
+        assert!(is_simple_call_of("cargo test x", "cargo test") && !is_simple_call_of(&long, "cargo test"));
+        assert!(calls(&format!("git push {long}"), "git push"));
+        assert_eq!(split_calls(&"ä;".repeat(8_000_000)).len(), READ_MAX / 3);
+    }
+
     proptest! {
+        #[test]
+        fn what_is_called_simple_is_one_call_of_those_words(command in "[a-c $`'\"\\\\;&|<>()\n=*~#{}-]{0,24}") {
+            if is_simple_call_of(&command, "a b") {
+                let calls = split_calls(&command);
+                prop_assert_eq!(calls.len(), 1);
+                prop_assert!(calls[0].redirects.is_empty() && calls[0].wrappers.is_empty());
+                prop_assert!(!command.contains('\n') || command.contains(['\'', '"', '\\']));
+            }
+        }
+
         #[test]
         fn ranges_are_always_slices_of_the_command(command in ".{0,200}") {
             for token in tokens(&command) {

@@ -1,5 +1,12 @@
 //! A script of events with a given clock, and what the model made of it.
 #![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail"
+)]
 
 use magia_core::effect::{Effect, StoreWrite, Update};
 use magia_core::event::{
@@ -26,6 +33,7 @@ pub const fn process(pid: u32) -> ProcessId {
     ProcessId { pid, start: 1_000 + pid as u64 }
 }
 
+/// A model, its clock, and all it did so far.
 pub struct Script {
     pub model: Model,
     pub now: Now,

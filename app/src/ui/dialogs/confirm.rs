@@ -1,3 +1,5 @@
+//! The question before a change of something that is not ours.
+
 use crate::ui::action::{Action, Actions};
 use crate::ui::text::{short_path, shown_line};
 use crate::ui::theme::{self, palette};

@@ -1,3 +1,5 @@
+//! The overlay that lists the keys.
+
 use crate::ui::action::{Action, Actions};
 use crate::ui::command::UiCommand;
 use crate::ui::theme::{self, palette};

@@ -1,3 +1,5 @@
+//! The choices of a question, and what was chosen.
+
 use crate::ui::text::{shown, shown_line};
 use crate::ui::theme::{self, palette};
 use eframe::egui::{self, RichText, Ui};

@@ -1,3 +1,5 @@
+//! What a request's card says: plain strings, made when the request changes.
+
 use crate::ui::state::is_open;
 use crate::ui::text::{short_path, shown, shown_line};
 use magia_core::snapshot::RequestView;

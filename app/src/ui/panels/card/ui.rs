@@ -1,3 +1,5 @@
+//! Drawing a request's card.
+
 use super::{CardData, Cards, Denying, Kind, answers_ui};
 use crate::ui::action::{Action, Actions};
 use crate::ui::clock::Clock;

@@ -1,3 +1,5 @@
+//! What the details of a session say.
+
 use crate::ui::text::{short_path, shown_line};
 use magia_protocol::wire::info::SessionInfo;
 use magia_protocol::wire::{Provider, SessionId, SessionState};

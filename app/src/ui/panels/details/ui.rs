@@ -1,3 +1,5 @@
+//! Drawing the details.
+
 use super::DetailsData;
 use crate::ui::action::{Action, Actions};
 use crate::ui::clock::Clock;

@@ -1,3 +1,5 @@
+//! The rows of the session list: who needs you, then the projects.
+
 use crate::ui::state::is_open;
 use crate::ui::text::{short_path, shown_line};
 use crate::ui::theme;

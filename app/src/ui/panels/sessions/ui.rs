@@ -1,3 +1,5 @@
+//! Drawing the session list, visible rows only.
+
 use super::data::{RequestRow, Row, SessionRow};
 use crate::ui::action::{Action, Actions};
 use crate::ui::clock::Clock;

@@ -1,3 +1,5 @@
+//! The entries of a timeline as rows.
+
 use crate::ui::state::Lookup;
 use crate::ui::text::{short_path, shown, shown_line};
 use magia_core::snapshot::{RequestView, Snapshot};

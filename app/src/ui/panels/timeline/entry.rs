@@ -1,3 +1,5 @@
+//! Drawing one entry.
+
 use super::data::{Entry, Row, ToolEntry};
 use crate::ui::action::{Action, Actions};
 use crate::ui::clock::{Clock, duration};

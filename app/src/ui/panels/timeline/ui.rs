@@ -1,3 +1,5 @@
+//! Drawing a timeline: visible entries only, following its end until the user scrolls.
+
 use super::TimelinePanel;
 use super::data::{Entry, Row};
 use super::entry::{GUTTER, INDENT, TIME, Tools, entry_ui};

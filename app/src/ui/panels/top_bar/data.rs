@@ -1,3 +1,5 @@
+//! What the top bar counts.
+
 use super::super::super::state::is_open;
 use magia_core::snapshot::Snapshot;
 use magia_protocol::wire::SessionState;

@@ -1,3 +1,5 @@
+//! Drawing the top bar.
+
 use super::TopBarData;
 use crate::ui::action::{Action, Actions};
 use crate::ui::command::UiCommand;

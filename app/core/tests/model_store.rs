@@ -1,0 +1,189 @@
+//! What is kept and read back: sessions, requests, timelines.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail"
+)]
+
+mod script;
+
+use magia_core::effect::{Effect, StoreWrite};
+use magia_core::event::{Event, StoredRequest, StoredSession, StoredState};
+use magia_core::normalize::understand;
+use magia_protocol::wire::SessionState::{Ended, Idle as AtRest};
+use magia_protocol::wire::{Provider, ProviderSessionId, RequestId, RequestState, SessionId, TitleSource};
+use script::{Script, T0, bash, in_agent, process};
+use serde_json::json;
+
+fn stored(n: u128, psid: &str, pid: Option<u32>, ended: bool) -> StoredSession {
+    StoredSession {
+        id: SessionId::from_uuid(uuid::Uuid::from_u128(n)),
+        provider: Provider::Claude,
+        config_root: "/home/dev/.claude".into(),
+        provider_session_id: ProviderSessionId(psid.into()),
+        parent: None,
+        cwd: "/home/dev/shop".into(),
+        title: Some("Cart".into()),
+        title_source: TitleSource::User,
+        transcript_path: None,
+        model: None,
+        process: pid.map(process),
+        started_at_ms: T0 - 900_000,
+        last_activity_ms: T0 - 800_000,
+        ended,
+        pinned: true,
+        hidden: false,
+    }
+}
+
+fn stored_request(n: u128, session: u128, state: RequestState, by: Option<&str>) -> StoredRequest {
+    StoredRequest {
+        id: RequestId::from_uuid(uuid::Uuid::from_u128(n)),
+        session: SessionId::from_uuid(uuid::Uuid::from_u128(session)),
+        provider: Provider::Claude,
+        tool: "Bash".into(),
+        input: json!({"command": "make"}).to_string(),
+        agent_id: None,
+        asked_at_ms: T0 - 810_000,
+        state,
+        decision: None,
+        decided_by: by.map(str::to_owned),
+        decided_at_ms: None,
+        reason: None,
+    }
+}
+
+#[test]
+fn what_the_store_held_is_there_again() {
+    let mut script = Script::default();
+    let state = StoredState {
+        sessions: vec![
+            stored(1, "alive", Some(10), false),
+            stored(2, "ended", None, true),
+            stored(3, "dead", Some(11), false),
+        ],
+        requests: vec![
+            stored_request(100, 1, RequestState::Open, None),
+            stored_request(101, 1, RequestState::InTerminal, Some("window")),
+            stored_request(102, 1, RequestState::Decided, Some("window")),
+            stored_request(103, 1, RequestState::TookEffect, Some("cli 7")),
+        ],
+        last_seq: 41,
+        last_alive_ms: Some(T0 - 12 * 60_000),
+    };
+    let first = script.apply(Event::StoreLoaded(Box::new(state)));
+    assert_eq!(script.count(first, |fx| matches!(fx, Effect::WatchProcess(_))), 2);
+    let states: Vec<_> = ["alive", "ended", "dead"].map(|id| script.state(id)).into();
+    assert_eq!(states, [AtRest, Ended, AtRest], "whether one lives is said by its process");
+    script.dies(11);
+    assert_eq!(script.state("dead"), Ended);
+    let ended = script.row("ended");
+    assert_eq!((ended.title.as_str(), ended.pinned, ended.state_since_ms), ("Cart", true, T0 - 800_000));
+    for (n, state) in
+        [(100, RequestState::AppGone), (101, RequestState::AppGone), (102, RequestState::AppGone)]
+    {
+        let id = RequestId::from_uuid(uuid::Uuid::from_u128(n));
+        assert_eq!(script.request_state(id), state, "{n}");
+    }
+    assert_eq!(script.requests.len(), 3, "what was settled is not written again");
+    assert!(script.model.snapshot(script.now).unwrap().requests.is_empty());
+
+    // Hooks go on with the same id and the next number.
+    let first = script.hook(10, "alive", "UserPromptSubmit", json!({"prompt": "on"}));
+    assert_eq!(
+        (script.rows("alive").len(), script.row("alive").id),
+        (1, SessionId::from_uuid(uuid::Uuid::from_u128(1)))
+    );
+    let seq = script.since(first).iter().find_map(|fx| match fx {
+        Effect::Store(StoreWrite::Event(event)) => Some(event.seq),
+        _ => None,
+    });
+    assert_eq!(seq, Some(42));
+
+    // The timeline says that magia was off.
+    let session = script.row("alive").id;
+    assert_eq!(script.command("get_timeline", json!({"session": session.to_string()}), script::cli()), None);
+    script.apply(Event::HistoryLoaded { session, events: Vec::new() });
+    let reply = script.replies.values().next_back().cloned().unwrap().unwrap();
+    let lines: Vec<&str> =
+        reply.as_array().unwrap().iter().map(|row| row["text"].as_str().unwrap()).collect();
+    assert!(lines.contains(&"magia was off, 12 min"), "{lines:?}");
+    assert!(lines.contains(&"on"), "what came while it was read is there: {lines:?}");
+    assert!(lines.iter().any(|line| line.starts_with("Bash make")), "{lines:?}");
+}
+
+#[test]
+fn of_two_stored_sessions_with_one_process_the_later_has_it() {
+    for reverse in [false, true] {
+        let mut script = Script::default();
+        let mut sessions =
+            vec![stored(1, "before-clear", Some(10), false), stored(2, "after-clear", Some(10), false)];
+        if reverse {
+            sessions.reverse();
+        }
+        script.apply(Event::StoreLoaded(Box::new(StoredState { sessions, ..StoredState::default() })));
+        assert_eq!((script.state("before-clear"), script.state("after-clear")), (Ended, AtRest));
+        script.dies(10);
+        assert_eq!(script.state("after-clear"), Ended);
+    }
+}
+
+#[test]
+fn a_call_that_runs_no_more_is_not_shown_as_running() {
+    let mut script = Script::new();
+    script.hook(10, "a", "UserPromptSubmit", json!({"prompt": "x", "prompt_id": "p1"}));
+    script.hook(10, "a", "PreToolUse", bash("t1", "make"));
+    script.hook(10, "a", "PreToolUse", in_agent(bash("t2", "make"), "s1"));
+    script.hook(10, "a", "UserPromptSubmit", json!({"prompt": "y", "prompt_id": "p2"}));
+    let session = script.row("a").id.to_string();
+    let status = |script: &mut Script| -> Vec<String> {
+        let rows = script.cli("get_timeline", json!({ "session": session })).unwrap();
+        let tools = rows.as_array().unwrap().iter().filter(|row| row["kind"] == "tool");
+        tools.map(|row| row["status"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(status(&mut script), ["denied", "running"], "Esc has no hook; a subagent may go on");
+    script.hook(10, "a", "PostToolUse", bash("t1", "make"));
+    assert_eq!(status(&mut script), ["done", "running"], "one that did run says so");
+    script.hook(10, "a", "PreToolUse", bash("t3", "make"));
+    script.dies(10);
+    assert_eq!(status(&mut script).last().unwrap(), "denied");
+}
+
+#[test]
+fn history_that_is_read_after_the_end_has_no_running_calls() {
+    let mut script = Script::default();
+    script.apply(Event::StoreLoaded(Box::new(StoredState {
+        sessions: vec![stored(1, "a", Some(10), false)],
+        ..StoredState::default()
+    })));
+    let first = script.hook(10, "a", "PreToolUse", bash("t1", "make"));
+    let event = script.since(first).iter().find_map(|fx| match fx {
+        Effect::Store(StoreWrite::Event(event)) => Some((**event).clone()),
+        _ => None,
+    });
+    script.dies(10);
+    let session = script.row("a").id;
+    script.command("get_timeline", json!({"session": session.to_string()}), script::cli());
+    script.apply(Event::HistoryLoaded { session, events: event.into_iter().collect() });
+    let reply = script.replies.values().next_back().cloned().unwrap().unwrap();
+    assert_eq!(reply[0]["status"], json!("denied"));
+}
+
+#[test]
+fn a_huge_payload_is_cut_but_still_understood_when_it_is_read_back() {
+    let mut script = Script::new();
+    let call = json!({"tool_name": "Write", "tool_use_id": "t1",
+        "tool_input": {"file_path": "/home/dev/shop/a", "content": "ä\n".repeat(400_000)}});
+    let first = script.hook(10, "a", "PreToolUse", call);
+    let event = script.since(first).iter().find_map(|fx| match fx {
+        Effect::Store(StoreWrite::Event(event)) => Some((**event).clone()),
+        _ => None,
+    });
+    let event = event.unwrap();
+    assert!(event.cut && event.raw.len() <= magia_core::event::PAYLOAD_CAP);
+    let payload = serde_json::from_str(&event.raw).expect("it parses");
+    let understood = understand(Provider::Claude, &event.name, &payload);
+    assert_eq!(understood.kind, event.kind);
+}

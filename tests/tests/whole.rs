@@ -1,0 +1,227 @@
+//! The programs as a whole, without a window and without a real agent.
+
+use anyhow::{Context, Result};
+use magia_tests::{
+    App, Cli, PATIENCE, Program, Reply, Sandbox, ScriptedAgent, binary, magia, sandbox_test, text, wait_until,
+};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::time::Duration;
+
+/// The demo at this speed is through in seconds.
+const DEMO_SPEED: &str = "50";
+const DEMO_ENDS: Duration = Duration::from_secs(60);
+
+fn magia_in(sandbox: &Sandbox, runtime_dir: &str, args: &[&str]) -> Result<Reply> {
+    let mut command = sandbox.command(binary("magia")?);
+    let output =
+        command.env("MAGIA_RUNTIME_DIR", runtime_dir).args(args).output().context("running magia")?;
+    Ok(Reply {
+        code: Program::exit_code(output.status),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
+}
+
+fn json_lines(text: &str) -> Vec<Value> {
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// Runs the app to its end: for starts that must fail, and for `--call`.
+fn app_to_its_end(sandbox: &Sandbox, name: &str, args: &[&str]) -> Result<Reply> {
+    let mut command = sandbox.command(binary("magia-app")?);
+    command.args(args);
+    let mut program = sandbox.spawn(name, command)?;
+    let code = Program::exit_code(program.wait(PATIENCE)?);
+    Ok(Reply { code, stdout: program.stdout(), stderr: program.stderr() })
+}
+
+#[test]
+fn the_demo_plays_to_its_end_when_its_requests_are_answered() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let mut command = sandbox.command(binary("magia")?);
+        command.args(["demo", "--headless", "--json", "--speed", DEMO_SPEED, "--exit-when-played"]);
+        let mut demo = sandbox.spawn("demo", command)?;
+        let started =
+            wait_until("the demo's first line", PATIENCE, || json_lines(&demo.stdout()).into_iter().next())?;
+        assert_eq!(started["event"], "started");
+        let runtime_dir = text(&started, "runtime_dir").to_owned();
+        assert!(runtime_dir.starts_with(&*sandbox.root().to_string_lossy()), "{runtime_dir}");
+
+        let mut answered: BTreeMap<String, String> = BTreeMap::new();
+        let status = wait_until("the demo's end", DEMO_ENDS, || {
+            let reply = magia_in(sandbox, &runtime_dir, &["permissions", "--json"]).ok()?;
+            for request in reply.json().ok().and_then(|rows| rows.as_array().cloned()).unwrap_or_default() {
+                let id = text(&request, "id");
+                let label = request.pointer("/input/questions/0/options/0/label").and_then(Value::as_str);
+                let args = match label {
+                    Some(label) => vec!["allow", id, "--answer", label],
+                    None => vec!["allow", id],
+                };
+                if magia_in(sandbox, &runtime_dir, &args).is_ok_and(|reply| reply.code == 0) {
+                    answered.insert(id.to_owned(), text(&request, "kind").to_owned());
+                }
+            }
+            demo.try_wait()
+        })?;
+        assert_eq!(Program::exit_code(status), 0, "{}", demo.stderr());
+        let notes = json_lines(&demo.stdout());
+        let count = |event: &str| notes.iter().filter(|note| note["event"] == *event).count();
+        assert!(count("began") >= 5, "{notes:#?}");
+        assert_eq!(count("played") + count("gone"), count("began"), "{notes:#?}");
+        assert_eq!((count("broken"), count("asked")), (0, count("answered")), "{notes:#?}");
+        let allowed =
+            notes.iter().filter(|note| note["event"] == "answered" && note["decision"] == "allow").count();
+        assert_eq!(answered.len(), allowed, "{answered:?} {notes:#?}");
+        assert!(answered.values().any(|kind| kind == "question"), "{answered:?}");
+        assert!(!Path::new(&runtime_dir).exists(), "the demo leaves nothing");
+        Ok(())
+    })
+}
+
+#[test]
+fn one_command_without_a_running_app() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let call = |name: &str, args: &[&str]| app_to_its_end(sandbox, name, args);
+        let status = call("status", &["--call", "hooks_status"])?;
+        assert_eq!(status.json()?["result"]["state"], "not installed");
+        let installed = call("install", &["--call", "install_hooks", "{}"])?;
+        assert_eq!(installed.json()?["result"]["changed"], true);
+        let settings = sandbox.home().join(".claude/settings.json");
+        assert!(fs::read_to_string(settings)?.contains("magia-hook-handler"));
+        let unknown = call("unknown", &["--call", "hooks_stats"])?;
+        assert_eq!(unknown.code, 1, "{unknown:?}");
+        let reply: Value = serde_json::from_str(&unknown.stdout)?;
+        assert_eq!(reply["error"]["code"], "unknown_method");
+        assert!(text(&reply["error"], "hint").contains("hooks_status"), "{reply}");
+        assert!(!sandbox.runtime_dir().exists(), "it opens no socket");
+        Ok(())
+    })
+}
+
+#[test]
+fn what_was_seen_survives_kill_9() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let cli = Cli::new(sandbox);
+        let mut app = App::start(sandbox)?;
+        let mut agent = ScriptedAgent::start(sandbox, "agent-one")?;
+        agent.begin("Tidy the cellar")?;
+        for number in 0..50 {
+            agent.hook(
+                "Notification",
+                &json!({ "message": format!("note {number}"), "notification_type": "x" }),
+            )?;
+        }
+        let session = cli.wait_for_row("the session", &["ls"], |row| row["title"] == "Tidy the cellar")?;
+        let id = text(&session, "id");
+        let seen =
+            wait_until("all 52 events", PATIENCE, || cli.events(id).ok().filter(|seen| seen.len() == 52))?;
+        cli.json(&["rename", id, "Cellar"])?;
+        app.program().kill9()?;
+
+        let _again = App::start(sandbox)?;
+        assert_eq!(cli.events(id)?, seen);
+        let row =
+            cli.wait_for_row("the session after the restart", &["ls", "--all"], |row| row["id"] == *id)?;
+        assert_eq!((text(&row, "title"), text(&row, "title_source")), ("Cellar", "user"));
+        // Numbers go on where they ended: `since` misses nothing.
+        agent.hook("Stop", &json!({ "last_assistant_message": "tidy" }))?;
+        let last = seen.last().and_then(|event| event["seq"].as_u64()).context("no seq")?;
+        let next = cli.wait_for_row("the next event", &["events", "--since", &last.to_string()], |_| true)?;
+        assert_eq!((next["seq"].as_u64(), text(&next, "kind")), (Some(last + 1), "turn.ended"));
+        Ok(())
+    })
+}
+
+#[test]
+fn broken_settings_are_kept_and_told() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let cli = Cli::new(sandbox);
+        let file = sandbox.root().join("config/magia/settings.json");
+        let broken = "{ \"permissionPreset\": \"acceptEdits\", // mine\n";
+        fs::create_dir_all(file.parent().context("no directory")?)?;
+        fs::write(&file, broken)?;
+        let _app = App::start(sandbox)?;
+        let told = wait_until("the problem in the status", PATIENCE, || {
+            let status = cli.json(&["status"]).ok()?;
+            status["problems"]
+                .as_array()?
+                .iter()
+                .filter_map(Value::as_str)
+                .find(|it| it.contains("settings.json"))
+                .map(str::to_owned)
+        })?;
+        assert!(told.contains("line 1") || told.contains("line 2"), "{told}");
+        assert_eq!(cli.json(&["settings", "get"])?["permissionPreset"], "default");
+        let set = cli.run(&["settings", "set", "themeMode", "light"])?;
+        assert_eq!(set.code, 1, "{set:?}");
+        assert_eq!(fs::read_to_string(&file)?, broken);
+
+        fs::write(&file, "{\"permissionPreset\": \"acceptEdits\", \"mine\": [1, 2]}")?;
+        wait_until("the mended file to be read", PATIENCE, || {
+            let status = cli.json(&["status"]).ok()?;
+            (status["problems"] == json!([])).then_some(())
+        })?;
+        cli.json(&["settings", "set", "themeMode", "light"])?;
+        let saved: Value = serde_json::from_str(&fs::read_to_string(&file)?)?;
+        assert_eq!(saved, json!({ "permissionPreset": "acceptEdits", "mine": [1, 2], "themeMode": "light" }));
+        Ok(())
+    })
+}
+
+#[test]
+fn a_second_start_without_a_window_is_refused() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let app = App::start(sandbox)?;
+        let second = app_to_its_end(sandbox, "second", &["--headless"])?;
+        assert_eq!(second.code, 1, "{second:?}");
+        assert!(second.stderr.contains(&format!("magia runs already (pid {})", app.pid())), "{second:?}");
+        let status = Cli::new(sandbox).json(&["status"])?;
+        assert_eq!(status["pid"], app.pid(), "the first goes on");
+        Ok(())
+    })
+}
+
+#[test]
+fn stopped_it_leaves_open_requests_to_the_agent() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let mut app = App::start(sandbox)?;
+        let mut agent = ScriptedAgent::start(sandbox, "agent-one")?;
+        agent.begin("Tidy the cellar")?;
+        let asked = agent.ask("Bash", &json!({ "command": "touch mark" }))?;
+        let request = Cli::new(sandbox).wait_for_request()?;
+        assert_eq!(asked.ended(), None);
+        app.program().signal(libc::SIGTERM)?;
+        assert_eq!(asked.wait()?, (0, String::new()));
+        assert_eq!(Program::exit_code(app.program().wait(PATIENCE)?), 0, "{}", app.program().stderr());
+        assert_eq!(magia(sandbox, &["permissions"])?.code, 3);
+        // A hook without an app: as if there were none.
+        agent.hook("Stop", &json!({}))?;
+
+        let _again = App::start(sandbox)?;
+        let request = Cli::new(sandbox).wait_for_request_state(text(&request, "id"), "app gone")?;
+        assert_eq!(request["outcome"]["decision"], Value::Null);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_runtime_directory_that_is_a_link_is_refused() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let elsewhere = sandbox.root().join("tmp/elsewhere");
+        fs::create_dir(&elsewhere)?;
+        symlink(&elsewhere, sandbox.runtime_dir())?;
+        let refused = app_to_its_end(sandbox, "app", &["--headless"])?;
+        assert_eq!(refused.code, 1, "{refused:?}");
+        let named = sandbox.runtime_dir().to_string_lossy().into_owned();
+        assert!(refused.stderr.contains("link") && refused.stderr.contains(&named), "{refused:?}");
+        assert_eq!(fs::read_dir(&elsewhere)?.count(), 0, "nothing was made behind the link");
+        // Nor does a hook go there.
+        let mut agent = ScriptedAgent::start(sandbox, "agent-one")?;
+        agent.hook("Stop", &json!({}))?;
+        Ok(())
+    })
+}

@@ -1,0 +1,131 @@
+//! The real window on a display of its own, worked with pointer and keyboard; the hooks come from the real handler.
+
+use anyhow::Result;
+use magia_tests::{
+    Cli, Display, PATIENCE, Program, ScriptedAgent, Window, binary, magia, sandbox_test, text, wait_until,
+};
+use serde_json::json;
+
+#[test]
+fn an_empty_window_says_what_to_do() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let display = Display::start(sandbox)?;
+        let window = Window::start(sandbox, &display)?;
+        window.wait_for_text("No sessions yet")?;
+        window.wait_for("Button", "Install hooks...")?;
+        window.wait_for_text("magia demo")?;
+        assert!(Cli::new(sandbox).rows(&["ls", "--all"])?.is_empty());
+        Ok(())
+    })
+}
+
+#[test]
+fn a_click_on_allow_answers_the_handler() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let display = Display::start(sandbox)?;
+        let window = Window::start(sandbox, &display)?;
+        let cli = Cli::new(sandbox);
+        let mut agent = ScriptedAgent::start(sandbox, "agent-one")?;
+        agent.begin("Tidy the cellar")?;
+        let row = window.wait_for("Button", "Tidy the cellar")?;
+        window.click(&row)?;
+        let asked = agent.ask("Bash", &json!({ "command": "touch mark" }))?;
+        let allow = window.wait_for("Button", "Allow Bash: touch mark")?;
+        assert_eq!(cli.wait_for_request()?["state"], "open");
+        assert_eq!(asked.ended(), None);
+
+        window.settle()?;
+        window.click(&window.wait_for(&allow.role, &allow.label)?)?;
+        assert_eq!(asked.decision()?, json!({ "behavior": "allow" }));
+        window.wait_until_gone("Button", "Allow Bash: touch mark")?;
+        let all = cli.rows(&["permissions", "--all"])?;
+        assert_eq!(text(&all[0]["outcome"], "by"), "window");
+        assert_eq!(all[0]["outcome"]["decision"], "allow");
+        Ok(())
+    })
+}
+
+#[test]
+fn keys_allow_and_deny() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let display = Display::start(sandbox)?;
+        let window = Window::start(sandbox, &display)?;
+        let cli = Cli::new(sandbox);
+        let mut agent = ScriptedAgent::start(sandbox, "agent-one")?;
+        agent.begin("Tidy the cellar")?;
+        let asked = agent.ask("Bash", &json!({ "command": "touch one" }))?;
+        window.wait_for_text("touch one")?;
+        // "n": the next one that needs a person. A card takes no key in its first moments.
+        window.key("n")?;
+        window.wait_for("Button", "Allow Bash: touch one")?;
+        wait_until("the key 1 to be taken", PATIENCE, || {
+            window.key("1").ok()?;
+            asked.ended()
+        })?;
+        assert_eq!(asked.decision()?, json!({ "behavior": "allow" }));
+        window.wait_until_gone("Button", "Allow Bash: touch one")?;
+
+        let asked = agent.ask("Bash", &json!({ "command": "touch two" }))?;
+        window.wait_for("Button", "Allow Bash: touch two")?;
+        wait_until("the key 3 to open the field for a reason", PATIENCE, || {
+            window.key("3").ok()?;
+            window
+                .elements()
+                .ok()?
+                .iter()
+                .any(|it| it.role == "TextInput" && it.label.contains("eason"))
+                .then_some(())
+        })?;
+        window.type_text("not today")?;
+        window.key("Return")?;
+        let decision = asked.decision()?;
+        assert_eq!((&decision["behavior"], &decision["message"]), (&json!("deny"), &json!("not today")));
+        assert!(cli.rows(&["permissions"])?.is_empty());
+        Ok(())
+    })
+}
+
+#[test]
+fn a_second_start_raises_the_window() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let display = Display::start(sandbox)?;
+        let mut window = Window::start(sandbox, &display)?;
+        let mut xterm = display.cover(sandbox)?;
+        let raised = |window: &Window<'_>| {
+            wait_until("the window to be in front", PATIENCE, || window.is_in_front().ok()?.then_some(()))
+        };
+        wait_until("the window to be covered", PATIENCE, || (!window.is_in_front().ok()?).then_some(()))?;
+        let reply = magia(sandbox, &["--json"])?;
+        assert_eq!(reply.json()?, json!({ "raised": true }));
+        raised(&window)?;
+
+        xterm.kill9()?;
+        let _second = display.cover(sandbox)?;
+        wait_until("the window to be covered", PATIENCE, || (!window.is_in_front().ok()?).then_some(()))?;
+        let mut command = sandbox.command(binary("magia-app")?);
+        command.env("DISPLAY", display.name());
+        let mut again = sandbox.spawn("magia-again", command)?;
+        assert_eq!(Program::exit_code(again.wait(PATIENCE)?), 0, "{}", again.stderr());
+        assert!(again.stderr().contains("runs already"), "{}", again.stderr());
+        raised(&window)?;
+        assert!(window.program().try_wait().is_none(), "the first goes on");
+        Ok(())
+    })
+}
+
+#[test]
+fn closing_the_window_ends_the_app_and_leaves_the_request_to_the_agent() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let display = Display::start(sandbox)?;
+        let mut window = Window::start(sandbox, &display)?;
+        let mut agent = ScriptedAgent::start(sandbox, "agent-one")?;
+        agent.begin("Tidy the cellar")?;
+        let asked = agent.ask("Bash", &json!({ "command": "touch mark" }))?;
+        Cli::new(sandbox).wait_for_request()?;
+        let status = window.close()?;
+        assert_eq!(Program::exit_code(status), 0, "{}", window.program().stderr());
+        assert_eq!(asked.wait()?, (0, String::new()), "no decision is invented");
+        assert_eq!(magia(sandbox, &["status"])?.code, 3);
+        Ok(())
+    })
+}
