@@ -1,8 +1,8 @@
 //! `magia-app --call METHOD PARAMS`: one command without a running program, for `magia hooks` and `magia settings`.
 
+use crate::os::ancestry::ancestors;
 use crate::places::Places;
 use crate::run;
-use crate::services::processes;
 use anyhow::Result;
 use magia_core::model::no_agent_above;
 use magia_protocol::wire::method::Access;
@@ -29,7 +29,7 @@ fn answer(method: &str, params: &str) -> Result<Value, RpcError> {
     };
     let command = Command::parse(method, &params)?;
     if command.spec().is_some_and(|spec| spec.access == Access::Guarded) {
-        no_agent_above(&processes::ancestors(std::process::id()))?;
+        no_agent_above(&ancestors(std::process::id()))?;
     }
     let places = Places::find().map_err(|err| RpcError::new(ErrorCode::Internal, format!("{err:#}")))?;
     run::one_shot(places, command).map_err(|err| RpcError::new(ErrorCode::Internal, format!("{err:#}")))?

@@ -168,6 +168,14 @@ fn an_agent_cannot_answer_for_itself() -> Result<()> {
             (format!("{magia} deny {id}"), 1),
             (format!("sh -c '{magia} allow {id}'"), 1),
             (format!("env -i MAGIA_RUNTIME_DIR=$MAGIA_RUNTIME_DIR {magia} allow {id}"), 1),
+            // Detached: its parents no longer show the agent, but its environment does.
+            (
+                format!(
+                    "(setsid -f sh -c '{magia} allow {id}; echo $? > rc'; \
+                     until [ -s rc ]; do :; done; exit $(cat rc))"
+                ),
+                1,
+            ),
             (format!("{magia} call resolve_permission \"{resolve}\""), 1),
             (format!("{magia} settings set permissionPreset acceptEdits"), 1),
             (

@@ -53,6 +53,9 @@ pub struct Ancestor {
     pub process: ProcessId,
     /// The base name of its program.
     pub exe: String,
+    /// A variable in its environment that an agent sets for what it starts, as `CLAUDECODE`. It stays when the process
+    /// detaches from the agent, which its parents then no longer show.
+    pub mark: Option<&'static str>,
 }
 
 /// A fact for the hub.

@@ -351,3 +351,16 @@ fn hostile_text_is_visible_in_what_the_cli_prints() {
         assert!(!text.contains(['\u{202e}', '\u{1b}', '\r']), "{text:?}");
     }
 }
+
+#[test]
+fn a_caller_that_an_agent_started_is_refused_though_it_detached() {
+    let mut script = Script::new();
+    let mut origin = below(&[(4_711, "magia"), (1, "init")]);
+    if let Origin::Cli { ancestors, .. } = &mut origin {
+        ancestors[0].mark = Some("CLAUDECODE");
+    }
+    let reply = script.command("save_settings", json!({"settings": {"themeMode": "light"}}), origin);
+    let err = reply.expect("a reply").expect_err("refused");
+    assert_eq!(err.code, ErrorCode::Refused);
+    assert!(err.message.contains("CLAUDECODE"), "{}", err.message);
+}

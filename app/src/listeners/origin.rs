@@ -1,15 +1,10 @@
 //! Who is at the other end of the CLI socket.
 
-use magia_core::event::{Ancestor, Origin};
-use magia_protocol::process::{PeerCred, ProcessStat, process_exe_name};
-use magia_protocol::wire::ProcessId;
+use crate::os::ancestry::ancestors;
+use magia_core::event::Origin;
+use magia_protocol::process::PeerCred;
 use magia_protocol::wire::method::Access;
 use std::path::PathBuf;
-
-/// More hops than any real chain of shells, multiplexers and agents has.
-const ANCESTORS_MAX: usize = 64;
-/// How often a walk that was broken off by the end of a process is begun again.
-const WALKS_MAX: usize = 3;
 
 /// Describes the peer. Its program and its ancestors are looked up only for methods that an agent may not call:
 /// two reads of `/proc` per hop. No ancestors there means that they could not be told (another pid namespace, a
@@ -22,27 +17,6 @@ pub(super) fn of_peer(cred: PeerCred, access: Access) -> Origin {
         exe: if guarded { exe_path(cred.pid) } else { None },
         ancestors: if guarded { ancestors(cred.pid) } else { Vec::new() },
     }
-}
-
-fn ancestors(pid: u32) -> Vec<Ancestor> {
-    // A parent that ends meanwhile hands its child on, so the next walk takes the new way.
-    (0..WALKS_MAX).find_map(|_| walk(pid)).unwrap_or_default()
-}
-
-/// All processes from `pid` up to the first; `None` when one of them vanished or there are too many.
-fn walk(pid: u32) -> Option<Vec<Ancestor>> {
-    let mut found = Vec::new();
-    let mut next = pid;
-    while next != 0 {
-        if found.len() == ANCESTORS_MAX {
-            return None;
-        }
-        let stat = ProcessStat::read(next)?;
-        let exe = process_exe_name(next).unwrap_or_else(|| String::from_utf8_lossy(&stat.comm).into_owned());
-        found.push(Ancestor { process: ProcessId { pid: next, start: stat.start_ticks }, exe });
-        next = stat.parent_pid;
-    }
-    Some(found)
 }
 
 #[cfg(target_os = "linux")]

@@ -1,4 +1,5 @@
 //! The desktop: what differs from one system to the next.
 
+pub mod ancestry;
 pub mod notify;
 pub mod signals;

@@ -50,18 +50,29 @@ impl Model {
     }
 }
 
-/// Refuses a caller that runs inside a program which is an agent by its name.
+/// Refuses a caller that runs inside a program which is an agent by its name, or that an agent started.
 ///
 /// # Errors
 /// `refused`, naming the agent.
 pub fn no_agent_above(ancestors: &[Ancestor]) -> Result<(), RpcError> {
     let agent = ancestors.iter().find(|ancestor| AGENT_EXES.contains(&ancestor.exe.as_str()));
-    agent.map_or(Ok(()), |agent| Err(refused_inside(agent)))
+    if let Some(agent) = agent {
+        return Err(refused_inside(agent));
+    }
+    match ancestors.iter().find_map(|ancestor| ancestor.mark.map(|mark| (ancestor, mark))) {
+        Some((child, mark)) => Err(refused(format!(
+            "refused: an agent started the caller ({mark} is set in {}, pid {})",
+            child.exe, child.process.pid
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn refused_inside(agent: &Ancestor) -> RpcError {
-    let message =
-        format!("refused: the caller runs inside an agent ({}, pid {})", agent.exe, agent.process.pid);
+    refused(format!("refused: the caller runs inside an agent ({}, pid {})", agent.exe, agent.process.pid))
+}
+
+fn refused(message: String) -> RpcError {
     RpcError::new(ErrorCode::Refused, message)
         .with_hint("answer in the window, or from a terminal that no agent started")
 }

@@ -387,7 +387,7 @@ pub fn below(chain: &[(u32, &str)]) -> Origin {
         exe: Some("/usr/bin/magia".into()),
         ancestors: chain
             .iter()
-            .map(|(pid, exe)| Ancestor { process: process(*pid), exe: (*exe).to_owned() })
+            .map(|(pid, exe)| Ancestor { process: process(*pid), exe: (*exe).to_owned(), mark: None })
             .collect(),
     }
 }
