@@ -1,6 +1,6 @@
 //! Where a tool call would really act: links resolved, on the disk as it is now.
 
-use magia_core::policy::RealPaths;
+use magia_core::policy::{EDIT_TOOLS, RealPaths};
 use serde::Deserialize;
 use std::fs;
 use std::io::ErrorKind;
@@ -12,6 +12,7 @@ const DISK_LIMIT: Duration = Duration::from_millis(500);
 
 #[derive(Deserialize)]
 struct Payload {
+    tool_name: String,
     cwd: String,
     tool_input: ToolInput,
 }
@@ -23,8 +24,8 @@ struct ToolInput {
     path: Option<String>,
 }
 
-/// The paths of a call that names a file; `None` when it names none, or several different ones, or the disk
-/// could not be asked. Does the file system's work on another thread, because a call to a dead mount does not
+/// The paths of a call that changes a file; `None` when it names none, or several different ones, or the disk
+/// could not be asked. No rule asks where another call acts, so none of those waits for the disk. Does the file system's work on another thread, because a call to a dead mount does not
 /// return and this thread serves every agent.
 pub(super) async fn of_payload(payload: &str) -> Option<RealPaths> {
     let (cwd, target) = named(payload)?;
@@ -33,7 +34,10 @@ pub(super) async fn of_payload(payload: &str) -> Option<RealPaths> {
 }
 
 fn named(payload: &str) -> Option<(PathBuf, PathBuf)> {
-    let Payload { cwd, tool_input } = serde_json::from_str(payload).ok()?;
+    let Payload { tool_name, cwd, tool_input } = serde_json::from_str(payload).ok()?;
+    if !EDIT_TOOLS.contains(&tool_name.as_str()) {
+        return None;
+    }
     let ToolInput { file_path, notebook_path, path } = tool_input;
     let mut names = [file_path, notebook_path, path].into_iter().flatten();
     let target = names.next()?;
@@ -114,14 +118,16 @@ mod tests {
         let check = |payload: &str, expect: Option<&str>| {
             assert_eq!(named(payload).map(|(_, target)| target), expect.map(PathBuf::from), "{payload}");
         };
-        check(r#"{"cwd":"/p","tool_input":{"file_path":"a","content":{"path":1}},"x":[]}"#, Some("a"));
-        check(r#"{"cwd":"/p","tool_input":{"notebook_path":"n"}}"#, Some("n"));
-        check(r#"{"cwd":"/p","tool_input":{"path":"p","file_path":null}}"#, Some("p"));
-        check(r#"{"cwd":"/p","tool_input":{"path":"a","file_path":"b"}}"#, None);
-        check(r#"{"cwd":"/p","tool_input":{"file_path":"a","file_path":"b"}}"#, None);
-        check(r#"{"cwd":"/p","tool_input":{"file_path":7}}"#, None);
-        check(r#"{"cwd":"/p","tool_input":{"command":"ls"}}"#, None);
-        check(r#"{"tool_input":{"file_path":"a"}}"#, None);
+        check(r#"{"tool_name":"Edit","cwd":"/p","tool_input":{"file_path":"a","content":{"path":1}},"x":[]}"#, Some("a"));
+        check(r#"{"tool_name":"Edit","cwd":"/p","tool_input":{"notebook_path":"n"}}"#, Some("n"));
+        check(r#"{"tool_name":"Edit","cwd":"/p","tool_input":{"path":"p","file_path":null}}"#, Some("p"));
+        check(r#"{"tool_name":"Edit","cwd":"/p","tool_input":{"path":"a","file_path":"b"}}"#, None);
+        check(r#"{"tool_name":"Edit","cwd":"/p","tool_input":{"file_path":"a","file_path":"b"}}"#, None);
+        check(r#"{"tool_name":"Edit","cwd":"/p","tool_input":{"file_path":7}}"#, None);
+        check(r#"{"tool_name":"Edit","cwd":"/p","tool_input":{"command":"ls"}}"#, None);
+        check(r#"{"tool_name":"Edit","tool_input":{"file_path":"a"}}"#, None);
+        check(r#"{"tool_name":"Read","cwd":"/p","tool_input":{"file_path":"a"}}"#, None);
+        check(r#"{"cwd":"/p","tool_input":{"file_path":"a"}}"#, None);
         check("null", None);
     }
 }

@@ -29,6 +29,8 @@ struct Burst {
     cpu_us: f64,
     /// CPU until everything was stored as well; only of the app.
     stored_cpu_us: f64,
+    /// CPU of the senders, which share the cores with what they measure.
+    clients_cpu_us: f64,
     lost: usize,
 }
 
@@ -63,9 +65,10 @@ pub fn measure(programs: &Programs) -> Result<Vec<Row>> {
         Row::told(
             "CPU of the app per hook event",
             format!(
-                "{cpu:.1} µs until taken in, {:.1} until stored; a bare listener {:.1}",
+                "{cpu:.1} µs until taken in, {:.1} until stored; a bare listener {:.1}; the clients {:.1}",
                 median(&ours, |burst| burst.stored_cpu_us),
-                median(&bare, |burst| burst.cpu_us)
+                median(&bare, |burst| burst.cpu_us),
+                median(&ours, |burst| burst.clients_cpu_us)
             ),
         ),
     ])
@@ -84,7 +87,7 @@ fn app_burst(programs: &Programs) -> Result<Burst> {
     wait_until("the sessions to be stored", PATIENCE, || stored(CLIENTS))?;
 
     let before = cpu_time(app.pid())?;
-    let began_ms = send_all(&hooks, &agents)?;
+    let (began_ms, clients_cpu_us) = send_all(&hooks, &agents)?;
     // A request queues behind the events that were sent before it.
     client.call("status", json!({}))?;
     let taken_in = cpu_time(app.pid())?;
@@ -109,6 +112,7 @@ fn app_burst(programs: &Programs) -> Result<Burst> {
         per_second: EVENTS as f64 / took.as_secs_f64(),
         cpu_us: per_event(taken_in),
         stored_cpu_us: per_event(after),
+        clients_cpu_us,
         lost,
     })
 }
@@ -145,40 +149,51 @@ fn bare_burst() -> Result<Burst> {
     let mut listener = sandbox.spawn("bare-listener", command)?;
     let agents = Agent::several(&sandbox, CLIENTS)?;
     wait_until("the bare listener", PATIENCE, || socket.exists().then_some(()))?;
-    let began_ms = send_all(&socket, &agents)?;
+    let (began_ms, clients_cpu_us) = send_all(&socket, &agents)?;
     listener.wait(PATIENCE).with_context(|| listener.stderr())?;
     let printed = listener.stdout();
     let numbers = printed.trim().split_once(' ').with_context(|| listener.stderr())?;
     let (ended_ms, cpu_us): (u64, f64) = (numbers.0.parse()?, numbers.1.parse()?);
     let took = Duration::from_millis(ended_ms.saturating_sub(began_ms).max(1));
     let cpu_us = cpu_us / EVENTS as f64;
-    Ok(Burst { per_second: EVENTS as f64 / took.as_secs_f64(), cpu_us, stored_cpu_us: cpu_us, lost: 0 })
+    Ok(Burst {
+        per_second: EVENTS as f64 / took.as_secs_f64(),
+        cpu_us,
+        stored_cpu_us: cpu_us,
+        clients_cpu_us,
+        lost: 0,
+    })
 }
 
-/// Sends everything, a thread for each agent; returns when that began.
-fn send_all(socket: &Path, agents: &[Agent]) -> Result<u64> {
-    let start = Barrier::new(agents.len() + 1);
+/// Sends everything, a thread for each agent; returns when that began and what CPU it took for each event, in
+/// microseconds.
+fn send_all(socket: &Path, agents: &[Agent]) -> Result<(u64, f64)> {
+    let (ready, start) = (Barrier::new(agents.len() + 1), Barrier::new(agents.len() + 1));
+    let own = std::process::id();
     std::thread::scope(|scope| {
         let senders: Vec<_> = agents
             .iter()
             .map(|agent| {
                 let lines: Vec<Vec<u8>> =
                     (0..CALLS).flat_map(|call| agent.call(&format!("toolu_{call:06}"))).collect();
-                let start = &start;
+                let (ready, start) = (&ready, &start);
                 scope.spawn(move || {
+                    ready.wait();
                     start.wait();
                     lines.iter().try_for_each(|line| deliver(socket, line))
                 })
             })
             .collect();
+        ready.wait();
+        let (began_ms, before) = (unix_ms(), cpu_time(own));
         start.wait();
-        let began_ms = unix_ms();
         for sender in senders {
             match sender.join() {
                 Ok(sent) => sent.context("sending an event")?,
                 Err(_) => bail!("a sender panicked"),
             }
         }
-        Ok(began_ms)
+        let used = cpu_time(own)?.saturating_sub(before?);
+        Ok((began_ms, used.as_secs_f64() * 1e6 / EVENTS as f64))
     })
 }
