@@ -39,7 +39,7 @@ pub struct Shell {
 }
 
 impl Shell {
-    /// Performs effects in order.
+    /// Performs effects, answers to gates first.
     pub fn perform(&mut self, effects: Vec<Effect>) {
         while let Some(request) = self.later.pop_front() {
             if let Err(TrySendError::Full(request)) = self.jobs.try_send(request) {
@@ -47,7 +47,10 @@ impl Shell {
                 break;
             }
         }
-        for effect in effects {
+        // An agent waits at a gate; nobody waits for the rest.
+        let (gates, rest): (Vec<_>, Vec<_>) =
+            effects.into_iter().partition(|effect| matches!(effect, Effect::AnswerGate { .. }));
+        for effect in gates.into_iter().chain(rest) {
             self.perform_one(effect);
         }
     }

@@ -118,7 +118,10 @@ mod tests {
         let check = |payload: &str, expect: Option<&str>| {
             assert_eq!(named(payload).map(|(_, target)| target), expect.map(PathBuf::from), "{payload}");
         };
-        check(r#"{"tool_name":"Edit","cwd":"/p","tool_input":{"file_path":"a","content":{"path":1}},"x":[]}"#, Some("a"));
+        check(
+            r#"{"tool_name":"Edit","cwd":"/p","tool_input":{"file_path":"a","content":{"path":1}},"x":[]}"#,
+            Some("a"),
+        );
         check(r#"{"tool_name":"Edit","cwd":"/p","tool_input":{"notebook_path":"n"}}"#, Some("n"));
         check(r#"{"tool_name":"Edit","cwd":"/p","tool_input":{"path":"p","file_path":null}}"#, Some("p"));
         check(r#"{"tool_name":"Edit","cwd":"/p","tool_input":{"path":"a","file_path":"b"}}"#, None);
