@@ -4,6 +4,7 @@ use crate::event::{AgentEvent, GateId, ReplyId, StoredRequest, StoredSession};
 use magia_protocol::wire::command::{
     ChangeHooks, Detect, ListEvents, OneProvider, PurgeData, SaveSettings, Subscribe, UpdateClaudeSettings,
 };
+use magia_protocol::wire::info::{RequestInfo, SessionInfo};
 use magia_protocol::wire::{GateReply, ProcessId, RequestId, RpcError, SessionId};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -87,9 +88,9 @@ pub enum Update {
     /// `agent:event`.
     AgentEvent(Arc<AgentEvent>),
     /// `agent:permission-request`: a request came, or its state changed.
-    PermissionRequest(Value),
+    PermissionRequest(Box<RequestInfo>),
     /// `live-sessions:update`: a session began, ended or changed its state.
-    LiveSessions(Value),
+    LiveSessions(Arc<SessionInfo>),
     /// `sessions:changed`: title, pin or hidden flag.
     SessionsChanged(Value),
     /// `settings:changed`.

@@ -105,13 +105,24 @@ const DIFF_LINES_MAX: usize = 4_000;
 impl Subject {
     /// What a call of `tool` with `input` is about. Tool names are Claude Code's; unknown ones are `Other`.
     pub fn of(tool: &str, input: &Value) -> Self {
+        match Self::unmarked(tool, input) {
+            Self::Command { command, description, .. } => {
+                let marks = crate::policy::risk::command_marks(&command);
+                Self::Command { command, description, marks }
+            }
+            other => other,
+        }
+    }
+
+    /// The same without marks on a command: for what was decided already, as in a timeline.
+    pub fn unmarked(tool: &str, input: &Value) -> Self {
         let text = |key: &str| input.get(key).and_then(Value::as_str);
         match tool {
             "Bash" => match text("command") {
                 Some(command) => Self::Command {
                     command: command.to_owned(),
                     description: text("description").map(str::to_owned),
-                    marks: crate::policy::risk::command_marks(command),
+                    marks: Vec::new(),
                 },
                 None => Self::other(input),
             },

@@ -254,9 +254,9 @@ impl Item {
         self.text.get_or_init(|| {
             let payload = match &self.update {
                 Update::AgentEvent(event) => event_json(event),
-                Update::PermissionRequest(value)
-                | Update::LiveSessions(value)
-                | Update::SessionsChanged(value)
+                Update::PermissionRequest(info) => serde_json::to_string(info).unwrap_or_default(),
+                Update::LiveSessions(info) => serde_json::to_string(&**info).unwrap_or_default(),
+                Update::SessionsChanged(value)
                 | Update::SettingsChanged(value)
                 | Update::ProvidersChanged(value) => value.to_string(),
             };

@@ -24,7 +24,7 @@ pub type ToLocal = fn(u64) -> WallTime;
 
 /// Words that change by themselves are drawn again at multiples of this, all in one frame. Twenty sessions,
 /// each with a moment of its own, would cost a frame each.
-const GRID: u64 = 20 * SECOND;
+const GRID: u64 = 30 * SECOND;
 
 /// The time of one frame.
 #[derive(Clone, Debug)]

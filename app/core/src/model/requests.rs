@@ -244,15 +244,18 @@ impl Model {
             self.make_card(id);
         }
         if let Some(request) = self.requests.get(id) {
-            let info = serde_json::to_value(self.request_info(request)).unwrap_or_default();
+            let info = Box::new(self.request_info(request));
             fx.push(Effect::Publish(Update::PermissionRequest(info)));
         }
         self.show_in_timeline(id);
         self.touch(session);
     }
 
-    /// Makes a request's card anew.
+    /// Makes a request's card anew, where there is a window to show it.
     pub(super) fn make_card(&mut self, id: RequestId) {
+        if self.program.headless {
+            return;
+        }
         if let Some(request) = self.requests.get(id) {
             let card = Arc::new(self.request_view(request));
             self.views.put_card(card);

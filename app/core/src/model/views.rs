@@ -93,17 +93,17 @@ impl Model {
             if changed {
                 session.shown = (verdict.state, now.unix_ms);
             }
-            let info = session.info(verdict, waiting_ids);
+            let info = Arc::new(session.info(verdict, waiting_ids));
             let before = self.views.rows.get(&id);
-            let to_json = || serde_json::to_value(&info).unwrap_or_default();
             if changed || before.is_none() {
-                fx.push(Effect::Publish(Update::LiveSessions(to_json())));
+                fx.push(Effect::Publish(Update::LiveSessions(Arc::clone(&info))));
             }
             if self.views.renamed.remove(&id) {
-                fx.push(Effect::Publish(Update::SessionsChanged(to_json())));
+                let row = serde_json::to_value(&*info).unwrap_or_default();
+                fx.push(Effect::Publish(Update::SessionsChanged(row)));
             }
             let retitled = before.is_some_and(|before| before.title != info.title);
-            self.views.rows.insert(id, Arc::new(info));
+            self.views.rows.insert(id, info);
             if retitled {
                 let cards: Vec<RequestId> = self.requests.unsettled(id).map(|request| request.id).collect();
                 cards.into_iter().for_each(|card| self.make_card(card));

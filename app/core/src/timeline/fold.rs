@@ -251,7 +251,7 @@ impl Timeline {
         let body = Body::Tool(ToolItem {
             use_id: call.use_id.clone(),
             name: call.tool.clone(),
-            subject: Subject::of(&call.tool, &call.input),
+            subject: Subject::unmarked(&call.tool, &call.input),
             result: None,
             status: ToolStatus::Running,
             duration_ms: None,
