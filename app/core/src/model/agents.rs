@@ -88,7 +88,7 @@ impl Model {
     fn learn(&mut self, now: Now, message: &HookMessage, placed: &Placed, fx: &mut Effects) {
         let (id, understood) = (placed.session, &placed.understood);
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        let mut before = session.stored();
+        let before = session.fingerprint();
         let followed = session.transcript_path.clone();
         if placed.alive {
             session.revive();
@@ -106,12 +106,9 @@ impl Model {
             self.titles_read(id, Titles { custom, ai: None, prompt }, fx);
         }
         let Some(session) = self.sessions.get(&id) else { return };
-        let stored = session.stored();
-        // Its last activity alone does not make a row worth writing again.
-        before.last_activity_ms = stored.last_activity_ms;
         let turn_ended = matches!(understood.detail, Detail::TurnEnded { .. } | Detail::TurnFailed { .. });
-        if stored != before || turn_ended {
-            fx.push(Effect::Store(StoreWrite::Session(Box::new(stored))));
+        if session.fingerprint() != before || turn_ended {
+            fx.push(Effect::Store(StoreWrite::Session(Box::new(session.stored()))));
         }
         if turn_ended {
             self.read_titles(session, fx);

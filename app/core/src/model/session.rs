@@ -10,6 +10,7 @@ use magia_protocol::wire::{
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 /// Calls, and subagents, that are remembered as begun: nothing tells of the end of one that the user broke off.
@@ -216,6 +217,18 @@ impl Session {
             pinned: self.pinned,
             hidden: self.hidden,
         }
+    }
+
+    /// A number that differs when [`Self::stored`] does in more than its last activity, which alone makes no row worth
+    /// writing again. Made for every event, so nothing is copied for it.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        let titles = &self.titles;
+        (&titles.user, &titles.custom, &titles.ai, &titles.prompt).hash(&mut hasher);
+        (&self.config_root, &self.cwd, &self.transcript_path, &self.model).hash(&mut hasher);
+        (self.parent, self.processes.last(), self.started_at_ms, self.ended.is_some()).hash(&mut hasher);
+        (self.pinned, self.hidden).hash(&mut hasher);
+        hasher.finish()
     }
 
     /// What to call it: user, agent's custom, agent's own, first prompt, directory.
