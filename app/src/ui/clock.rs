@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn ages_are_coarse_and_say_when_they_change() {
-        let clock = Clock::new(1_000_000_000_000, 0.0, utc);
+        let clock = Clock::new(999_999_990_000, 0.0, utc);
         assert_eq!(clock.next_change_ms(), None);
         let word = |ago: u64| clock.age(clock.now_ms - ago);
         assert_eq!(word(2 * HOUR + 5), "2h");
@@ -190,12 +190,12 @@ mod tests {
 
     #[test]
     fn ages_of_many_moments_are_drawn_again_together() {
-        let clock = Clock::new(1_000_000_007_000, 0.0, utc);
+        let clock = Clock::new(999_999_997_000, 0.0, utc);
         for ago in (0..2 * MINUTE).step_by(777) {
             clock.age(clock.now_ms - ago);
         }
-        assert_eq!(clock.next_change_ms(), Some(13_000));
-        let later = Clock::new(clock.now_ms + 13_000, 0.0, utc);
+        assert_eq!(clock.next_change_ms(), Some(23_000));
+        let later = Clock::new(clock.now_ms + 23_000, 0.0, utc);
         later.age(later.now_ms - 12_000);
         assert_eq!(later.next_change_ms(), Some(GRID), "never at once again");
     }

@@ -174,7 +174,9 @@ fn the_disk_says_where_a_call_would_act() {
     std::os::unix::fs::symlink("/etc", project.join("link")).expect("linked");
     let cwd = project.display();
     for (name, target) in [("new.txt", project.join("new.txt")), ("link/x", "/etc/x".into())] {
-        let payload = format!(r#"{{"cwd":"{cwd}","tool_input":{{"file_path":"{name}","content":"x"}}}}"#);
+        let payload = format!(
+            r#"{{"cwd":"{cwd}","tool_name":"Write","tool_input":{{"file_path":"{name}","content":"x"}}}}"#
+        );
         let _client = ask(&place, 1, &payload);
         let opened = place.next_gate();
         let paths = opened.paths.expect("paths");
