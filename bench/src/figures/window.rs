@@ -20,7 +20,7 @@ const STARTS: usize = 5;
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How long a window is left alone before its picture is taken, its memory read and its idling watched.
 const SETTLE: Duration = Duration::from_secs(3);
-const IDLE: Duration = Duration::from_secs(20);
+const IDLE: Duration = Duration::from_secs(60);
 
 /// First paint, memory and idling.
 pub fn measure(programs: &Programs) -> Result<Vec<Row>> {
