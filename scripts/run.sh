@@ -12,7 +12,7 @@ No display: starting without the window. In another terminal:
   $bin/magia ls               the agents' sessions
   $bin/magia permissions      what waits for an answer; then: allow ID, deny ID --reason WHY
   $bin/magia events --follow  what happens
-  $bin/magia hooks install    lets Claude Code report here (asks before it changes anything)
+  $bin/magia hooks install    lets Claude Code report here (--dry-run shows the change first)
 Ctrl+C ends it.
 TEXT
 exec "$bin/magia-app" --headless "$@"
