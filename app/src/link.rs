@@ -39,11 +39,6 @@ impl Waker {
         Self(Arc::new(wake))
     }
 
-    /// For a program without a window.
-    pub fn silent() -> Self {
-        Self::new(|| {})
-    }
-
     /// Rings.
     pub fn wake(&self) {
         (self.0)();
