@@ -17,9 +17,15 @@ if ! cmp -s tests/agents/package-lock.json .agents/package-lock.json || [ ! -f .
 fi
 
 claude=.agents/node_modules/@anthropic-ai/claude-code-linux-x64/claude
-[ -x "$claude" ] || { echo "error: Claude Code has no build for this machine ($(uname -sm))" >&2; exit 1; }
+codex=.agents/node_modules/@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex
+gemini=.agents/node_modules/.bin/gemini
+for program in "$claude" "$codex" "$gemini"; do
+  [ -x "$program" ] || { echo "error: no ${program##*/} for this machine ($(uname -sm))" >&2; exit 1; }
+done
 # A HOME of its own: even --version may write there.
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT
 printf 'claude %s\n' "$(env -i HOME="$home" PATH="$PATH" DISABLE_AUTOUPDATER=1 "$claude" --version)"
+printf '%s\n' "$(env -i HOME="$home" PATH="$PATH" "$codex" --version)"
+printf 'gemini %s\n' "$(env -i HOME="$home" PATH="$PATH" GEMINI_CLI_NO_RELAUNCH=true "$gemini" --version)"
 printf 'node %s\n' "$(node --version)"
