@@ -15,4 +15,4 @@ mod stream;
 pub use connect::{BlockingStream, ConnectError, connect, connect_blocking};
 pub use listener::{AcceptError, BindError, Listener, bind};
 pub use name::socket_name;
-pub use stream::{ReadHalf, Stream, WriteHalf};
+pub use stream::{DirectWriter, ReadHalf, Stream, WriteHalf};

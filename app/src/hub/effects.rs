@@ -58,7 +58,7 @@ impl Shell {
     fn perform_one(&mut self, effect: Effect) {
         match effect {
             Effect::AnswerGate { gate, reply } => {
-                if !self.gates.answer(gate, reply) {
+                if !self.gates.answer(gate, &reply) {
                     tracing::debug!(?gate, "the gate was gone before its answer");
                 }
             }

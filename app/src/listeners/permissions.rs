@@ -1,6 +1,6 @@
 //! The permission socket: a handler sends its message and waits at a gate for the answer.
 
-use super::gates::Gates;
+use super::gates::{Answer, Gates};
 use super::health::{Health, Refusal};
 use super::hooks::{Message, patience, understand};
 use super::intake::{Intake, LongLines, read_line};
@@ -61,7 +61,7 @@ pub(super) async fn serve(permissions: Arc<Permissions>, stream: Stream) {
 async fn hold(permissions: &Permissions, stream: &mut Stream, message: Box<HookMessage>) {
     let paths = real_paths::of_payload(message.payload.get()).await;
     let in_turn = settle(&permissions.settling).await;
-    let Some((gate, mut answer)) = permissions.gates.open() else {
+    let Some((gate, mut answer)) = permissions.gates.open(stream.direct_writer()) else {
         write(stream, &GateReply::no_decision()).await;
         return;
     };
@@ -74,8 +74,8 @@ async fn hold(permissions: &Permissions, stream: &mut Stream, message: Box<HookM
     drop(in_turn);
     permissions.health.count_message();
     match wait(permissions, stream, gate, &mut answer).await {
-        Outcome::Answered(reply) => {
-            let delivered = write(stream, &reply).await;
+        Outcome::Answered(answer) => {
+            let delivered = write_rest(stream, &answer).await;
             tracing::debug!(gate = gate.0, delivered, "gate answered");
             tell(permissions, Event::GateAnswered { gate, delivered }).await;
         }
@@ -92,7 +92,7 @@ async fn hold(permissions: &Permissions, stream: &mut Stream, message: Box<HookM
 }
 
 enum Outcome {
-    Answered(GateReply),
+    Answered(Answer),
     /// The handler went away, or said something that no handler says.
     Gone,
     /// Nobody will answer.
@@ -103,7 +103,7 @@ async fn wait(
     permissions: &Permissions,
     stream: &mut Stream,
     gate: GateId,
-    answer: &mut oneshot::Receiver<GateReply>,
+    answer: &mut oneshot::Receiver<Answer>,
 ) -> Outcome {
     let mut unasked = [0_u8; 64];
     let heard = tokio::select! {
@@ -142,8 +142,13 @@ async fn tell(permissions: &Permissions, event: Event) {
 
 /// Writes the reply and closes; says whether all of it was written.
 async fn write(stream: &mut Stream, reply: &GateReply) -> bool {
-    let bytes = reply.encode();
-    let written = timeout(WRITE_LIMIT, stream.write_all(&bytes)).await;
+    write_rest(stream, &Answer { bytes: reply.encode(), written: 0 }).await
+}
+
+/// As [`write`], for a reply whose beginning is written.
+async fn write_rest(stream: &mut Stream, answer: &Answer) -> bool {
+    let rest = answer.bytes.get(answer.written..).unwrap_or_default();
+    let written = timeout(WRITE_LIMIT, stream.write_all(rest)).await;
     let delivered = matches!(written, Ok(Ok(())));
     if delivered && let Err(err) = stream.shutdown().await {
         tracing::trace!("cannot close a gate: {err}");
