@@ -2,20 +2,21 @@
 //!
 //! # Order
 //! The events of one agent come over successive connections, and each handler has written everything before
-//! the next one connects. They are delivered in that order, because at every stage the earlier connection is
-//! in front: in the kernel's accept queue; in epoll's ready list (an accepted socket is added when it is
-//! accepted, and is not read before epoll has named it); in the runtime's run queue (one thread, first in,
-//! first out); and in the [`Outbox`]'s line. So do not read a stream in the accepting task, and do not give
-//! these tasks a second thread.
+//! the next one connects. So when a connection has been accepted, whatever its agent said before is in the kernel,
+//! and it is heard first: the accepting task takes all that wait in the accept queue, then lets the connections
+//! that are still open read what has come for them, and only then reads the new ones, in their order. Most have said
+//! everything by then and are delivered at once; the others become tasks. Do not give these tasks a second thread.
 
+use super::accept::Greeted;
 use super::health::{Health, Refusal};
 use super::intake::{Intake, LongLines, Patience, read_line};
 use super::outbox::{HubGone, Outbox};
 use super::salvage;
 use magia_core::event::Event;
-use magia_protocol::ipc::Stream;
 use magia_protocol::ipc::line::{HOOK_LINE_MAX_BYTES, Line};
+use magia_protocol::ipc::{Incoming, Stream};
 use magia_protocol::wire::HookMessage;
+use std::io;
 use std::sync::Arc;
 
 /// What a connection of this socket needs.
@@ -26,9 +27,43 @@ pub(super) struct Hooks {
     pub(super) long_lines: Arc<LongLines>,
 }
 
-/// Serves one connection.
-pub(super) async fn serve(hooks: Arc<Hooks>, stream: Stream) {
-    let mut reader = Intake::lines(stream, HOOK_LINE_MAX_BYTES, &hooks.long_lines);
+/// What is read of a connection as it is accepted; few messages are longer.
+pub(super) const FIRST_BYTES: usize = 64 * 1024;
+
+/// Looks at a new connection: most handlers have written their whole line already.
+pub(super) fn greet(
+    hooks: &Arc<Hooks>,
+    mut incoming: Incoming,
+    buffer: &mut [u8; FIRST_BYTES],
+) -> io::Result<Greeted<impl Future<Output = ()> + use<>>> {
+    let first = first_bytes(&mut incoming, buffer)?;
+    if let Some(line) = memchr::memchr(b'\n', first).and_then(|at| first.get(..at))
+        && let Message::Whole(message) = understand(Line::Line(line))
+    {
+        return Ok(Greeted::Told(Event::HookReceived(message)));
+    }
+    let has_more = first.len() == FIRST_BYTES;
+    let served = serve(Arc::clone(hooks), first.to_vec(), incoming.into_stream()?);
+    Ok(Greeted::Stays { served, has_more })
+}
+
+/// What a connection has said already, as far as there is room for it.
+pub(super) fn first_bytes<'a>(
+    incoming: &mut Incoming,
+    buffer: &'a mut [u8; FIRST_BYTES],
+) -> io::Result<&'a [u8]> {
+    let len = match incoming.read_now(buffer) {
+        Ok(len) => len,
+        Err(err) if err.kind() == io::ErrorKind::WouldBlock => 0,
+        Err(err) => return Err(err),
+    };
+    Ok(buffer.get(..len).unwrap_or_default())
+}
+
+/// Serves one connection, of which the `first` bytes are read already.
+async fn serve(hooks: Arc<Hooks>, first: Vec<u8>, stream: Stream) {
+    let mut reader = Intake::lines_after(&first, stream, HOOK_LINE_MAX_BYTES, &hooks.long_lines);
+    drop(first);
     let understood = read_line(&mut reader, patience(&hooks.health), understand).await;
     // The handler needs nothing more from us, and the hub may take a while.
     drop(reader);
