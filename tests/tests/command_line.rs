@@ -1,9 +1,7 @@
 //! The command line against the running app: waiting for a state, the most urgent session, completion of ids.
 
 use anyhow::{Context, Result};
-use magia_tests::{
-    App, Cli, PATIENCE, Program, Sandbox, ScriptedAgent, binary, magia, sandbox_test, text, wait_until,
-};
+use magia_tests::{App, Cli, PATIENCE, Program, Sandbox, ScriptedAgent, binary, magia, sandbox_test, text};
 use serde_json::{Value, json};
 
 /// How often a wait and the end of what it waits for are started together.
@@ -71,33 +69,6 @@ fn wait_ends_with_the_state_and_misses_none() -> Result<()> {
         assert_eq!(Program::exit_code(never.wait(PATIENCE)?), 1);
         assert_eq!(never.stdout(), format!("{id} ended\n"));
         assert!(never.stderr().starts_with(&format!("error: {id} has ended\nhint: ")), "{}", never.stderr());
-        Ok(())
-    })
-}
-
-#[test]
-fn wait_ends_with_the_app() -> Result<()> {
-    sandbox_test(|sandbox| {
-        let mut app = App::start(sandbox)?;
-        let cli = Cli::new(sandbox);
-        let mut agent = ScriptedAgent::start(sandbox, "cart")?;
-        agent.begin("Fix the cart")?;
-        let id = short(&session(cli, "cart", "working")?);
-        let mut waiting = start(sandbox, "waiting", &["wait", &id])?;
-        wait_until("the subscription", PATIENCE, || {
-            let status = cli.json(&["status"]).ok()?;
-            let open =
-                status["listeners"].as_array()?.iter().find(|row| row["name"] == "cli")?["open"].as_u64();
-            // Its two connections and the one that asks.
-            (open? >= 3).then_some(())
-        })?;
-        app.program().kill9()?;
-        assert_eq!(Program::exit_code(waiting.wait(PATIENCE)?), 3, "{}", waiting.stderr());
-        assert!(
-            waiting.stderr().starts_with("error: the app has ended the stream\nhint: "),
-            "{}",
-            waiting.stderr()
-        );
         Ok(())
     })
 }
