@@ -7,7 +7,7 @@ use crate::model::{FakeModel, script};
 use crate::process::Program;
 use crate::registry::RegistryEntry;
 use crate::sandbox::Sandbox;
-use crate::states::{Act, Player};
+use crate::states::{Act, OwnWord, Player};
 use crate::stream::StreamClaude;
 use crate::terminal::Key;
 use crate::wait::PATIENCE;
@@ -124,15 +124,15 @@ impl Player for ClaudePlayer<'_> {
         }
     }
 
-    fn own_word(&self) -> Option<(&'static str, u64)> {
-        let entry = RegistryEntry::read(&self.sandbox.home(), self.pid()?)?;
+    fn own_word(&self) -> Option<OwnWord> {
+        let (entry, told_ms) = RegistryEntry::read_with_time(&self.sandbox.home(), self.pid()?)?;
         let state = match entry.status.as_deref()? {
             "busy" => "working",
             "waiting" => "waiting for permission",
             "idle" => "idle",
             _ => return None,
         };
-        Some((state, entry.status_updated_ms))
+        Some(OwnWord { state, since_ms: entry.status_updated_ms, told_ms })
     }
 
     fn screen(&self) -> String {

@@ -2,7 +2,7 @@
 //!
 //! Needs `make agents`; `make test-agents` runs it and prints how late the states were shown.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use magia_tests::states::{Act, Scenario, Step, play, step};
 use magia_tests::{App, CLAUDE_VERSION, ClaudePlayer, Cli, FakeModel, Key, Sandbox, bash};
 use serde_json::{Value, json};
@@ -261,7 +261,8 @@ fn table() -> Vec<Scenario> {
                 start(),
                 step(says("hello"), &[WORKING, IDLE]),
                 step(Act::Command("/exit"), &[ENDED]),
-                step(Act::Start(&["--resume", "{id}", "--fork-session"]), &[IDLE]),
+                // It may be heard under the id that it begins with, which it gives up for that of the fork.
+                step(Act::Start(&["--resume", "{id}", "--fork-session"]), &["(idle)", "(ended)", IDLE]),
                 step(says("again"), &[WORKING, IDLE]),
             ],
         ),
@@ -270,7 +271,8 @@ fn table() -> Vec<Scenario> {
             vec![
                 start(),
                 step(says("hello"), &[WORKING, IDLE]),
-                step(Act::Command("/clear"), &[ENDED, IDLE]),
+                // Its registry may give the new id before it is done with the command.
+                step(Act::Command("/clear"), &[ENDED, "(working)", IDLE]),
                 step(says("again"), &[WORKING, IDLE]),
             ],
         ),
@@ -324,7 +326,7 @@ fn magia_shows_the_state_of_every_step() -> Result<()> {
         Ok(Box::new(ClaudePlayer::new(sandbox, model)))
     });
     print(&format!("Claude Code {CLAUDE_VERSION}: {report}"));
-    report.quantile(95).context("the agent's own clock was never read")?;
+    assert!(!report.delays.is_empty(), "Claude's own word was never read");
     if !report.failed.is_empty() {
         bail!("{} of {} scenarios went otherwise", report.failed.len(), table.len());
     }

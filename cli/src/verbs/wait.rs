@@ -116,7 +116,7 @@ pub fn wait(wait: &Wait, out: &mut Out) -> Result<Exit> {
             }
         };
         match news(&line, id)? {
-            News::Session(now) => seen = now,
+            News::Session(now) => seen = *now,
             // Something was lost: ask again, over a connection that can.
             News::Lost => seen = ask(&mut asking, id.to_string())?,
             News::OfOthers => {}
@@ -125,7 +125,7 @@ pub fn wait(wait: &Wait, out: &mut Out) -> Result<Exit> {
 }
 
 enum News {
-    Session(Seen),
+    Session(Box<Seen>),
     Lost,
     OfOthers,
 }
@@ -139,7 +139,7 @@ fn news(line: &str, id: SessionId) -> Result<News> {
         return Ok(News::OfOthers);
     }
     let told: Told<'_> = serde_json::from_str(line).context("the app's event is not understood")?;
-    Seen::new(told.payload.to_owned()).map(News::Session)
+    Ok(News::Session(Box::new(Seen::new(told.payload.to_owned())?)))
 }
 
 fn print(seen: &Seen, out: &mut Out) -> Result<()> {
