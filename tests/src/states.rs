@@ -41,6 +41,8 @@ pub enum Act {
     PressAt(&'static str, Key),
     /// Answer the open request by `magia` and these words before and after its id, once the agent says that it waits.
     Magia(&'static str, &'static [&'static str]),
+    /// Any other verb of `magia`.
+    Verb(&'static [&'static str]),
     /// The host answers with yes, over JSON lines.
     HostAllows,
     /// The host closes the agent's input.
@@ -303,6 +305,10 @@ impl<'s> Run<'s> {
             return Ok(acted_ms);
         }
         let acted_ms = unix_ms();
+        if let Act::Verb(args) = step.act {
+            self.cli.json(args)?;
+            return Ok(acted_ms);
+        }
         let agent = self.agent(step.agent)?;
         let before = agent.sessions.last().map(|(_, own)| own.clone());
         agent.player.act(&step.act, before.as_deref())?;

@@ -110,7 +110,7 @@ impl Player for ClaudePlayer<'_> {
                 Running::Stream(claude) => claude.program().signal(*signal)?,
                 _ => self.tui()?.terminal.signal(*signal)?,
             },
-            Act::Magia(..) => bail!("magia's verbs are not Claude's"),
+            Act::Magia(..) | Act::Verb(_) => bail!("magia's verbs are not Claude's"),
         }
         Ok(())
     }

@@ -15,6 +15,8 @@ const QUESTION: &str = "waiting for an answer";
 const FAILED: &str = "failed";
 const ENDED: &str = "ended";
 
+/// Plays only the rows whose name holds this.
+const ONLY: &str = "MAGIA_TEST_ROW";
 /// Words of Claude's permission dialog.
 const DIALOG: &str = "Do you want to proceed?";
 /// Bash runs without a question.
@@ -81,6 +83,20 @@ fn table() -> Vec<Scenario> {
         row(
             "denied by magia",
             asked_and(vec![step(Act::Magia("deny", &["--reason", "no"]), &[WORKING, IDLE])]),
+        ),
+        row(
+            "allowed by a rule",
+            vec![
+                step(Act::Verb(&["settings", "set", "permissionPreset", "acceptEdits"]), &[]),
+                start(),
+                step(
+                    Act::Prompt(
+                        json!([["Write", { "file_path": "inside.txt", "content": "words" }], "all done"]),
+                    ),
+                    // Answered before its dialog is up, Claude says for a moment that it waits.
+                    &[WORKING, "(waiting for permission)", "(working)", IDLE],
+                ),
+            ],
         ),
         row(
             "left to the terminal",
@@ -315,8 +331,11 @@ fn table() -> Vec<Scenario> {
 
 #[test]
 fn magia_shows_the_state_of_every_step() -> Result<()> {
-    let table = table();
+    let mut table = table();
     assert!(table.len() >= 25, "{} scenarios", table.len());
+    if let Some(only) = std::env::var_os(ONLY) {
+        table.retain(|row| row.name.contains(&*only.to_string_lossy()));
+    }
     let at_a_time = std::thread::available_parallelism().map_or(2, usize::from);
     let prepare = |sandbox: &Sandbox| -> Result<(FakeModel, App)> {
         Cli::new(sandbox).json(&["hooks", "install"])?;

@@ -259,3 +259,17 @@ fn colours_only_where_they_are_wanted_and_never_by_the_agent() {
     }
     assert_eq!(bare, plain, "colours move nothing");
 }
+
+#[test]
+fn next_is_one_line_and_what_it_asks() {
+    let server = Server::always(json!([hostile_session(), session()]));
+    server.run(&["next"]).prints(
+        "ff001122 waiting for permission for 2 h: webshop, Fix the cart\n\
+         \x20 asks 3fa9c1d2 (`magia permissions` shows it)\n",
+    );
+    assert_eq!(server.run(&["next", "--json"]).json()["id"], json!(SESSION));
+    let server = Server::always(json!([hostile_session()]));
+    let mut shown = server.run(&["next"]).stdout;
+    shown.truncate(shown.find('\n').unwrap());
+    assert_eq!(shown, r"ff003344 idle for 3 d: billing, \u{1b}]0;owned\u{7}\u{202e}live\nline");
+}
