@@ -8,7 +8,9 @@ pub mod permissions;
 mod request_text;
 pub mod sessions;
 pub mod settings;
+pub mod shell;
 mod status;
+pub mod wait;
 mod window;
 
 use crate::args::{Args, Verb};
@@ -26,6 +28,8 @@ pub fn run(args: Args, out: &mut Out) -> Result<Exit> {
         Verb::Ls(ls) => sessions::ls(&ls, out),
         Verb::Show(show) => sessions::show(&show, out),
         Verb::Why(one) => sessions::why(&one, out),
+        Verb::Wait(wait) => wait::wait(&wait, out),
+        Verb::Next => wait::next(out),
         Verb::Events(events) => events::run(&events, out),
         Verb::Permissions(list) => permissions::list(&list, out),
         Verb::Allow(allow) => permissions::allow(&allow, out),
@@ -43,6 +47,8 @@ pub fn run(args: Args, out: &mut Out) -> Result<Exit> {
         Verb::Retry(retry) => data::retry(retry, out),
         Verb::Demo(demo) => crate::demo::run(&demo, out),
         Verb::Data(data) => data::run(&data, out),
+        Verb::Completions(completions) => shell::completions(&completions, out),
+        Verb::Man(man) => shell::man(&man, out),
         Verb::Version => status::version(out),
         Verb::DemoAgent(agent) => crate::demo::agent::run(&agent),
     }

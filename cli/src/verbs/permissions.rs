@@ -27,7 +27,7 @@ pub struct Permissions {
 #[derive(Debug, Args)]
 pub struct Allow {
     /// The request: its short id, or the first characters of its id; never a session's.
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", add = crate::complete::requests())]
     pub id: String,
     /// Also do not ask again for its like, by the rule that the agent offers.
     #[arg(long, conflicts_with = "answers")]
@@ -42,7 +42,7 @@ pub struct Allow {
 #[derive(Debug, Args)]
 pub struct Deny {
     /// The request: its short id, or the first characters of its id; never a session's.
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", add = crate::complete::requests())]
     pub id: String,
     /// Said to the agent, so that it can do something else.
     #[arg(long, value_name = "R")]
@@ -53,7 +53,7 @@ pub struct Deny {
 #[derive(Debug, Args)]
 pub struct Pass {
     /// The request: its short id, or the first characters of its id; never a session's.
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", add = crate::complete::requests())]
     pub id: String,
 }
 

@@ -44,7 +44,7 @@ pub fn status(out: &mut Out) -> Result<Exit> {
 }
 
 /// Listeners and their health.
-pub fn listeners(listeners: &[ListenerInfo]) -> Table {
+fn listeners(listeners: &[ListenerInfo]) -> Table {
     let mut table = Table::new(&[
         Column::fixed("LISTENER"),
         Column::fixed("STATE"),

@@ -132,7 +132,7 @@ methods! {
         "Change keys of Claude's user settings; null removes one";
     "detect_installed_providers" [], Read, [optional("refresh", "bool")], "[ProviderInfo]",
         "Which agents are installed, where, which version";
-    "retry_listener" [], Act, [required("name", "string")], "ListenerInfo",
+    "retry_listener" [], Act, [required("name", "string")], "{retried}",
         "Start a failed listener again";
     "open_window" [], Act, [optional("session", "string")], "{raised}",
         "Raise the window, at a session";
