@@ -20,8 +20,8 @@ impl std::fmt::Debug for Markdown {
 }
 
 impl Markdown {
-    /// Draws a text whose characters are all visible.
-    pub fn show(&mut self, ui: &mut Ui, salt: impl Hash + std::fmt::Debug, text: &str) {
+    /// Draws a text whose characters are all visible. `needle` is what is searched for.
+    pub fn show(&mut self, ui: &mut Ui, salt: impl Hash + std::fmt::Debug, text: &str, needle: &str) {
         ui.push_id(egui::Id::unique(("markdown", format!("{salt:?}"))), |ui| {
             ui.spacing_mut().item_spacing = egui::vec2(0.0, theme::SPACE_1);
             // Lines are this high at least.
@@ -37,9 +37,9 @@ impl Markdown {
                             text,
                         );
                     }
-                    Part::Code(text) => {
+                    Part::Code { info, text } => {
                         ui.add_space(theme::SPACE_1);
-                        code::output(ui, text, true);
+                        code::output(ui, text, true, code::Look::of_fence(info, needle));
                         ui.add_space(theme::SPACE_2);
                     }
                 });
@@ -52,19 +52,19 @@ impl Markdown {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Part<'a> {
     Prose(&'a str),
-    Code(&'a str),
+    Code { info: &'a str, text: &'a str },
 }
 
 /// Cuts a text at its fences: code is drawn by our own hand, as everywhere else. A fence that is not closed
 /// reaches to the end; fences inside lists stay with the prose.
-fn parts(text: &str) -> Vec<Part<'_>> {
+fn parts<'a>(text: &'a str) -> Vec<Part<'a>> {
     let mut parts = Vec::new();
     let (mut from, mut at) = (0, 0);
-    let mut fence: Option<&str> = None;
-    let mut push = |code: bool, from: usize, to: usize| {
-        let part = text.get(from..to).unwrap_or_default();
-        if !part.trim().is_empty() {
-            parts.push(if code { Part::Code(part) } else { Part::Prose(part) });
+    let mut fence: Option<(&str, &str)> = None;
+    let mut push = |code: Option<&'a str>, from: usize, to: usize| {
+        let text = text.get(from..to).unwrap_or_default();
+        if !text.trim().is_empty() {
+            parts.push(code.map_or(Part::Prose(text), |info| Part::Code { info, text }));
         }
     };
     for line in text.split_inclusive('\n') {
@@ -75,13 +75,15 @@ fn parts(text: &str) -> Vec<Part<'_>> {
                 let sign = if bare.starts_with('`') { '`' } else { '~' };
                 let rest = bare.trim_start_matches(sign);
                 if !rest.contains('`') {
-                    push(false, from, at);
-                    fence = bare.get(..bare.len() - rest.len());
+                    push(None, from, at);
+                    fence = bare.get(..bare.len() - rest.len()).map(|open| (open, rest));
                     from = end;
                 }
             }
-            Some(open) if bare.starts_with(open) && bare.trim_start_matches(['`', '~']).is_empty() => {
-                push(true, from, at);
+            Some((open, info))
+                if bare.starts_with(open) && bare.trim_start_matches(['`', '~']).is_empty() =>
+            {
+                push(Some(info), from, at);
                 fence = None;
                 from = end;
             }
@@ -89,7 +91,7 @@ fn parts(text: &str) -> Vec<Part<'_>> {
         }
         at = end;
     }
-    push(fence.is_some(), from, text.len());
+    push(fence.map(|(_, info)| info), from, text.len());
     parts
 }
 
@@ -158,13 +160,13 @@ mod tests {
         let text = "a\n```rust\nlet x;\n```\nb ```c``` d\n````\n```\n````\nend";
         let expected = [
             Part::Prose("a\n"),
-            Part::Code("let x;\n"),
+            Part::Code { info: "rust", text: "let x;\n" },
             Part::Prose("b ```c``` d\n"),
-            Part::Code("```\n"),
+            Part::Code { info: "", text: "```\n" },
             Part::Prose("end"),
         ];
         assert_eq!(parts(text), expected);
-        assert_eq!(parts("```\nopen é"), [Part::Code("open é")]);
+        assert_eq!(parts("```\nopen é"), [Part::Code { info: "", text: "open é" }]);
         assert_eq!(parts("\n \n"), []);
     }
 
