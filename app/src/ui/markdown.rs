@@ -1,8 +1,9 @@
 //! An agent's Markdown: no pictures are loaded, and only http and https links lead anywhere.
 
-use super::theme;
+use super::theme::{self, palette};
 use super::widgets::code;
-use eframe::egui::{self, Context, OutputCommand, Ui, load};
+use eframe::egui::layers::ShapeIdx;
+use eframe::egui::{self, Context, OutputCommand, Shape, Ui, load};
 use egui_commonmark::{CommonMarkCache, CommonMarkViewer};
 use std::hash::Hash;
 use std::sync::Arc;
@@ -31,11 +32,13 @@ impl Markdown {
             for (at, part) in parts(text).into_iter().enumerate() {
                 ui.push_id(at, |ui| match part {
                     Part::Prose(text) => {
+                        let below = Found::begin(ui, needle);
                         CommonMarkViewer::new().explicit_image_uri_scheme(true).indentation_spaces(2).show(
                             ui,
                             &mut self.cache,
                             text,
                         );
+                        below.end(ui);
                     }
                     Part::Code { info, text } => {
                         ui.add_space(theme::SPACE_1);
@@ -45,6 +48,45 @@ impl Markdown {
                 });
             }
         });
+    }
+}
+
+/// Puts grounds under what is searched for in text that others lay out: looks at what they painted.
+struct Found<'a> {
+    needle: &'a str,
+    grounds: ShapeIdx,
+}
+
+impl<'a> Found<'a> {
+    /// Keeps a place below what is painted next.
+    fn begin(ui: &Ui, needle: &'a str) -> Self {
+        Self { needle, grounds: ui.painter().add(Shape::Noop) }
+    }
+
+    fn end(self, ui: &Ui) {
+        if self.needle.is_empty() {
+            return;
+        }
+        let color = palette(ui).found;
+        let mut grounds = Vec::new();
+        ui.ctx().graphics(|graphics| {
+            let Some(list) = graphics.get(ui.layer_id()) else { return };
+            for painted in list.all_entries().skip(self.grounds.0) {
+                let Shape::Text(text) = &painted.shape else { continue };
+                // Rows keep characters, ranges are in bytes.
+                let at =
+                    |byte: usize| text.galley.text().get(..byte).map_or(0, |before| before.chars().count());
+                for range in code::found(text.galley.text(), self.needle) {
+                    let [from, to] = [range.start, range.end]
+                        .map(|byte| text.galley.pos_from_cursor(egui::text::CCursor::new(at(byte))));
+                    if from.top() == to.top() {
+                        let rect = egui::Rect::from_min_max(from.min, to.max).translate(text.pos.to_vec2());
+                        grounds.push(Shape::rect_filled(rect, 2.0, color));
+                    }
+                }
+            }
+        });
+        ui.painter().set(self.grounds, Shape::Vec(grounds));
     }
 }
 

@@ -65,9 +65,15 @@ fn find_ui(ui: &mut Ui, panel: &mut TimelinePanel, actions: &mut Actions) {
     let find = &mut panel.find;
     if std::mem::take(&mut find.wants_focus) {
         ui.memory_mut(|memory| memory.request_focus(id));
+        // What was typed before is written over.
+        let mut state = egui::text_edit::TextEditState::load(ui.ctx(), id).unwrap_or_default();
+        let end = egui::text::CCursor::new(find.text.chars().count());
+        let all = egui::text::CCursorRange::two(egui::text::CCursor::new(0), end);
+        state.cursor.set_char_range(Some(all));
+        state.store(ui.ctx(), id);
     }
     let focused = ui.memory(|memory| memory.has_focus(id));
-    let width = (ui.available_width() - 190.0).clamp(80.0, 320.0);
+    let width = (ui.available_width() - 200.0).clamp(80.0, 320.0);
     let (rect, _) = ui.allocate_exact_size(vec2(width, theme::ROW), Sense::hover());
     let line = if focused { colors.ring() } else { colors.line() };
     ui.painter().rect(rect, theme::CONTROL_RADIUS, colors.code, line, egui::StrokeKind::Inside);
@@ -104,9 +110,9 @@ fn find_ui(ui: &mut Ui, panel: &mut TimelinePanel, actions: &mut Actions) {
         (None, all, _) => format!("{all} entries"),
     };
     // Room of its own: the buttons do not move while one types.
-    ui.allocate_ui_with_layout(vec2(76.0, theme::ROW), Layout::left_to_right(Align::Center), |ui| {
-        ui.set_width(76.0);
-        ui.add_space(4.0);
+    ui.allocate_ui_with_layout(vec2(84.0, theme::ROW), Layout::left_to_right(Align::Center), |ui| {
+        ui.set_width(84.0);
+        ui.add_space(theme::SPACE_2);
         caption(ui, words);
     });
     let why = (all == 0).then_some("Nothing was found");

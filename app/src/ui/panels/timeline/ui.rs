@@ -173,7 +173,7 @@ impl Drawn {
             pos2(left + self.time + GUTTER + indent, top),
             vec2(width - indent, height.max(1.0)),
         );
-        self.ground(ui, row, content, state, tools);
+        self.ground(ui, row, content, indent, state, tools);
         let inner = ui.scope_builder(
             UiBuilder::new()
                 .scope_id(Id::unique(("timeline row", self.session, row.key)))
@@ -232,11 +232,19 @@ impl Drawn {
     }
 
     /// Behind a row: whether it was found, and the menu that copies it. It takes no focus; what is on it does.
-    fn ground(&self, ui: &mut Ui, row: &Row, content: Rect, state: RowState, tools: &mut Tools<'_>) {
+    fn ground(
+        &self,
+        ui: &mut Ui,
+        row: &Row,
+        content: Rect,
+        indent: f32,
+        state: RowState,
+        tools: &mut Tools<'_>,
+    ) {
         let colors = palette(ui);
         if state.found {
             let mut ground = content.expand2(vec2(theme::SPACE_2, 0.0));
-            ground.min.x -= GUTTER;
+            ground.min.x -= GUTTER + indent;
             if state.current {
                 ui.painter().rect_filled(ground, theme::CONTROL_RADIUS, colors.selected);
             }

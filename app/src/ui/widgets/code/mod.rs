@@ -6,7 +6,7 @@ mod diff;
 mod ink;
 
 pub use diff::{diff, wants_room};
-pub use ink::{Look, found_accents, job};
+pub use ink::{Look, found, found_accents, job};
 
 use super::super::text;
 use super::super::theme::{self, palette};
