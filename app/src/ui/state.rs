@@ -2,6 +2,7 @@
 
 use super::action::Action;
 use super::command::UiCommand;
+use super::facts::Facts;
 use super::panels::card::Cards;
 use super::panels::details::Details;
 use super::panels::sessions::SessionsPanel;
@@ -68,6 +69,8 @@ pub struct UiState {
     pub dialogs: VecDeque<Dialog>,
     /// What was said once.
     pub toasts: Toasts,
+    /// What bar, banners and details say.
+    pub facts: Facts,
     raise_seen: u64,
     started: bool,
 }

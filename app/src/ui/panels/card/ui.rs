@@ -124,11 +124,16 @@ fn subject(ui: &mut Ui, view: &RequestView, data: &CardData, cards: &mut Cards, 
             code::command(ui, command, marks, "");
         }
         Subject::Edit { path, diff, added, removed, .. } => {
+            let room = ui.available_width();
             ui.horizontal(|ui| {
                 let path = RichText::new(short_path(&shown(path))).font(theme::mono(theme::CODE));
-                ui.add(egui::Label::new(path.color(colors.foreground)).wrap());
+                ui.scope(|ui| {
+                    ui.set_max_width((room - 150.0).max(80.0));
+                    ui.add(egui::Label::new(path.color(colors.foreground)).wrap());
+                });
                 ui.label(RichText::new(format!("+{added}")).color(colors.done));
                 ui.label(RichText::new(format!("-{removed}")).color(colors.failed));
+                code::switch(ui, diff, room);
             });
             code::diff(ui, diff, true, Look::of_path(path, ""));
         }

@@ -79,7 +79,11 @@ pub fn tool_body(ui: &mut Ui, row: &Row, tool: &ToolEntry, tools: &mut Tools<'_>
             }
             code::command(ui, command, marks, tools.needle);
         }
-        Subject::Edit { path, diff, .. } => code::diff(ui, diff, false, Look::of_path(path, tools.needle)),
+        Subject::Edit { path, diff, .. } => {
+            let room = ui.available_width();
+            ui.horizontal(|ui| code::switch(ui, diff, room));
+            code::diff(ui, diff, false, Look::of_path(path, tools.needle));
+        }
         Subject::Plan(plan) => tools.markdown.show(ui, row.key, &crate::ui::text::shown(plan), tools.needle),
         Subject::Questions(questions) => {
             for question in questions {

@@ -58,16 +58,12 @@ fn two_sided(lines: &[DiffLine]) -> bool {
     lines.iter().any(|line| line.change == Change::Removed)
 }
 
-/// A change of a file, line by line. A change with two sides has a switch to see old beside new.
+/// A change of a file, line by line.
 pub fn diff(ui: &mut Ui, lines: &[DiffLine], whole: bool, look: Look<'_>) {
     let colors = palette(ui);
     let view =
         ui.memory_mut(|memory| memory.caches.cache::<Views>().get(Lines(lines, look.language)).clone());
-    let can_split = two_sided(lines) && ui.available_width() >= SPLIT_WIDTH;
-    let split = can_split && is_split(ui.ctx());
-    if can_split {
-        switch(ui, split);
-    }
+    let split = two_sided(lines) && ui.available_width() >= SPLIT_WIDTH && is_split(ui.ctx());
     let shape = Shape::new(&view, look.needle, colors);
     Frame::new()
         .fill(colors.code)
@@ -96,14 +92,20 @@ pub fn diff(ui: &mut Ui, lines: &[DiffLine], whole: bool, look: Look<'_>) {
         });
 }
 
-fn switch(ui: &mut Ui, split: bool) {
-    ui.horizontal(|ui| {
+/// The switch between one column and old beside new, at the right of a row; none for a change with one side, or
+/// where there is no room.
+pub fn switch(ui: &mut Ui, lines: &[DiffLine], room: f32) {
+    if !two_sided(lines) || room < SPLIT_WIDTH {
+        return;
+    }
+    let split = is_split(ui.ctx());
+    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
         ui.spacing_mut().item_spacing.x = 2.0;
-        for (text, icon, wanted) in
-            [("Unified", Lucide::Rows2, false), ("Side by side", Lucide::Columns2, true)]
+        for (name, icon, wanted) in
+            [("Side by side diff", Lucide::Columns2, true), ("Unified diff", Lucide::Rows2, false)]
         {
-            let button = Button::new(text).quiet().with_icon(icon).selected(split == wanted);
-            if button.name(format!("{text} diff")).show(ui).clicked() {
+            let button = Button::icon(icon, name).selected(split == wanted);
+            if button.name(name).show(ui).clicked() {
                 ui.data_mut(|data| data.insert_temp(split_id(), wanted));
             }
         }

@@ -5,7 +5,7 @@ mod change;
 mod diff;
 mod ink;
 
-pub use diff::{diff, wants_room};
+pub use diff::{diff, switch, wants_room};
 pub use ink::{Look, found, found_accents, job};
 
 use super::super::text;
