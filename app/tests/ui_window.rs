@@ -2,69 +2,22 @@
 #![cfg(feature = "window")]
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod ui_bench;
 mod ui_scenes;
 
-use eframe::egui::{Event, Key, Modifiers, Theme, Vec2};
+use eframe::egui::{Event, Key, Modifiers, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use magia_app::ui::action::{Action, Actions};
 use magia_app::ui::clock::{Clock, utc};
 use magia_app::ui::shell::{View, shell_ui};
-use magia_app::ui::state::UiState;
-use magia_core::snapshot::Snapshot;
 use magia_protocol::wire::command::{ResolvePermission, SetTitle, UpdateSession};
 use magia_protocol::wire::info::Decision;
 use magia_protocol::wire::{Command, Risk};
 use serde_json::json;
 use std::sync::Arc;
+use ui_bench::{Bench, NOW_MS, Window, click, later, press, window};
 use ui_scenes::{busy, many, request, request_id, scene, session_id, timeline};
-
-/// 2026-11-21 10:41:07.
-const NOW_MS: u64 = 1_795_257_667_000;
-
-struct Bench {
-    snapshot: Snapshot,
-    state: UiState,
-    actions: Actions,
-    sent: Vec<Command>,
-    now_s: f64,
-}
-
-impl Bench {
-    fn new(snapshot: Snapshot) -> Self {
-        let mut state = UiState::default();
-        state.follow(&snapshot, 0.0);
-        Self { snapshot, state, actions: Vec::new(), sent: Vec::new(), now_s: 0.0 }
-    }
-}
-
-fn window(snapshot: Snapshot, size: [f32; 2]) -> Harness<'static, Bench> {
-    let mut ready = false;
-    let mut harness = Harness::builder()
-        .with_size(Vec2::from(size))
-        .with_theme(Theme::Dark)
-        .with_max_steps(20)
-        .build_ui_state(
-            move |ui, bench: &mut Bench| {
-                if !std::mem::replace(&mut ready, true) {
-                    magia_app::ui::install(ui.ctx());
-                    return;
-                }
-                let clock = Clock::new(NOW_MS, bench.now_s, utc);
-                let view = View { snapshot: &bench.snapshot, clock: &clock, pulse: false };
-                let mut actions = Actions::new();
-                shell_ui(ui, view, &mut bench.state, &mut actions);
-                for action in actions {
-                    bench.actions.push(action.clone());
-                    let command = bench.state.apply(action, &bench.snapshot, ui.ctx(), bench.now_s);
-                    bench.sent.extend(command);
-                }
-            },
-            Bench::new(snapshot),
-        );
-    harness.run_steps(4);
-    harness
-}
 
 fn resolve(number: u64, decision: Decision) -> Command {
     Command::ResolvePermission(ResolvePermission {
@@ -73,21 +26,6 @@ fn resolve(number: u64, decision: Decision) -> Command {
         reason: None,
         answers: None,
     })
-}
-
-fn later(harness: &mut Harness<'_, Bench>, seconds: f64) {
-    harness.state_mut().now_s += seconds;
-    harness.run_steps(2);
-}
-
-fn press(harness: &mut Harness<'_, Bench>, modifiers: Modifiers, key: Key) {
-    harness.key_press_modifiers(modifiers, key);
-    harness.run_steps(3);
-}
-
-fn click(harness: &mut Harness<'_, Bench>, label: &str) {
-    harness.get_by_label_contains(label).click();
-    harness.run_steps(3);
 }
 
 #[test]
@@ -147,7 +85,7 @@ fn another_card_arms_anew() {
 fn what_is_typed_into_a_field_answers_nothing() {
     let mut harness = window(busy(NOW_MS), [1280.0, 800.0]);
     later(&mut harness, 5.0);
-    press(&mut harness, Modifiers::CTRL, Key::F);
+    press(&mut harness, Modifiers::CTRL, Key::K);
     harness.event(Event::Text("1".into()));
     press(&mut harness, Modifiers::NONE, Key::Num1);
     press(&mut harness, Modifiers::NONE, Key::N);
@@ -376,7 +314,7 @@ fn what_is_typed_right_after_deny_goes_into_the_field() {
 fn escape_leaves_one_thing_at_a_time() {
     let mut harness = window(busy(NOW_MS), [1280.0, 800.0]);
     later(&mut harness, 1.0);
-    press(&mut harness, Modifiers::CTRL, Key::F);
+    press(&mut harness, Modifiers::CTRL, Key::K);
     harness.event(Event::Text("web".into()));
     harness.run_steps(2);
     press(&mut harness, Modifiers::NONE, Key::Escape);
@@ -401,7 +339,7 @@ fn new_entries_do_not_steal_the_scroll() {
     });
     harness.run_steps(30);
     harness.get_by_label("A request waits below");
-    let place = |harness: &Harness<'_, Bench>| {
+    let place = |harness: &Window| {
         harness
             .query_all_by_label_contains("Bash: cargo test checkout")
             .map(|node| node.rect().top())
@@ -414,7 +352,7 @@ fn new_entries_do_not_steal_the_scroll() {
     let view = bench.snapshot.timeline.as_mut().unwrap();
     let mut items = view.items.as_ref().clone();
     let mut fresh = (*items[6]).clone();
-    fresh.key = 2_000_000;
+    fresh.key = 20_000_000;
     items.push(Arc::new(fresh));
     view.items = Arc::new(items);
     harness.run_steps(5);
@@ -427,9 +365,7 @@ fn new_entries_do_not_steal_the_scroll() {
 #[test]
 fn an_entry_opens_where_it_stands() {
     let mut harness = window(busy(NOW_MS), [1280.0, 800.0]);
-    let top = |harness: &Harness<'_, Bench>| {
-        harness.get_by_label("Edit: ~/webshop/src/checkout.rs, done").rect().top()
-    };
+    let top = |harness: &Window| harness.get_by_label("Edit: ~/webshop/src/checkout.rs, done").rect().top();
     let before = top(&harness);
     click(&mut harness, "Edit: ~/webshop/src/checkout.rs, done");
     assert_eq!(top(&harness), before);

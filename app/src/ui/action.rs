@@ -43,6 +43,12 @@ pub enum Action {
     DismissToast(u64),
     /// Close the dialog on top.
     CloseDialog,
+    /// Show entries of a kind among others, or no longer; all kinds for `None`.
+    ShowKind(Option<super::panels::timeline::Kind>),
+    /// Fold a subagent's entries away, or show them.
+    FoldAgent(String),
+    /// Close the field for finding.
+    StopFind,
     /// Scroll the timeline to its end and stay there.
     FollowTail,
 }

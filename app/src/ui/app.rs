@@ -77,6 +77,8 @@ pub struct Window {
     link: WindowLink,
     options: WindowOptions,
     snapshot: Arc<Snapshot>,
+    /// Whether a session is at work.
+    works: bool,
     state: UiState,
     bell: Arc<Bell>,
     told: Option<(bool, Option<SessionId>)>,
@@ -103,6 +105,7 @@ impl Window {
             link,
             options,
             snapshot: Arc::default(),
+            works: false,
             state: UiState::default(),
             bell: Arc::default(),
             told: None,
@@ -134,6 +137,7 @@ impl Window {
         }
         let Some(snapshot) = newest else { return };
         let wanted = self.state.follow(&snapshot, now_s);
+        self.works = snapshot.sessions.iter().any(|session| session.state == SessionState::Working);
         self.snapshot = snapshot;
         if self.theme != Some(self.snapshot.settings.theme) {
             self.theme = Some(self.snapshot.settings.theme);
@@ -221,9 +225,7 @@ impl Window {
     }
 
     fn pulses(&self, focused: bool) -> bool {
-        focused
-            && !self.options.reduced_motion
-            && self.snapshot.sessions.iter().any(|session| session.state == SessionState::Working)
+        focused && !self.options.reduced_motion && self.works
     }
 }
 

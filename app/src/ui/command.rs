@@ -23,8 +23,26 @@ pub enum UiCommand {
     Open,
     /// Leave what is open.
     Back,
+    /// Find in the timeline.
+    Find,
+    /// The next place that was found.
+    FindNext,
+    /// The place before.
+    FindBefore,
+    /// To the prompt above.
+    PromptAbove,
+    /// To the prompt below.
+    PromptBelow,
+    /// A page up in the timeline.
+    PageUp,
+    /// A page down in the timeline.
+    PageDown,
+    /// To the beginning of the timeline.
+    Start,
     /// To the end of the timeline.
     Follow,
+    /// The timeline as Markdown, onto the clipboard.
+    CopyTimeline,
     /// Rename the session.
     Rename,
     /// Show or fold the details.
@@ -50,9 +68,13 @@ const fn ctrl(key: Key) -> Chord {
     Chord { modifiers: Modifiers::CTRL, key }
 }
 
+const fn with(modifiers: Modifiers, key: Key) -> Chord {
+    Chord { modifiers, key }
+}
+
 impl UiCommand {
     /// Every command, in the order of the overlay.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 23] = [
         Self::NextNeedsYou,
         Self::Allow,
         Self::Always,
@@ -62,7 +84,16 @@ impl UiCommand {
         Self::Open,
         Self::Back,
         Self::Filter,
+        Self::Find,
+        Self::FindNext,
+        Self::FindBefore,
+        Self::PromptAbove,
+        Self::PromptBelow,
+        Self::PageUp,
+        Self::PageDown,
+        Self::Start,
         Self::Follow,
+        Self::CopyTimeline,
         Self::Rename,
         Self::Details,
         Self::Settings,
@@ -81,7 +112,16 @@ impl UiCommand {
             Self::Down => "Session below",
             Self::Open => "Give the request the keys",
             Self::Back => "Back",
-            Self::Follow => "Follow the timeline's end",
+            Self::Find => "Find in the timeline",
+            Self::FindNext => "Next place found",
+            Self::FindBefore => "Place found before",
+            Self::PromptAbove => "Prompt above",
+            Self::PromptBelow => "Prompt below",
+            Self::PageUp => "Page up",
+            Self::PageDown => "Page down",
+            Self::Start => "Timeline's beginning",
+            Self::Follow => "Timeline's end, and follow it",
+            Self::CopyTimeline => "Copy the timeline as Markdown",
             Self::Rename => "Rename session",
             Self::Details => "Show or fold the details",
             Self::Settings => "Settings",
@@ -96,12 +136,21 @@ impl UiCommand {
             Self::Allow => "1",
             Self::Always => "2",
             Self::Deny => "3",
-            Self::Filter => "/, Ctrl+F",
+            Self::Filter => "/, Ctrl+K",
             Self::Up => "Up, K",
             Self::Down => "Down, J",
             Self::Open => "Enter",
             Self::Back => "Esc",
+            Self::Find => "Ctrl+F",
+            Self::FindNext => "F3, Ctrl+G",
+            Self::FindBefore => "Shift+F3",
+            Self::PromptAbove => "Alt+Up",
+            Self::PromptBelow => "Alt+Down",
+            Self::PageUp => "PgUp",
+            Self::PageDown => "PgDn",
+            Self::Start => "Home",
             Self::Follow => "End",
+            Self::CopyTimeline => "Ctrl+Shift+C",
             Self::Rename => "F2",
             Self::Details => "Ctrl+I",
             Self::Settings => "Ctrl+,",
@@ -111,7 +160,16 @@ impl UiCommand {
 
     fn chords(self) -> &'static [Chord] {
         const NEXT: &[Chord] = &[plain(Key::N), plain(Key::F8), ctrl(Key::J)];
-        const FILTER: &[Chord] = &[plain(Key::Slash), ctrl(Key::F)];
+        const FILTER: &[Chord] = &[plain(Key::Slash), ctrl(Key::K)];
+        const FIND: &[Chord] = &[ctrl(Key::F)];
+        const FIND_NEXT: &[Chord] = &[plain(Key::F3), ctrl(Key::G)];
+        const FIND_BEFORE: &[Chord] = &[with(Modifiers::SHIFT, Key::F3)];
+        const PROMPT_ABOVE: &[Chord] = &[with(Modifiers::ALT, Key::ArrowUp)];
+        const PROMPT_BELOW: &[Chord] = &[with(Modifiers::ALT, Key::ArrowDown)];
+        const PAGE_UP: &[Chord] = &[plain(Key::PageUp)];
+        const PAGE_DOWN: &[Chord] = &[plain(Key::PageDown)];
+        const START: &[Chord] = &[plain(Key::Home)];
+        const COPY: &[Chord] = &[with(Modifiers::CTRL.plus(Modifiers::SHIFT), Key::C)];
         const UP: &[Chord] = &[plain(Key::ArrowUp), plain(Key::K)];
         const DOWN: &[Chord] = &[plain(Key::ArrowDown), plain(Key::J)];
         const OPEN: &[Chord] = &[plain(Key::Enter)];
@@ -130,7 +188,16 @@ impl UiCommand {
             Self::Down => DOWN,
             Self::Open => OPEN,
             Self::Back => BACK,
+            Self::Find => FIND,
+            Self::FindNext => FIND_NEXT,
+            Self::FindBefore => FIND_BEFORE,
+            Self::PromptAbove => PROMPT_ABOVE,
+            Self::PromptBelow => PROMPT_BELOW,
+            Self::PageUp => PAGE_UP,
+            Self::PageDown => PAGE_DOWN,
+            Self::Start => START,
             Self::Follow => FOLLOW,
+            Self::CopyTimeline => COPY,
             Self::Rename => RENAME,
             Self::Details => DETAILS,
             Self::Settings => SETTINGS,
@@ -140,7 +207,16 @@ impl UiCommand {
 
     /// Whether it works while a text field has the keyboard.
     const fn works_in_text(self) -> bool {
-        matches!(self, Self::Back | Self::Filter | Self::Settings | Self::NextNeedsYou)
+        matches!(
+            self,
+            Self::Back
+                | Self::Filter
+                | Self::Settings
+                | Self::NextNeedsYou
+                | Self::Find
+                | Self::FindNext
+                | Self::FindBefore
+        )
     }
 
     /// The commands typed in this frame, taken out of the input. `typing` says that a text field has the
@@ -149,7 +225,8 @@ impl UiCommand {
         let mut typed = Vec::new();
         for command in Self::ALL {
             for chord in command.chords() {
-                let types = chord.modifiers.is_none() && !matches!(chord.key, Key::Escape | Key::F8);
+                let types =
+                    chord.modifiers.is_none() && !matches!(chord.key, Key::Escape | Key::F3 | Key::F8);
                 if typing && (types || !command.works_in_text()) {
                     continue;
                 }
@@ -171,7 +248,8 @@ fn take_chord(input: &mut InputState, chord: Chord) -> bool {
                 let shift = modifiers.shift && !matches!(key, Key::Questionmark | Key::Slash);
                 !modifiers.ctrl && !modifiers.alt && !modifiers.command && !shift
             } else {
-                modifiers.ctrl && !modifiers.alt && !modifiers.shift
+                let wanted = chord.modifiers;
+                (modifiers.ctrl, modifiers.alt, modifiers.shift) == (wanted.ctrl, wanted.alt, wanted.shift)
             };
             found |= ours;
             !ours

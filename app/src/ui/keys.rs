@@ -15,7 +15,11 @@ pub fn read(ctx: &Context, view: &View<'_>, state: &mut UiState, actions: &mut A
     let in_field = ctx.text_edit_focused();
     // A field that was just opened gets the focus with its first frame; what is typed until then is meant for
     // it, and must not run commands.
-    let typing = in_field || state.wants_filter || state.rename.is_some() || state.cards.is_denying();
+    let typing = in_field
+        || state.wants_filter
+        || state.timeline.wants_find_focus()
+        || state.rename.is_some()
+        || state.cards.is_denying();
     let widget_has_focus = ctx.memory(|memory| memory.focused().is_some());
     if typing {
         // Escape belongs to the field; the rest that works there has Ctrl or is a function key.

@@ -1,8 +1,9 @@
 //! An agent's Markdown: no pictures are loaded, and only http and https links lead anywhere.
 
-use super::theme;
+use super::theme::{self, palette};
 use super::widgets::code;
-use eframe::egui::{self, Context, OutputCommand, Ui, load};
+use eframe::egui::layers::ShapeIdx;
+use eframe::egui::{self, Context, OutputCommand, Shape, Ui, load};
 use egui_commonmark::{CommonMarkCache, CommonMarkViewer};
 use std::hash::Hash;
 use std::sync::Arc;
@@ -20,8 +21,8 @@ impl std::fmt::Debug for Markdown {
 }
 
 impl Markdown {
-    /// Draws a text whose characters are all visible.
-    pub fn show(&mut self, ui: &mut Ui, salt: impl Hash + std::fmt::Debug, text: &str) {
+    /// Draws a text whose characters are all visible. `needle` is what is searched for.
+    pub fn show(&mut self, ui: &mut Ui, salt: impl Hash + std::fmt::Debug, text: &str, needle: &str) {
         ui.push_id(egui::Id::unique(("markdown", format!("{salt:?}"))), |ui| {
             ui.spacing_mut().item_spacing = egui::vec2(0.0, theme::SPACE_1);
             // Lines are this high at least.
@@ -31,15 +32,17 @@ impl Markdown {
             for (at, part) in parts(text).into_iter().enumerate() {
                 ui.push_id(at, |ui| match part {
                     Part::Prose(text) => {
+                        let below = Found::begin(ui, needle);
                         CommonMarkViewer::new().explicit_image_uri_scheme(true).indentation_spaces(2).show(
                             ui,
                             &mut self.cache,
                             text,
                         );
+                        below.end(ui);
                     }
-                    Part::Code(text) => {
+                    Part::Code { info, text } => {
                         ui.add_space(theme::SPACE_1);
-                        code::output(ui, text, true);
+                        code::output(ui, text, true, code::Look::of_fence(info, needle));
                         ui.add_space(theme::SPACE_2);
                     }
                 });
@@ -48,23 +51,62 @@ impl Markdown {
     }
 }
 
+/// Puts grounds under what is searched for in text that others lay out: looks at what they painted.
+struct Found<'a> {
+    needle: &'a str,
+    grounds: ShapeIdx,
+}
+
+impl<'a> Found<'a> {
+    /// Keeps a place below what is painted next.
+    fn begin(ui: &Ui, needle: &'a str) -> Self {
+        Self { needle, grounds: ui.painter().add(Shape::Noop) }
+    }
+
+    fn end(self, ui: &Ui) {
+        if self.needle.is_empty() {
+            return;
+        }
+        let color = palette(ui).found;
+        let mut grounds = Vec::new();
+        ui.ctx().graphics(|graphics| {
+            let Some(list) = graphics.get(ui.layer_id()) else { return };
+            for painted in list.all_entries().skip(self.grounds.0) {
+                let Shape::Text(text) = &painted.shape else { continue };
+                // Rows keep characters, ranges are in bytes.
+                let at =
+                    |byte: usize| text.galley.text().get(..byte).map_or(0, |before| before.chars().count());
+                for range in code::found(text.galley.text(), self.needle) {
+                    let [from, to] = [range.start, range.end]
+                        .map(|byte| text.galley.pos_from_cursor(egui::text::CCursor::new(at(byte))));
+                    if from.top() == to.top() {
+                        let rect = egui::Rect::from_min_max(from.min, to.max).translate(text.pos.to_vec2());
+                        grounds.push(Shape::rect_filled(rect, 2.0, color));
+                    }
+                }
+            }
+        });
+        ui.painter().set(self.grounds, Shape::Vec(grounds));
+    }
+}
+
 /// A part of a message.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Part<'a> {
     Prose(&'a str),
-    Code(&'a str),
+    Code { info: &'a str, text: &'a str },
 }
 
 /// Cuts a text at its fences: code is drawn by our own hand, as everywhere else. A fence that is not closed
 /// reaches to the end; fences inside lists stay with the prose.
-fn parts(text: &str) -> Vec<Part<'_>> {
+fn parts<'a>(text: &'a str) -> Vec<Part<'a>> {
     let mut parts = Vec::new();
     let (mut from, mut at) = (0, 0);
-    let mut fence: Option<&str> = None;
-    let mut push = |code: bool, from: usize, to: usize| {
-        let part = text.get(from..to).unwrap_or_default();
-        if !part.trim().is_empty() {
-            parts.push(if code { Part::Code(part) } else { Part::Prose(part) });
+    let mut fence: Option<(&str, &str)> = None;
+    let mut push = |code: Option<&'a str>, from: usize, to: usize| {
+        let text = text.get(from..to).unwrap_or_default();
+        if !text.trim().is_empty() {
+            parts.push(code.map_or(Part::Prose(text), |info| Part::Code { info, text }));
         }
     };
     for line in text.split_inclusive('\n') {
@@ -75,13 +117,15 @@ fn parts(text: &str) -> Vec<Part<'_>> {
                 let sign = if bare.starts_with('`') { '`' } else { '~' };
                 let rest = bare.trim_start_matches(sign);
                 if !rest.contains('`') {
-                    push(false, from, at);
-                    fence = bare.get(..bare.len() - rest.len());
+                    push(None, from, at);
+                    fence = bare.get(..bare.len() - rest.len()).map(|open| (open, rest));
                     from = end;
                 }
             }
-            Some(open) if bare.starts_with(open) && bare.trim_start_matches(['`', '~']).is_empty() => {
-                push(true, from, at);
+            Some((open, info))
+                if bare.starts_with(open) && bare.trim_start_matches(['`', '~']).is_empty() =>
+            {
+                push(Some(info), from, at);
                 fence = None;
                 from = end;
             }
@@ -89,7 +133,7 @@ fn parts(text: &str) -> Vec<Part<'_>> {
         }
         at = end;
     }
-    push(fence.is_some(), from, text.len());
+    push(fence.map(|(_, info)| info), from, text.len());
     parts
 }
 
@@ -158,13 +202,13 @@ mod tests {
         let text = "a\n```rust\nlet x;\n```\nb ```c``` d\n````\n```\n````\nend";
         let expected = [
             Part::Prose("a\n"),
-            Part::Code("let x;\n"),
+            Part::Code { info: "rust", text: "let x;\n" },
             Part::Prose("b ```c``` d\n"),
-            Part::Code("```\n"),
+            Part::Code { info: "", text: "```\n" },
             Part::Prose("end"),
         ];
         assert_eq!(parts(text), expected);
-        assert_eq!(parts("```\nopen é"), [Part::Code("open é")]);
+        assert_eq!(parts("```\nopen é"), [Part::Code { info: "", text: "open é" }]);
         assert_eq!(parts("\n \n"), []);
     }
 

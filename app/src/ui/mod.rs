@@ -10,6 +10,7 @@ mod app;
 pub mod clock;
 pub mod command;
 mod dialogs;
+mod facts;
 pub mod fonts;
 mod icon;
 mod keys;

@@ -5,12 +5,12 @@ use super::clock::Clock;
 use super::dialogs::dialog_ui;
 use super::icon::Lucide;
 use super::keys;
-use super::panels::banners::{banners, banners_ui};
+use super::panels::banners::banners_ui;
 use super::panels::details::{DetailsData, details_ui};
 use super::panels::sessions::sessions_ui;
 use super::panels::settings::settings_ui;
 use super::panels::timeline::timeline_ui;
-use super::panels::top_bar::{TopBarData, top_bar_ui};
+use super::panels::top_bar::top_bar_ui;
 use super::panels::{details, empty};
 use super::state::{Lookup, Rename, Route, UiState, is_open};
 use super::text::{short_path, shown_line};
@@ -44,12 +44,13 @@ pub fn shell_ui(ui: &mut Ui, view: View<'_>, state: &mut UiState, actions: &mut 
 
     let width = ui.available_width();
     let colors = palette(ui);
-    top_bar_ui(ui, &TopBarData::new(snapshot), state, actions);
-    let banners = banners(snapshot);
+    let facts = state.facts.of(snapshot, state.selected);
+    top_bar_ui(ui, &facts.top_bar, state, actions);
+    let banners = &facts.banners;
     if !banners.is_empty() {
         Panel::top("banners").frame(Frame::NONE).resizable(false).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 0.0;
-            banners_ui(ui, &banners, actions);
+            banners_ui(ui, banners, actions);
         });
     }
     if state.route == Route::Settings {
@@ -59,7 +60,7 @@ pub fn shell_ui(ui: &mut Ui, view: View<'_>, state: &mut UiState, actions: &mut 
         let frame = Frame::new().fill(colors.background).inner_margin(Margin::symmetric(24, 0));
         CentralPanel::default().frame(frame).show(ui, |ui| empty::empty_ui(ui, snapshot, actions));
     } else {
-        sessions_page(ui, width, view, state, actions);
+        sessions_page(ui, width, view, facts.details.as_ref(), state, actions);
     }
     state.toasts.ui(ui.ctx(), actions);
     if let Some(dialog) = state.dialogs.front() {
@@ -67,7 +68,14 @@ pub fn shell_ui(ui: &mut Ui, view: View<'_>, state: &mut UiState, actions: &mut 
     }
 }
 
-fn sessions_page(ui: &mut Ui, width: f32, view: View<'_>, state: &mut UiState, actions: &mut Actions) {
+fn sessions_page(
+    ui: &mut Ui,
+    width: f32,
+    view: View<'_>,
+    details: Option<&DetailsData>,
+    state: &mut UiState,
+    actions: &mut Actions,
+) {
     let colors = palette(ui);
     let list = if width < theme::NARROW { 216.0 } else { 264.0 };
     Panel::left(if width < theme::NARROW { "sessions narrow" } else { "sessions" })
@@ -77,14 +85,14 @@ fn sessions_page(ui: &mut Ui, width: f32, view: View<'_>, state: &mut UiState, a
         .show(ui, |ui| sessions_ui(ui, view.clock, view.pulse, state, actions));
     let session = state.selected.and_then(|id| view.snapshot.session(id)).cloned();
     let details_shown = state.details.is_shown(width);
-    if let Some(session) = &session
+    if let Some(data) = details
         && details_shown
     {
         Panel::right("details")
             .default_size(244.0)
             .size_range(180.0..=360.0)
             .frame(Frame::new().fill(colors.card).inner_margin(Margin::symmetric(12, 4)))
-            .show(ui, |ui| details_ui(ui, &DetailsData::new(session), view.clock, view.pulse, actions));
+            .show(ui, |ui| details_ui(ui, data, view.clock, view.pulse, actions));
     }
     CentralPanel::default().frame(Frame::new().fill(colors.background)).show(ui, |ui| match &session {
         Some(session) => {
@@ -141,8 +149,9 @@ fn title(ui: &mut Ui, session: &SessionInfo, view: View<'_>, state: &mut UiState
     let colors = palette(ui);
     let (rect, _) = ui.allocate_exact_size(vec2(mark::COLUMN, theme::ROW), Sense::hover());
     mark::state(ui, rect.center(), session.state, view.pulse);
-    let in_list = state.sessions.data().sessions().any(|id| id == session.id);
-    if let Some(rename) = state.rename.as_mut().filter(|rename| rename.session == session.id && !in_list) {
+    let sessions = &state.sessions;
+    let hidden = || !sessions.data().sessions().any(|id| id == session.id);
+    if let Some(rename) = state.rename.as_mut().filter(|rename| rename.session == session.id && hidden()) {
         return rename_field(ui, rename, actions);
     }
     let project = RichText::new(format!("{} /", shown_line(&session.project, 24))).color(colors.muted);

@@ -2,10 +2,11 @@
 
 use super::action::Action;
 use super::command::UiCommand;
+use super::facts::Facts;
 use super::panels::card::Cards;
 use super::panels::details::Details;
 use super::panels::sessions::SessionsPanel;
-use super::panels::timeline::TimelinePanel;
+use super::panels::timeline::{Jump, TimelinePanel};
 use super::toasts::Toasts;
 use eframe::egui;
 use magia_core::snapshot::{RequestView, Snapshot};
@@ -68,6 +69,8 @@ pub struct UiState {
     pub dialogs: VecDeque<Dialog>,
     /// What was said once.
     pub toasts: Toasts,
+    /// What bar, banners and details say.
+    pub facts: Facts,
     raise_seen: u64,
     started: bool,
 }
@@ -154,6 +157,11 @@ impl UiState {
                 self.dialogs.pop_front();
             }
             Action::FollowTail => self.timeline.follow_tail(),
+            Action::ShowKind(kind) => self.timeline.toggle_kind(kind),
+            Action::FoldAgent(agent) => self.timeline.toggle_agent(&agent),
+            Action::StopFind => {
+                self.timeline.stop_find();
+            }
         }
         None
     }
@@ -192,6 +200,18 @@ impl UiState {
             }
             UiCommand::Back => self.back(),
             UiCommand::Follow => self.timeline.follow_tail(),
+            UiCommand::Find => self.timeline.start_find(),
+            UiCommand::FindNext => self.timeline.find_step(true),
+            UiCommand::FindBefore => self.timeline.find_step(false),
+            UiCommand::PromptAbove => self.timeline.jump(Jump::PromptAbove),
+            UiCommand::PromptBelow => self.timeline.jump(Jump::PromptBelow),
+            UiCommand::PageUp => self.timeline.jump(Jump::PageUp),
+            UiCommand::PageDown => self.timeline.jump(Jump::PageDown),
+            UiCommand::Start => self.timeline.jump(Jump::Start),
+            UiCommand::CopyTimeline => {
+                let text = self.timeline.as_markdown();
+                return self.apply(Action::Copy { text, what: "Timeline" }, snapshot, ctx, now_s);
+            }
             UiCommand::Rename => {
                 if let Some(session) = self.selected {
                     return self.apply(Action::StartRename(session), snapshot, ctx, now_s);
@@ -216,6 +236,7 @@ impl UiState {
             self.rename = None;
         } else if self.cards.is_denying() {
             self.cards.stop_deny();
+        } else if self.route == Route::Sessions && self.timeline.stop_find() {
         } else if self.route != Route::Sessions {
             self.route = Route::Sessions;
         } else if !self.filter.is_empty() {

@@ -59,7 +59,11 @@ pub fn short_path(path: &str) -> String {
 
 /// One line that ends in an ellipsis where the room ends. The flag says whether it was cut.
 pub fn elided(ui: &egui::Ui, text: &str, format: TextFormat, width: f32) -> (Arc<Galley>, bool) {
-    let mut job = LayoutJob::single_section(text.to_owned(), format);
+    elided_job(ui, LayoutJob::single_section(text.to_owned(), format), width)
+}
+
+/// [`elided`] for a line of several formats.
+pub fn elided_job(ui: &egui::Ui, mut job: LayoutJob, width: f32) -> (Arc<Galley>, bool) {
     job.wrap = egui::text::TextWrapping::truncate_at_width(width.max(1.0));
     let galley = ui.fonts_mut(|fonts| fonts.layout_job(job));
     let cut = galley.elided;

@@ -104,10 +104,35 @@ pub struct Palette {
     pub added_line: Color32,
     /// Behind a removed line.
     pub removed_line: Color32,
+    /// Behind the words of a line that came.
+    pub added_word: Color32,
+    /// Behind the words of a line that went.
+    pub removed_word: Color32,
+    /// Behind what was searched for.
+    pub found: Color32,
+    /// The colours of code.
+    pub code_ink: CodeInk,
+    /// One for each subagent of a session, in turn: lines beside text, never text.
+    pub lanes: [Color32; 5],
     /// Behind a dialog.
     pub veil: Color32,
     /// Under what floats.
     pub shadow: Color32,
+}
+
+/// The colours of code: few and quiet, for what a reader looks for first. Amber is not among them: it asks for a person.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CodeInk {
+    /// Words of the language.
+    pub keyword: Color32,
+    /// Text in quotes.
+    pub string: Color32,
+    /// Numbers and constants.
+    pub number: Color32,
+    /// Types, tags and attributes.
+    pub kind: Color32,
+    /// Functions and properties.
+    pub function: Color32,
 }
 
 static DARK: LazyLock<Palette> = LazyLock::new(|| Palette {
@@ -130,6 +155,23 @@ static DARK: LazyLock<Palette> = LazyLock::new(|| Palette {
     failed: hsl(0.0, 80.0, 68.0),
     added_line: hsl(150.0, 32.0, 12.0),
     removed_line: hsl(0.0, 32.0, 14.0),
+    added_word: hsl(150.0, 45.0, 19.0),
+    removed_word: hsl(0.0, 42.0, 24.0),
+    found: hsl(258.0, 42.0, 30.0),
+    code_ink: CodeInk {
+        keyword: hsl(262.0, 75.0, 80.0),
+        string: hsl(140.0, 38.0, 70.0),
+        number: hsl(190.0, 60.0, 70.0),
+        kind: hsl(176.0, 42.0, 66.0),
+        function: hsl(214.0, 85.0, 78.0),
+    },
+    lanes: [
+        hsl(190.0, 60.0, 50.0),
+        hsl(320.0, 50.0, 60.0),
+        hsl(90.0, 40.0, 50.0),
+        hsl(230.0, 60.0, 66.0),
+        hsl(165.0, 45.0, 45.0),
+    ],
     veil: Color32::from_black_alpha(120),
     shadow: Color32::from_black_alpha(110),
 });
@@ -154,6 +196,23 @@ static LIGHT: LazyLock<Palette> = LazyLock::new(|| Palette {
     failed: hsl(0.0, 72.0, 44.0),
     added_line: hsl(150.0, 45.0, 94.0),
     removed_line: hsl(0.0, 70.0, 96.5),
+    added_word: hsl(150.0, 48.0, 86.0),
+    removed_word: hsl(0.0, 80.0, 91.0),
+    found: hsl(258.0, 85.0, 90.0),
+    code_ink: CodeInk {
+        keyword: hsl(265.0, 65.0, 44.0),
+        string: hsl(145.0, 70.0, 23.0),
+        number: hsl(195.0, 85.0, 26.0),
+        kind: hsl(178.0, 85.0, 21.0),
+        function: hsl(218.0, 75.0, 40.0),
+    },
+    lanes: [
+        hsl(190.0, 70.0, 40.0),
+        hsl(320.0, 50.0, 52.0),
+        hsl(90.0, 55.0, 36.0),
+        hsl(230.0, 60.0, 58.0),
+        hsl(165.0, 60.0, 34.0),
+    ],
     veil: Color32::from_black_alpha(60),
     shadow: Color32::from_black_alpha(36),
 });
@@ -185,6 +244,12 @@ impl Palette {
             SessionState::Working => self.working,
             SessionState::Idle | SessionState::Ended => self.muted,
         }
+    }
+
+    /// The colour of a subagent's line; they begin again after the last.
+    pub fn lane(&self, number: u8) -> Color32 {
+        let at = usize::from(number) % self.lanes.len();
+        self.lanes.get(at).copied().unwrap_or(self.border)
     }
 
     /// The colour of a risk.
@@ -351,6 +416,27 @@ mod tests {
             ];
             for (text, color) in texts {
                 pairs.extend(surfaces.map(|(surface, behind)| (text, color, surface, behind)));
+            }
+            let ink = &p.code_ink;
+            let inks = [
+                ("foreground", p.foreground),
+                ("muted", p.muted),
+                ("keyword", ink.keyword),
+                ("string", ink.string),
+                ("number", ink.number),
+                ("kind", ink.kind),
+                ("function", ink.function),
+            ];
+            let grounds = [
+                ("code", p.code),
+                ("added", p.added_line),
+                ("removed", p.removed_line),
+                ("added word", p.added_word),
+                ("removed word", p.removed_word),
+                ("found", p.found),
+            ];
+            for (text, color) in inks {
+                pairs.extend(grounds.map(|(ground, behind)| (text, color, ground, behind)));
             }
             for (text, color, surface, behind) in pairs {
                 let ratio = contrast(color, behind);

@@ -213,8 +213,8 @@ fn item(key: u64, at_ms: u64, body: Body) -> Arc<TimelineItem> {
     Arc::new(TimelineItem { key, at_ms, agent_id: None, body })
 }
 
-fn nested(key: u64, at_ms: u64, body: Body) -> Arc<TimelineItem> {
-    Arc::new(TimelineItem { key, at_ms, agent_id: Some("a1".into()), body })
+fn nested(key: u64, agent: &str, at_ms: u64, body: Body) -> Arc<TimelineItem> {
+    Arc::new(TimelineItem { key, at_ms, agent_id: Some(agent.into()), body })
 }
 
 pub fn tool(name: &str, input: Value, status: ToolStatus, ms: Option<u64>, result: Option<&str>) -> Body {
@@ -241,11 +241,14 @@ pub fn timeline(snapshot: &Snapshot, of: SessionId, now_ms: u64) -> TimelineView
         item(4, at(660), tool("Grep", json!({"pattern": "Instant::now", "path": "src"}), T::Done, Some(90), Some("src/checkout.rs:9\nsrc/checkout.rs:31"))),
         item(5, at(600), tool("Bash", json!({"command": "cargo test checkout -- --nocapture 2>&1 | tail -40"}), T::Failed, Some(14_230), Some("test total ... FAILED\nassertion `left == right` failed\n  left: 4199\n right: 4200"))),
         item(6, at(590), Body::Message(MESSAGE.into())),
-        item(7, at(500), Body::Subagent { agent_type: "general-purpose".into(), ended: None }),
-        nested(8, at(490), tool("Grep", json!({"pattern": "SystemTime", "path": "."}), T::Done, Some(120), Some("3 files"))),
-        nested(9, at(480), tool("Read", json!({"file_path": "/home/me/webshop/src/discount.rs"}), T::Done, Some(80), Some("..."))),
-        nested(10, at(470), Body::Message("No other code reads the clock directly.".into())),
-        item(11, at(460), Body::Subagent { agent_type: "general-purpose".into(), ended: Some("No other code reads the clock directly.".into()) }),
+        nested(7, "a1", at(500), Body::Subagent { agent_type: "general-purpose".into(), ended: None }),
+        nested(8, "a1", at(490), tool("Grep", json!({"pattern": "SystemTime", "path": "."}), T::Done, Some(120), Some("3 files"))),
+        nested(17, "a2", at(488), Body::Subagent { agent_type: "code-reviewer".into(), ended: None }),
+        nested(9, "a1", at(480), tool("Read", json!({"file_path": "/home/me/webshop/src/discount.rs"}), T::Done, Some(80), Some("pub fn discount(at: SystemTime) -> u32 {\n    // One per cent an hour\n    7\n}"))),
+        nested(18, "a2", at(475), tool("Bash", json!({"command": "git log --oneline -5 -- src/checkout.rs"}), T::Done, Some(30), Some("1f3ac02 Round once"))),
+        nested(10, "a1", at(470), Body::Message("No other code reads the clock directly.".into())),
+        nested(11, "a1", at(460), Body::Subagent { agent_type: "general-purpose".into(), ended: Some("No other code reads the clock directly.".into()) }),
+        nested(19, "a2", at(450), Body::Subagent { agent_type: "code-reviewer".into(), ended: Some("The rounding changed in 1f3ac02.".into()) }),
         item(12, at(400), tool("Edit", edit_input(), T::Done, Some(40), Some("ok"))),
         item(13, at(380), Body::Request { id: request_id(90), tool: "Bash".into(), summary: "git push --force".into(), state: RequestState::TookEffect, outcome: Some("denied by window: not on a Friday".into()) }),
         item(14, at(370), tool("Bash", json!({"command": "git push --force"}), T::Denied, None, None)),
@@ -254,7 +257,7 @@ pub fn timeline(snapshot: &Snapshot, of: SessionId, now_ms: u64) -> TimelineView
     ];
     for view in snapshot.requests.iter().filter(|view| view.info.session == of) {
         items.push(item(
-            20 + items.len() as u64,
+            30 + items.len() as u64,
             view.info.asked_at_ms,
             Body::Request {
                 id: view.info.id,
@@ -286,16 +289,16 @@ pub fn many(now_ms: u64, sessions: u64, entries: u64) -> Snapshot {
     let view = snapshot.timeline.as_mut().unwrap();
     let mut items = Vec::new();
     let base = view.items.as_ref().clone();
-    for round in 0..entries / 17 {
-        for old in base.iter().take(17) {
+    for round in 0..entries / 20 {
+        for old in base.iter().take(20) {
             let mut fresh = (**old).clone();
-            fresh.key = round * 17 + old.key;
+            fresh.key = round * 100 + old.key;
             items.push(Arc::new(fresh));
         }
     }
-    items.extend(base.into_iter().skip(17).map(|old| {
+    items.extend(base.into_iter().skip(20).map(|old| {
         let mut fresh = (*old).clone();
-        fresh.key += 1_000_000;
+        fresh.key += 10_000_000;
         Arc::new(fresh)
     }));
     view.items = Arc::new(items);

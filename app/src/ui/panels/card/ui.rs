@@ -7,7 +7,8 @@ use crate::ui::icon::{self, Lucide};
 use crate::ui::markdown::Markdown;
 use crate::ui::text::{short_path, shown};
 use crate::ui::theme::{self, palette};
-use crate::ui::widgets::{button::Button, caption, code, mark};
+use crate::ui::widgets::code::{self, Look};
+use crate::ui::widgets::{button::Button, caption, mark};
 use eframe::egui::{self, Frame, Margin, RichText, Sense, Stroke, Ui, vec2};
 use magia_core::snapshot::RequestView;
 use magia_core::subject::Subject;
@@ -120,25 +121,30 @@ fn subject(ui: &mut Ui, view: &RequestView, data: &CardData, cards: &mut Cards, 
                 let text = RichText::new(shown(description)).color(colors.muted);
                 ui.add(egui::Label::new(text).wrap());
             }
-            code::command(ui, command, marks);
+            code::command(ui, command, marks, "");
         }
         Subject::Edit { path, diff, added, removed, .. } => {
+            let room = ui.available_width();
             ui.horizontal(|ui| {
                 let path = RichText::new(short_path(&shown(path))).font(theme::mono(theme::CODE));
-                ui.add(egui::Label::new(path.color(colors.foreground)).wrap());
+                ui.scope(|ui| {
+                    ui.set_max_width((room - 150.0).max(80.0));
+                    ui.add(egui::Label::new(path.color(colors.foreground)).wrap());
+                });
                 ui.label(RichText::new(format!("+{added}")).color(colors.done));
                 ui.label(RichText::new(format!("-{removed}")).color(colors.failed));
+                code::switch(ui, diff, room);
             });
-            code::diff(ui, diff, true);
+            code::diff(ui, diff, true, Look::of_path(path, ""));
         }
         Subject::Questions(questions) => {
             ui.scope(|ui| answers_ui(ui, questions, cards.answers.entry(data.id).or_default(), data.open));
         }
         Subject::Plan(plan) => {
-            code::block(ui, |ui| markdown.show(ui, ("plan", data.id), &shown(plan)));
+            code::block(ui, |ui| markdown.show(ui, ("plan", data.id), &shown(plan), ""));
         }
-        Subject::Read(path) => code::output(ui, path, true),
-        Subject::Other(json) => code::output(ui, json, true),
+        Subject::Read(path) => code::output(ui, path, true, Look::default()),
+        Subject::Other(json) => code::output(ui, json, true, Look::of_fence("json", "")),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::ui::text::{short_path, shown_line};
 use magia_protocol::wire::info::SessionInfo;
-use magia_protocol::wire::{Provider, SessionId, SessionState};
+use magia_protocol::wire::{Provider, SessionId, SessionState, TitleSource};
 
 /// What the details say.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +19,8 @@ pub struct DetailsData {
     pub disagreement: Option<String>,
     /// Names and values; values that are not known are left out.
     pub facts: Vec<Fact>,
+    /// Names and moments.
+    pub times: Vec<(&'static str, u64)>,
 }
 
 /// One reason for a state.
@@ -54,6 +56,17 @@ pub const fn agent_name(provider: Provider) -> &'static str {
     }
 }
 
+/// Where a title came from, in words.
+const fn title_words(source: TitleSource) -> &'static str {
+    match source {
+        TitleSource::User => "renamed here",
+        TitleSource::Custom => "renamed in the agent",
+        TitleSource::Ai => "made by the agent",
+        TitleSource::Prompt => "from the first prompt",
+        TitleSource::Directory => "the directory's name",
+    }
+}
+
 impl DetailsData {
     /// What the details say of a session.
     pub fn new(session: &SessionInfo) -> Self {
@@ -75,12 +88,20 @@ impl DetailsData {
             Some(Fact { name: "Directory", value: short_path(&dir), copy: Some(dir) }),
             plain("Terminal", session.tty.as_ref().map(line)),
             plain("Process", session.process.map(|process| process.pid.to_string())),
+            plain("Project", (!session.project.is_empty()).then(|| line(&session.project))),
+            plain("Waiting", (!session.requests.is_empty()).then(|| session.requests.len().to_string())),
             plain("Subagents", (session.subagents > 0).then(|| session.subagents.to_string())),
             session.transcript_path.as_ref().map(line).map(|path| Fact {
                 name: "Transcript",
                 value: path.rsplit('/').next().unwrap_or_default().to_owned(),
                 copy: Some(path),
             }),
+            session.parent.map(|parent| Fact {
+                name: "Came from",
+                value: parent.short(),
+                copy: Some(parent.to_string()),
+            }),
+            plain("Title", Some(title_words(session.title_source).to_owned())),
             Some(Fact { name: "Id", value: session.id.short(), copy: Some(session.id.to_string()) }),
             copied("Agent's id", session.provider_session_id.as_ref().map(|id| line(&id.0))),
         ];
@@ -91,6 +112,7 @@ impl DetailsData {
             why: why.collect(),
             disagreement: session.disagreement.as_ref().map(|text| shown_line(text, 400)),
             facts: facts.into_iter().flatten().collect(),
+            times: vec![("Started", session.started_at_ms), ("Last heard", session.last_activity_ms)],
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Drawing the details.
 
-use super::DetailsData;
+use super::{DetailsData, Fact};
 use crate::ui::action::{Action, Actions};
 use crate::ui::clock::Clock;
 use crate::ui::icon::{self, Lucide};
@@ -68,13 +68,17 @@ pub fn details_ui(ui: &mut Ui, data: &DetailsData, clock: &Clock, pulse: bool, a
         section(ui, "SESSION");
         ui.spacing_mut().item_spacing.y = 0.0;
         for fact in &data.facts {
-            fact_ui(ui, fact, actions);
+            fact_ui(ui, fact, None, actions);
+        }
+        for (name, at_ms) in &data.times {
+            let fact = Fact { name, value: clock.ago(*at_ms), copy: None };
+            fact_ui(ui, &fact, Some(clock.exact(*at_ms)), actions);
         }
         ui.add_space(theme::SPACE_4);
     });
 }
 
-fn fact_ui(ui: &mut Ui, fact: &super::Fact, actions: &mut Actions) {
+fn fact_ui(ui: &mut Ui, fact: &Fact, exact: Option<String>, actions: &mut Actions) {
     let colors = palette(ui);
     let sense = if fact.copy.is_some() { Sense::click() } else { Sense::hover() };
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 24.0), sense);
@@ -88,8 +92,10 @@ fn fact_ui(ui: &mut Ui, fact: &super::Fact, actions: &mut Actions) {
     let (value, cut) = elided(ui, &fact.value, value, room);
     ui.painter().galley(pos2(rect.left() + NAMES, y - value.size().y / 2.0), value, colors.foreground);
     let Some(copy) = &fact.copy else {
-        if cut {
-            response.on_hover_text(&fact.value);
+        response
+            .widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("{}: {}", fact.name, fact.value)));
+        if let Some(tip) = exact.or_else(|| cut.then(|| fact.value.clone())) {
+            response.on_hover_text(tip);
         }
         return;
     };

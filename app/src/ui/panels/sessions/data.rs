@@ -6,7 +6,7 @@ use crate::ui::theme;
 use magia_core::snapshot::{RequestView, Snapshot};
 use magia_protocol::wire::info::SessionInfo;
 use magia_protocol::wire::{RequestId, SessionId, SessionState};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Characters of a title that are laid out.
 const TITLE_CHARS: usize = 120;
@@ -18,6 +18,8 @@ pub struct SessionsData {
     pub rows: Vec<Row>,
     /// Sessions that pass the filter, and all.
     pub counts: (usize, usize),
+    /// Where each row begins, and at the end where the last one ends.
+    pub tops: Vec<f32>,
 }
 
 /// A row.
@@ -111,18 +113,24 @@ impl SessionsData {
         }
 
         let mut projects: BTreeMap<(bool, String), Vec<&SessionInfo>> = BTreeMap::new();
-        let live = |project: &str| {
-            passing.iter().any(|other| other.project == project && other.state != SessionState::Ended)
-        };
-        let mut live_projects: BTreeMap<&str, bool> = BTreeMap::new();
+        let live: HashSet<&str> = passing
+            .iter()
+            .filter(|session| session.state != SessionState::Ended)
+            .map(|session| session.project.as_str())
+            .collect();
         for session in &passing {
-            let is_live = *live_projects.entry(&session.project).or_insert_with(|| live(&session.project));
+            let is_live = live.contains(session.project.as_str());
             projects.entry((!is_live, session.project.to_lowercase())).or_default().push(session);
         }
         for sessions in projects.into_values() {
             rows.extend(group(sessions));
         }
-        Self { rows, counts: (passing.len(), snapshot.sessions.len()) }
+        let mut tops = vec![theme::SPACE_1];
+        tops.extend(rows.iter().scan(theme::SPACE_1, |y, row| {
+            *y += row.height();
+            Some(*y)
+        }));
+        Self { rows, counts: (passing.len(), snapshot.sessions.len()), tops }
     }
 
     /// Sessions of the project groups, from top to bottom.
@@ -141,15 +149,24 @@ impl SessionsData {
 
     /// Takes new words for the rows that are there, and leaves their order.
     pub fn update_from(&mut self, newer: &Self) {
+        let fresh: HashMap<_, &Row> = newer
+            .rows
+            .iter()
+            .filter(|row| !matches!(row, Row::Heading { .. }))
+            .map(|row| (row.place(), row))
+            .collect();
         for row in &mut self.rows {
-            if let Some(fresh) = newer
-                .rows
-                .iter()
-                .find(|fresh| row.place() == fresh.place() && !matches!(fresh, Row::Heading { .. }))
-            {
-                *row = fresh.clone();
+            if let Some(fresh) = fresh.get(&row.place()) {
+                *row = (*fresh).clone();
             }
         }
+    }
+
+    /// The rows that are seen between two heights, as places.
+    pub fn seen(&self, from: f32, to: f32) -> std::ops::Range<usize> {
+        let first = self.tops.partition_point(|top| *top < from).saturating_sub(1);
+        let last = self.tops.partition_point(|top| *top <= to).min(self.rows.len());
+        first.min(last)..last
     }
 }
 

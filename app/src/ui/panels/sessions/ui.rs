@@ -40,25 +40,26 @@ pub fn sessions_ui(ui: &mut Ui, clock: &Clock, pulse: bool, state: &mut UiState,
     ui.spacing_mut().item_spacing.y = 0.0;
     let reveal = state.sessions.reveal.take();
     ScrollArea::vertical().id_salt("sessions").auto_shrink(false).show_viewport(ui, |ui, viewport| {
-        let rows = std::mem::take(&mut state.sessions.data.rows);
+        let data = std::mem::take(&mut state.sessions.data);
         let origin = ui.max_rect().min;
         let width = ui.available_width();
-        let mut y = theme::SPACE_1;
-        for row in &rows {
-            let height = row.height();
-            let rect = Rect::from_min_size(origin + vec2(0.0, y), vec2(width, height));
-            if let (Some(wanted), Row::Session(session)) = (reveal, row)
-                && session.id == wanted
-            {
-                ui.scroll_to_rect(rect.expand(theme::ROW), None);
+        let place = |at: usize, row: &Row| {
+            let y = data.tops.get(at).copied().unwrap_or_default();
+            Rect::from_min_size(origin + vec2(0.0, y), vec2(width, row.height()))
+        };
+        if let Some(wanted) = reveal {
+            let is_it = |row: &Row| matches!(row, Row::Session(session) if session.id == wanted);
+            if let Some((at, row)) = data.rows.iter().enumerate().find(|(_, row)| is_it(row)) {
+                ui.scroll_to_rect(place(at, row).expand(theme::ROW), None);
             }
-            if y + height >= viewport.min.y && y <= viewport.max.y {
-                row_ui(ui, rect, row, &Frame { clock, pulse }, state, actions);
-            }
-            y += height;
         }
-        ui.set_height(y + theme::SPACE_2);
-        state.sessions.data.rows = rows;
+        for at in data.seen(viewport.min.y, viewport.max.y) {
+            if let Some(row) = data.rows.get(at) {
+                row_ui(ui, place(at, row), row, &Frame { clock, pulse }, state, actions);
+            }
+        }
+        ui.set_height(data.tops.last().copied().unwrap_or_default() + theme::SPACE_2);
+        state.sessions.data = data;
     });
 }
 

@@ -1,5 +1,8 @@
 //! The entries of a timeline as rows.
 
+use super::kind::Kind;
+use super::lanes::{Lane, assign};
+use super::whole::Whole;
 use crate::ui::state::Lookup;
 use crate::ui::text::{short_path, shown, shown_line};
 use magia_core::snapshot::{RequestView, Snapshot};
@@ -30,11 +33,21 @@ pub struct Row {
     pub key: u64,
     /// When.
     pub at_ms: u64,
-    /// Whether it belongs to a subagent.
-    pub nested: bool,
+    /// The subagent it is of.
+    pub agent: Option<Arc<str>>,
+    /// Where it stands beside its subagent's line.
+    pub lane: Option<Lane>,
     /// What it shows.
     pub entry: Arc<Entry>,
     source: Source,
+    length: Length,
+}
+
+/// How long a text is: enough to guess how high it will be.
+#[derive(Clone, Copy, Debug, Default)]
+struct Length {
+    lines: u32,
+    chars: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -140,10 +153,13 @@ impl TimelineData {
         self.rows.extend(rest.into_iter().map(|view| Row {
             key: request_key(view),
             at_ms: view.info.asked_at_ms,
-            nested: view.info.agent_id.is_some(),
+            agent: view.info.agent_id.as_deref().map(Arc::from),
+            lane: None,
             entry: Arc::new(Entry::Card(Arc::clone(view))),
             source: Source::Request(Arc::clone(view)),
+            length: Length::default(),
         }));
+        assign(&mut self.rows);
     }
 }
 
@@ -175,7 +191,9 @@ fn row(item: &Arc<TimelineItem>, request: Option<&Arc<RequestView>>, before: Opt
     Row {
         key: item.key,
         at_ms: item.at_ms,
-        nested: item.agent_id.is_some() && !matches!(item.body, Body::Subagent { .. }),
+        agent: item.agent_id.clone(),
+        lane: None,
+        length: Length::of(&entry),
         entry: Arc::new(entry),
         source,
     }
@@ -242,47 +260,59 @@ impl Row {
         }
     }
 
+    /// What kind of entry it is.
+    pub fn kind(&self) -> Kind {
+        Kind::of(&self.entry)
+    }
+
+    /// Whether it says `needle`, which is in lower case, where it can be read: folded text counts.
+    pub fn says(&self, needle: &str) -> bool {
+        self.headline_says(needle) || self.copy_text().to_lowercase().contains(needle)
+    }
+
+    /// Whether the line that is seen while it is folded says `needle`.
+    pub fn headline_says(&self, needle: &str) -> bool {
+        let says = |text: &str| text.to_lowercase().contains(needle);
+        match self.entry.as_ref() {
+            Entry::Thinking { line, .. } => says(line),
+            Entry::Tool(tool) => says(&tool.name) || says(&tool.summary),
+            Entry::Subagent { agent_type, ended } => {
+                says(agent_type) || ended.as_deref().and_then(|words| words.lines().next()).is_some_and(says)
+            }
+            _ => says(&self.copy_text()),
+        }
+    }
+
+    /// Whether it opens and folds.
+    pub fn folds(&self) -> bool {
+        match self.entry.as_ref() {
+            Entry::Thinking { .. } | Entry::Tool(_) => true,
+            Entry::Subagent { ended, .. } => ended.is_some(),
+            _ => false,
+        }
+    }
+
     /// A height to begin with, until the row was drawn at `width`.
     pub fn guess_height(&self, width: f32) -> f32 {
-        let lines = |text: &str| {
-            let per_line = (width / 6.6).max(20.0);
-            text.lines().map(|line| (line.chars().count() as f32 / per_line).ceil().max(1.0)).sum::<f32>()
-        };
+        let per_line = (width / 6.6).max(20.0);
+        let lines = (self.length.lines as f32).max((self.length.chars as f32 / per_line).ceil());
         match self.entry.as_ref() {
-            Entry::Prompt(text) => 22.0 + 19.0 * lines(text),
-            Entry::Message(text) => 16.0 + 20.0 * lines(text),
+            Entry::Prompt(_) => 32.0 + 19.0 * lines,
+            Entry::Message(_) => 16.0 + 20.0 * lines,
             Entry::Card(_) => 200.0,
             _ => crate::ui::theme::ROW,
         }
     }
 }
 
-/// All of a subject as text.
-trait Whole {
-    fn whole(&self) -> String;
-}
-
-impl Whole for Subject {
-    fn whole(&self) -> String {
-        match self {
-            Self::Command { command, .. } => shown(command).into_owned(),
-            Self::Edit { path, diff, .. } => {
-                let mut text = shown(path).into_owned();
-                for line in diff {
-                    let sign = match line.change {
-                        magia_core::subject::Change::Same => ' ',
-                        magia_core::subject::Change::Added => '+',
-                        magia_core::subject::Change::Removed => '-',
-                        magia_core::subject::Change::Gap => '@',
-                    };
-                    text.push('\n');
-                    text.push(sign);
-                    text.push_str(&shown(&line.text));
-                }
-                text
-            }
-            Self::Questions(_) => shown(&self.summary()).into_owned(),
-            Self::Plan(text) | Self::Read(text) | Self::Other(text) => shown(text).into_owned(),
+impl Length {
+    fn of(entry: &Entry) -> Self {
+        match entry {
+            Entry::Prompt(text) | Entry::Message(text) => Self {
+                lines: u32::try_from(text.lines().count()).unwrap_or(u32::MAX),
+                chars: u32::try_from(text.chars().count()).unwrap_or(u32::MAX),
+            },
+            _ => Self::default(),
         }
     }
 }

@@ -1,33 +1,60 @@
 //! A session's timeline: what was said, done and asked, oldest first.
 
+mod bar;
 mod data;
 mod entry;
+mod find;
+mod kind;
+mod lanes;
+mod place;
+mod tool;
 mod ui;
+mod whole;
 
 pub use data::{Entry, Row, TimelineData};
+pub use kind::Kind;
+pub use lanes::Lane;
 pub use ui::timeline_ui;
+pub use whole::to_markdown;
 
 use crate::ui::markdown::Markdown;
+use find::Find;
+use kind::Shown;
 use magia_core::snapshot::Snapshot;
 use magia_protocol::wire::{RequestId, SessionId};
-use std::collections::{HashMap, HashSet};
+use place::Place;
+use std::collections::HashSet;
+
+/// Where to scroll to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Jump {
+    /// The prompt above.
+    PromptAbove,
+    /// The prompt below.
+    PromptBelow,
+    /// A page up.
+    PageUp,
+    /// A page down.
+    PageDown,
+    /// The first entry.
+    Start,
+}
 
 /// The timeline and what it remembers between frames.
 #[derive(Debug, Default)]
 pub struct TimelinePanel {
     data: TimelineData,
     made_of: Option<(u64, Option<SessionId>)>,
-    /// Measured heights by row, at `width`.
-    measured: HashMap<u64, f32>,
-    /// Heights of all rows in order: measured, or guessed. Empty when they have to be made anew.
-    heights: Vec<f32>,
-    width: f32,
+    shown: Shown,
+    /// The rows that are shown, as places in the data.
+    visible: Vec<usize>,
+    /// Entries of each kind.
+    counts: [usize; Kind::ALL.len()],
+    find: Find,
+    /// An entry that finding opened: it folds again when one goes on.
+    opened_by_find: Option<u64>,
     open: HashSet<u64>,
-    /// A card to scroll to, and how often that was tried.
-    reveal: Option<(RequestId, u8)>,
-    away: bool,
-    offset: f32,
-    correct: f32,
+    place: Place,
     markdown: Markdown,
 }
 
@@ -38,8 +65,19 @@ impl TimelinePanel {
             return;
         }
         self.data.update(snapshot, session);
-        self.heights.clear();
         self.made_of = Some((snapshot.revision, session));
+        self.counts = Kind::ALL.map(|kind| self.data.rows.iter().filter(|row| row.kind() == kind).count());
+        self.choose();
+    }
+
+    /// Chooses the rows that are shown.
+    fn choose(&mut self) {
+        let shown = &self.shown;
+        self.visible.clear();
+        self.visible
+            .extend(self.data.rows.iter().enumerate().filter(|(_, row)| shown.shows(row)).map(|(at, _)| at));
+        self.place.heights.clear();
+        self.find.restart();
     }
 
     /// The rows.
@@ -47,36 +85,100 @@ impl TimelinePanel {
         &self.data
     }
 
+    /// The rows that are shown.
+    pub fn visible(&self) -> impl Iterator<Item = &Row> {
+        self.visible.iter().filter_map(|at| self.data.rows.get(*at))
+    }
+
     /// Opens or folds an entry.
     pub fn toggle(&mut self, key: u64) {
         if !self.open.remove(&key) {
             self.open.insert(key);
         }
-        self.measured.remove(&key);
-        self.heights.clear();
-        // What was clicked stays where it is, also at the end.
-        self.away = true;
-        self.correct = 0.0;
+        self.place.forget(key);
+    }
+
+    /// Shows entries of a kind among others, or no longer.
+    pub fn toggle_kind(&mut self, kind: Option<Kind>) {
+        match kind {
+            Some(kind) => self.shown.toggle(kind),
+            None => self.shown.only.clear(),
+        }
+        self.choose();
+    }
+
+    /// Folds a subagent's entries away, or shows them.
+    pub fn toggle_agent(&mut self, agent: &str) {
+        if !self.shown.folded.remove(agent) {
+            self.shown.folded.insert(agent.into());
+        }
+        self.choose();
+        self.place.hold();
     }
 
     /// Another session is shown: its end first.
     pub fn leave(&mut self) {
-        self.measured.clear();
-        self.heights.clear();
         self.open.clear();
-        self.reveal = None;
-        self.away = false;
-        self.correct = 0.0;
+        self.shown = Shown::default();
+        self.find.leave();
+        self.opened_by_find = None;
+        self.place.leave();
     }
 
     /// Scrolls to a request's card.
     pub const fn reveal(&mut self, request: RequestId) {
-        self.reveal = Some((request, 0));
+        self.place.reveal_request(request);
     }
 
     /// Scrolls to the end; new entries are followed from there.
     pub const fn follow_tail(&mut self) {
-        self.away = false;
-        self.reveal = None;
+        self.place.follow_tail();
+    }
+
+    /// Scrolls by the keyboard.
+    pub const fn jump(&mut self, jump: Jump) {
+        self.place.jump = Some(jump);
+    }
+
+    /// Opens the field for finding.
+    pub const fn start_find(&mut self) {
+        self.find.open();
+    }
+
+    /// Closes it. Returns whether it was open.
+    pub const fn stop_find(&mut self) -> bool {
+        let was = self.find.open;
+        self.find.close();
+        was
+    }
+
+    /// Whether the field for finding is about to get the keyboard.
+    pub const fn wants_find_focus(&self) -> bool {
+        self.find.wants_focus
+    }
+
+    /// Goes to the next place that was found, or the one before.
+    pub fn find_step(&mut self, forward: bool) {
+        if !self.find.open {
+            self.find.open();
+            return;
+        }
+        if let Some(opened) = self.opened_by_find.take() {
+            self.open.remove(&opened);
+            self.place.forget(opened);
+        }
+        let Some(key) = self.find.step(forward) else { return };
+        let needle = self.find.needle();
+        let row = self.data.rows.iter().find(|row| row.key == key);
+        if row.is_some_and(|row| row.folds() && !row.headline_says(needle)) && self.open.insert(key) {
+            self.opened_by_find = Some(key);
+            self.place.forget(key);
+        }
+        self.place.reveal_row(key);
+    }
+
+    /// The entries that are shown, as Markdown.
+    pub fn as_markdown(&self) -> String {
+        to_markdown(self.visible())
     }
 }

@@ -1,19 +1,19 @@
 //! Drawing a timeline: visible entries only, following its end until the user scrolls.
 
 use super::TimelinePanel;
+use super::bar::bar_ui;
 use super::data::{Entry, Row};
 use super::entry::{GUTTER, INDENT, TIME, Tools, entry_ui};
+use super::whole::to_markdown;
 use crate::ui::action::{Action, Actions};
 use crate::ui::clock::Clock;
 use crate::ui::icon::{self, Lucide};
 use crate::ui::panels::card::Cards;
 use crate::ui::theme::{self, palette};
-use crate::ui::widgets::{button::Button, caption};
+use crate::ui::widgets::{button::Button, caption, code};
 use eframe::egui::{self, Area, Id, Order, Rect, ScrollArea, Ui, UiBuilder, pos2, vec2};
+use magia_core::subject::Subject;
 use magia_protocol::wire::SessionId;
-
-/// How often a frame looks for a card that is to be shown, while heights are still guesses.
-const REVEAL_TRIES: u8 = 6;
 
 /// Draws the timeline.
 pub fn timeline_ui(
@@ -23,34 +23,27 @@ pub fn timeline_ui(
     cards: &mut Cards,
     actions: &mut Actions,
 ) {
-    let width = ui.available_width();
-    if (panel.width - width).abs() > 0.5 {
-        panel.width = width;
-        panel.measured.clear();
-        panel.heights.clear();
-    }
     if panel.data.rows.is_empty() {
-        ui.add_space(theme::SPACE_6);
-        ui.vertical_centered(|ui| {
-            caption(
-                ui,
-                if panel.data.loading { "Reading what was stored" } else { "Nothing happened here yet" },
-            );
-        });
-        return;
+        let words = if panel.data.loading { "Reading what was stored" } else { "Nothing happened here yet" };
+        return said(ui, words);
+    }
+    bar_ui(ui, panel, actions);
+    let width = ui.available_width();
+    panel.place.at_width(width);
+    if panel.find.look(&panel.data.rows, &panel.visible) {
+        ui.ctx().request_repaint_after_secs(0.001);
+    }
+    if panel.visible.is_empty() {
+        return said(ui, "No entries of these kinds");
     }
     let column = column(width);
-    let rows = std::mem::take(&mut panel.data.rows);
-    let mut heights = std::mem::take(&mut panel.heights);
-    if heights.len() != rows.len() {
-        let known =
-            |row: &Row| panel.measured.get(&row.key).copied().unwrap_or_else(|| row.guess_height(column));
-        heights = rows.iter().map(known).collect();
-    }
-    let total: f32 = heights.iter().sum::<f32>() + theme::SPACE_4 * 2.0;
+    let all = std::mem::take(&mut panel.data.rows);
+    let rows: Vec<&Row> = panel.visible.iter().filter_map(|at| all.get(*at)).collect();
+    panel.place.know_heights(rows.iter().copied(), column);
+    let total: f32 = panel.place.heights.iter().sum::<f32>() + theme::SPACE_4 * 2.0;
 
     let mut area = ScrollArea::vertical().id_salt(("timeline", panel.data.session)).auto_shrink(false);
-    if let Some(offset) = wanted_offset(panel, &rows, &heights, total, ui.available_height()) {
+    if let Some(offset) = panel.place.wanted_offset(&rows, total, ui.available_height()) {
         area = area.vertical_scroll_offset(offset.max(0.0));
     }
     let output = area.show_viewport(ui, |ui, viewport| {
@@ -62,51 +55,75 @@ pub fn timeline_ui(
             session: panel.data.session,
             time: time_width(width),
             column,
+            widest: (width - time_width(width) - GUTTER - theme::SPACE_6).max(column),
             shift: 0.0,
             changed: false,
         };
-
+        let needle = panel.find.needle().to_owned();
         let mut y = theme::SPACE_4;
-        for (row, known) in rows.iter().zip(&mut heights) {
+        for (row, known) in rows.iter().zip(&mut panel.place.heights) {
             let height = *known;
-            if y + height >= viewport.min.y - 200.0 && y <= viewport.max.y + 200.0 {
+            if y > viewport.max.y + 200.0 {
+                break;
+            }
+            if y + height >= viewport.min.y - 200.0 {
+                let folded = row.agent.as_ref().is_some_and(|agent| panel.shown.folded.contains(agent));
                 let mut tools = Tools {
                     clock,
                     cards: &mut *cards,
                     markdown: &mut panel.markdown,
                     actions: &mut *actions,
+                    needle: &needle,
+                    folded,
                 };
-                let open = panel.open.contains(&row.key);
-                let measured = drawn.row(ui, row, y, height, open, &mut tools);
+                let state = RowState {
+                    open: panel.open.contains(&row.key),
+                    found: panel.find.is_hit(row.key),
+                    current: panel.find.open && panel.find.current() == Some(row.key),
+                };
+                let measured = drawn.row(ui, row, y, height, state, &mut tools);
                 if measured != height {
                     *known = measured;
                 }
-                panel.measured.insert(row.key, measured);
+                panel.place.measured.insert(row.key, measured);
             }
             y += height;
         }
         drawn
     });
     let drawn = output.inner;
-    let most = (total - output.inner_rect.height()).max(0.0);
-    panel.offset = output.state.clamped_offset().y.min(most);
-    panel.away = panel.offset < most - 2.0;
-    if panel.away && drawn.shift != 0.0 {
-        panel.correct = drawn.shift;
+    let room = output.inner_rect.height();
+    let most = (total - room).max(0.0);
+    let place = &mut panel.place;
+    place.settle(output.state.clamped_offset().y, most, drawn.changed);
+    if place.away && drawn.shift != 0.0 {
+        place.correct = drawn.shift;
     }
     if drawn.changed {
         ui.ctx().request_discard("heights of timeline entries");
         ui.ctx().request_repaint_after_secs(0.001);
     }
-    let hidden_card = rows.iter().zip(tops(&heights)).any(|(row, top)| {
-        matches!(row.entry.as_ref(), Entry::Card(view) if crate::ui::state::is_open(view))
-            && top > panel.offset + output.inner_rect.height()
-    });
-    panel.data.rows = rows;
-    panel.heights = heights;
-    if panel.away {
+    if place.away {
+        let below = place.offset + room;
+        let waits =
+            |row: &Row| matches!(row.entry.as_ref(), Entry::Card(view) if crate::ui::state::is_open(view));
+        let hidden_card = rows.iter().zip(place.tops()).any(|(row, top)| top > below && waits(row));
         to_end(ui, output.inner_rect, hidden_card, actions);
     }
+    panel.data.rows = all;
+}
+
+fn said(ui: &mut Ui, words: &str) {
+    ui.add_space(theme::SPACE_6);
+    ui.vertical_centered(|ui| caption(ui, words));
+}
+
+/// How a row stands this frame.
+#[derive(Clone, Copy)]
+struct RowState {
+    open: bool,
+    found: bool,
+    current: bool,
 }
 
 /// Width of the column with the time of day; a narrow timeline has none.
@@ -119,62 +136,44 @@ fn column(width: f32) -> f32 {
     (width - time_width(width) - GUTTER - theme::SPACE_4 - theme::SPACE_6).clamp(160.0, theme::READING)
 }
 
-fn tops(heights: &[f32]) -> impl Iterator<Item = f32> {
-    heights.iter().scan(theme::SPACE_4, |y, height| {
-        let top = *y;
-        *y += height;
-        Some(top)
-    })
-}
-
-/// Where to scroll to, when something other than the wheel says so.
-fn wanted_offset(
-    panel: &mut TimelinePanel,
-    rows: &[Row],
-    heights: &[f32],
-    total: f32,
-    room: f32,
-) -> Option<f32> {
-    if let Some((request, tries)) = panel.reveal {
-        let found =
-            rows.iter().zip(heights).zip(tops(heights)).find(
-                |((row, _), _)| matches!(row.entry.as_ref(), Entry::Card(view) if view.info.id == request),
-            );
-        panel.reveal = (tries < REVEAL_TRIES).then_some((request, tries + 1));
-        let ((_, height), top) = found?;
-        let visible = top >= panel.offset && top + height <= panel.offset + room;
-        let wanted = if visible { panel.offset } else { top - ((room - height) / 2.0).max(theme::SPACE_4) };
-        return Some(wanted.clamp(0.0, (total - room).max(0.0)));
-    }
-    if !panel.away {
-        panel.correct = 0.0;
-        return Some(total - room);
-    }
-    let correct = std::mem::take(&mut panel.correct);
-    (correct != 0.0).then_some(panel.offset + correct)
-}
-
 struct Drawn {
     viewport: Rect,
     origin: egui::Pos2,
     session: Option<SessionId>,
     time: f32,
     column: f32,
+    /// Room for what is wider than text: old beside new.
+    widest: f32,
     /// How much the rows above the viewport grew: the scroll follows, so that nothing moves under the eye.
     shift: f32,
     changed: bool,
 }
 
 impl Drawn {
-    fn row(&mut self, ui: &mut Ui, row: &Row, y: f32, height: f32, open: bool, tools: &mut Tools<'_>) -> f32 {
+    fn row(
+        &mut self,
+        ui: &mut Ui,
+        row: &Row,
+        y: f32,
+        height: f32,
+        state: RowState,
+        tools: &mut Tools<'_>,
+    ) -> f32 {
         let colors = palette(ui);
         let left = self.origin.x + theme::SPACE_4;
         let top = self.origin.y + y;
-        let indent = if row.nested { INDENT } else { 0.0 };
+        let indent = row.lane.map_or(0.0, |lane| (f32::from(lane.slot) + 1.0) * INDENT);
+        let wide = match row.entry.as_ref() {
+            Entry::Tool(tool) if state.open => wants_room(ui, &tool.item.subject),
+            Entry::Card(view) => wants_room(ui, &view.subject),
+            _ => false,
+        };
+        let width = if wide { self.widest } else { self.column };
         let content = Rect::from_min_size(
             pos2(left + self.time + GUTTER + indent, top),
-            vec2(self.column - indent, height.max(1.0)),
+            vec2(width - indent, height.max(1.0)),
         );
+        self.ground(ui, row, content, indent, state, tools);
         let inner = ui.scope_builder(
             UiBuilder::new()
                 .scope_id(Id::unique(("timeline row", self.session, row.key)))
@@ -183,7 +182,7 @@ impl Drawn {
             |ui| {
                 ui.spacing_mut().item_spacing.y = 0.0;
                 ui.set_width(content.width());
-                entry_ui(ui, row, open, tools);
+                entry_ui(ui, row, state.open, tools);
             },
         );
         let measured = inner.response.rect.height().max(theme::ROW);
@@ -201,10 +200,20 @@ impl Drawn {
             };
         let gutter = pos2(left + self.time + GUTTER / 2.0 - 6.0, first_line);
         who(ui, row, gutter);
-        if row.nested {
+        if let Some(lane) = row.lane {
             let x = left + self.time + GUTTER + INDENT / 2.0 - 4.0;
-            let line = egui::Stroke::new(2.0, colors.border);
-            ui.painter().vline(x, top..=top + measured, line);
+            for (slot, color) in lane.colors.iter().enumerate() {
+                if let Some(color) = color {
+                    let x = x + slot as f32 * INDENT;
+                    let color = colors.lane(*color);
+                    let starts = lane.entries.is_some() && slot == usize::from(lane.slot);
+                    let from = if starts { first_line } else { top };
+                    ui.painter().vline(x, from..=top + measured, egui::Stroke::new(2.0, color));
+                    if starts {
+                        ui.painter().circle_filled(pos2(x, from), 3.5, color);
+                    }
+                }
+            }
         }
         if self.time == 0.0 {
             return measured;
@@ -221,6 +230,51 @@ impl Drawn {
         }
         measured
     }
+
+    /// Behind a row: whether it was found, and the menu that copies it. It takes no focus; what is on it does.
+    fn ground(
+        &self,
+        ui: &mut Ui,
+        row: &Row,
+        content: Rect,
+        indent: f32,
+        state: RowState,
+        tools: &mut Tools<'_>,
+    ) {
+        let colors = palette(ui);
+        if state.found {
+            let mut ground = content.expand2(vec2(theme::SPACE_2, 0.0));
+            ground.min.x -= GUTTER + indent;
+            if state.current {
+                ui.painter().rect_filled(ground, theme::CONTROL_RADIUS, colors.selected);
+            }
+            let bar = Rect::from_min_size(ground.min, vec2(2.0, ground.height()));
+            ui.painter().rect_filled(bar, 0.0, colors.primary);
+        }
+        let id = Id::unique(("ground", self.session, row.key));
+        let response = ui.interact(content, id, egui::Sense::CLICK);
+        response.context_menu(|ui| {
+            ui.set_min_width(160.0);
+            for (label, text) in
+                [("Copy", Row::copy_text as fn(&Row) -> String), ("Copy as Markdown", markdown_of)]
+            {
+                let entry =
+                    egui::Button::new(label).frame_when_inactive(false).min_size(vec2(160.0, theme::ROW));
+                if ui.add(entry).clicked() {
+                    tools.actions.push(Action::Copy { text: text(row), what: "Entry" });
+                    ui.close();
+                }
+            }
+        });
+    }
+}
+
+fn markdown_of(row: &Row) -> String {
+    to_markdown(std::iter::once(row))
+}
+
+fn wants_room(ui: &Ui, subject: &Subject) -> bool {
+    matches!(subject, Subject::Edit { diff, .. } if code::wants_room(ui.ctx(), diff))
 }
 
 /// Who speaks, in the gutter.

@@ -68,7 +68,7 @@ fn filter_box(ui: &mut Ui, state: &mut UiState, width: f32) {
     let response = ui.put(inner, edit).accessible_name("Filter sessions");
     if !focused && state.filter.is_empty() {
         let color = colors.muted;
-        let galley = ui.painter().layout_no_wrap("Ctrl+F".into(), theme::regular(theme::CAPTION), color);
+        let galley = ui.painter().layout_no_wrap("Ctrl+K".into(), theme::regular(theme::CAPTION), color);
         let at = egui::pos2(rect.right() - 10.0 - galley.size().x, rect.center().y - galley.size().y / 2.0);
         ui.painter().galley(at, galley, color);
     }

@@ -1,0 +1,163 @@
+//! Frame times of the window, scrolled as fast as it draws: `cargo run -p magia-app --release --example bench_frames`
+//! on a display (Xvfb with llvmpipe gives the figures of the README), 1280x800.
+//!
+//! `ui` is what building and tessellating a frame costs, `frame` is from one frame to the next, rasteriser included.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "a measuring program may fail and prints"
+)]
+
+#[path = "../tests/ui_scenes/mod.rs"]
+mod scenes;
+
+use crossbeam_channel::Sender;
+use eframe::egui::{self, Event, Modifiers, MouseWheelSource, MouseWheelUnit, TouchPhase, Vec2, pos2};
+use magia_app::link::WindowLink;
+use magia_app::ui::{Window, WindowOptions};
+use magia_core::snapshot::Snapshot;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// Frames of a phase that are measured, after as many that are not.
+const FRAMES: usize = 400;
+const WARM: usize = 40;
+
+struct Phase {
+    name: &'static str,
+    snapshot: Snapshot,
+    pointer: egui::Pos2,
+    /// Points to scroll in a frame.
+    step: f32,
+    /// Whether every frame brings new facts.
+    fresh: bool,
+}
+
+fn phases(now_ms: u64) -> Vec<Phase> {
+    let timeline = pos2(650.0, 400.0);
+    let list = pos2(120.0, 400.0);
+    let phase = |name, sessions, entries, pointer, step, fresh| Phase {
+        name,
+        snapshot: scenes::many(now_ms, sessions, entries),
+        pointer,
+        step,
+        fresh,
+    };
+    vec![
+        phase("10,000 entries, wheel", 20, 10_000, timeline, 60.0, false),
+        phase("10,000 entries, flung", 20, 10_000, timeline, 1_500.0, false),
+        phase("10,000 entries, new facts each frame", 20, 10_000, timeline, 60.0, true),
+        phase("1,000 sessions, list scrolled", 1_000, 100, list, -60.0, false),
+        phase("2,000 sessions, new facts each frame", 2_000, 100, list, -60.0, true),
+    ]
+}
+
+struct Bench {
+    window: Window,
+    to_window: Sender<Arc<Snapshot>>,
+    phases: std::vec::IntoIter<Phase>,
+    phase: Phase,
+    frame: usize,
+    revision: u64,
+    last: Instant,
+    ui_ms: Vec<f32>,
+    frame_ms: Vec<f32>,
+}
+
+impl Bench {
+    fn tell(&mut self) {
+        self.revision += 1;
+        self.phase.snapshot.revision = self.revision;
+        let _ = self.to_window.send(Arc::new(self.phase.snapshot.clone()));
+    }
+}
+
+fn percentiles(values: &mut [f32]) -> String {
+    values.sort_by(f32::total_cmp);
+    let at = |share: f32| values[((values.len() - 1) as f32 * share) as usize];
+    format!("p50 {:.1}  p95 {:.1}  p99 {:.1}  max {:.1}", at(0.5), at(0.95), at(0.99), at(1.0))
+}
+
+impl eframe::App for Bench {
+    fn logic(&mut self, ctx: &egui::Context, frame: &mut eframe::Frame) {
+        self.window.logic(ctx, frame);
+    }
+
+    fn raw_input_hook(&mut self, _ctx: &egui::Context, input: &mut egui::RawInput) {
+        // There and back again, in four strokes.
+        let back = self.frame / (FRAMES / 4) % 2 == 1;
+        input.events.push(Event::PointerMoved(self.phase.pointer));
+        input.events.push(Event::MouseWheel {
+            unit: MouseWheelUnit::Point,
+            delta: Vec2::new(0.0, if back { -self.phase.step } else { self.phase.step }),
+            phase: TouchPhase::Move,
+            modifiers: Modifiers::NONE,
+            source: MouseWheelSource::Wheel,
+        });
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
+        if self.frame > WARM {
+            self.frame_ms.push(self.last.elapsed().as_secs_f32() * 1e3);
+            self.ui_ms.extend(frame.info().cpu_usage.map(|seconds| seconds * 1e3));
+        }
+        self.last = Instant::now();
+        self.window.ui(ui, frame);
+        self.frame += 1;
+        if self.phase.fresh {
+            self.tell();
+        }
+        if self.frame == WARM + FRAMES {
+            println!("{:<38} ui    {} ms", self.phase.name, percentiles(&mut self.ui_ms));
+            println!("{:<38} frame {} ms", "", percentiles(&mut self.frame_ms));
+            self.ui_ms.clear();
+            self.frame_ms.clear();
+            self.frame = 0;
+            match self.phases.next() {
+                Some(next) => {
+                    self.phase = next;
+                    self.tell();
+                }
+                None => ui.ctx().send_viewport_cmd(egui::ViewportCommand::Close),
+            }
+        }
+        ui.ctx().request_repaint();
+    }
+}
+
+fn main() -> eframe::Result {
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+    let mut native = eframe::NativeOptions {
+        viewport: egui::ViewportBuilder::default().with_inner_size([1280.0, 800.0]),
+        renderer: eframe::Renderer::Glow,
+        ..Default::default()
+    };
+    native.glow_options.vsync = false;
+    eframe::run_native(
+        "magia bench",
+        native,
+        Box::new(move |context| {
+            let (to_window, snapshots) = crossbeam_channel::bounded(64);
+            let (to_hub, _from_window) = crossbeam_channel::bounded(256);
+            let options = WindowOptions { reduced_motion: true, ..WindowOptions::default() };
+            let window = Window::new(WindowLink { snapshots, to_hub }, options, &context.egui_ctx);
+            let mut phases = phases(now_ms).into_iter();
+            let phase = phases.next().unwrap();
+            let mut bench = Bench {
+                window,
+                to_window,
+                phases,
+                phase,
+                frame: 0,
+                revision: 0,
+                last: Instant::now(),
+                ui_ms: Vec::new(),
+                frame_ms: Vec::new(),
+            };
+            bench.tell();
+            Ok(Box::new(bench))
+        }),
+    )
+}
