@@ -354,6 +354,7 @@ pub fn message(pid: u32, event: &str, payload: &Value) -> Box<HookMessage> {
         sent_unix_ns: 0,
         payload: RawValue::from_string(payload.to_string()).expect("JSON"),
         cut: false,
+        shared: false,
     })
 }
 
