@@ -4,6 +4,7 @@ pub mod claude;
 pub mod codex;
 mod fields;
 pub mod gemini;
+pub mod process;
 pub mod registry;
 
 use magia_protocol::wire::{AgentEventKind, Provider, ProviderSessionId};
