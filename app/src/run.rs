@@ -10,6 +10,7 @@ use crate::link::FromWindow;
 use crate::listeners::{HUB_CAPACITY, Listeners};
 use crate::os::signals;
 use crate::places::Places;
+use crate::services::agents::Agents;
 use crate::services::processes::Processes;
 use crate::services::providers::Detector;
 use crate::services::registry::Registry;
@@ -48,6 +49,7 @@ struct Running {
     hub: HubThread,
     jobs: JobWorker,
     registry: Option<Registry>,
+    agents: Option<Agents>,
     settings: Option<Arc<SettingsFile>>,
     store: Option<Arc<Store>>,
 }
@@ -208,12 +210,14 @@ fn start(
         tracing::warn!("the agents' programs were not looked for");
     }
     let registry =
-        Registry::start(vec![places.claude.clone()], events).context("watching Claude's registry")?;
+        Registry::start(vec![places.claude.clone()], events.clone()).context("watching Claude's registry")?;
+    let agents = Agents::start(places.home.clone(), events).context("starting to look for agents")?;
     Ok(Running {
         listeners: Some(listeners),
         hub,
         jobs: worker,
         registry: Some(registry),
+        agents: Some(agents),
         settings: Some(settings),
         store: Some(store),
     })
@@ -223,6 +227,7 @@ impl Running {
     fn stop(&mut self) {
         drop(self.listeners.take());
         drop(self.registry.take());
+        drop(self.agents.take());
         self.hub.stop();
         self.jobs.join();
         drop(self.settings.take());

@@ -1,6 +1,8 @@
-//! What the gate tells Claude Code: the answer of a PermissionRequest hook.
+//! What a gate tells the agent: the answer of a PermissionRequest hook, and the refusal of a call before it runs.
 //!
-//! Source: observed with Claude Code 2.1.197. Exit codes decide nothing at this hook; only this JSON does.
+//! Source: observed with Claude Code 2.1.197 and Codex 0.169.0, whose answer has the same shape but takes nothing
+//! beside `behavior` and `message`: an unknown field makes it no answer at all. Exit codes decide nothing at Claude's
+//! PermissionRequest; only this JSON does.
 
 use magia_protocol::wire::info::Decision;
 use magia_protocol::wire::{ErrorCode, GateReply, RpcError};
@@ -18,6 +20,12 @@ pub struct Question<'a> {
     pub input: &'a Value,
     /// What "always" could mean, as the agent offers it.
     pub suggestions: &'a [Value],
+}
+
+/// Refuses a call at the hook that comes before it runs (`PreToolUse`, `BeforeTool`): exit 2 and a reason, which all
+/// three agents take. The same hook cannot grant anything.
+pub fn refuse(reason: &str) -> GateReply {
+    GateReply { exit: 2, stdout: Vec::new(), stderr: format!("{reason}\n").into_bytes() }
 }
 
 /// Composes the answer. Fails when the decision does not fit the request: `always` where the agent offers no rule,

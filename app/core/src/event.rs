@@ -93,6 +93,9 @@ pub enum Event {
     },
     /// A watched process ended.
     ProcessExited(ProcessId),
+    /// Processes were looked through: every agent that runs without a registry of its own, as far as its command line
+    /// tells that it is one.
+    AgentsFound(Vec<FoundAgent>),
     /// The followed transcript has new lines.
     TranscriptRead {
         /// Whose.
@@ -154,6 +157,8 @@ pub enum Event {
         /// The session whose timeline it shows.
         selected: Option<SessionId>,
     },
+    /// A person moved the pointer or pressed a key in the window; told every few seconds while it goes on.
+    WindowUsed,
     /// A service failed or works again; shown as a banner while it is `Some`.
     ServiceReported {
         /// Stable name, as `store`.
@@ -163,6 +168,19 @@ pub enum Event {
     },
     /// Time passed; comes every second while something depends on it.
     ClockTicked,
+}
+
+/// An agent's process, found by looking.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FoundAgent {
+    /// The agent's kind.
+    pub provider: Provider,
+    /// Which process.
+    pub process: ProcessId,
+    /// Its working directory; empty when it may not be read.
+    pub cwd: String,
+    /// Its terminal, as `pts/3`.
+    pub tty: Option<String>,
 }
 
 /// A file of `~/.claude/sessions/`. Source: observed with Claude Code 2.1.197.

@@ -26,6 +26,9 @@ impl Preset {
     }
 }
 
+/// Longer than this no terminal is kept from showing its dialog, in seconds.
+pub const CODEX_HOLD_MAX_S: u32 = 20;
+
 /// Colours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum ThemeMode {
@@ -74,6 +77,9 @@ pub struct Settings {
     pub theme: ThemeMode,
     /// `notificationsEnabled`: desktop notifications.
     pub notifications: bool,
+    /// `codexHoldSeconds`: how long a permission hook of Codex waits for someone at the window, since Codex shows its
+    /// own dialog only afterwards; 0 never waits.
+    pub codex_hold_s: u32,
     /// `providerBinaryPaths`.
     pub binaries: Vec<(Provider, String)>,
     /// `retentionDays`: events and outcomes older than this are forgotten.
@@ -91,6 +97,7 @@ impl Default for Settings {
             tool_permissions: Vec::new(),
             theme: ThemeMode::Dark,
             notifications: true,
+            codex_hold_s: CODEX_HOLD_MAX_S,
             binaries: Vec::new(),
             retention_days: 90,
             retention_mib: 512,
@@ -105,6 +112,7 @@ pub const KEYS: &[&str] = &[
     "toolPermissions",
     "themeMode",
     "notificationsEnabled",
+    "codexHoldSeconds",
     "providerBinaryPaths",
     "retentionDays",
     "retentionMib",
@@ -156,6 +164,7 @@ impl Settings {
         all.insert("toolPermissions".into(), Value::Array(tools));
         all.insert("themeMode".into(), json!(self.theme.as_str()));
         all.insert("notificationsEnabled".into(), json!(self.notifications));
+        all.insert("codexHoldSeconds".into(), json!(self.codex_hold_s));
         let binaries: Map<String, Value> = self
             .binaries
             .iter()
@@ -184,6 +193,9 @@ impl Settings {
                     word(value, ThemeMode::ALL, |mode| mode.as_str()).ok_or("dark, light or system")?;
             }
             "notificationsEnabled" => self.notifications = value.as_bool().ok_or("true or false")?,
+            "codexHoldSeconds" => {
+                self.codex_hold_s = number(value, 0, CODEX_HOLD_MAX_S).ok_or("a number from 0 to 20")?
+            }
             "retentionDays" => {
                 self.retention_days = number(value, 1, 3_650).ok_or("a number from 1 to 3650")?
             }

@@ -158,6 +158,7 @@ impl Hub {
             Taken::Window(FromWindow::Changed { focused, selected }) => {
                 Event::WindowChanged { focused, selected }
             }
+            Taken::Window(FromWindow::Used) => Event::WindowUsed,
             Taken::Time => Event::ClockTicked,
             Taken::Stop => return,
         };
@@ -221,6 +222,7 @@ const fn needs_store(event: &Event) -> bool {
             | Event::RegistryRead(_)
             | Event::RegistryRemoved { .. }
             | Event::ProcessExited(_)
+            | Event::AgentsFound(_)
             | Event::CommandReceived { .. }
             | Event::WindowChanged { .. }
     )

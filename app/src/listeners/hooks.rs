@@ -12,10 +12,12 @@ use super::health::{Health, Refusal};
 use super::intake::{Intake, LongLines, Patience, read_line};
 use super::outbox::{HubGone, Outbox};
 use super::salvage;
+use crate::os::agents;
 use magia_core::event::Event;
+use magia_core::normalize::process::Role;
 use magia_protocol::ipc::line::{HOOK_LINE_MAX_BYTES, Line};
 use magia_protocol::ipc::{Incoming, Stream};
-use magia_protocol::wire::HookMessage;
+use magia_protocol::wire::{HookMessage, Provider};
 use std::io;
 use std::sync::Arc;
 
@@ -105,7 +107,19 @@ pub(super) fn understand(line: Line<'_>) -> Message {
             salvage::cut_message(head)
         }
     };
-    message.map_or(Message::Garbage, |message| Message::Whole(Box::new(message)))
+    message.map_or(Message::Garbage, |mut message| {
+        message.shared = is_shared(&message);
+        Message::Whole(Box::new(message))
+    })
+}
+
+/// Whether the hook was run by a process that serves many sessions at once.
+fn is_shared(message: &HookMessage) -> bool {
+    let process = match message.known_provider() {
+        Some(Provider::Codex) => message.agent_process(),
+        _ => None,
+    };
+    process.is_some_and(|process| agents::role_of(process.pid) == Some((Provider::Codex, Role::Server)))
 }
 
 fn parse(line: &[u8]) -> Option<HookMessage> {

@@ -46,6 +46,10 @@ pub struct HookMessage {
     /// what could be saved.
     #[serde(skip)]
     pub cut: bool,
+    /// Set by the listener when the handler's parent serves many sessions at once, as Codex's daemon does: then the
+    /// process says nothing about the session.
+    #[serde(skip)]
+    pub shared: bool,
 }
 
 impl HookMessage {

@@ -179,7 +179,9 @@ impl Model {
             }
             session.pinned = params.pinned.unwrap_or(session.pinned);
             session.hidden = params.hidden.unwrap_or(session.hidden);
-            fx.push(Effect::Store(StoreWrite::Session(Box::new(session.stored()))));
+            if !session.is_unnamed() {
+                fx.push(Effect::Store(StoreWrite::Session(Box::new(session.stored()))));
+            }
         }
         self.renamed(id);
         self.publish_touched(now, fx);

@@ -6,9 +6,11 @@
 mod agents;
 mod commands;
 mod evidence;
+mod found;
 mod guard;
 mod health;
 mod history;
+mod hold;
 mod ids;
 mod names;
 mod payload;
@@ -18,6 +20,8 @@ mod request;
 mod requests;
 mod session;
 mod settle;
+mod strict;
+mod terminal;
 mod titles;
 mod views;
 
@@ -75,6 +79,8 @@ pub struct Program {
 struct Window {
     focused: bool,
     selected: Option<SessionId>,
+    /// When a person last did something in it, by the monotonic clock.
+    used_mono: Option<u64>,
 }
 
 /// All facts.
@@ -98,6 +104,7 @@ pub struct Model {
     toasts: VecDeque<Toast>,
     next_toast: u64,
     window: Window,
+    held: hold::Held,
     window_replies: HashSet<ReplyId>,
     unwritten: history::Unwritten,
     history_replies: Vec<(ReplyId, SessionId, usize)>,
@@ -147,6 +154,7 @@ impl Model {
             toasts: VecDeque::new(),
             next_toast: 1,
             window: Window::default(),
+            held: hold::Held::default(),
             window_replies: HashSet::new(),
             unwritten: history::Unwritten::default(),
             history_replies: Vec::new(),
@@ -171,6 +179,8 @@ impl Model {
             Event::RegistryRead(entry) => self.registry_read(now, *entry, &mut fx),
             Event::RegistryRemoved { process } => self.registry_removed(process),
             Event::ProcessExited(process) => self.process_exited(now, process, &mut fx),
+            Event::AgentsFound(found) => self.agents_found(now, &found, &mut fx),
+            Event::WindowUsed => self.window.used_mono = Some(now.mono_ms),
             Event::TranscriptRead { session, items } => self.transcript_read(session, &items, &mut fx),
             Event::TitlesRead { session, titles } => self.titles_read(session, titles, &mut fx),
             Event::CommandReceived { reply, command, origin } => {
@@ -213,7 +223,7 @@ impl Model {
     pub fn next_wake_mono(&self, now: Now) -> Option<u64> {
         let lives = !self.by_process.is_empty();
         let alive = lives.then(|| (self.last_alive_mono + ALIVE_EVERY_MS).max(now.mono_ms));
-        [alive, self.views.recheck_mono()].into_iter().flatten().min()
+        [alive, self.views.recheck_mono(), self.held.next_mono()].into_iter().flatten().min()
     }
 
     /// How much it holds.
@@ -230,6 +240,7 @@ impl Model {
 
     fn tick(&mut self, now: Now, fx: &mut Effects) {
         self.views.recheck(now.mono_ms);
+        self.end_holds(now, fx);
         if now.mono_ms.saturating_sub(self.last_alive_mono) >= ALIVE_EVERY_MS {
             self.alive(now, fx);
         }
@@ -313,7 +324,7 @@ impl Model {
         match selected.and_then(|id| self.sessions.get(&id)) {
             Some(session) => {
                 let id = session.id;
-                match &session.transcript_path {
+                match session.readable_transcript() {
                     Some(path) => {
                         fx.push(Effect::FollowTranscript { session: id, path: PathBuf::from(path) })
                     }
@@ -341,7 +352,10 @@ impl Model {
         if self.dead.len() > DEAD_MAX {
             self.dead.pop_front();
         }
-        if let Some(id) = self.by_process.remove(&process) {
+        let Some(id) = self.by_process.remove(&process) else { return };
+        if self.sessions.get(&id).is_some_and(Session::is_unnamed) {
+            self.forget_unnamed(now, id, fx);
+        } else {
             self.leave(now, id, process, &format!("process {} is gone", process.pid), fx);
         }
     }

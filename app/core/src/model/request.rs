@@ -58,8 +58,8 @@ pub struct PermissionRequest {
 /// What a hook asks for.
 #[derive(Debug)]
 pub struct Asked {
-    /// The connection that waits.
-    pub gate: GateId,
+    /// The connection that waits; `None` when the agent's own dialog asks and only it can be answered.
+    pub gate: Option<GateId>,
     /// Who asks.
     pub session: SessionId,
     /// The agent's kind.
@@ -95,7 +95,17 @@ impl PermissionRequest {
 
     /// Whether it asks for the very same call.
     pub(super) fn is_twin(&self, agent_id: Option<&str>, tool: &str, input: &Value) -> bool {
-        self.agent_id.as_deref() == agent_id && self.tool == tool && *self.input == *input
+        self.agent_id.as_deref() == agent_id && self.tool == tool && self.has_words(input)
+    }
+
+    /// Whether a call's input is the one that was asked about. Codex adds the reason to what it asks about.
+    fn has_words(&self, input: &Value) -> bool {
+        match self.provider {
+            Provider::Codex if self.input.get("command").is_some() => {
+                self.input.get("command") == input.get("command")
+            }
+            _ => *self.input == *input,
+        }
     }
 
     /// The row for the store.

@@ -95,6 +95,26 @@ impl Requests {
 impl Model {
     /// A gate asks: a rule answers at once, or a card appears.
     pub(super) fn ask(&mut self, now: Now, asked: Asked, fx: &mut Effects) {
+        let says = verdict(&self.settings, &asked.tool, &asked.input, asked.paths.as_ref());
+        let id = self.add_request(now, asked);
+        match says {
+            Verdict::Ask => self.wait_for_person(now, id, fx),
+            Verdict::Allow(rule) => self.decide_by_rule(now, id, Decision::Allow, &rule, fx),
+            Verdict::Deny(rule) => self.decide_by_rule(now, id, Decision::Deny, &rule, fx),
+        }
+        self.notify_if_waits(id, fx);
+    }
+
+    /// A desktop notification for what waits, unless the window is in front.
+    pub(super) fn notify_if_waits(&mut self, id: RequestId, fx: &mut Effects) {
+        let waits = self.requests.get(id).is_some_and(|request| request.state.waits());
+        if waits && self.settings.notifications && !self.window.focused {
+            self.notify(id, fx);
+        }
+    }
+
+    /// Puts a request on record and ties it to its call. Nobody is told yet.
+    pub(super) fn add_request(&mut self, now: Now, asked: Asked) -> RequestId {
         let session = self.sessions.get(&asked.session);
         let cwd = session.map(|session| session.cwd.clone()).unwrap_or_default();
         let seen_waiting = self.is_seen_waiting(asked.session, now);
@@ -102,7 +122,7 @@ impl Model {
             id: self.ids.request(now.unix_ms),
             session: asked.session,
             provider: asked.provider,
-            gate: Some(asked.gate),
+            gate: asked.gate,
             subject: Subject::of(&asked.tool, &asked.input),
             judgement: risk::judge(&asked.tool, &asked.input, asked.paths.as_ref()),
             suggestions: asked.suggestions,
@@ -111,7 +131,7 @@ impl Model {
             cwd,
             asked_at_ms: now.unix_ms,
             asked_mono: now.mono_ms,
-            state: RequestState::Open,
+            state: if asked.gate.is_some() { RequestState::Open } else { RequestState::InTerminal },
             outcome: None,
             use_id: None,
             may_be_answered: false,
@@ -121,19 +141,10 @@ impl Model {
             input: Arc::new(asked.input),
         };
         let id = request.id;
-        let says = verdict(&self.settings, &request.tool, &request.input, asked.paths.as_ref());
-        self.gates.insert(asked.gate, id);
+        self.gates.extend(asked.gate.map(|gate| (gate, id)));
         self.requests.insert(request);
         self.tie(id);
-        match says {
-            Verdict::Ask => self.changed_request(id, fx),
-            Verdict::Allow(rule) => self.decide_by_rule(now, id, Decision::Allow, &rule, fx),
-            Verdict::Deny(rule) => self.decide_by_rule(now, id, Decision::Deny, &rule, fx),
-        }
-        let waits = self.requests.get(id).is_some_and(|request| request.state == RequestState::Open);
-        if waits && self.settings.notifications && !self.window.focused {
-            self.notify(id, fx);
-        }
+        id
     }
 
     fn decide_by_rule(&mut self, now: Now, id: RequestId, decision: Decision, rule: &str, fx: &mut Effects) {

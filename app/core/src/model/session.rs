@@ -3,6 +3,7 @@
 use super::evidence::Verdict;
 use super::titles;
 use crate::event::{AgentEvent, RegistryStatus, StoredSession};
+use crate::normalize::gemini::Thread;
 use crate::timeline::Timeline;
 use magia_protocol::wire::info::SessionInfo;
 use magia_protocol::wire::{
@@ -115,6 +116,8 @@ pub struct Session {
     pub subagents: BTreeSet<String>,
     /// The main conversation's turn is over; subagents may still work.
     pub between_turns: bool,
+    /// Gemini's turn and calls, which have no names of their own.
+    pub thread: Thread,
     /// Its timeline.
     pub timeline: Timeline,
     /// Whether that is complete.
@@ -156,6 +159,7 @@ impl Session {
             pending: Vec::new(),
             subagents: BTreeSet::new(),
             between_turns: false,
+            thread: Thread::default(),
             timeline: Timeline::default(),
             history: History::Read,
             shown: (SessionState::Idle, now_ms),
@@ -231,6 +235,16 @@ impl Session {
         hasher.finish()
     }
 
+    /// Whether only its process is known: no hook has named the session yet. Such a one is not stored.
+    pub fn is_unnamed(&self) -> bool {
+        self.provider_session_id.0.is_empty()
+    }
+
+    /// The transcript, when it is one that magia can read.
+    pub fn readable_transcript(&self) -> Option<&String> {
+        self.transcript_path.as_ref().filter(|_| self.provider == Provider::Claude)
+    }
+
     /// What to call it: user, agent's custom, agent's own, first prompt, directory.
     pub fn title(&self) -> (String, TitleSource) {
         let titles = &self.titles;
@@ -244,6 +258,9 @@ impl Session {
             .into_iter()
             .find_map(|(title, source)| title.clone().map(|title| (title, source)))
             .unwrap_or_else(|| {
+                if self.is_unnamed() {
+                    return ("Session not known yet".to_owned(), TitleSource::Directory);
+                }
                 let directory = titles::clean(&self.project());
                 (directory.unwrap_or_else(|| self.provider.as_str().to_owned()), TitleSource::Directory)
             })
@@ -326,7 +343,7 @@ impl Session {
         SessionInfo {
             id: self.id,
             provider: self.provider,
-            provider_session_id: Some(self.provider_session_id.clone()),
+            provider_session_id: Some(self.provider_session_id.clone()).filter(|_| !self.is_unnamed()),
             parent: self.parent,
             title,
             title_source,

@@ -24,7 +24,7 @@ impl Model {
     /// Asks for the titles in a transcript, unless a stronger one is known.
     pub(super) fn read_titles(&self, session: &Session, fx: &mut Effects) {
         if session.titles.ai.is_none()
-            && let Some(path) = &session.transcript_path
+            && let Some(path) = session.readable_transcript()
         {
             fx.push(Effect::ReadTitles { session: session.id, path: PathBuf::from(path) });
         }

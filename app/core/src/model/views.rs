@@ -63,6 +63,15 @@ impl Model {
         self.views.touched.insert(session);
     }
 
+    /// Forgets a session's row.
+    pub(super) fn forget_row(&mut self, session: SessionId) -> Option<Arc<SessionInfo>> {
+        self.views.touched.remove(&session);
+        self.views.renamed.remove(&session);
+        self.views.recheck.remove(&session);
+        self.views.dirty = true;
+        self.views.rows.remove(&session)
+    }
+
     /// Notes that a session's title or flags changed.
     pub(super) fn renamed(&mut self, session: SessionId) {
         self.views.touched.insert(session);

@@ -1,7 +1,10 @@
 //! What wire messages of each provider mean.
 
 pub mod claude;
-pub mod other;
+pub mod codex;
+mod fields;
+pub mod gemini;
+pub mod process;
 pub mod registry;
 
 use magia_protocol::wire::{AgentEventKind, Provider, ProviderSessionId};
@@ -71,6 +74,13 @@ pub enum Detail {
         /// What "always" could mean, as the agent offers it.
         suggestions: Vec<Value>,
     },
+    /// The agent's own dialog asks for a permission, and only it can be answered.
+    AskedInTerminal {
+        /// Tool name; `None` when the agent does not say, and the call that has begun must tell.
+        tool: Option<String>,
+        /// What it says of the input: the keys by which it is told from other calls.
+        input: Value,
+    },
     /// The agent wants attention.
     Notified {
         /// The agent's word for why.
@@ -88,6 +98,8 @@ pub enum Detail {
         /// The agent's word for why.
         error: String,
     },
+    /// The user broke a turn off.
+    TurnInterrupted,
     /// A subagent began.
     SubagentStarted {
         /// As `general-purpose`.
@@ -141,6 +153,7 @@ pub struct ToolCall {
 pub fn understand(provider: Provider, event: &str, payload: &Value) -> Understood {
     match provider {
         Provider::Claude => claude::understand(event, payload),
-        Provider::Codex | Provider::Gemini => other::understand(payload),
+        Provider::Codex => codex::understand(event, payload),
+        Provider::Gemini => gemini::understand(event, payload),
     }
 }

@@ -29,8 +29,8 @@ pub struct RealPaths {
     pub target: PathBuf,
 }
 
-/// Tools that change one file, by Claude Code's names.
-pub const EDIT_TOOLS: &[&str] = &["Edit", "MultiEdit", "Write", "NotebookEdit"];
+/// Tools that change one file, by Claude Code's names and Gemini's.
+pub const EDIT_TOOLS: &[&str] = &["Edit", "MultiEdit", "Write", "NotebookEdit", "replace", "write_file"];
 
 /// What the settings say to a request. `paths` is `None` when the tool names no file or the disk could not be
 /// asked; then nothing is allowed on account of a path.

@@ -19,10 +19,21 @@ pub struct Judgement {
 pub fn judge(tool: &str, input: &Value, paths: Option<&RealPaths>) -> Judgement {
     let one = |risk, reason: &str| Judgement { risk, reasons: vec![reason.to_owned()] };
     match tool {
-        "Bash" => judge_command(input.get("command").and_then(Value::as_str).unwrap_or_default()),
-        "Read" | "Grep" | "Glob" | "LS" | "NotebookRead" | "TodoWrite" | "TodoRead" => {
-            one(Risk::Low, "reads")
+        "Bash" | "run_shell_command" => {
+            judge_command(input.get("command").and_then(Value::as_str).unwrap_or_default())
         }
+        "Read"
+        | "Grep"
+        | "Glob"
+        | "LS"
+        | "NotebookRead"
+        | "TodoWrite"
+        | "TodoRead"
+        | "read_file"
+        | "glob"
+        | "grep_search"
+        | "search_file_content"
+        | "list_directory" => one(Risk::Low, "reads"),
         "AskUserQuestion" | "ExitPlanMode" => one(Risk::Low, "asks you"),
         "WebFetch" | "WebSearch" => one(Risk::Medium, "reaches the network"),
         _ if EDIT_TOOLS.contains(&tool) => match paths {
@@ -32,6 +43,7 @@ pub fn judge(tool: &str, input: &Value, paths: Option<&RealPaths>) -> Judgement 
             Some(_) => one(Risk::High, "writes outside the project"),
             None => one(Risk::Medium, "edits a file"),
         },
+        "apply_patch" => one(Risk::Medium, "edits files"),
         _ => one(Risk::Medium, "a tool that magia does not know"),
     }
 }

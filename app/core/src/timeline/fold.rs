@@ -58,7 +58,15 @@ impl Timeline {
             }
             Detail::Ended { reason } => {
                 self.turn_broken_off();
-                self.insert(at_ms, agent, note(format!("Session ended ({reason})")));
+                let body = note(format!("Session ended ({reason})"));
+                // Gemini tells it twice.
+                if self.items.last().is_none_or(|last| last.body != body) {
+                    self.insert(at_ms, agent, body);
+                }
+            }
+            Detail::TurnInterrupted => {
+                self.turn_broken_off();
+                self.insert(at_ms, agent, note("Interrupted by the user".to_owned()));
             }
             Detail::Prompt(text) => {
                 // Esc breaks a turn off without a hook. A call that does run says so when it ends.
@@ -108,6 +116,7 @@ impl Timeline {
             Detail::TurnEnded { .. }
             | Detail::SubagentEnded { .. }
             | Detail::Permission { .. }
+            | Detail::AskedInTerminal { .. }
             | Detail::Notified { .. }
             | Detail::Silent => {}
         }

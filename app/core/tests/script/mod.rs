@@ -75,6 +75,14 @@ impl Script {
         script
     }
 
+    /// The same in another program.
+    pub fn of_program(program: Program) -> Self {
+        let mut script = Self::default();
+        script.model = Model::new(program, 7);
+        script.apply(Event::StoreLoaded(Box::default()));
+        script
+    }
+
     /// Time passes.
     pub fn wait(&mut self, ms: u64) -> &mut Self {
         self.now.unix_ms += ms;
@@ -121,6 +129,41 @@ impl Script {
             payload[key] = value;
         }
         message(pid, event, &payload)
+    }
+
+    /// A hook of another agent than Claude, from its captured shapes; with a gate it waits.
+    pub fn of(
+        &mut self,
+        provider: &str,
+        pid: u32,
+        session: &str,
+        event: &str,
+        fields: Value,
+        gated: bool,
+    ) -> Option<GateId> {
+        let mut payload = json!({
+            "session_id": session,
+            "transcript_path": match provider {
+                "codex" => format!("/home/dev/.codex/sessions/2026/11/21/rollout-{session}.jsonl"),
+                _ => format!("/home/dev/.gemini/tmp/shop/chats/session-{session}.jsonl"),
+            },
+            "cwd": "/home/dev/shop",
+            "hook_event_name": event,
+            "timestamp": self.now.unix_ms.to_string(),
+        });
+        for (key, value) in fields.as_object().cloned().unwrap_or_default() {
+            payload[key] = value;
+        }
+        let mut message = message(pid, event, &payload);
+        message.provider = provider.into();
+        if !gated {
+            self.apply(Event::HookReceived(message));
+            return None;
+        }
+        self.next_gate += 1;
+        let gate = GateId(self.next_gate);
+        self.apply(Event::GateOpened { gate, message, paths: None });
+        Some(gate)
     }
 
     /// A hook without a gate.
@@ -354,6 +397,7 @@ pub fn message(pid: u32, event: &str, payload: &Value) -> Box<HookMessage> {
         sent_unix_ns: 0,
         payload: RawValue::from_string(payload.to_string()).expect("JSON"),
         cut: false,
+        shared: false,
     })
 }
 

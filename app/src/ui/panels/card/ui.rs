@@ -150,7 +150,11 @@ fn subject(ui: &mut Ui, view: &RequestView, data: &CardData, cards: &mut Cards, 
 
 fn facts(ui: &mut Ui, data: &CardData, clock: &Clock) {
     let asked = clock.ago(data.asked_at_ms);
-    let also = if data.open { " · also asked in the terminal" } else { "" };
+    let also = match (data.open, data.held) {
+        (true, false) => " · also asked in the terminal",
+        (true, true) => " · the terminal asks after that",
+        (false, _) => "",
+    };
     let words = format!("{} · asked {asked}{also}", data.place);
     caption(ui, words).on_hover_text(clock.exact(data.asked_at_ms));
 }

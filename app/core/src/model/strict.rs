@@ -1,0 +1,42 @@
+//! Strict mode: a call's own hook (`PreToolUse`, `BeforeTool`) waits for the rules. They can refuse the call, and
+//! nothing else: what they allow still goes the agent's own way.
+
+use super::request::Asked;
+use super::{Effects, Model};
+use crate::answer;
+use crate::effect::Effect;
+use crate::event::Now;
+use crate::policy::{Verdict, verdict};
+use magia_protocol::wire::info::{Decision, OutcomeInfo};
+use magia_protocol::wire::{GateReply, RequestState};
+
+impl Model {
+    /// A call's hook asks before it runs. Its answer is at once a refusal or nothing.
+    pub(super) fn ask_before(&mut self, now: Now, asked: Asked, use_id: &str, fx: &mut Effects) {
+        let Some(gate) = asked.gate else { return };
+        let session = asked.session;
+        let Verdict::Deny(rule) = verdict(&self.settings, &asked.tool, &asked.input, asked.paths.as_ref())
+        else {
+            return fx.push(Effect::AnswerGate { gate, reply: GateReply::no_decision() });
+        };
+        let reason = format!("Denied by magia's {rule}");
+        fx.push(Effect::AnswerGate { gate, reply: answer::refuse(&reason) });
+        let id = self.add_request(now, asked);
+        if let Some(request) = self.requests.get_mut(id) {
+            request.gate = None;
+            request.state = RequestState::Decided;
+            request.outcome = Some(OutcomeInfo {
+                decision: Some(Decision::Deny),
+                by: format!("policy {rule}"),
+                at_ms: now.unix_ms,
+                reason: Some(reason),
+            });
+        }
+        // It will not run, so nothing tells of its end.
+        if let Some(session) = self.sessions.get_mut(&session) {
+            session.pending.retain(|call| call.use_id != use_id);
+            session.thread.refused(use_id);
+        }
+        self.changed_request(id, fx);
+    }
+}
