@@ -67,12 +67,7 @@ fn window(snapshot: Snapshot, size: [f32; 2]) -> Harness<'static, Bench> {
 }
 
 fn resolve(number: u64, decision: Decision) -> Command {
-    Command::ResolvePermission(ResolvePermission {
-        id: request_id(number).to_string(),
-        decision,
-        reason: None,
-        answers: None,
-    })
+    Command::ResolvePermission(ResolvePermission::new(request_id(number).to_string(), decision))
 }
 
 fn later(harness: &mut Harness<'_, Bench>, seconds: f64) {

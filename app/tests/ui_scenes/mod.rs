@@ -93,6 +93,8 @@ pub fn request(
             agent_id: None,
             risk,
             risk_reasons: vec!["runs code in the project".into()],
+            policy: "ask by preset default".into(),
+            question: number.to_string(),
             always: (tool == "Bash").then(|| "Bash(cargo test:*)".into()),
             state: RequestState::Open,
             may_be_answered: false,
@@ -329,6 +331,7 @@ fn long(now_ms: u64) -> Snapshot {
         by: "window".into(),
         at_ms: now_ms,
         reason: None,
+        edited_input: None,
     });
     snapshot.requests.push(Arc::new(decided));
     snapshot.timeline = Some(timeline(&snapshot, first.id, now_ms));

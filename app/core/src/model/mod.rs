@@ -4,6 +4,7 @@
 //! the same effects.
 
 mod agents;
+mod answers;
 mod commands;
 mod evidence;
 mod guard;

@@ -9,7 +9,7 @@ use crate::answer;
 use crate::effect::{Effect, Notice, StoreWrite, Update};
 use crate::event::{GateId, Now};
 use crate::policy::risk;
-use crate::policy::{Verdict, verdict};
+use crate::policy::{Call, Says, Verdict, verdict};
 use crate::snapshot::RequestView;
 use crate::subject::Subject;
 use magia_protocol::wire::info::{Decision, OutcomeInfo, RequestInfo};
@@ -98,7 +98,7 @@ impl Model {
         let session = self.sessions.get(&asked.session);
         let cwd = session.map(|session| session.cwd.clone()).unwrap_or_default();
         let seen_waiting = self.is_seen_waiting(asked.session, now);
-        let request = PermissionRequest {
+        let mut request = PermissionRequest {
             id: self.ids.request(now.unix_ms),
             session: asked.session,
             provider: asked.provider,
@@ -106,6 +106,8 @@ impl Model {
             subject: Subject::of(&asked.tool, &asked.input),
             judgement: risk::judge(&asked.tool, &asked.input, asked.paths.as_ref()),
             suggestions: asked.suggestions,
+            policy: String::new(),
+            edited: None,
             agent_id: asked.agent_id,
             process: asked.process,
             cwd,
@@ -119,16 +121,31 @@ impl Model {
             notified: false,
             tool: asked.tool,
             input: Arc::new(asked.input),
+            paths: asked.paths,
         };
         let id = request.id;
-        let says = verdict(&self.settings, &request.tool, &request.input, asked.paths.as_ref());
+        let says = verdict(
+            &self.settings,
+            Call {
+                tool: &request.tool,
+                input: &request.input,
+                cwd: &request.cwd,
+                paths: request.paths.as_ref(),
+            },
+        );
+        request.policy = format!("{} by {}", says.says.as_str(), says.rule);
         self.gates.insert(asked.gate, id);
         self.requests.insert(request);
         self.tie(id);
-        match says {
-            Verdict::Ask => self.changed_request(id, fx),
-            Verdict::Allow(rule) => self.decide_by_rule(now, id, Decision::Allow, &rule, fx),
-            Verdict::Deny(rule) => self.decide_by_rule(now, id, Decision::Deny, &rule, fx),
+        let decision = match says.says {
+            Says::Ask => None,
+            Says::Allow => Some(Decision::Allow),
+            Says::Deny => Some(Decision::Deny),
+            Says::Pass => Some(Decision::None),
+        };
+        match decision {
+            Some(decision) => self.decide_by_rule(now, id, decision, &says, fx),
+            None => self.changed_request(id, fx),
         }
         let waits = self.requests.get(id).is_some_and(|request| request.state == RequestState::Open);
         if waits && self.settings.notifications && !self.window.focused {
@@ -136,9 +153,16 @@ impl Model {
         }
     }
 
-    fn decide_by_rule(&mut self, now: Now, id: RequestId, decision: Decision, rule: &str, fx: &mut Effects) {
-        let reason = (decision == Decision::Deny).then(|| format!("Denied by magia's {rule}"));
-        if self.decide(now, id, decision, format!("policy {rule}"), reason, None, fx).is_err() {
+    fn decide_by_rule(
+        &mut self,
+        now: Now,
+        id: RequestId,
+        decision: Decision,
+        says: &Verdict,
+        fx: &mut Effects,
+    ) {
+        let reason = (decision == Decision::Deny).then(|| says.denial());
+        if self.decide(now, id, decision, format!("policy {}", says.rule), reason, None, fx).is_err() {
             self.changed_request(id, fx);
         }
     }
@@ -188,12 +212,15 @@ impl Model {
             tool: &request.tool,
             input: &request.input,
             suggestions: &request.suggestions,
+            edited: request.edited.as_deref(),
         };
         let reply = answer::compose(question, decision, reason.as_deref(), answers)?;
         request.gate = None;
         request.state =
             if decision == Decision::None { RequestState::InTerminal } else { RequestState::Decided };
-        request.outcome = Some(OutcomeInfo { decision: Some(decision), by, at_ms: now.unix_ms, reason });
+        let edited_input = request.edited.as_deref().cloned();
+        request.outcome =
+            Some(OutcomeInfo { decision: Some(decision), by, at_ms: now.unix_ms, reason, edited_input });
         let (session, fact) = (request.session, format!("{} {}", decision.as_str(), request.tool));
         fx.push(Effect::AnswerGate { gate, reply });
         if decision != Decision::None
@@ -278,6 +305,8 @@ impl Model {
             agent_id: request.agent_id.clone(),
             risk: request.judgement.risk,
             risk_reasons: request.judgement.reasons.clone(),
+            policy: request.policy.clone(),
+            question: request.question().key(),
             always: answer::always_label(&request.suggestions).map(|label| visible(&label).into_owned()),
             state: request.state,
             may_be_answered: request.may_be_answered,
