@@ -161,6 +161,8 @@ impl Model {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.processes.retain(|known| *known != process);
         if !session.processes.is_empty() {
+            // After a restart the one that is left is looked for.
+            fx.push(Effect::Store(StoreWrite::Session(Box::new(session.stored()))));
             self.settle_all(now, id, Whose::Process(process), RequestState::AgentGone, fx);
             self.touch(id);
         } else if session.ended.is_none() {

@@ -41,7 +41,7 @@ impl Trial {
             },
             None => (rule, None),
         };
-        if tool.is_empty() || tool.contains(char::is_whitespace) {
+        if matches!(tool, "" | "allow" | "deny") || tool.contains(char::is_whitespace) {
             return Err(format!("{typed:?} is neither a preset nor a rule as Bash(cargo test)"));
         }
         if auto_approve && command_prefix.is_none() && super::is_shell(tool) {
