@@ -40,6 +40,7 @@ fn message(session: u32, event: &str, n: u32) -> Box<HookMessage> {
         sent_unix_ns: 0,
         payload: RawValue::from_string(payload.to_string()).expect("JSON"),
         cut: false,
+        received_unix_ns: 0,
     })
 }
 

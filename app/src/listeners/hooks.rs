@@ -17,6 +17,7 @@ use magia_protocol::ipc::Stream;
 use magia_protocol::ipc::line::{HOOK_LINE_MAX_BYTES, Line};
 use magia_protocol::wire::HookMessage;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What a connection of this socket needs.
 #[derive(Debug)]
@@ -70,7 +71,15 @@ pub(super) fn understand(line: Line<'_>) -> Message {
             salvage::cut_message(head)
         }
     };
-    message.map_or(Message::Garbage, |message| Message::Whole(Box::new(message)))
+    message.map_or(Message::Garbage, |mut message| {
+        message.received_unix_ns = unix_ns();
+        Message::Whole(Box::new(message))
+    })
+}
+
+fn unix_ns() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn parse(line: &[u8]) -> Option<HookMessage> {

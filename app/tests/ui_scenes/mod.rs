@@ -61,6 +61,9 @@ pub fn session(number: u64, project: &str, title: &str, state: SessionState, sin
         hidden: false,
         transcript_path: Some("/home/me/.claude/projects/-home-me-webshop/5d1c1c9a.jsonl".into()),
         subagents: 0,
+        hijacked_since_ms: None,
+        claims: Vec::new(),
+        hook_cost: None,
     }
 }
 

@@ -57,6 +57,53 @@ pub struct SessionInfo {
     pub transcript_path: Option<String>,
     /// Subagents at work.
     pub subagents: u32,
+    /// Since when two live processes or more work on it, milliseconds since 1970.
+    #[serde(default)]
+    pub hijacked_since_ms: Option<u64>,
+    /// What else is said of it, each with its source and age.
+    #[serde(default)]
+    pub claims: Vec<ClaimInfo>,
+    /// What hooks cost it since magia started; `null` before the first one.
+    #[serde(default)]
+    pub hook_cost: Option<HookCostInfo>,
+}
+
+/// Something said of a session beside its state, and what it rests on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClaimInfo {
+    /// What is claimed, as `hijacked`, `policy`, `magia was off`.
+    pub claim: String,
+    /// What was seen.
+    pub fact: String,
+    /// Where: `process`, `settings`, `store`.
+    pub source: String,
+    /// When.
+    pub at_ms: u64,
+}
+
+/// What hooks cost a session, as far as it can be measured.
+///
+/// `ours` is from the handler's clock as it begins to send to ours as its line is whole; how long the agent takes to
+/// start the handler, and to notice its end, is not in it. The `agent_*` figures are the agent's own, start-up included:
+/// Claude's transcript has them for `Stop` hooks only, and they are there once the transcript was read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HookCostInfo {
+    /// Messages of our handler with a time on them.
+    pub ours: u64,
+    /// Microseconds, of all of them.
+    pub ours_us: u64,
+    /// The slowest, microseconds.
+    pub ours_max_us: u64,
+    /// Runs of our handler that the agent timed.
+    pub agent_ours: u64,
+    /// Milliseconds, of all of them.
+    pub agent_ours_ms: u64,
+    /// Runs of other hooks that the agent timed.
+    pub agent_others: u64,
+    /// Milliseconds, of all of them.
+    pub agent_others_ms: u64,
+    /// When the last of all these was seen.
+    pub at_ms: u64,
 }
 
 /// One reason for a state.

@@ -6,6 +6,7 @@
 mod agents;
 mod answers;
 mod commands;
+mod cost;
 mod evidence;
 mod guard;
 mod health;
@@ -20,6 +21,7 @@ mod requests;
 mod session;
 mod settle;
 mod titles;
+mod truth;
 mod views;
 
 pub use guard::no_agent_above;
@@ -105,7 +107,9 @@ pub struct Model {
     raise: (u64, Option<SessionId>),
     views: views::Views,
     unplaced: u64,
-    off: Vec<(SessionId, u64, u64)>,
+    /// Sessions that lived when magia ended and have not been heard of since: from when to when it did not run.
+    off: BTreeMap<SessionId, (u64, u64)>,
+    settings_at_ms: u64,
     last_alive_mono: u64,
 }
 
@@ -154,7 +158,8 @@ impl Model {
             raise: (0, None),
             views: views::Views::default(),
             unplaced: 0,
-            off: Vec::new(),
+            off: BTreeMap::new(),
+            settings_at_ms: 0,
             last_alive_mono: 0,
         }
     }
@@ -181,7 +186,9 @@ impl Model {
             Event::JobFinished { reply, outcome } => self.job_finished(reply, outcome, &mut fx),
             Event::HistoryLoaded { session, events } => self.history_loaded(session, events, &mut fx),
             Event::StoreLoaded(state) => self.store_loaded(now, *state, &mut fx),
-            Event::SettingsLoaded { settings, problem } => self.settings_loaded(settings, problem, &mut fx),
+            Event::SettingsLoaded { settings, problem } => {
+                self.settings_loaded(now, settings, problem, &mut fx)
+            }
             Event::ListenerReported(info) => self.listener_reported(info),
             Event::ProvidersDetected(providers) => {
                 if self.providers.as_ref() != Some(&providers) {
@@ -287,7 +294,7 @@ impl Model {
             session.processes.push(process);
         }
         if session.ended.is_none() {
-            self.off.extend(off_since.map(|since| (id, since, now.unix_ms)));
+            self.off.extend(off_since.map(|since| (id, (since, now.unix_ms))));
             self.read_titles(&session, fx);
         }
         self.by_provider_id.entry(key).or_default().push(id);
@@ -295,12 +302,22 @@ impl Model {
         self.touch(id);
     }
 
-    fn settings_loaded(&mut self, settings: Arc<Settings>, problem: Option<String>, fx: &mut Effects) {
+    fn settings_loaded(
+        &mut self,
+        now: Now,
+        settings: Arc<Settings>,
+        problem: Option<String>,
+        fx: &mut Effects,
+    ) {
         self.problem("settings", problem, None);
         if self.settings != settings {
             fx.push(Effect::Publish(Update::SettingsChanged(serde_json::Value::Object(settings.to_json()))));
             fx.push(Effect::Retain { days: settings.retention_days, mib: settings.retention_mib });
             self.settings = settings;
+            self.settings_at_ms = now.unix_ms;
+            let live = self.sessions.values().filter(|session| session.ended.is_none());
+            let live: Vec<SessionId> = live.map(|session| session.id).collect();
+            live.into_iter().for_each(|id| self.touch(id));
         }
         self.views.touch();
     }
@@ -349,7 +366,9 @@ impl Model {
 
     /// A session has just ended: its requests, its row.
     fn after_end(&mut self, now: Now, id: SessionId, fx: &mut Effects) {
+        self.off.remove(&id);
         self.settle_all(now, id, Whose::All, RequestState::AgentGone, fx);
+        self.processes_changed(now, id, fx);
         if let Some(session) = self.sessions.get_mut(&id) {
             session.timeline.turn_broken_off();
             fx.push(Effect::Store(StoreWrite::Session(Box::new(session.stored()))));

@@ -154,6 +154,7 @@ impl Model {
             session.revive();
             fx.push(Effect::Store(StoreWrite::Session(Box::new(session.stored()))));
         }
+        self.processes_changed(now, id, fx);
     }
 
     /// A process does not work on a session any more. Without another one the session has ended.
@@ -169,6 +170,7 @@ impl Model {
             session.end(why, now.unix_ms);
             self.after_end(now, id, fx);
         }
+        self.processes_changed(now, id, fx);
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod claude;
 pub mod other;
+pub mod own;
 pub mod registry;
 
 use magia_protocol::wire::{AgentEventKind, Provider, ProviderSessionId};
@@ -139,6 +140,9 @@ pub struct ToolCall {
 
 /// Understands a hook message of any provider. Never fails: what is not known is `unknown`.
 pub fn understand(provider: Provider, event: &str, payload: &Value) -> Understood {
+    if own::is_own(event) {
+        return own::understand(event, payload);
+    }
     match provider {
         Provider::Claude => claude::understand(event, payload),
         Provider::Codex | Provider::Gemini => other::understand(payload),

@@ -383,6 +383,7 @@ pub fn message(pid: u32, event: &str, payload: &Value) -> Box<HookMessage> {
         sent_unix_ns: 0,
         payload: RawValue::from_string(payload.to_string()).expect("JSON"),
         cut: false,
+        received_unix_ns: 0,
     })
 }
 

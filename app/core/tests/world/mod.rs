@@ -2,11 +2,14 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use crate::script::{Script, bash, batch, behavior, below, cli, in_agent};
+use magia_core::effect::{Effect, StoreWrite};
 use magia_core::event::RegistryStatus::{Busy, Idle, Waiting};
 use magia_core::event::{Event, GateId, Origin, RegistryStatus};
 use magia_core::settings::{Preset, Settings, ToolPermission};
 use magia_protocol::wire::info::Decision;
-use magia_protocol::wire::{ErrorCode, GateReply, RequestId, RequestState, SessionState};
+use magia_protocol::wire::{
+    AgentEventKind, ErrorCode, GateReply, RequestId, RequestState, SessionId, SessionState,
+};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -99,6 +102,7 @@ pub struct World {
     /// How often a process of each slot ended; the next one has another id.
     ended: [u32; SLOTS],
     settings: Settings,
+    restarted: bool,
     /// Answers that were looked at: one that was given never changes.
     seen_answers: BTreeSet<GateId>,
     /// How many rows of each request were looked at, and the state in which it ended.
@@ -144,6 +148,7 @@ impl World {
             rules: Vec::new(),
             ended: [0; SLOTS],
             settings: Settings::default(),
+            restarted: false,
             seen_answers: BTreeSet::new(),
             seen_rows: BTreeMap::new(),
         }
@@ -360,6 +365,7 @@ impl World {
     /// Whoever waited at a gate is let go without a decision by the end of its connection.
     fn restart(&mut self) {
         self.connected.clear();
+        self.restarted = true;
         self.script.restart(self.settings.clone(), None);
     }
 
@@ -416,6 +422,26 @@ impl World {
         }
     }
 
+    /// Several processes on a session begin and end in turns, and end when nobody is left.
+    fn check_hijacks(&self) {
+        let mut last: BTreeMap<SessionId, bool> = BTreeMap::new();
+        for effect in &self.script.effects {
+            if let Effect::Store(StoreWrite::Event(event)) = effect
+                && event.kind == AgentEventKind::SessionHijacked
+            {
+                let payload: Value = serde_json::from_str(&event.raw).unwrap();
+                let (over, many) =
+                    (payload["over"] == true, payload["processes"].as_array().unwrap().len() > 1);
+                assert!(over || many, "begins with several: {}", event.raw);
+                let before = last.insert(event.session, over);
+                // A restart forgets who else was there.
+                let begins_anew = before == Some(false) && !over && self.restarted;
+                assert!(begins_anew || before.unwrap_or(true) != over, "in turns: {}", event.raw);
+            }
+        }
+        assert!(self.script.model.rows().all(|row| row.hijacked_since_ms.is_none()), "nobody is left");
+    }
+
     /// All connections end; nothing is left.
     fn finish(mut self) {
         for gate in self.opened.clone() {
@@ -434,6 +460,7 @@ impl World {
         assert_eq!(self.script.model.footprint().calls, 0);
         assert_eq!(self.script.model.footprint().processes, 0);
         self.check();
+        self.check_hijacks();
     }
 }
 
