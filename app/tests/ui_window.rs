@@ -20,12 +20,7 @@ use ui_bench::{Bench, NOW_MS, Window, click, later, press, window};
 use ui_scenes::{busy, many, request, request_id, scene, session_id, timeline};
 
 fn resolve(number: u64, decision: Decision) -> Command {
-    Command::ResolvePermission(ResolvePermission {
-        id: request_id(number).to_string(),
-        decision,
-        reason: None,
-        answers: None,
-    })
+    Command::ResolvePermission(ResolvePermission::new(request_id(number).to_string(), decision))
 }
 
 #[test]

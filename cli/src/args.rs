@@ -1,6 +1,6 @@
 //! What can be typed. Each verb has one line of help and an example.
 
-use crate::verbs::{call, data, events, hooks, permissions, sessions, settings, shell, wait};
+use crate::verbs::{call, data, events, hooks, permissions, policy, sessions, settings, shell, wait};
 use clap::{Parser, Subcommand};
 
 /// Control centre for coding agents: what they do, what they ask, and your answers.
@@ -55,10 +55,11 @@ pub enum Verb {
                                  magia events --follow --json")]
     Events(events::Events),
     /// List what waits for your answer.
-    #[command(visible_alias = "perms", after_long_help = "Example:\n  magia permissions")]
+    #[command(visible_alias = "perms", alias = "requests", after_long_help = "Example:\n  magia permissions")]
     Permissions(permissions::Permissions),
     /// Allow a permission request, or answer a question.
     #[command(after_long_help = "Examples:\n  magia allow 3fa9c1d2\n  magia allow 3fa9c1d2 --always\n  \
+                                 magia allow 3fa9c1d2 --command \"make -n\"\n  magia allow 3fa9c1d2 --same\n  \
                                  magia allow 3fa9c1d2 --answer \"Which database?=SQLite\"")]
     Allow(permissions::Allow),
     /// Deny a permission request.
@@ -67,6 +68,9 @@ pub enum Verb {
     /// Leave a request to the agent's own dialog: answer it in the terminal.
     #[command(after_long_help = "Example:\n  magia pass 3fa9c1d2")]
     Pass(permissions::Pass),
+    /// Say what is answered without you, and try a rule on what is recorded.
+    #[command(after_long_help = "Examples:\n  magia policy show\n  magia policy try auto --since 7d")]
+    Policy(policy::Policy),
     /// Install, remove or check magia's hooks in an agent's settings.
     #[command(after_long_help = "Example:\n  magia hooks install --dry-run")]
     Hooks(hooks::Hooks),

@@ -5,6 +5,7 @@ pub mod data;
 pub mod events;
 pub mod hooks;
 pub mod permissions;
+pub mod policy;
 mod request_text;
 pub mod sessions;
 pub mod settings;
@@ -35,6 +36,7 @@ pub fn run(args: Args, out: &mut Out) -> Result<Exit> {
         Verb::Allow(allow) => permissions::allow(&allow, out),
         Verb::Deny(deny) => permissions::deny(deny, out),
         Verb::Pass(pass) => permissions::pass(pass, out),
+        Verb::Policy(policy) => policy::run(policy, out),
         Verb::Hooks(hooks) => hooks::run(hooks, out),
         Verb::Rename(rename) => sessions::rename(rename, out),
         Verb::Pin(one) => sessions::mark(one, sessions::Mark::Pinned(true), out),

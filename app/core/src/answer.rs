@@ -20,6 +20,8 @@ pub struct Question<'a> {
     pub input: &'a Value,
     /// What "always" could mean, as the agent offers it.
     pub suggestions: &'a [Value],
+    /// The input that a person wrote in its place, checked by [`crate::policy::edit`].
+    pub edited: Option<&'a Value>,
 }
 
 /// Refuses a call at the hook that comes before it runs (`PreToolUse`, `BeforeTool`): exit 2 and a reason, which all
@@ -61,6 +63,9 @@ pub fn compose(
 }
 
 fn allow(question: Question<'_>, answers: Option<&Map<String, Value>>) -> Result<Value, RpcError> {
+    if let Some(edited) = question.edited {
+        return Ok(json!({ "behavior": "allow", "updatedInput": edited }));
+    }
     if question.tool != "AskUserQuestion" {
         return Ok(json!({ "behavior": "allow" }));
     }
@@ -149,7 +154,7 @@ mod tests {
     const NOTHING: Value = Value::Null;
 
     fn bash<'a>(suggestions: &'a [Value]) -> Question<'a> {
-        Question { tool: "Bash", input: &NOTHING, suggestions }
+        Question { tool: "Bash", input: &NOTHING, suggestions, edited: None }
     }
 
     fn decision_of(reply: &GateReply) -> Value {
@@ -184,14 +189,15 @@ mod tests {
     #[test]
     fn a_question_that_cannot_be_read_or_an_empty_answer_is_not_an_answer() {
         for input in [json!({}), json!({"questions": []}), json!({"questions": "Which?"}), json!(null)] {
-            let question = Question { tool: "AskUserQuestion", input: &input, suggestions: &[] };
+            let question =
+                Question { tool: "AskUserQuestion", input: &input, suggestions: &[], edited: None };
             assert!(compose(question, Decision::Allow, None, None).is_err(), "{input}");
             let update = json!({"type": "setMode", "mode": "acceptEdits"});
             let question = Question { suggestions: &[update], ..question };
             assert!(compose(question, Decision::Always, None, None).is_err(), "{input}");
         }
         let input = json!({"questions": [{"question": "Which?", "multiSelect": true}]});
-        let question = Question { tool: "AskUserQuestion", input: &input, suggestions: &[] };
+        let question = Question { tool: "AskUserQuestion", input: &input, suggestions: &[], edited: None };
         let with = |answer: Value| {
             let mut answers = Map::new();
             answers.insert("Which?".into(), answer);
@@ -207,7 +213,7 @@ mod tests {
     #[test]
     fn a_question_needs_an_answer_for_each_of_its_questions() {
         let input = json!({"questions": [{"question": "Which?", "options": []}]});
-        let question = Question { tool: "AskUserQuestion", input: &input, suggestions: &[] };
+        let question = Question { tool: "AskUserQuestion", input: &input, suggestions: &[], edited: None };
         assert!(compose(question, Decision::Allow, None, None).is_err());
         let mut answers = Map::new();
         answers.insert("Other?".into(), json!("A"));

@@ -1,6 +1,7 @@
 //! What the core asks the shell to do. The hub performs effects in order.
 
 use crate::event::{AgentEvent, GateId, ReplyId, StoredRequest, StoredSession};
+use crate::policy::trial::Trial;
 use magia_protocol::wire::command::{
     ChangeHooks, Detect, ListEvents, OneProvider, PurgeData, SaveSettings, Subscribe, UpdateClaudeSettings,
 };
@@ -158,6 +159,13 @@ pub enum Job {
         params: ListEvents,
         /// The session, resolved.
         session: Option<SessionId>,
+    },
+    /// Replay a preset or a rule over the recorded requests.
+    TryPolicy {
+        /// What is tried.
+        trial: Trial,
+        /// Only requests from then on, milliseconds since 1970.
+        since_ms: u64,
     },
     /// Write settings.json.
     SaveSettings(SaveSettings),

@@ -337,4 +337,12 @@ pub struct StoredRequest {
     pub decided_at_ms: Option<u64>,
     /// The reason given.
     pub reason: Option<String>,
+    /// The agent's working directory; empty when an older magia stored it.
+    pub cwd: String,
+    /// Where the call would have acted.
+    pub paths: Option<RealPaths>,
+    /// What the policy said, as `ask by preset default`.
+    pub policy: String,
+    /// The input that was allowed instead, as JSON text, cut like `input`.
+    pub edited_input: Option<String>,
 }

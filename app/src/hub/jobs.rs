@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender};
 use magia_core::effect::{Job, Update};
 use magia_core::event::{Event, ReplyId, Titles};
+use magia_core::policy::trial;
 use magia_core::settings::Settings;
 use magia_core::steward::{EventStatus, HookState, Plan, StewardError};
 use magia_protocol::wire::info::{ChangeInfo, HooksInfo, ProviderInfo};
@@ -25,6 +26,9 @@ use std::thread::JoinHandle;
 
 /// Events that a subscription or a history reads at most.
 const READ_MAX: u32 = 10_000;
+
+/// Recorded requests that a dry run replays, the newest.
+const REQUESTS_MAX: u32 = 20_000;
 
 /// Events that a subscriber gets of what it missed; the rest it can list.
 const REPLAY_MAX: u32 = 1_000;
@@ -210,6 +214,13 @@ impl JobShell {
                     let events = store.events(session, params.since.unwrap_or(0), limit)?;
                     let texts = events.iter().map(|event| RawValue::from_string(event_json(event)));
                     texts.collect::<Result<Vec<_>, _>>().context("encoding the events")
+                })
+            }
+            Job::TryPolicy { trial, since_ms } => {
+                let settings = Arc::clone(&self.current);
+                self.read(|store| {
+                    store.flush()?;
+                    Ok(trial::replay(&settings, &trial, &store.requests_since(since_ms, REQUESTS_MAX)?))
                 })
             }
             Job::SaveSettings(params) => self.settings.save(&params.settings).map(Value::Object),

@@ -20,6 +20,7 @@ use magia_protocol::ipc::{Incoming, Stream};
 use magia_protocol::wire::{HookMessage, Provider};
 use std::io;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What a connection of this socket needs.
 #[derive(Debug)]
@@ -109,6 +110,7 @@ pub(super) fn understand(line: Line<'_>) -> Message {
     };
     message.map_or(Message::Garbage, |mut message| {
         message.shared = is_shared(&message);
+        message.received_unix_ns = unix_ns();
         Message::Whole(Box::new(message))
     })
 }
@@ -120,6 +122,11 @@ fn is_shared(message: &HookMessage) -> bool {
         _ => None,
     };
     process.is_some_and(|process| agents::role_of(process.pid) == Some((Provider::Codex, Role::Server)))
+}
+
+fn unix_ns() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn parse(line: &[u8]) -> Option<HookMessage> {

@@ -59,32 +59,23 @@ pub type Actions = Vec<Action>;
 impl Action {
     /// An answer to a request.
     pub fn decide(id: RequestId, decision: Decision) -> Self {
-        Self::Send(Command::ResolvePermission(command::ResolvePermission {
-            id: id.to_string(),
-            decision,
-            reason: None,
-            answers: None,
-        }))
+        Self::Send(Command::ResolvePermission(command::ResolvePermission::new(id.to_string(), decision)))
     }
 
     /// A deny, with a reason unless it is empty.
     pub fn deny(id: RequestId, reason: &str) -> Self {
         let reason = reason.trim();
         Self::Send(Command::ResolvePermission(command::ResolvePermission {
-            id: id.to_string(),
-            decision: Decision::Deny,
             reason: (!reason.is_empty()).then(|| reason.to_owned()),
-            answers: None,
+            ..command::ResolvePermission::new(id.to_string(), Decision::Deny)
         }))
     }
 
     /// The answers to a request's questions.
     pub fn answer(id: RequestId, answers: Map<String, Value>) -> Self {
         Self::Send(Command::ResolvePermission(command::ResolvePermission {
-            id: id.to_string(),
-            decision: Decision::Allow,
-            reason: None,
             answers: Some(answers),
+            ..command::ResolvePermission::new(id.to_string(), Decision::Allow)
         }))
     }
 

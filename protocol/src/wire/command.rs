@@ -88,6 +88,41 @@ pub struct ResolvePermission {
     /// For a question: the chosen label by question text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answers: Option<Map<String, Value>>,
+    /// With `allow`: the input to run instead of the agent's. Claude only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Value>,
+    /// The edited input may be of high risk although the agent's was not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub high_risk: bool,
+}
+
+impl ResolvePermission {
+    /// A plain answer to the request of this id.
+    pub fn new(id: impl Into<String>, decision: Decision) -> Self {
+        Self { id: id.into(), decision, reason: None, answers: None, input: None, high_risk: false }
+    }
+}
+
+/// Parameters of `resolve_same`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResolveSame {
+    /// One of the requests: its id, unique prefix or short id.
+    pub id: String,
+    /// The answer to it and to all open requests that ask the same.
+    pub decision: Decision,
+    /// Said to the agents with a deny.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Parameters of `try_policy`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TryPolicy {
+    /// A preset, `Bash(cargo test)` to allow, or `deny Bash(git push)`.
+    pub rule: String,
+    /// Only requests of the last so many hours; without it, all that are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_hours: Option<u32>,
 }
 
 /// Parameters of `set_session_title`.
@@ -207,6 +242,12 @@ pub enum Command {
     GetPermissionRequests(ListRequests),
     /// Answer one.
     ResolvePermission(ResolvePermission),
+    /// Answer all that ask the same.
+    ResolveSame(ResolveSame),
+    /// Replay a rule over what is recorded.
+    TryPolicy(TryPolicy),
+    /// The risk table.
+    GetRiskTable(NoParams),
     /// Rename a session.
     SetSessionTitle(SetTitle),
     /// Rename, pin, hide a session.

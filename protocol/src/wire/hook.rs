@@ -50,6 +50,9 @@ pub struct HookMessage {
     /// process says nothing about the session.
     #[serde(skip)]
     pub shared: bool,
+    /// Set by the listener: when the line was whole, in nanoseconds since 1970; 0 when nobody looked.
+    #[serde(skip)]
+    pub received_unix_ns: u64,
 }
 
 impl HookMessage {

@@ -108,8 +108,17 @@ methods! {
         "Open permission requests; with all, also answered ones";
     "resolve_permission" ["respond_to_permission"], Guarded,
         [required("id", "string"), required("decision", "\"allow\"|\"deny\"|\"always\"|\"none\""),
-         optional("reason", "string"), optional("answers", "object")], "RequestInfo",
+         optional("reason", "string"), optional("answers", "object"), optional("input", "object"),
+         optional("high_risk", "bool")], "RequestInfo",
         "Answer a permission request";
+    "resolve_same" [], Guarded,
+        [required("id", "string"), required("decision", "\"allow\"|\"deny\"|\"always\"|\"none\""),
+         optional("reason", "string")], "{answered, failed}",
+        "Answer a permission request and all open ones that ask the same";
+    "try_policy" [], Read, [required("rule", "string"), optional("since_hours", "number")], "TrialInfo",
+        "What a preset or a rule would have said to the recorded requests";
+    "get_risk_table" [], Read, [], "[RiskInfo]",
+        "Why a request is called harmful: every reason, with an example";
     "set_session_title" [], Act, [required("session", "string"), required("title", "string")], "SessionInfo",
         "Rename a session; an empty title goes back to the agent's own";
     "update_session" [], Act,

@@ -7,7 +7,7 @@ use super::settle::Whose;
 use super::{Effects, Model, payload};
 use crate::effect::{Effect, StoreWrite, Update};
 use crate::event::{AgentEvent, GateId, Now, Titles};
-use crate::normalize::{Detail, StartSource, ToolCall};
+use crate::normalize::{Detail, StartSource, ToolCall, Understood};
 use crate::policy::RealPaths;
 use crate::transcript::first_prompt_title;
 use magia_protocol::wire::hook::HookMessage;
@@ -101,7 +101,12 @@ impl Model {
         self.next_seq += 1;
         fx.push(Effect::Store(StoreWrite::Event(Arc::clone(&event))));
         fx.push(Effect::Publish(Update::AgentEvent(Arc::clone(&event))));
-        if let Some(session) = self.sessions.get_mut(&placed.session) {
+        self.show_event(event, understood);
+    }
+
+    /// Shows an event in its session's timeline, or keeps it until that is read.
+    pub(super) fn show_event(&mut self, event: Arc<AgentEvent>, understood: &Understood) {
+        if let Some(session) = self.sessions.get_mut(&event.session) {
             match &mut session.history {
                 History::Read => session.timeline.apply(&event, understood),
                 History::Reading(waiting) => waiting.push(event),
@@ -121,6 +126,9 @@ impl Model {
         }
         copy_facts(session, message, placed);
         session.last_activity_ms = now.unix_ms;
+        session.hook_cost.message(message, now.unix_ms);
+        self.processes_changed(now, id, fx);
+        self.lived_on(id, fx);
         self.learn_detail(now, &message.event, placed, fx);
 
         let prompt = match &understood.detail {

@@ -88,12 +88,6 @@ impl Model {
             }
         }
         session.thread = thread;
-        for (_, from_ms, to_ms) in self.off.iter().filter(|(session, ..)| *session == id) {
-            let minutes = to_ms.saturating_sub(*from_ms) / 60_000;
-            if minutes > 0 {
-                session.timeline.note(*to_ms, false, format!("magia was off, {minutes} min"));
-            }
-        }
         if session.ended.is_some() {
             session.timeline.turn_broken_off();
         }

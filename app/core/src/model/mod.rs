@@ -4,7 +4,9 @@
 //! the same effects.
 
 mod agents;
+mod answers;
 mod commands;
+mod cost;
 mod evidence;
 mod found;
 mod guard;
@@ -23,6 +25,7 @@ mod settle;
 mod strict;
 mod terminal;
 mod titles;
+mod truth;
 mod views;
 
 pub use guard::no_agent_above;
@@ -111,7 +114,9 @@ pub struct Model {
     raise: (u64, Option<SessionId>),
     views: views::Views,
     unplaced: u64,
-    off: Vec<(SessionId, u64, u64)>,
+    /// Sessions that lived when magia ended and have not been heard of since: from when to when it did not run.
+    off: BTreeMap<SessionId, (u64, u64)>,
+    settings_at_ms: u64,
     last_alive_mono: u64,
 }
 
@@ -161,7 +166,8 @@ impl Model {
             raise: (0, None),
             views: views::Views::default(),
             unplaced: 0,
-            off: Vec::new(),
+            off: BTreeMap::new(),
+            settings_at_ms: 0,
             last_alive_mono: 0,
         }
     }
@@ -190,7 +196,9 @@ impl Model {
             Event::JobFinished { reply, outcome } => self.job_finished(reply, outcome, &mut fx),
             Event::HistoryLoaded { session, events } => self.history_loaded(session, events, &mut fx),
             Event::StoreLoaded(state) => self.store_loaded(now, *state, &mut fx),
-            Event::SettingsLoaded { settings, problem } => self.settings_loaded(settings, problem, &mut fx),
+            Event::SettingsLoaded { settings, problem } => {
+                self.settings_loaded(now, settings, problem, &mut fx)
+            }
             Event::ListenerReported(info) => self.listener_reported(info),
             Event::ProvidersDetected(providers) => {
                 if self.providers.as_ref() != Some(&providers) {
@@ -297,7 +305,7 @@ impl Model {
             session.processes.push(process);
         }
         if session.ended.is_none() {
-            self.off.extend(off_since.map(|since| (id, since, now.unix_ms)));
+            self.off.extend(off_since.map(|since| (id, (since, now.unix_ms))));
             self.read_titles(&session, fx);
         }
         self.by_provider_id.entry(key).or_default().push(id);
@@ -305,12 +313,22 @@ impl Model {
         self.touch(id);
     }
 
-    fn settings_loaded(&mut self, settings: Arc<Settings>, problem: Option<String>, fx: &mut Effects) {
+    fn settings_loaded(
+        &mut self,
+        now: Now,
+        settings: Arc<Settings>,
+        problem: Option<String>,
+        fx: &mut Effects,
+    ) {
         self.problem("settings", problem, None);
         if self.settings != settings {
             fx.push(Effect::Publish(Update::SettingsChanged(serde_json::Value::Object(settings.to_json()))));
             fx.push(Effect::Retain { days: settings.retention_days, mib: settings.retention_mib });
             self.settings = settings;
+            self.settings_at_ms = now.unix_ms;
+            let live = self.sessions.values().filter(|session| session.ended.is_none());
+            let live: Vec<SessionId> = live.map(|session| session.id).collect();
+            live.into_iter().for_each(|id| self.touch(id));
         }
         self.views.touch();
     }
@@ -362,7 +380,9 @@ impl Model {
 
     /// A session has just ended: its requests, its row.
     fn after_end(&mut self, now: Now, id: SessionId, fx: &mut Effects) {
+        self.off.remove(&id);
         self.settle_all(now, id, Whose::All, RequestState::AgentGone, fx);
+        self.processes_changed(now, id, fx);
         if let Some(session) = self.sessions.get_mut(&id) {
             session.timeline.turn_broken_off();
             fx.push(Effect::Store(StoreWrite::Session(Box::new(session.stored()))));

@@ -168,6 +168,7 @@ impl Model {
             session.revive();
             fx.push(Effect::Store(StoreWrite::Session(Box::new(session.stored()))));
         }
+        self.processes_changed(now, id, fx);
     }
 
     /// A process does not work on a session any more. Without another one the session has ended.
@@ -175,12 +176,15 @@ impl Model {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.processes.retain(|known| *known != process);
         if !session.processes.is_empty() {
+            // After a restart the one that is left is looked for.
+            fx.push(Effect::Store(StoreWrite::Session(Box::new(session.stored()))));
             self.settle_all(now, id, Whose::Process(process), RequestState::AgentGone, fx);
             self.touch(id);
         } else if session.ended.is_none() {
             session.end(why, now.unix_ms);
             self.after_end(now, id, fx);
         }
+        self.processes_changed(now, id, fx);
     }
 }
 

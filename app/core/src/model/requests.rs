@@ -9,7 +9,7 @@ use crate::answer;
 use crate::effect::{Effect, Notice, StoreWrite, Update};
 use crate::event::{GateId, Now};
 use crate::policy::risk;
-use crate::policy::{Verdict, verdict};
+use crate::policy::{Call, Says, Verdict, verdict};
 use crate::snapshot::RequestView;
 use crate::subject::Subject;
 use magia_protocol::wire::info::{Decision, OutcomeInfo, RequestInfo};
@@ -95,14 +95,25 @@ impl Requests {
 impl Model {
     /// A gate asks: a rule answers at once, or a card appears.
     pub(super) fn ask(&mut self, now: Now, asked: Asked, fx: &mut Effects) {
-        let says = verdict(&self.settings, &asked.tool, &asked.input, asked.paths.as_ref());
+        let verdict = self.verdict_on(&asked);
         let id = self.add_request(now, asked);
-        match says {
-            Verdict::Ask => self.wait_for_person(now, id, fx),
-            Verdict::Allow(rule) => self.decide_by_rule(now, id, Decision::Allow, &rule, fx),
-            Verdict::Deny(rule) => self.decide_by_rule(now, id, Decision::Deny, &rule, fx),
+        if let Some(request) = self.requests.get_mut(id) {
+            request.policy = verdict.note();
+        }
+        match verdict.says {
+            Says::Ask => self.wait_for_person(now, id, fx),
+            Says::Allow => self.decide_by_rule(now, id, Decision::Allow, &verdict, fx),
+            Says::Deny => self.decide_by_rule(now, id, Decision::Deny, &verdict, fx),
+            Says::Pass => self.decide_by_rule(now, id, Decision::None, &verdict, fx),
         }
         self.notify_if_waits(id, fx);
+    }
+
+    /// What the settings say to a request.
+    pub(super) fn verdict_on(&self, asked: &Asked) -> Verdict {
+        let cwd = self.sessions.get(&asked.session).map(|session| session.cwd.as_str()).unwrap_or_default();
+        let (tool, input, paths) = (&asked.tool, &asked.input, asked.paths.as_ref());
+        verdict(&self.settings, Call { tool, input, cwd, paths })
     }
 
     /// A desktop notification for what waits, unless the window is in front.
@@ -126,6 +137,8 @@ impl Model {
             subject: Subject::of(&asked.tool, &asked.input),
             judgement: risk::judge(&asked.tool, &asked.input, asked.paths.as_ref()),
             suggestions: asked.suggestions,
+            policy: String::new(),
+            edited: None,
             agent_id: asked.agent_id,
             process: asked.process,
             cwd,
@@ -139,6 +152,7 @@ impl Model {
             notified: false,
             tool: asked.tool,
             input: Arc::new(asked.input),
+            paths: asked.paths,
         };
         let id = request.id;
         self.gates.extend(asked.gate.map(|gate| (gate, id)));
@@ -147,9 +161,16 @@ impl Model {
         id
     }
 
-    fn decide_by_rule(&mut self, now: Now, id: RequestId, decision: Decision, rule: &str, fx: &mut Effects) {
-        let reason = (decision == Decision::Deny).then(|| format!("Denied by magia's {rule}"));
-        if self.decide(now, id, decision, format!("policy {rule}"), reason, None, fx).is_err() {
+    fn decide_by_rule(
+        &mut self,
+        now: Now,
+        id: RequestId,
+        decision: Decision,
+        says: &Verdict,
+        fx: &mut Effects,
+    ) {
+        let reason = (decision == Decision::Deny).then(|| says.denial());
+        if self.decide(now, id, decision, format!("policy {}", says.rule), reason, None, fx).is_err() {
             self.changed_request(id, fx);
         }
     }
@@ -199,12 +220,15 @@ impl Model {
             tool: &request.tool,
             input: &request.input,
             suggestions: &request.suggestions,
+            edited: request.edited.as_deref(),
         };
         let reply = answer::compose(question, decision, reason.as_deref(), answers)?;
         request.gate = None;
         request.state =
             if decision == Decision::None { RequestState::InTerminal } else { RequestState::Decided };
-        request.outcome = Some(OutcomeInfo { decision: Some(decision), by, at_ms: now.unix_ms, reason });
+        let edited_input = request.edited.as_deref().cloned();
+        request.outcome =
+            Some(OutcomeInfo { decision: Some(decision), by, at_ms: now.unix_ms, reason, edited_input });
         let (session, fact) = (request.session, format!("{} {}", decision.as_str(), request.tool));
         fx.push(Effect::AnswerGate { gate, reply });
         if decision != Decision::None
@@ -289,6 +313,8 @@ impl Model {
             agent_id: request.agent_id.clone(),
             risk: request.judgement.risk,
             risk_reasons: request.judgement.reasons.clone(),
+            policy: request.policy.clone(),
+            question: request.question().key(),
             always: answer::always_label(&request.suggestions).map(|label| visible(&label).into_owned()),
             state: request.state,
             may_be_answered: request.may_be_answered,

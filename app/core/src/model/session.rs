@@ -1,11 +1,12 @@
 //! One agent session: its facts, and what was seen of it.
 
+use super::cost::HookCost;
 use super::evidence::Verdict;
 use super::titles;
 use crate::event::{AgentEvent, RegistryStatus, StoredSession};
 use crate::normalize::gemini::Thread;
 use crate::timeline::Timeline;
-use magia_protocol::wire::info::SessionInfo;
+use magia_protocol::wire::info::{ClaimInfo, SessionInfo};
 use magia_protocol::wire::{
     ProcessId, Provider, ProviderSessionId, RequestId, SessionId, SessionState, TitleSource,
 };
@@ -124,6 +125,12 @@ pub struct Session {
     pub history: History,
     /// State as last published, and since when.
     pub shown: (SessionState, u64),
+    /// Since when several live processes work on it.
+    pub hijacked_since_ms: Option<u64>,
+    /// From when to when magia last did not run while it lived.
+    pub off: Option<(u64, u64)>,
+    /// What hooks cost it.
+    pub hook_cost: HookCost,
 }
 
 impl Session {
@@ -163,6 +170,9 @@ impl Session {
             timeline: Timeline::default(),
             history: History::Read,
             shown: (SessionState::Idle, now_ms),
+            hijacked_since_ms: None,
+            off: None,
+            hook_cost: HookCost::default(),
         }
     }
 
@@ -338,7 +348,7 @@ impl Session {
     }
 
     /// The row for lists.
-    pub fn info(&self, verdict: Verdict, requests: Vec<RequestId>) -> SessionInfo {
+    pub fn info(&self, verdict: Verdict, requests: Vec<RequestId>, claims: Vec<ClaimInfo>) -> SessionInfo {
         let (title, title_source) = self.title();
         SessionInfo {
             id: self.id,
@@ -364,6 +374,9 @@ impl Session {
             hidden: self.hidden,
             transcript_path: self.transcript_path.clone(),
             subagents: u32::try_from(self.subagents.len()).unwrap_or(u32::MAX),
+            hijacked_since_ms: self.hijacked_since_ms,
+            claims,
+            hook_cost: self.hook_cost.info(),
         }
     }
 }

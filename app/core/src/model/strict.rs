@@ -6,7 +6,7 @@ use super::{Effects, Model};
 use crate::answer;
 use crate::effect::Effect;
 use crate::event::Now;
-use crate::policy::{Verdict, verdict};
+use crate::policy::Says;
 use magia_protocol::wire::info::{Decision, OutcomeInfo};
 use magia_protocol::wire::{GateReply, RequestState};
 
@@ -15,21 +15,23 @@ impl Model {
     pub(super) fn ask_before(&mut self, now: Now, asked: Asked, use_id: &str, fx: &mut Effects) {
         let Some(gate) = asked.gate else { return };
         let session = asked.session;
-        let Verdict::Deny(rule) = verdict(&self.settings, &asked.tool, &asked.input, asked.paths.as_ref())
-        else {
+        let verdict = self.verdict_on(&asked);
+        if verdict.says != Says::Deny {
             return fx.push(Effect::AnswerGate { gate, reply: GateReply::no_decision() });
-        };
-        let reason = format!("Denied by magia's {rule}");
+        }
+        let reason = verdict.denial();
         fx.push(Effect::AnswerGate { gate, reply: answer::refuse(&reason) });
         let id = self.add_request(now, asked);
         if let Some(request) = self.requests.get_mut(id) {
             request.gate = None;
+            request.policy = verdict.note();
             request.state = RequestState::Decided;
             request.outcome = Some(OutcomeInfo {
                 decision: Some(Decision::Deny),
-                by: format!("policy {rule}"),
+                by: format!("policy {}", verdict.rule),
                 at_ms: now.unix_ms,
                 reason: Some(reason),
+                edited_input: None,
             });
         }
         // It will not run, so nothing tells of its end.

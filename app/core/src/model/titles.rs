@@ -49,6 +49,7 @@ impl Model {
     pub(super) fn transcript_read(&mut self, id: SessionId, items: &[TranscriptItem], fx: &mut Effects) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let mut titles = Titles::default();
+        session.hook_cost.transcript(items);
         for item in items {
             match &item.content {
                 Content::CustomTitle(title) => titles.custom = Some(title.clone()),

@@ -89,6 +89,7 @@ impl Model {
             });
             let waits = self.requests.unsettled(id).filter(|request| request.state.waits());
             let waiting_ids: Vec<RequestId> = waits.map(|request| request.id).collect();
+            let claims = self.claims(id);
             let Some(session) = self.sessions.get_mut(&id) else { continue };
             let verdict = session.judge(waiting.as_ref(), now.unix_ms);
             let newest = verdict.evidence.iter().map(|evidence| evidence.at_ms).max().unwrap_or_default();
@@ -102,7 +103,7 @@ impl Model {
             if changed {
                 session.shown = (verdict.state, now.unix_ms);
             }
-            let info = Arc::new(session.info(verdict, waiting_ids));
+            let info = Arc::new(session.info(verdict, waiting_ids, claims));
             let before = self.views.rows.get(&id);
             if changed || before.is_none() {
                 fx.push(Effect::Publish(Update::LiveSessions(Arc::clone(&info))));

@@ -4,6 +4,7 @@ pub mod claude;
 pub mod codex;
 mod fields;
 pub mod gemini;
+pub mod own;
 pub mod process;
 pub mod registry;
 
@@ -151,6 +152,9 @@ pub struct ToolCall {
 
 /// Understands a hook message of any provider. Never fails: what is not known is `unknown`.
 pub fn understand(provider: Provider, event: &str, payload: &Value) -> Understood {
+    if own::is_own(event) {
+        return own::understand(event, payload);
+    }
     match provider {
         Provider::Claude => claude::understand(event, payload),
         Provider::Codex => codex::understand(event, payload),

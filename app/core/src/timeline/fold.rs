@@ -172,7 +172,11 @@ impl Timeline {
                     Body::Note { failed: false, text: "Interrupted by the user".to_owned() },
                 );
             }
-            Content::Compacted | Content::CustomTitle(_) | Content::AiTitle(_) | Content::Model(_) => {}
+            Content::Compacted
+            | Content::HookRan { .. }
+            | Content::CustomTitle(_)
+            | Content::AiTitle(_)
+            | Content::Model(_) => {}
         }
     }
 
@@ -195,11 +199,6 @@ impl Timeline {
             Body::Request { state, .. } => Some(*state),
             _ => None,
         }
-    }
-
-    /// Adds a line of magia's own.
-    pub fn note(&mut self, at_ms: u64, failed: bool, text: String) {
-        self.insert(at_ms, None, Body::Note { failed, text });
     }
 
     /// Nothing runs any more: calls without a result were not run.

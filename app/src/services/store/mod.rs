@@ -191,6 +191,14 @@ impl Store {
         self.read(|connection| read::requests(connection, all, limit))
     }
 
+    /// The newest `limit` requests that were asked since then, newest first.
+    ///
+    /// # Errors
+    /// When the store is absent or cannot be read.
+    pub fn requests_since(&self, since_ms: u64, limit: u32) -> anyhow::Result<Vec<StoredRequest>> {
+        self.read(|connection| read::requests_since(connection, since_ms, limit))
+    }
+
     fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> anyhow::Result<T> {
         let (reader, _) = self
             .reader

@@ -94,20 +94,13 @@ fn choices(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
                 }
             }
         });
-        let explained = match settings.preset {
-            Preset::Default => "Every request is shown here and in the agent's terminal.",
-            Preset::AcceptEdits => "Edits of files inside the project are allowed, the rest is shown.",
-        };
-        setting(ui, "Requests", explained, |ui| {
-            for (preset, label) in [(Preset::Default, "Ask"), (Preset::AcceptEdits, "Accept edits")] {
-                if Button::new(label).selected(settings.preset == preset).show(ui).clicked()
+        setting(ui, "Requests", settings.preset.explained(), |ui| {
+            for preset in Preset::ALL.iter().copied() {
+                if Button::new(preset.label()).selected(settings.preset == preset).show(ui).clicked()
                     && settings.preset != preset
                 {
                     let change = Action::setting("permissionPreset", preset.as_str());
-                    actions.push(match preset {
-                        Preset::Default => change,
-                        Preset::AcceptEdits => Action::Confirm(Box::new(change)),
-                    });
+                    actions.push(if preset.answers() { Action::Confirm(Box::new(change)) } else { change });
                 }
             }
         });
