@@ -39,7 +39,7 @@ pub enum Act {
     Press(Key),
     /// Press a key when these words are on the screen.
     PressAt(&'static str, Key),
-    /// Answer the open request by `magia` and these words before and after its id, once the agent says that it waits.
+    /// Answer the open request by `magia` and these words before and after its id.
     Magia(&'static str, &'static [&'static str]),
     /// Any other verb of `magia`.
     Verb(&'static [&'static str]),
@@ -293,11 +293,6 @@ impl<'s> Run<'s> {
     fn carry_out(&mut self, step: &Step) -> Result<u64> {
         if let Act::Magia(verb, more) = step.act {
             let request = self.cli.wait_for_request()?;
-            // As fast as a person at most: only after the agent itself says that it waits.
-            wait_until("the agent's own word that it waits", PATIENCE, || {
-                let word = self.agents.get(step.agent)?.player.own_word();
-                word.is_none_or(|word| word.state.starts_with("waiting")).then_some(())
-            })?;
             let args: Vec<&str> =
                 [verb, text(&request, "id")].into_iter().chain(more.iter().copied()).collect();
             let acted_ms = unix_ms();

@@ -93,8 +93,7 @@ fn table() -> Vec<Scenario> {
                     Act::Prompt(
                         json!([["Write", { "file_path": "inside.txt", "content": "words" }], "all done"]),
                     ),
-                    // Answered before its dialog is up, Claude says for a moment that it waits.
-                    &[WORKING, "(waiting for permission)", "(working)", IDLE],
+                    &[WORKING, IDLE],
                 ),
             ],
         ),

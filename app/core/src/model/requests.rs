@@ -236,6 +236,7 @@ impl Model {
             && session.ended.is_none()
         {
             session.saw(SessionState::Working, fact, now.unix_ms);
+            session.answered_ms = Some(now.unix_ms);
         }
         self.changed_request(id, fx);
         Ok(())

@@ -111,6 +111,8 @@ pub struct Session {
     pub hook: Option<Seen>,
     /// What the registry says, with its own word.
     pub registry: Option<(RegistryStatus, Seen)>,
+    /// When magia last answered a request of it, milliseconds since 1970.
+    pub answered_ms: Option<u64>,
     /// Calls that have begun and not ended, oldest first.
     pub pending: Vec<PendingTool>,
     /// Subagents at work.
@@ -163,6 +165,7 @@ impl Session {
             hidden: false,
             hook: None,
             registry: None,
+            answered_ms: None,
             pending: Vec::new(),
             subagents: BTreeSet::new(),
             between_turns: false,
