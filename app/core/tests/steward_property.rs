@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use magia_core::steward::{HookState, inspect, merge_patch, plan_install, plan_uninstall};
+use magia_core::steward::{HookState, Recipe, inspect, merge_patch, plan_install, plan_uninstall};
+use magia_protocol::wire::Provider;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -128,24 +129,24 @@ proptest! {
 
     #[test]
     fn uninstall_undoes_install_to_the_byte(text in settings()) {
-        let plan = plan_install(Some(text.as_bytes()), Path::new(HANDLER), None).unwrap();
+        let plan = plan_install(Some(text.as_bytes()), &Recipe::claude(Path::new(HANDLER)), None).unwrap();
         let installed = plan.after.clone().unwrap();
-        prop_assert_eq!(inspect(Some(&installed), Path::new(HANDLER)).state, HookState::Installed);
+        prop_assert_eq!(inspect(Some(&installed), &Recipe::claude(Path::new(HANDLER))).state, HookState::Installed);
 
-        let again = plan_install(Some(&installed), Path::new(HANDLER), Some(&plan.footprint)).unwrap();
+        let again = plan_install(Some(&installed), &Recipe::claude(Path::new(HANDLER)), Some(&plan.footprint)).unwrap();
         prop_assert!(again.is_unchanged());
 
         // A moved handler renews every entry in place, and that too leaves no trace.
-        let moved = plan_install(Some(&installed), Path::new("/m/magia-hook-handler"), Some(&plan.footprint)).unwrap();
-        let back = plan_uninstall(moved.after.as_deref(), Some(&moved.footprint)).unwrap();
+        let moved = plan_install(Some(&installed), &Recipe::claude(Path::new("/m/magia-hook-handler")), Some(&plan.footprint)).unwrap();
+        let back = plan_uninstall(moved.after.as_deref(), Provider::Claude, Some(&moved.footprint)).unwrap();
         prop_assert_eq!(String::from_utf8(back.after.unwrap()).unwrap(), text);
     }
 
     #[test]
     fn any_bytes_are_refused_or_edited_soundly(text in "[{}\\[\\]\",:hoksStp0-9eE.+\\-/*\\\\ \n]{0,40}") {
-        let _ = plan_uninstall(Some(text.as_bytes()), None);
+        let _ = plan_uninstall(Some(text.as_bytes()), Provider::Claude, None);
         let _ = merge_patch(Some(text.as_bytes()), &serde_json::json!({"a": {"b": 1}, "c": null}));
-        if let Ok(plan) = plan_install(Some(text.as_bytes()), Path::new(HANDLER), None) {
+        if let Ok(plan) = plan_install(Some(text.as_bytes()), &Recipe::claude(Path::new(HANDLER)), None) {
             let after = plan.after.unwrap();
             prop_assert!(serde_json::from_slice::<Value>(&after).is_ok());
         }
@@ -158,7 +159,7 @@ proptest! {
         bytes[index] = byte;
         let json = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
         if serde_json::from_slice::<&serde_json::value::RawValue>(json).is_err() && !json.trim_ascii().is_empty() {
-            prop_assert!(plan_install(Some(&bytes), Path::new(HANDLER), None).is_err());
+            prop_assert!(plan_install(Some(&bytes), &Recipe::claude(Path::new(HANDLER)), None).is_err());
         }
     }
 }
