@@ -263,7 +263,8 @@ impl Edits {
             let last_comma = items.last().and_then(|last| doc.comma(last.end, inside.end));
             let orphan = kept_last == Some(index) && index + 1 < items.len() && last_comma.is_none();
             if let Some(at) = comma.filter(|_| remove(index) || orphan) {
-                self.replace(Span { start: at, end: at + 1 }, String::new());
+                let alone = doc.between(item.end, at).trim().is_empty();
+                self.replace(Span { start: if alone { item.end } else { at }, end: at + 1 }, String::new());
             }
             from = comma.map_or(item.end, |at| at + 1);
         }

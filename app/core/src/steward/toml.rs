@@ -204,11 +204,12 @@ impl<'a> Config<'a> {
         let mut lines = self.key_lines(table)?;
         let mut start = self.line(header.clone()).start;
         let before = self.text.get(..start)?;
-        for ending in ["\n\r\n", "\n\n"] {
-            if before.ends_with(ending) {
-                start -= ending.len() - 1;
-                break;
-            }
+        let empty = before.strip_suffix("\r\n").or_else(|| before.strip_suffix('\n')).filter(|before| {
+            // At the top it is what stood between ours and one of ours that went before.
+            before.ends_with('\n') || before.trim_start_matches('\u{feff}').is_empty()
+        });
+        if let Some(before) = empty {
+            start = before.len();
         }
         lines.push(start..self.line(header).end);
         self.without(lines)
