@@ -1,6 +1,8 @@
 //! Over settings texts of any content and formatting: uninstall undoes install to the byte, and no input panics.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+mod steward_documents;
+
 use std::path::Path;
 
 use magia_core::steward::{HookState, Recipe, inspect, merge_patch, plan_install, plan_uninstall};
@@ -8,121 +10,9 @@ use magia_protocol::wire::Provider;
 use proptest::prelude::*;
 use serde_json::Value;
 
+use steward_documents::{any_value, object_of, settings};
+
 const HANDLER: &str = "/h/magia-hook-handler";
-
-/// White space as an editor, a human or a minifier leaves it.
-fn gap() -> impl Strategy<Value = String> {
-    prop_oneof![
-        4 => Just(String::new()),
-        3 => Just(" ".to_owned()),
-        2 => Just("\n  ".to_owned()),
-        2 => Just("\r\n\t".to_owned()),
-        1 => "[ \t\r\n]{0,6}",
-    ]
-}
-
-fn key() -> impl Strategy<Value = String> {
-    prop_oneof![
-        "[a-z]{1,6}",
-        Just("model".to_owned()),
-        Just("matcher".to_owned()),
-        "[ -~äß€😀]{0,5}",
-        Just("line\nbreak\u{7f}\u{1}".to_owned()),
-    ]
-}
-
-fn scalar() -> impl Strategy<Value = String> {
-    prop_oneof![
-        Just("null".to_owned()),
-        Just("true".to_owned()),
-        Just("-0.5e-7".to_owned()),
-        Just("123456789012345678901234567890".to_owned()),
-        Just("\"\\ud800 \\u0041\\/\"".to_owned()),
-        key().prop_map(|text| Value::String(text).to_string()),
-    ]
-}
-
-/// Joins items with random white space around every token; objects lose keys that come twice.
-fn container(open: char, items: Vec<(String, String, String)>, last: String, close: char) -> String {
-    let mut out = String::from(open);
-    for (index, (before, item, after)) in items.iter().enumerate() {
-        let comma = if index > 0 { "," } else { "" };
-        out.push_str(&format!("{comma}{before}{item}{after}"));
-    }
-    out.push_str(&last);
-    out.push(close);
-    out
-}
-
-fn object_of(value: impl Strategy<Value = String> + 'static) -> impl Strategy<Value = String> {
-    let member = (key(), gap(), gap(), value, gap(), gap());
-    (prop::collection::vec(member, 0..5), gap()).prop_map(|(members, last)| {
-        let mut seen = std::collections::HashSet::new();
-        let items = members
-            .into_iter()
-            .filter(|member| member.0 != "hooks" && seen.insert(member.0.clone()))
-            .map(|(key, g1, g2, value, before, after)| {
-                (before, format!("{}{g1}:{g2}{value}", Value::String(key)), after)
-            })
-            .collect();
-        container('{', items, last, '}')
-    })
-}
-
-fn array_of(value: impl Strategy<Value = String> + 'static) -> impl Strategy<Value = String> {
-    (prop::collection::vec((gap(), value, gap()), 0..4), gap())
-        .prop_map(|(items, last)| container('[', items, last, ']'))
-}
-
-fn any_value() -> impl Strategy<Value = String> {
-    scalar().prop_recursive(3, 24, 4, |inner| prop_oneof![object_of(inner.clone()), array_of(inner)])
-}
-
-/// Hooks of other tools, in the shape that Claude takes.
-fn hooks() -> impl Strategy<Value = String> {
-    let event = prop_oneof![
-        Just("Stop"),
-        Just("PreToolUse"),
-        Just("PermissionRequest"),
-        Just("SessionStart"),
-        Just("MessageDisplay"),
-    ];
-    let group = (array_of(object_of(any_value())), gap(), any::<bool>()).prop_map(|(hooks, g, matcher)| {
-        let matcher = if matcher { format!("\"matcher\":{g}\"Bash\",{g}") } else { String::new() };
-        format!("{{{g}{matcher}\"hooks\"{g}:{hooks}}}")
-    });
-    let member = (event, gap(), array_of(group), gap(), gap());
-    (prop::collection::vec(member, 0..4), gap()).prop_map(|(members, last)| {
-        let mut seen = std::collections::HashSet::new();
-        let items = members
-            .into_iter()
-            .filter(|member| seen.insert(member.0))
-            .map(|(event, g, array, before, after)| (before, format!("\"{event}\"{g}:{array}"), after))
-            .collect();
-        container('{', items, last, '}')
-    })
-}
-
-fn settings() -> impl Strategy<Value = String> {
-    let mark = prop_oneof![3 => Just(""), 1 => Just("\u{feff}")];
-    (mark, gap(), object_of(any_value()), prop::option::of((gap(), hooks(), any::<bool>())), gap()).prop_map(
-        |(mark, before, object, hooks, after)| {
-            let object = match hooks {
-                None => object,
-                Some((g, hooks, first)) => {
-                    let inside = &object[1..object.len() - 1];
-                    let empty = inside.trim().is_empty();
-                    let comma = if empty { "" } else { "," };
-                    match first {
-                        true => format!("{{{g}\"hooks\":{hooks}{comma}{inside}}}"),
-                        false => format!("{{{inside}{comma}{g}\"hooks\":{hooks}}}"),
-                    }
-                }
-            };
-            format!("{mark}{before}{object}{after}")
-        },
-    )
-}
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]

@@ -7,7 +7,8 @@ const PERMISSION_TIMEOUT_S: u64 = 60;
 
 /// The events that are installed, in the order in which they are written.
 ///
-/// Not among them: `PreModelRequest` and `PostModelRequest`, one process for every request to the model.
+/// `PostModelRequest` is the only one that tells of a turn that failed. Not among them: `PreModelRequest`, which says
+/// nothing that we do not know.
 pub const CODEX_EVENTS: &[HookEvent] = &[
     observe("SessionStart"),
     observe("UserPromptSubmit"),
@@ -16,6 +17,7 @@ pub const CODEX_EVENTS: &[HookEvent] = &[
     observe("PostToolUse"),
     observe("PreCompact"),
     observe("PostCompact"),
+    observe("PostModelRequest"),
     observe("SubagentStart"),
     observe("SubagentStop"),
     observe("Stop"),
@@ -31,7 +33,7 @@ pub(crate) const SHORT_S: u64 = 3;
 pub(crate) const SHORT_EVENTS: &[&str] = &["Interrupt", "SessionEnd"];
 
 /// The installed events whose matcher Codex does not look at.
-pub(crate) const UNMATCHED_EVENTS: &[&str] = &["UserPromptSubmit", "Stop", "Interrupt"];
+pub(crate) const UNMATCHED_EVENTS: &[&str] = &["UserPromptSubmit", "PostModelRequest", "Stop", "Interrupt"];
 
 /// Events of Codex that are known and not installed.
-pub(crate) const OTHER_EVENTS: &[&str] = &["PreModelRequest", "PostModelRequest"];
+pub(crate) const OTHER_EVENTS: &[&str] = &["PreModelRequest"];

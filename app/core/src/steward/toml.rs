@@ -350,9 +350,23 @@ fn plain(item: &Item) -> Value {
         Item::Value(toml_edit::Value::Array(values)) => {
             values.iter().map(|value| plain(&Item::Value(value.clone()))).collect()
         }
-        Item::Value(value) => value.to_string().trim().into(),
+        Item::Value(value) => scalar(value).into(),
         _ => Value::Null,
     }
+}
+
+/// A scalar with the name of its type, so that `1` and `"1"` differ.
+fn scalar(value: &toml_edit::Value) -> String {
+    use toml_edit::Value as Toml;
+    let text = match value {
+        Toml::String(text) => text.value().clone(),
+        Toml::Integer(number) => number.value().to_string(),
+        Toml::Float(number) => number.value().to_string(),
+        Toml::Boolean(value) => value.value().to_string(),
+        Toml::Datetime(time) => time.value().to_string(),
+        Toml::Array(_) | Toml::InlineTable(_) => String::new(),
+    };
+    format!("{} {text}", value.type_name())
 }
 
 /// A configuration with one hook's state set or gone.
@@ -368,7 +382,7 @@ fn set(mut root: Value, key: &str, hash: Option<&str>) -> Value {
         at = map.entry(step.to_owned()).or_insert_with(|| Value::Object(serde_json::Map::new()));
     }
     if let Some(map) = at.as_object_mut() {
-        map.insert(HASH_KEY.to_owned(), quoted(hash).into());
+        map.insert(HASH_KEY.to_owned(), format!("string {hash}").into());
     }
     root
 }
