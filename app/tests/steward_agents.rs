@@ -133,6 +133,14 @@ fn a_config_that_cannot_be_read_stops_everything() {
         assert!(!place.paths.settings.exists() && !place.paths.handler().exists());
         assert_eq!(fs::read_to_string(&config).unwrap(), text);
     }
+    // It stops no uninstall, though.
+    fs::write(&config, "").unwrap();
+    install(&place.paths, &TRUST).unwrap();
+    fs::write(&config, "model = ").unwrap();
+    assert!(preview_uninstall(&place.paths).is_ok());
+    let outcome = uninstall(&place.paths).unwrap();
+    assert_eq!((outcome.removed_file, outcome.warnings.len()), (true, 1), "{outcome:?}");
+    assert_eq!(fs::read_to_string(&config).unwrap(), "model = ");
 }
 
 #[test]

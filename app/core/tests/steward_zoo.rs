@@ -122,6 +122,56 @@ fn codex_trust() {
     }
 }
 
+/// What keeps an agent from running the hooks is said, and not changed.
+#[test]
+fn what_keeps_hooks_from_running_is_said() {
+    let warnings = |text: &str| {
+        let plan = plan_install(Some(text.as_bytes()), &Recipe::gemini(Path::new(HANDLER)), None).unwrap();
+        inspect(plan.after.as_deref(), &Recipe::gemini(Path::new(HANDLER))).warnings
+    };
+    assert_eq!(warnings("// fine\n{}"), Vec::<String>::new());
+    for (text, said) in [
+        ("{\"hooksConfig\": {\"enabled\": false}}", "hooksConfig.enabled is false"),
+        ("{\"hooksConfig\": {\"disabled\": [\"x\", /* no */ \"magia\"]}}", "hooksConfig.disabled names"),
+        ("\u{feff}{}", "byte order mark"),
+        ("{\"a\": [1,],}", "a comma stands before"),
+    ] {
+        let found = warnings(text);
+        assert!(found.len() == 1 && found[0].contains(said), "{text}: {found:?}");
+    }
+    let config = "[features]\nhooks = false\n[[hooks.Stop]]\n";
+    let state = trust_state(Some(config.as_bytes()), &trusted()).unwrap();
+    assert!(state.warnings[0].contains("features.hooks is false"), "{state:?}");
+    assert!(state.warnings[1].contains("config.toml holds hooks too"), "{state:?}");
+}
+
+/// A hook that the user switched off in Codex stays so when it is trusted anew, however it is written.
+#[test]
+fn what_is_switched_off_in_codex_stays_so() {
+    let entries = &trusted()[..2];
+    let key = &entries[0].key;
+    for config in [
+        format!("[hooks.state.\"{key}\"]\nenabled = false # off\n[tui]\na = 1\n"),
+        format!("[hooks.state.\"{key}\"]\nenabled = false"),
+        format!("hooks.state.\"{key}\".enabled = false\r\nb = 1\r\n"),
+        format!("[hooks]\nstate.\"{key}\".enabled = false\n[tui]\n"),
+        format!("[hooks.state]\n\"{key}\" = {{ enabled = false }}\n"),
+        format!("[hooks.state]\n'{key}'.enabled = false\n"),
+        format!("hooks = {{ state.\"{key}\" = {{ enabled = false, }} }}\n"),
+        format!("hooks.state = {{ \"{key}\".enabled = false }}\n"),
+    ] {
+        let plan = plan_trust(Some(config.as_bytes()), entries, None);
+        let plan = plan.unwrap_or_else(|err| panic!("{err}: {config}"));
+        let state = trust_state(plan.after.as_deref(), entries).unwrap();
+        assert_eq!((state.disabled.len(), state.untrusted.len()), (1, 0), "{config}");
+        let back = plan_distrust(plan.after.as_deref(), entries, None);
+        let back = back.unwrap_or_else(|err| panic!("{err}: {config}")).after.unwrap();
+        let back = String::from_utf8(back).unwrap();
+        assert!(!back.contains("hooks.json"), "{back}");
+        assert_eq!(back.contains("[tui]"), config.contains("[tui]"));
+    }
+}
+
 #[test]
 fn the_zoo_is_large() {
     let count: usize = ["claude", "codex", "gemini", "trust"].iter().map(|kind| animals(kind).len()).sum();

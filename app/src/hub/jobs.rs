@@ -263,6 +263,10 @@ impl JobShell {
                 let hooks = self.hooks(&self.places.steward(Provider::Claude, None)).ok();
                 let providers = self.detect(false);
                 checks.extend(doctor::checks(&self.places, hooks.as_ref(), &providers));
+                for provider in [Provider::Codex, Provider::Gemini] {
+                    let hooks = self.hooks(&self.places.steward(provider, None)).ok();
+                    checks.extend(hooks.as_ref().and_then(doctor::optional_hooks_check));
+                }
                 to_json(checks)
             }
             Job::Purge { params, keep } => self.read(|store| {

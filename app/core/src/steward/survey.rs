@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::entry::{self, Owner};
 use super::error::StewardError;
-use super::json::{Document, Kind, Member, Span};
+use super::json::{Dialect, Document, Kind, Member, Span};
 use super::recipe::{self, HookEvent, Recipe};
 
 /// The parts of a settings text that the steward looks at.
@@ -151,16 +151,14 @@ impl<'a> Survey<'a> {
             warnings
                 .push("hooksConfig.disabled names magia's hooks: Gemini CLI does not run them".to_owned());
         }
-        // Seen with Gemini CLI 0.61: it takes comments out and then reads strict JSON.
-        let mut strict = self.doc.bare.trim_start_matches('\u{feff}').to_owned();
+        // Seen with Gemini CLI 0.61: it takes the comments out and hands the rest to `JSON.parse`.
         if self.doc.bare.starts_with('\u{feff}') {
-            warnings
-                .push("the file begins with a byte order mark, which Gemini CLI does not read".to_owned());
-            strict = strict.trim().to_owned();
+            warnings.push("a byte order mark begins the file: Gemini CLI does not start with it".to_owned());
         }
-        if Document::parse(&strict, super::json::Dialect::Strict).is_err() {
-            warnings
-                .push("a comma stands before a closing bracket, which Gemini CLI does not read".to_owned());
+        if Document::parse(&self.doc.bare, Dialect::Strict).is_err() {
+            warnings.push(
+                "a comma stands before a closing bracket: Gemini CLI does not start with it".to_owned(),
+            );
         }
         warnings
     }

@@ -134,26 +134,32 @@ impl<'a> Config<'a> {
         Some(self.splice(span, &quoted(hash)))
     }
 
-    /// A member of an inline table that stands there.
+    /// A member of an inline table that stands there. What dotted keys made is opened again by the same keys.
     fn inlined(&self, key: &str, hash: &str) -> Option<String> {
-        let member = format!("{HASH_KEY} = {}", quoted(hash));
-        if let Some(hook) = self.find(&["hooks", "state", key]) {
-            return self.into_inline(hook.as_inline_table()?, &member);
-        }
-        let member = format!("{} = {{ {member} }}", quoted(key));
-        if let Some(state) = self.find(&["hooks", "state"]) {
-            return self.into_inline(state.as_inline_table()?, &member);
-        }
-        let hooks = self.find(&["hooks"])?.as_inline_table()?;
-        self.into_inline(hooks, &format!("state = {{ {member} }}"))
+        let inline = |path: &[&str]| self.find(path).and_then(Item::as_inline_table);
+        let tables = [inline(&["hooks"]), inline(&["hooks", "state"]), inline(&["hooks", "state", key])];
+        let names = ["state".to_owned(), quoted(key), HASH_KEY.to_owned()];
+        let deepest = tables.iter().rposition(Option::is_some)?;
+        let table = tables.get(deepest).copied().flatten()?;
+        // Up to the table that has brackets of its own.
+        let open = (0..=deepest)
+            .rev()
+            .find(|at| tables.get(*at).copied().flatten().is_some_and(|table| !table.is_dotted()))?;
+        let (value, rest) = (quoted(hash), names.get(deepest..)?);
+        let dotted = names.get(open..deepest)?.iter().map(|name| format!("{name}.")).collect::<String>();
+        let (first, inner) = rest.split_first()?;
+        let value = inner.iter().rev().fold(value, |value, name| format!("{{ {name} = {value} }}"));
+        self.into_inline(table, &format!("{dotted}{first} = {value}"))
     }
 
     fn into_inline(&self, table: &InlineTable, member: &str) -> Option<String> {
-        let span = table.span()?;
         let last = table.iter().filter_map(|(_, value)| deep_end(&Item::Value(value.clone()))).max();
         Some(match last {
             Some(end) => self.splice(end..end, &format!(", {member}")),
-            None => self.splice(span.start + 1..span.start + 1, &format!(" {member}")),
+            None => {
+                let inside = table.span()?.start + 1;
+                self.splice(inside..inside, &format!(" {member}"))
+            }
         })
     }
 
@@ -246,10 +252,7 @@ impl<'a> Config<'a> {
         let mut members = Vec::new();
         for (name, value) in table.iter() {
             let start = table.key(name)?.span()?.start;
-            members.push((
-                name,
-                start..value.span().map(|span| span.end).or_else(|| deep_end(&Item::Value(value.clone())))?,
-            ));
+            members.push((name, start..deep_end(&Item::Value(value.clone()))?));
         }
         members.sort_by_key(|(_, span)| span.start);
         let index = members.iter().position(|(name, _)| *name == key)?;

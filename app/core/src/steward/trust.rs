@@ -90,7 +90,8 @@ pub fn plan_trust(
     Ok(Plan { before, after, changes: Vec::new(), warnings: Vec::new(), footprint })
 }
 
-/// Works out how to have `config.toml` forget our hooks, and nothing else.
+/// Works out how to have `config.toml` forget our hooks, and nothing else. What is written in a way that cannot be
+/// taken out on its own stays, and is said.
 ///
 /// # Errors
 /// What Codex itself would not read is refused.
@@ -101,8 +102,12 @@ pub fn plan_distrust(
 ) -> Result<Plan, StewardError> {
     let text = decode(bytes.unwrap_or_default())?;
     let mut after = text.to_owned();
+    let mut warnings = Vec::new();
     for entry in entries {
-        after = Config::read(&after)?.forget(&entry.key)?;
+        match Config::read(&after)?.forget(&entry.key) {
+            Ok(text) => after = text,
+            Err(_) => warnings.push(format!("Codex's trust in {} stays in config.toml", entry.event)),
+        }
     }
     let before = bytes.map(<[u8]>::to_vec);
     let origin = previous.map(|footprint| &footprint.origin);
@@ -111,7 +116,7 @@ pub fn plan_distrust(
         Some(Origin::Absent) if after.is_empty() => None,
         _ => Some(after.into_bytes()),
     };
-    Ok(Plan { before, after, changes: Vec::new(), warnings: Vec::new(), footprint: Footprint::default() })
+    Ok(Plan { before, after, changes: Vec::new(), warnings, footprint: Footprint::default() })
 }
 
 /// Says whether Codex runs our hooks.

@@ -163,8 +163,9 @@ pub fn preview_uninstall(paths: &StewardPaths) -> Result<Vec<FilePlan>> {
     let before = plan.plan.before.clone();
     let mut plans = vec![plan];
     if let Some(config) = &paths.trust {
+        // What cannot be read is no reason to keep the hooks; the uninstall says so then.
         let entries = trust::entries(paths, before.as_deref())?;
-        plans.push(preview(config, &Operation::Distrust(&entries), &memory)?);
+        plans.extend(preview(config, &Operation::Distrust(&entries), &memory));
     }
     Ok(plans)
 }
@@ -226,10 +227,12 @@ pub fn uninstall_on(paths: &StewardPaths, disk: &dyn Disk) -> Result<Outcome> {
     let (mut memory, forgotten) = Memory::load(&paths.state_dir);
     let unreadable_memory = forgotten.is_some();
     // What Codex knows of our hooks is told by where they stand, so it goes first.
-    let withdrawn = trust::withdraw(paths, &mut memory, disk)?;
+    let mut warnings = Vec::new();
+    let withdrawn = trust::withdraw(paths, &mut memory, disk, &mut warnings);
     let (mut outcome, _) =
         change(paths, &paths.settings, &Operation::Uninstall(paths.provider), &memory, disk)?;
     outcome.trust = withdrawn.map(Box::new);
+    outcome.warnings.extend(warnings);
     outcome.warnings.extend(forgotten);
     let known = memory.files.remove(&state::key(&paths.settings)).is_some();
     // A line of the user's own in this very file may still run it.

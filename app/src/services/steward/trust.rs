@@ -32,13 +32,28 @@ pub fn grant(paths: &StewardPaths, memory: &mut Memory, disk: &dyn Disk, outcome
     }
 }
 
-/// Has Codex forget our hooks; none when it knows nothing of them.
-pub fn withdraw(paths: &StewardPaths, memory: &mut Memory, disk: &dyn Disk) -> Result<Option<Outcome>> {
-    let Some(config) = &paths.trust else { return Ok(None) };
-    let entries = current(paths)?;
-    let (outcome, _) = change(paths, config, &Operation::Distrust(&entries), memory, disk)?;
-    let known = memory.files.remove(&state::key(config)).is_some();
-    Ok((known || outcome.changed).then_some(outcome))
+/// Has Codex forget our hooks; none when it knows nothing of them. A failure keeps no hook from going.
+pub fn withdraw(
+    paths: &StewardPaths,
+    memory: &mut Memory,
+    disk: &dyn Disk,
+    warnings: &mut Vec<String>,
+) -> Option<Outcome> {
+    let config = paths.trust.as_ref()?;
+    let withdrawn = current(paths).and_then(|entries| {
+        change(paths, config, &Operation::Distrust(&entries), memory, disk).map(|(outcome, _)| outcome)
+    });
+    match withdrawn {
+        Ok(outcome) => {
+            warnings.extend(outcome.warnings.iter().cloned());
+            let known = memory.files.remove(&state::key(config)).is_some();
+            (known || outcome.changed).then_some(outcome)
+        }
+        Err(err) => {
+            warnings.push(format!("what Codex trusts stays as it was: {err:#}"));
+            None
+        }
+    }
 }
 
 /// Whether Codex runs our hooks.
