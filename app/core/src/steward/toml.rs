@@ -149,10 +149,10 @@ impl<'a> Config<'a> {
         let dotted = names.get(open..deepest)?.iter().map(|name| format!("{name}.")).collect::<String>();
         let (first, inner) = rest.split_first()?;
         let value = inner.iter().rev().fold(value, |value, name| format!("{{ {name} = {value} }}"));
-        self.into_inline(table, &format!("{dotted}{first} = {value}"))
+        self.with_member(table, &format!("{dotted}{first} = {value}"))
     }
 
-    fn into_inline(&self, table: &InlineTable, member: &str) -> Option<String> {
+    fn with_member(&self, table: &InlineTable, member: &str) -> Option<String> {
         let last = table.iter().filter_map(|(_, value)| deep_end(&Item::Value(value.clone()))).max();
         Some(match last {
             Some(end) => self.splice(end..end, &format!(", {member}")),
