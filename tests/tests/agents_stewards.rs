@@ -7,8 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use magia_tests::{
-    App, Cli, Codex, CodexHook, FakeModel, Gemini, PATIENCE, Program, Sandbox, Vendor, sandbox_test, steps,
-    text,
+    App, Cli, Codex, CodexHook, FakeModel, Gemini, PATIENCE, Program, Vendor, sandbox_test, steps, text,
 };
 use serde_json::{Value, json};
 
