@@ -28,6 +28,8 @@ const WORKS_WITHOUT_APP: &[&str] = &[
     "uninstall_hooks",
     "read_claude_settings",
     "update_claude_settings",
+    "read_gemini_settings",
+    "inject_gemini_hooks",
     "detect_installed_providers",
     "load_settings",
     "save_settings",

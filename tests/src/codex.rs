@@ -27,7 +27,7 @@ const ENTER_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How to start Codex in a sandbox. Ends the daemon, if one was started, when it is dropped.
 pub struct Codex<'a> {
-    sandbox: &'a Sandbox,
+    pub(crate) sandbox: &'a Sandbox,
     program: PathBuf,
     home: PathBuf,
     args: Vec<String>,
@@ -135,7 +135,7 @@ impl<'a> Codex<'a> {
         wait_until("the daemon to end", PATIENCE, || ended(pid).then_some(()))
     }
 
-    fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = self.sandbox.command(&self.program);
         command.envs(self.env());
         command

@@ -3,7 +3,8 @@
 use crate::event::{AgentEvent, GateId, ReplyId, StoredRequest, StoredSession};
 use crate::policy::trial::Trial;
 use magia_protocol::wire::command::{
-    ChangeHooks, Detect, ListEvents, OneProvider, PurgeData, SaveSettings, Subscribe, UpdateClaudeSettings,
+    ChangeHooks, Detect, InstallHooks, ListEvents, OneProvider, PurgeData, SaveSettings, Subscribe,
+    UpdateClaudeSettings,
 };
 use magia_protocol::wire::info::{RequestInfo, SessionInfo};
 use magia_protocol::wire::{GateReply, ProcessId, RequestId, RpcError, SessionId};
@@ -172,13 +173,15 @@ pub enum Job {
     /// Look at hooks.
     HooksStatus(OneProvider),
     /// Install hooks.
-    InstallHooks(ChangeHooks),
+    InstallHooks(InstallHooks),
     /// Uninstall hooks.
     UninstallHooks(ChangeHooks),
     /// Read Claude's settings.
     ReadClaudeSettings,
     /// Change Claude's settings.
     UpdateClaudeSettings(UpdateClaudeSettings),
+    /// Read Gemini CLI's settings.
+    ReadGeminiSettings,
     /// Look for the agents' programs.
     Detect(Detect),
     /// Start a listener again.

@@ -114,18 +114,16 @@ impl Action {
 
     /// Puts our hooks into Claude's settings, after asking.
     pub fn install_hooks() -> Self {
-        Self::Confirm(Box::new(Self::Send(Command::InstallHooks(command::ChangeHooks {
-            provider: magia_protocol::wire::Provider::Claude,
-            dry_run: false,
-        }))))
+        Self::Confirm(Box::new(Self::Send(Command::InstallHooks(command::InstallHooks::of(
+            magia_protocol::wire::Provider::Claude,
+        )))))
     }
 
     /// Takes them out, after asking.
     pub fn uninstall_hooks() -> Self {
-        Self::Confirm(Box::new(Self::Send(Command::UninstallHooks(command::ChangeHooks {
-            provider: magia_protocol::wire::Provider::Claude,
-            dry_run: false,
-        }))))
+        Self::Confirm(Box::new(Self::Send(Command::UninstallHooks(command::ChangeHooks::of(
+            magia_protocol::wire::Provider::Claude,
+        )))))
     }
 
     /// Looks for the agents again.

@@ -121,6 +121,8 @@ fn hooks(state: &str) -> Option<Arc<HooksInfo>> {
         missing: Vec::new(),
         outdated: Vec::new(),
         lost: false,
+        strict: false,
+        untrusted: Vec::new(),
         warnings: Vec::new(),
     }))
 }

@@ -157,12 +157,59 @@ pub struct SaveSettings {
     pub settings: Map<String, Value>,
 }
 
-/// Parameters of the hook methods.
+/// Parameters of `install_hooks`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InstallHooks {
+    /// Whose settings.
+    #[serde(default = "claude")]
+    pub provider: Provider,
+    /// Only say what would change.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Another directory of the agent's than the usual one; absolute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
+    /// Strict mode: a tool call is refused when magia gives no answer. Absent: as it is now, else off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strict: Option<bool>,
+    /// Codex: say in its configuration that the user trusts these hooks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub trust: bool,
+}
+
+impl InstallHooks {
+    /// Into this agent's usual place, nothing asked for in particular.
+    #[must_use]
+    pub fn of(provider: Provider) -> Self {
+        Self { provider, dry_run: false, home: None, strict: None, trust: false }
+    }
+}
+
+/// Parameters of `uninstall_hooks`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChangeHooks {
     /// Whose settings.
     #[serde(default = "claude")]
     pub provider: Provider,
+    /// Only say what would change.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Another directory of the agent's than the usual one; absolute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
+}
+
+impl ChangeHooks {
+    /// Out of this agent's usual place.
+    #[must_use]
+    pub fn of(provider: Provider) -> Self {
+        Self { provider, dry_run: false, home: None }
+    }
+}
+
+/// Parameters of `inject_gemini_hooks`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct InjectHooks {
     /// Only say what would change.
     #[serde(default)]
     pub dry_run: bool,
@@ -178,6 +225,9 @@ pub struct OneProvider {
     /// Whose settings.
     #[serde(default = "claude")]
     pub provider: Provider,
+    /// Another directory of the agent's than the usual one; absolute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
 }
 
 /// Parameters of `update_claude_settings`.
@@ -259,13 +309,17 @@ pub enum Command {
     /// State of the hooks in a provider's settings.
     HooksStatus(OneProvider),
     /// Put our hooks into a provider's settings.
-    InstallHooks(ChangeHooks),
+    InstallHooks(InstallHooks),
     /// Take them out.
     UninstallHooks(ChangeHooks),
     /// Claude's user settings.
     ReadClaudeSettings(NoParams),
     /// Change Claude's user settings.
     UpdateClaudeSettings(UpdateClaudeSettings),
+    /// Gemini CLI's user settings.
+    ReadGeminiSettings(NoParams),
+    /// Put our hooks into Gemini CLI's user settings.
+    InjectGeminiHooks(InjectHooks),
     /// Which agents are installed.
     DetectInstalledProviders(Detect),
     /// Start a failed listener again.

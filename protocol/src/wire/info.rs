@@ -337,6 +337,12 @@ pub struct HooksInfo {
     pub outdated: Vec<String>,
     /// They were installed and something took them away.
     pub lost: bool,
+    /// Strict mode: a tool call is refused when magia gives no answer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub strict: bool,
+    /// Codex: events whose hook it does not run before the user has said that it may.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untrusted: Vec<String>,
     /// Whatever else a person should know, one sentence each.
     pub warnings: Vec<String>,
 }
@@ -350,7 +356,7 @@ pub struct ChangeInfo {
     pub changed: bool,
     /// Whether this was only a trial.
     pub dry_run: bool,
-    /// Unified diff of the file.
+    /// Unified diff of the file, and of a second one where two are written (Codex's trust).
     pub diff: String,
     /// Backup of the old content.
     pub backup: Option<String>,

@@ -8,12 +8,12 @@ use crate::policy::table;
 use crate::policy::trial::Trial;
 use crate::settings::Settings;
 use magia_protocol::wire::command::{
-    ListRequests, ListSessions, OpenWindow, SetTitle, Subscribe, UpdateSession,
+    InstallHooks, ListRequests, ListSessions, OpenWindow, SetTitle, Subscribe, UpdateSession,
 };
 use magia_protocol::wire::info::{RequestInfo, RiskInfo};
 use magia_protocol::wire::method::Access;
 use magia_protocol::wire::nearest::nearest;
-use magia_protocol::wire::{Command, ErrorCode, RpcError, SessionId, SessionState};
+use magia_protocol::wire::{Command, ErrorCode, Provider, RpcError, SessionId, SessionState};
 use serde_json::{Value, json};
 
 /// Requests in a list when no number is asked for.
@@ -80,6 +80,11 @@ impl Model {
             Command::HooksStatus(params) => return run(reply, Job::HooksStatus(params), fx),
             Command::InstallHooks(params) => return run(reply, Job::InstallHooks(params), fx),
             Command::UninstallHooks(params) => return run(reply, Job::UninstallHooks(params), fx),
+            Command::InjectGeminiHooks(params) => {
+                let params = InstallHooks { dry_run: params.dry_run, ..InstallHooks::of(Provider::Gemini) };
+                return run(reply, Job::InstallHooks(params), fx);
+            }
+            Command::ReadGeminiSettings(_) => return run(reply, Job::ReadGeminiSettings, fx),
             Command::ReadClaudeSettings(_) => return run(reply, Job::ReadClaudeSettings, fx),
             Command::UpdateClaudeSettings(params) => {
                 return run(reply, Job::UpdateClaudeSettings(params), fx);
