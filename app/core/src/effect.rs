@@ -5,7 +5,7 @@ use magia_protocol::wire::command::{
     ChangeHooks, Detect, ListEvents, OneProvider, PurgeData, SaveSettings, Subscribe, UpdateClaudeSettings,
 };
 use magia_protocol::wire::info::{RequestInfo, SessionInfo};
-use magia_protocol::wire::{GateReply, ProcessId, RequestId, RpcError, SessionId};
+use magia_protocol::wire::{GateReply, ProcessId, ProviderSessionId, RequestId, RpcError, SessionId};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -63,6 +63,8 @@ pub enum Effect {
         /// The file.
         path: PathBuf,
     },
+    /// A person looks at this session that a daemon holds, by configuration directory and the agent's own id; or at none.
+    ViewHeld(Option<(String, ProviderSessionId)>),
     /// Stop following the transcript.
     UnfollowTranscript,
     /// Read a session's stored events.

@@ -2,6 +2,7 @@
 
 pub mod claude;
 pub mod codex;
+pub mod codex_daemon;
 mod fields;
 pub mod gemini;
 pub mod process;
@@ -100,6 +101,10 @@ pub enum Detail {
     },
     /// The user broke a turn off.
     TurnInterrupted,
+    /// The model's words, whole.
+    Message(String),
+    /// The model's reasoning, whole.
+    Thinking(String),
     /// A subagent began.
     SubagentStarted {
         /// As `general-purpose`.
@@ -153,6 +158,8 @@ pub struct ToolCall {
 pub fn understand(provider: Provider, event: &str, payload: &Value) -> Understood {
     match provider {
         Provider::Claude => claude::understand(event, payload),
+        // The daemon's methods have a slash, hook events have none.
+        Provider::Codex if event.contains('/') => codex_daemon::understand(event, payload),
         Provider::Codex => codex::understand(event, payload),
         Provider::Gemini => gemini::understand(event, payload),
     }
