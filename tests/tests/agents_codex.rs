@@ -8,6 +8,10 @@ use magia_tests::{
     wait_until,
 };
 use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How long a daemon keeps a thread that nobody is subscribed to; seen was a minute.
+const LETS_GO: Duration = Duration::from_secs(100);
 
 /// A command that Codex asks about, and that leaves a file; the model then says `end`.
 fn touch(name: &str, end: &str) -> String {
@@ -213,6 +217,136 @@ fn a_killed_daemon_takes_the_card_along_and_a_new_one_is_joined() -> Result<()> 
         scene.wait_for_connection("the daemon's absence", |info| info["state"] == "absent")?;
         scene.codex.daemon("daemon", &["start"])?;
         scene.wait_for_connection("the new daemon", |info| info["state"] == "connected")?;
+        Ok(())
+    })
+}
+
+#[test]
+fn the_first_answer_wins_and_the_other_changes_nothing() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let scene = Daemon::new(sandbox)?;
+        let tui = scene.codex.interactive("codex")?;
+        let id = scene.asked(&tui, "mark", "all done")?;
+        tui.wait_for_dialog()?;
+        // Both at once: whoever was first, the record and the file say the same.
+        tui.terminal.type_text("y")?;
+        let denied = scene.cli.run(&["deny", &id])?;
+        tui.wait_for_answer("all done")?;
+        scene.wait_for_state("idle")?;
+        let state = text(&request_of(&scene, &id)?, "state").to_owned();
+        let wanted = match (denied.code, scene.exists("mark")) {
+            (0, true) => "not taken",
+            (0, false) => "took effect",
+            (1, true) => "answered in terminal",
+            other => anyhow::bail!("{other:?}: {denied:?}"),
+        };
+        assert_eq!(state, wanted);
+        Ok(())
+    })
+}
+
+fn request_of(scene: &Daemon<'_>, id: &str) -> Result<Value> {
+    let all = scene.cli.rows(&["permissions", "--all"])?;
+    all.into_iter().find(|row| text(row, "id") == id).context("no such request")
+}
+
+#[test]
+fn allowed_for_the_session_the_same_command_is_not_asked_again() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let scene = Daemon::new(sandbox)?;
+        let tui = scene.codex.interactive("codex")?;
+        let id = scene.asked(&tui, "mark", "first done")?;
+        assert_eq!(text(&request_of(&scene, &id)?, "always"), "the same for this session");
+        scene.cli.json(&["allow", &id, "--always"])?;
+        tui.wait_for_answer("first done")?;
+        std::fs::remove_file(sandbox.work().join("mark")).context("taking the mark away")?;
+        tui.prompt(&touch("mark", "second done"))?;
+        tui.wait_for_answer("second done")?;
+        assert!(scene.exists("mark"));
+        assert_eq!(scene.cli.rows(&["permissions", "--all"])?.len(), 1);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_rule_of_the_settings_answers_codex_too() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let scene = Daemon::new(sandbox)?;
+        let rules = r#"[{"toolName":"Bash","commandPrefix":"touch","autoApprove":true}]"#;
+        scene.cli.json(&["settings", "set", "toolPermissions", rules])?;
+        let tui = scene.codex.interactive("codex")?;
+        tui.prompt(&touch("mark", "all done"))?;
+        tui.wait_for_answer("all done")?;
+        assert!(scene.exists("mark"));
+        let all = scene.cli.rows(&["permissions", "--all"])?;
+        let [request] = all.as_slice() else { anyhow::bail!("not one request: {all:#?}") };
+        assert!(text(&request["outcome"], "by").starts_with("policy rule Bash(touch)"), "{request:#}");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_change_of_files_is_a_card_with_its_patch() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let mut scene = Daemon::new(sandbox)?;
+        scene.codex = scene.codex.arg("--sandbox").arg("read-only");
+        let tui = scene.codex.interactive("codex")?;
+        let patch = r"custom:apply_patch *** Begin Patch\n*** Add File: new.txt\n+a new line\n*** End Patch";
+        tui.prompt(&steps(&[patch, "say:all done"]))?;
+        let request = scene.cli.wait_for_request()?;
+        assert_eq!(text(&request, "tool"), "apply_patch");
+        let shown = text(&request["input"], "command");
+        assert!(shown.contains("new.txt") && shown.contains("+a new line"), "{shown}");
+        assert!(!scene.exists("new.txt"));
+        scene.cli.json(&["allow", text(&request, "id")])?;
+        tui.wait_for_answer("all done")?;
+        assert!(scene.exists("new.txt"));
+        scene.cli.wait_for_request_state(text(&request, "id"), "took effect")?;
+        Ok(())
+    })
+}
+
+#[test]
+fn an_idle_thread_is_left_to_others() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let scene = Daemon::new(sandbox)?;
+        let tui = scene.codex.interactive("codex")?;
+        tui.prompt(&steps(&["say:first done"]))?;
+        tui.wait_for_answer("first done")?;
+        let session = scene.wait_for_state("idle")?;
+        scene.wait_for_connection("the subscription's end", |info| info["subscribed"] == 0)?;
+        drop(tui);
+        // Without a subscriber the daemon lets go of it after a minute; then another server may have it.
+        wait_until("the thread to be let go", LETS_GO, || {
+            let rows = scene.cli.rows(&["ls", "--all"]).ok()?;
+            rows.iter().all(|row| row["state"] == "ended").then_some(())
+        })?;
+        let thread = text(&session, "provider_session_id");
+        let tui = scene.codex.terminal("resumed", &["resume", "--no-daemon", thread])?;
+        tui.prompt(&steps(&["say:second done"]))?;
+        tui.wait_for_answer("second done")?;
+        Ok(())
+    })
+}
+
+#[test]
+fn two_configuration_directories_have_a_daemon_each() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let model = FakeModel::of(sandbox, Vendor::OpenAi)?;
+        let usual = Codex::new(sandbox, &model)?;
+        let other = Codex::with_home(sandbox, &model, sandbox.root().join("codex-other"))?;
+        let _app = App::start_with(sandbox, &[("CODEX_HOME", &other.home().to_string_lossy())])?;
+        let cli = Cli::new(sandbox);
+        let (one, two) = (usual.interactive("usual")?, other.interactive("other")?);
+        one.prompt(&touch("one", "one done"))?;
+        two.prompt(&touch("two", "two done"))?;
+        let open = cli.wait_for_requests(2)?;
+        for request in &open {
+            cli.json(&["allow", text(request, "id")])?;
+        }
+        one.wait_for_answer("one done")?;
+        two.wait_for_answer("two done")?;
+        assert!(sandbox.work().join("one").exists() && sandbox.work().join("two").exists());
         Ok(())
     })
 }

@@ -30,6 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Pauses after a failure with a socket that is there, doubling.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// When the pauses are this long, a socket that nobody listens at is only watched.
+const GIVES_UP: Duration = Duration::from_secs(8);
 /// A connection that lasted so long has worked: the next failure is a new one.
 const WORKED: Duration = Duration::from_secs(10);
 
@@ -52,8 +54,11 @@ impl Home {
 /// Why there is no connection.
 #[derive(Debug)]
 enum Failure {
-    /// No daemon runs.
-    Absent,
+    /// No daemon runs; whether a socket lies there, which one that starts may be about to listen at.
+    Absent {
+        /// Refused, not missing.
+        socket: bool,
+    },
     /// One runs, or seems to, and this went wrong.
     Failed(String),
     /// The program ends.
@@ -111,9 +116,10 @@ impl Keeper<'_> {
             }
             let wait = match failure {
                 Failure::Stop => return,
-                Failure::Absent => {
+                Failure::Absent { socket } => {
                     self.report("absent", Counts::default());
-                    None
+                    // Bound is not yet listening; but a dead one's socket is not asked for ever.
+                    Some(pause).filter(|pause| socket && *pause < GIVES_UP)
                 }
                 Failure::Failed(why) => {
                     tracing::debug!("the Codex daemon of {}: {why}", self.name);
@@ -131,7 +137,6 @@ impl Keeper<'_> {
             tokio::select! {
                 () = again => pause = (pause * 2).min(LONGEST_PAUSE),
                 changed = self.bell.changed() => match changed {
-                    // The socket may be there before it is listened at.
                     Ok(()) => pause = FIRST_PAUSE,
                     Err(_) => return,
                 },
@@ -145,7 +150,7 @@ impl Keeper<'_> {
             Ok(stream) => stream,
             // A socket without a listener is what a killed daemon leaves behind.
             Err(err) if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
-                return Err(Failure::Absent);
+                return Err(Failure::Absent { socket: err.kind() == ErrorKind::ConnectionRefused });
             }
             Err(err) => return Err(failed("connecting to its socket", &err)),
         };
