@@ -6,6 +6,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use magia_core::codex::{Client, Counts, Out};
 use magia_core::daemon::{DaemonFact, DaemonNews};
 use magia_core::event::{Event, GateId};
+use magia_protocol::paths::codex_daemon_socket;
 use magia_protocol::wire::Provider;
 use magia_protocol::wire::info::DaemonInfo;
 use std::io::ErrorKind;
@@ -19,8 +20,6 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-/// Where the socket is below the configuration directory. Source: Codex 0.169.0.
-const SOCKET: &str = "app-server-control/app-server-control.sock";
 /// Bytes of a frame. The daemon itself cuts at 16 MiB (`x-codex-websocket-max-unfragmented-message-bytes`).
 const FRAME_MAX: usize = 16 * 1024 * 1024;
 /// Bytes of a message of several frames.
@@ -47,7 +46,7 @@ pub(super) struct Home {
 
 impl Home {
     pub(super) fn socket(&self) -> PathBuf {
-        self.root.join(SOCKET)
+        codex_daemon_socket(&self.root)
     }
 }
 
