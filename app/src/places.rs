@@ -23,6 +23,8 @@ pub struct Places {
     pub codex: PathBuf,
     /// Gemini CLI's directory.
     pub gemini: PathBuf,
+    /// Codex's directories, each with a daemon of its own: `$CODEX_HOME` and `~/.codex`.
+    pub codex_homes: Vec<PathBuf>,
     /// The user's home.
     pub home: PathBuf,
     /// The hook handler beside this program.
@@ -33,6 +35,7 @@ impl Places {
     /// Reads the environment.
     pub fn find() -> Result<Self> {
         let program = std::env::current_exe().context("finding this program's own path")?;
+        let home = std::env::var_os("HOME").map(PathBuf::from).context("HOME is not set")?;
         Ok(Self {
             runtime: paths::runtime_dir(),
             config: paths::config_dir().context("finding the config directory")?,
@@ -41,7 +44,8 @@ impl Places {
             claude: paths::claude_config_dir().context("finding Claude's configuration directory")?,
             codex: paths::codex_home().context("finding Codex's directory")?,
             gemini: paths::gemini_dir().context("finding Gemini CLI's directory")?,
-            home: std::env::var_os("HOME").map(PathBuf::from).context("HOME is not set")?,
+            codex_homes: codex_homes(std::env::var_os("CODEX_HOME").map(PathBuf::from), &home),
+            home,
             handler: program.with_file_name(format!("magia-hook-handler{}", std::env::consts::EXE_SUFFIX)),
         })
     }
@@ -54,5 +58,15 @@ impl Places {
             Provider::Gemini => &self.gemini,
         };
         StewardPaths::new(provider, home.unwrap_or(usual), &self.state, &self.data, &self.handler)
+    }
+}
+
+/// The named directory and the usual one, which may be the same by another path.
+fn codex_homes(named: Option<PathBuf>, home: &Path) -> Vec<PathBuf> {
+    let usual = home.join(".codex");
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    match named.filter(|named| named.is_absolute() && real(named) != real(&usual)) {
+        Some(named) => vec![named, usual],
+        None => vec![usual],
     }
 }

@@ -11,6 +11,7 @@ use crate::listeners::{HUB_CAPACITY, Listeners};
 use crate::os::signals;
 use crate::places::Places;
 use crate::services::agents::Agents;
+use crate::services::codex::Codex;
 use crate::services::processes::Processes;
 use crate::services::providers::Detector;
 use crate::services::registry::Registry;
@@ -50,6 +51,7 @@ struct Running {
     jobs: JobWorker,
     registry: Option<Registry>,
     agents: Option<Agents>,
+    codex: Option<Codex>,
     settings: Option<Arc<SettingsFile>>,
     store: Option<Arc<Store>>,
 }
@@ -171,12 +173,15 @@ fn start(
     let transcripts = Transcripts::start(events.clone()).context("starting to follow transcripts")?;
     let listeners = Listeners::start(Arc::new(lock), events.clone()).context("starting the listeners")?;
     let listeners = Arc::new(listeners);
+    let codex =
+        Codex::start(places.codex_homes.clone(), events.clone()).context("watching Codex's daemons")?;
 
     let shell = Shell {
         gates: listeners.gates(),
         replies: listeners.replies(),
         streams: listeners.streams(),
         store: Some(Arc::clone(&store)),
+        codex: codex.daemons(),
         processes,
         transcripts,
         notifier: crate::os::notify::Notifier::start(events.clone()),
@@ -218,6 +223,7 @@ fn start(
         jobs: worker,
         registry: Some(registry),
         agents: Some(agents),
+        codex: Some(codex),
         settings: Some(settings),
         store: Some(store),
     })
@@ -228,6 +234,7 @@ impl Running {
         drop(self.listeners.take());
         drop(self.registry.take());
         drop(self.agents.take());
+        drop(self.codex.take());
         self.hub.stop();
         self.jobs.join();
         drop(self.settings.take());

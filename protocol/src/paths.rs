@@ -300,6 +300,12 @@ pub fn gemini_dir_with(env: EnvLookup<'_>) -> Result<PathBuf, PathError> {
     Ok(base.join(".gemini"))
 }
 
+/// The socket of the daemon that Codex shares among its terminals, below its configuration directory. Source: Codex
+/// 0.169.0.
+pub fn codex_daemon_socket(codex_home: &Path) -> PathBuf {
+    codex_home.join("app-server-control").join("app-server-control.sock")
+}
+
 fn xdg_dir(env: EnvLookup<'_>, variable: &'static str, below_home: &str) -> Result<PathBuf, PathError> {
     let base = match absolute_value(env, variable) {
         Some(base) => base,

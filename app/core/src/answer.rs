@@ -127,6 +127,9 @@ pub fn always_updates(suggestions: &[Value]) -> Vec<Value> {
 
 /// What `always` would allow, in the agent's words: `Bash(mkdir zz *)`. `None` when it offers nothing.
 pub fn always_label(suggestions: &[Value]) -> Option<String> {
+    if suggestions.iter().any(|one| one.get("type").and_then(Value::as_str) == Some("codexSession")) {
+        return Some("the same for this session".to_owned());
+    }
     let mut labels = Vec::new();
     for update in always_updates(suggestions) {
         let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);

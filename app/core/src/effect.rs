@@ -7,7 +7,7 @@ use magia_protocol::wire::command::{
     UpdateClaudeSettings,
 };
 use magia_protocol::wire::info::{RequestInfo, SessionInfo};
-use magia_protocol::wire::{GateReply, ProcessId, RequestId, RpcError, SessionId};
+use magia_protocol::wire::{GateReply, ProcessId, ProviderSessionId, RequestId, RpcError, SessionId};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -65,6 +65,8 @@ pub enum Effect {
         /// The file.
         path: PathBuf,
     },
+    /// A person looks at this session that a daemon holds, by configuration directory and the agent's own id; or at none.
+    ViewHeld(Option<(String, ProviderSessionId)>),
     /// Stop following the transcript.
     UnfollowTranscript,
     /// Read a session's stored events.

@@ -91,6 +91,8 @@ pub enum Event {
         /// Whose it was.
         process: ProcessId,
     },
+    /// An agent's own daemon told something, or was lost.
+    Daemon(Box<crate::daemon::DaemonNews>),
     /// A watched process ended.
     ProcessExited(ProcessId),
     /// Processes were looked through: every agent that runs without a registry of its own, as far as its command line

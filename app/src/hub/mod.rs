@@ -221,6 +221,7 @@ const fn needs_store(event: &Event) -> bool {
             | Event::GateClosed { .. }
             | Event::RegistryRead(_)
             | Event::RegistryRemoved { .. }
+            | Event::Daemon(_)
             | Event::ProcessExited(_)
             | Event::AgentsFound(_)
             | Event::CommandReceived { .. }

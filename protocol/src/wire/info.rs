@@ -275,6 +275,9 @@ pub struct StatusInfo {
     pub requests: u32,
     /// Listeners and their health.
     pub listeners: Vec<ListenerInfo>,
+    /// Agents' own daemons that magia is a client of.
+    #[serde(default)]
+    pub daemons: Vec<DaemonInfo>,
     /// What went wrong and is still so, one sentence each.
     pub problems: Vec<String>,
 }
@@ -305,6 +308,27 @@ pub struct ListenerInfo {
     pub refused: u64,
     /// Connections open now.
     pub open: u64,
+}
+
+/// The connection to an agent's own daemon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DaemonInfo {
+    /// The agent's kind.
+    pub provider: Provider,
+    /// The configuration directory that it serves.
+    pub root: String,
+    /// `connected`, `absent` (none runs), `unreachable` (it runs, or its socket lies there, and does not serve us).
+    pub state: String,
+    /// Its version, while connected.
+    pub version: Option<String>,
+    /// Sessions that it holds, without its own hidden ones.
+    pub sessions: u32,
+    /// Those of them whose every step it sends to magia.
+    pub subscribed: u32,
+    /// Messages that were not understood, or not meant for magia.
+    pub unknown: u64,
+    /// The last failure, for a person; also after it was overcome.
+    pub error: Option<String>,
 }
 
 /// A provider's program, as `detect_installed_providers` gives it.

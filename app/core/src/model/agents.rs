@@ -27,11 +27,18 @@ impl Model {
         paths: Option<RealPaths>,
         fx: &mut Effects,
     ) {
+        if let Some(session) = self.held_by_daemon(message) {
+            return self.hook_of_held(now, session, gate, message, paths, fx);
+        }
         let Some(mut placed) = self.place(now, message, fx) else {
             self.unplaced += 1;
             return fx.extend(gate.map(no_decision));
         };
         let session = placed.session;
+        if let Some(known) = self.sessions.get_mut(&session) {
+            // It has left the daemon that was lost.
+            known.daemon = None;
+        }
         if placed.provider == Provider::Gemini
             && let Some(session) = self.sessions.get_mut(&session)
         {
@@ -52,6 +59,7 @@ impl Model {
             input,
             suggestions,
             paths,
+            use_id: None,
         };
         match placed.understood.detail {
             Detail::Permission { tool, input, suggestions } if lives && provider != Provider::Gemini => {
@@ -79,7 +87,7 @@ impl Model {
     }
 
     /// Numbers the event, stores it, publishes it and shows it in the timeline.
-    fn record(&mut self, now: Now, message: &HookMessage, placed: &Placed, fx: &mut Effects) {
+    pub(super) fn record(&mut self, now: Now, message: &HookMessage, placed: &Placed, fx: &mut Effects) {
         let understood = &placed.understood;
         let (raw, cut) = payload::keep(message.payload.get(), &placed.payload);
         let event = Arc::new(AgentEvent {
@@ -116,7 +124,7 @@ impl Model {
     }
 
     /// Changes the session's facts and settles requests that the event answers.
-    fn learn(&mut self, now: Now, message: &HookMessage, placed: &Placed, fx: &mut Effects) {
+    pub(super) fn learn(&mut self, now: Now, message: &HookMessage, placed: &Placed, fx: &mut Effects) {
         let (id, understood) = (placed.session, &placed.understood);
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let before = session.fingerprint();
@@ -228,6 +236,8 @@ impl Model {
             Detail::TurnEnded { .. }
             | Detail::Permission { .. }
             | Detail::AskedInTerminal { .. }
+            | Detail::Message(_)
+            | Detail::Thinking(_)
             | Detail::Note(_)
             | Detail::Silent => match understood.kind {
                 AgentEventKind::PermissionResolved => session.saw(SessionState::Working, fact(""), at_ms),

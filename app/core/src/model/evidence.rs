@@ -66,6 +66,7 @@ impl Session {
         if let Some(asked) = &asked {
             sources.push(("gate", asked));
         }
+        sources.extend(self.daemon.as_ref().map(|seen| ("codex daemon", seen)));
         let registry = self.registry_says();
         match (&self.hook, &registry) {
             (Some(hook), Some(registry))

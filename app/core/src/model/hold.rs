@@ -23,8 +23,11 @@ impl Held {
 impl Model {
     /// No rule answers a request. It waits for a person, or it is left to the terminal at once.
     pub(super) fn wait_for_person(&mut self, now: Now, id: RequestId, fx: &mut Effects) {
-        let provider = self.requests.get(id).map(|request| request.provider);
-        if provider != Some(Provider::Codex) {
+        // A hook holds the terminal's dialog back; a daemon asks at both at once.
+        let holds = self.requests.get(id).is_some_and(|request| {
+            request.provider == Provider::Codex && request.gate.is_some_and(|gate| gate.daemon().is_none())
+        });
+        if !holds {
             return self.changed_request(id, fx);
         }
         let hold_ms = u64::from(self.settings.codex_hold_s) * 1_000;

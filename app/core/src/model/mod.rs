@@ -7,6 +7,7 @@ mod agents;
 mod answers;
 mod commands;
 mod cost;
+mod daemon;
 mod evidence;
 mod found;
 mod guard;
@@ -38,7 +39,7 @@ use crate::event::{Event, GateId, Now, ReplyId, StoredState};
 use crate::settings::Settings;
 use crate::snapshot::{Problem, Toast};
 use ids::Ids;
-use magia_protocol::wire::info::{HooksInfo, ListenerInfo, ProviderInfo};
+use magia_protocol::wire::info::{DaemonInfo, HooksInfo, ListenerInfo, ProviderInfo};
 use magia_protocol::wire::{ProcessId, Provider, ProviderSessionId, RequestId, RequestState, SessionId};
 use settle::Whose;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -101,6 +102,9 @@ pub struct Model {
     requests: requests::Requests,
     gates: HashMap<GateId, RequestId>,
     listeners: Vec<ListenerInfo>,
+    daemons: Vec<DaemonInfo>,
+    /// The session of a daemon that a person looks at.
+    viewed_held: Option<(String, ProviderSessionId)>,
     providers: Option<Vec<ProviderInfo>>,
     hooks: Option<Arc<HooksInfo>>,
     problems: BTreeMap<String, Problem>,
@@ -153,6 +157,8 @@ impl Model {
             requests: requests::Requests::default(),
             gates: HashMap::new(),
             listeners: Vec::new(),
+            daemons: Vec::new(),
+            viewed_held: None,
             providers: None,
             hooks: None,
             problems: BTreeMap::new(),
@@ -184,6 +190,7 @@ impl Model {
             Event::GateAnswered { gate, delivered } => self.gate_answered(now, gate, delivered, &mut fx),
             Event::RegistryRead(entry) => self.registry_read(now, *entry, &mut fx),
             Event::RegistryRemoved { process } => self.registry_removed(process),
+            Event::Daemon(news) => self.daemon_news(now, *news, &mut fx),
             Event::ProcessExited(process) => self.process_exited(now, process, &mut fx),
             Event::AgentsFound(found) => self.agents_found(now, &found, &mut fx),
             Event::WindowUsed => self.window.used_mono = Some(now.mono_ms),
@@ -339,6 +346,7 @@ impl Model {
             return;
         }
         self.window.selected = selected;
+        self.view_held(fx);
         match selected.and_then(|id| self.sessions.get(&id)) {
             Some(session) => {
                 let id = session.id;

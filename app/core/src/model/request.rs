@@ -83,6 +83,8 @@ pub struct Asked {
     pub suggestions: Vec<Value>,
     /// Where the call would act.
     pub paths: Option<RealPaths>,
+    /// The call it is about, when the agent says so.
+    pub use_id: Option<String>,
 }
 
 /// Tools that ask the user something: one at a time, and never answered by a default.
@@ -97,6 +99,15 @@ impl PermissionRequest {
             SessionState::WaitingPermission
         } else {
             SessionState::WaitingAnswer
+        }
+    }
+
+    /// The agent is gone while it waited, and this is why.
+    pub(super) fn gone(&mut self, why: &str, at_ms: u64) {
+        self.gate = None;
+        if self.outcome.is_none() {
+            let by = format!("nobody: {why}");
+            self.outcome = Some(OutcomeInfo { decision: None, by, at_ms, reason: None, edited_input: None });
         }
     }
 

@@ -6,6 +6,7 @@
 use super::request::{Asked, PermissionRequest};
 use super::{Effects, Model};
 use crate::answer;
+use crate::codex;
 use crate::effect::{Effect, Notice, StoreWrite, Update};
 use crate::event::{GateId, Now};
 use crate::policy::risk;
@@ -146,7 +147,7 @@ impl Model {
             asked_mono: now.mono_ms,
             state: if asked.gate.is_some() { RequestState::Open } else { RequestState::InTerminal },
             outcome: None,
-            use_id: None,
+            use_id: asked.use_id,
             may_be_answered: false,
             seen_waiting,
             notified: false,
@@ -156,8 +157,11 @@ impl Model {
         };
         let id = request.id;
         self.gates.extend(asked.gate.map(|gate| (gate, id)));
+        let tied = request.use_id.is_some();
         self.requests.insert(request);
-        self.tie(id);
+        if !tied {
+            self.tie(id);
+        }
         id
     }
 
@@ -222,7 +226,10 @@ impl Model {
             suggestions: &request.suggestions,
             edited: request.edited.as_deref(),
         };
-        let reply = answer::compose(question, decision, reason.as_deref(), answers)?;
+        let reply = match gate.daemon() {
+            Some(_) => codex::answer::compose(question, decision, answers)?,
+            None => answer::compose(question, decision, reason.as_deref(), answers)?,
+        };
         request.gate = None;
         request.state =
             if decision == Decision::None { RequestState::InTerminal } else { RequestState::Decided };

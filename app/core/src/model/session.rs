@@ -109,6 +109,10 @@ pub struct Session {
     pub hidden: bool,
     /// What the last hook said.
     pub hook: Option<Seen>,
+    /// What the agent's own daemon says of it, or said last.
+    pub daemon: Option<Seen>,
+    /// Whether the daemon holds it now.
+    pub held: bool,
     /// What the registry says, with its own word.
     pub registry: Option<(RegistryStatus, Seen)>,
     /// When magia last answered a request of it, milliseconds since 1970.
@@ -164,6 +168,8 @@ impl Session {
             pinned: false,
             hidden: false,
             hook: None,
+            daemon: None,
+            held: false,
             registry: None,
             answered_ms: None,
             pending: Vec::new(),
@@ -288,6 +294,8 @@ impl Session {
     /// Marks it as ended.
     pub fn end(&mut self, fact: &str, at_ms: u64) {
         self.ended = Some(Seen { state: SessionState::Ended, fact: fact.to_owned(), at_ms });
+        self.daemon = None;
+        self.held = false;
         self.registry = None;
         self.pending.clear();
         self.subagents.clear();
@@ -300,6 +308,11 @@ impl Session {
             self.registry = None;
             self.between_turns = false;
         }
+    }
+
+    /// Whether it lives by a daemon alone, or did until the daemon was lost.
+    pub const fn is_held_or_lost(&self) -> bool {
+        self.ended.is_none() && self.daemon.is_some()
     }
 
     /// A turn of the main conversation began; what an earlier one left behind was broken off.

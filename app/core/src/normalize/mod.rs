@@ -2,6 +2,7 @@
 
 pub mod claude;
 pub mod codex;
+pub mod codex_daemon;
 mod fields;
 pub mod gemini;
 pub mod own;
@@ -101,6 +102,10 @@ pub enum Detail {
     },
     /// The user broke a turn off.
     TurnInterrupted,
+    /// The model's words, whole.
+    Message(String),
+    /// The model's reasoning, whole.
+    Thinking(String),
     /// A subagent began.
     SubagentStarted {
         /// As `general-purpose`.
@@ -157,6 +162,8 @@ pub fn understand(provider: Provider, event: &str, payload: &Value) -> Understoo
     }
     match provider {
         Provider::Claude => claude::understand(event, payload),
+        // The daemon's methods have a slash, hook events have none.
+        Provider::Codex if event.contains('/') => codex_daemon::understand(event, payload),
         Provider::Codex => codex::understand(event, payload),
         Provider::Gemini => gemini::understand(event, payload),
     }

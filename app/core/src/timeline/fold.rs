@@ -68,6 +68,10 @@ impl Timeline {
                 self.turn_broken_off();
                 self.insert(at_ms, agent, note("Interrupted by the user".to_owned()));
             }
+            Detail::Message(text) => self.message(at_ms, agent, text),
+            Detail::Thinking(text) if !text.trim().is_empty() => {
+                self.insert(at_ms, agent, Body::Thinking(Arc::from(text.as_str())));
+            }
             Detail::Prompt(text) => {
                 // Esc breaks a turn off without a hook. A call that does run says so when it ends.
                 self.not_run_since_prompt(|item| item.agent_id.is_none());
@@ -117,6 +121,7 @@ impl Timeline {
             | Detail::SubagentEnded { .. }
             | Detail::Permission { .. }
             | Detail::AskedInTerminal { .. }
+            | Detail::Thinking(_)
             | Detail::Notified { .. }
             | Detail::Silent => {}
         }
@@ -239,14 +244,20 @@ impl Timeline {
         }
     }
 
+    /// Words that come whole, and perhaps twice: a subscription begins with what the turn had.
+    fn message(&mut self, at_ms: u64, agent: Option<Arc<str>>, words: &str) {
+        if !words.trim().is_empty() && !self.said_in_this_turn(words) {
+            self.insert(at_ms, agent, Body::Message(Arc::from(words)));
+        }
+    }
+
+    fn said_in_this_turn(&self, words: &str) -> bool {
+        let turn = self.items.iter().rev().take_while(|item| !matches!(item.body, Body::Prompt(_)));
+        turn.into_iter().any(|item| is_message(item, words))
+    }
+
     fn last_words(&mut self, at_ms: u64, agent: Option<Arc<str>>, words: &str) {
-        let known = self
-            .items
-            .iter()
-            .rev()
-            .take_while(|item| !matches!(item.body, Body::Prompt(_)))
-            .any(|item| is_message(item, words));
-        if !known {
+        if !self.said_in_this_turn(words) {
             let place = self.insert(at_ms, agent, Body::Message(Arc::from(words)));
             self.last_words.push(place);
         }
