@@ -18,6 +18,8 @@ pub struct Places {
     pub state: PathBuf,
     /// Claude's configuration directory.
     pub claude: PathBuf,
+    /// Codex's directory.
+    pub codex: PathBuf,
     /// The user's home.
     pub home: PathBuf,
     /// The hook handler beside this program.
@@ -34,6 +36,7 @@ impl Places {
             data: paths::data_dir().context("finding the data directory")?,
             state: paths::state_dir().context("finding the state directory")?,
             claude: paths::claude_config_dir().context("finding Claude's configuration directory")?,
+            codex: paths::codex_home().context("finding Codex's directory")?,
             home: std::env::var_os("HOME").map(PathBuf::from).context("HOME is not set")?,
             handler: program.with_file_name(format!("magia-hook-handler{}", std::env::consts::EXE_SUFFIX)),
         })

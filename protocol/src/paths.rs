@@ -258,6 +258,18 @@ pub fn claude_config_dir_with(env: EnvLookup<'_>) -> Result<PathBuf, PathError> 
     }
 }
 
+/// Codex's directory: `CODEX_HOME`, else `~/.codex`.
+///
+/// # Errors
+/// [`PathError::NoHome`].
+pub fn codex_home() -> Result<PathBuf, PathError> {
+    const VARIABLE: &str = "CODEX_HOME";
+    match set_value(&process_env, VARIABLE) {
+        Some(dir) => Ok(PathBuf::from(dir)),
+        None => Ok(home(&process_env, VARIABLE)?.join(".codex")),
+    }
+}
+
 fn xdg_dir(env: EnvLookup<'_>, variable: &'static str, below_home: &str) -> Result<PathBuf, PathError> {
     let base = match absolute_value(env, variable) {
         Some(base) => base,

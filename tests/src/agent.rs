@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::ChildStdin;
+use std::process::{ChildStdin, Command};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
@@ -32,7 +32,19 @@ pub struct RunningHook {
 impl<'a> ScriptedAgent<'a> {
     /// Starts the shell. `session` is the agent's own id for its session and the name of its log.
     pub fn start(sandbox: &'a Sandbox, session: &str) -> Result<Self> {
-        let mut program = sandbox.spawn_piped(session, sandbox.command("/bin/sh"))?;
+        Self::run(sandbox, session, sandbox.command("/bin/sh"))
+    }
+
+    /// The same below a process of its own, which is then the agent's: of the other one magia takes the test for the
+    /// agent, whose `magia` may decide nothing.
+    pub fn start_apart(sandbox: &'a Sandbox, session: &str) -> Result<Self> {
+        let mut command = sandbox.command("timeout");
+        command.args(["--foreground", "600", "/bin/sh"]);
+        Self::run(sandbox, session, command)
+    }
+
+    fn run(sandbox: &'a Sandbox, session: &str, command: Command) -> Result<Self> {
+        let mut program = sandbox.spawn_piped(session, command)?;
         let stdin = program.take_stdin().context("the shell has no stdin")?;
         Ok(Self { sandbox, program, stdin, session: session.to_owned(), hooks: 0 })
     }

@@ -9,6 +9,7 @@
 )]
 
 pub mod answer;
+pub mod drift;
 pub mod effect;
 pub mod event;
 pub mod model;

@@ -249,10 +249,11 @@ impl JobShell {
                 Some(true) => Ok(json!({ "retried": name })),
                 _ => Err(RpcError::new(ErrorCode::Unsupported, "no listeners run here")),
             },
-            Job::Doctor(mut checks) => {
+            Job::Doctor { mut checks, known } => {
                 let hooks = self.hooks().ok();
                 let providers = self.detect(false);
                 checks.extend(doctor::checks(&self.places, hooks.as_ref(), &providers));
+                checks.extend(doctor::drift(&self.places, &known));
                 to_json(checks)
             }
             Job::Purge { params, keep } => self.read(|store| {
