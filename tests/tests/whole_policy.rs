@@ -1,16 +1,23 @@
 //! The policy, the answers of a person and the self-check by the real programs; a shell stands for the agent.
 
 use anyhow::Result;
-use magia_tests::{App, Cli, Sandbox, ScriptedAgent, sandbox_test, text};
+use magia_tests::{App, Cli, PATIENCE, Sandbox, ScriptedAgent, sandbox_test, text, wait_until};
 use serde_json::{Value, json};
 use std::fs;
 
 /// The check of this id.
 fn check(cli: Cli<'_>, id: &str) -> Result<(String, String)> {
-    let checks = cli.rows(&["doctor", "--json"]).or_else(|_| cli.rows(&["doctor"]))?;
+    let checks = cli.rows(&["doctor"])?;
     let found = checks.iter().find(|check| check["id"] == *id);
     let found = found.ok_or_else(|| anyhow::anyhow!("no check {id}: {checks:#?}"))?;
     Ok((text(found, "status").to_owned(), text(found, "detail").to_owned()))
+}
+
+/// Waits until the policy that is followed says this; a saved one is read a moment later.
+fn followed(cli: Cli<'_>, words: &str) -> Result<()> {
+    wait_until(words, PATIENCE, || {
+        cli.json(&["policy", "show"]).ok()?.to_string().contains(words).then_some(())
+    })
 }
 
 /// Claude's own word for a process that works on a session.
@@ -59,6 +66,7 @@ fn rules_edited_inputs_and_a_dry_run_from_the_command_line() -> Result<()> {
     sandbox_test(|sandbox| {
         let (cli, _app) = (Cli::new(sandbox), App::start(sandbox)?);
         cli.json(&["policy", "tool", "Bash", "allow", "--prefix", "git status"])?;
+        followed(cli, "git status")?;
         let mut agent = ScriptedAgent::start_apart(sandbox, "agent-one")?;
         agent.begin("Build it")?;
         let command = |command: &str| json!({ "command": command, "description": "x" });
@@ -84,6 +92,7 @@ fn rules_edited_inputs_and_a_dry_run_from_the_command_line() -> Result<()> {
 
         let project = sandbox.work().to_string_lossy().into_owned();
         cli.json(&["policy", "preset", "dontAsk", "--workspace", &project])?;
+        followed(cli, "dontAsk")?;
         let denied = agent.ask("Bash", &command("make"))?.decision()?;
         assert!(text(&denied, "message").contains(&format!("preset dontAsk of {project}")), "{denied}");
         let row = cli.wait_for_row("the session", &["ls"], |_| true)?;
@@ -99,7 +108,7 @@ fn rules_edited_inputs_and_a_dry_run_from_the_command_line() -> Result<()> {
         assert_eq!(cli.json(&["policy", "show"])?["toolPermissions"][0]["commandPrefix"], "git status");
         assert!(cli.rows(&["policy", "risks"])?.len() > 20);
         let wrong = cli.run(&["policy", "try", "Bash"])?;
-        assert!(wrong.code == 1 && wrong.stderr.contains("command prefix"), "{wrong:?}");
+        assert!(wrong.code == 2 && wrong.stderr.contains("command prefix"), "{wrong:?}");
         Ok(())
     })
 }

@@ -68,7 +68,9 @@ fn of_listed(known: &[Known], listed: &Listed) -> Option<String> {
         return None;
     }
     let pid = process.pid;
-    let elsewhere = known.iter().find(|known| known.processes.contains(process));
+    let elsewhere = known
+        .iter()
+        .find(|known| !known.ended && known.provider == *provider && known.processes.contains(process));
     Some(match (elsewhere, named.first()) {
         (Some(other), _) => format!(
             "process {pid} works on {theirs} says {provider}, on {} says magia",
@@ -124,6 +126,8 @@ mod tests {
         check(&[known(1, "a", Some(7)), known(2, "b", None)], &[listed("a", 7)], &[]);
         check(&[], &[listed("a", 7)], &["process 7 of claude works on a, which magia does not list"]);
         check(&[known(1, "a", None)], &[listed("a", 7)], &["ended, but process 7"]);
+        let ended = Known { ended: true, ..known(1, "a", Some(7)) };
+        check(&[ended], &[listed("a", 7)], &["ended, but process 7"]);
         check(&[known(1, "a", Some(7))], &[], &["which claude's own files do not"]);
         check(
             &[known(1, "b", Some(7))],
