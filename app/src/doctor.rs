@@ -1,8 +1,12 @@
 //! `magia doctor`: what the program depends on, with a fix for each.
 
 use crate::places::Places;
+use crate::services::self_check;
+use magia_core::drift::{self, Known};
+use magia_protocol::wire::Provider;
 use magia_protocol::wire::info::{CheckInfo, HooksInfo, ProviderInfo};
 use std::path::Path;
+use std::time::SystemTime;
 
 /// inotify watches below which a busy desktop runs out.
 const WATCHES_WANTED: u64 = 8_192;
@@ -22,6 +26,25 @@ pub fn checks(places: &Places, hooks: Option<&HooksInfo>, providers: &[ProviderI
     checks.push(watches_check());
     checks.push(bus_check());
     checks
+}
+
+/// Whether our list of sessions is the agents' own, one check for each agent that keeps one.
+pub fn drift(places: &Places, known: &[Known]) -> Vec<CheckInfo> {
+    let root = places.claude.to_string_lossy().into_owned();
+    let claude = self_check::claude(&places.claude);
+    let complete = [(Provider::Claude, root.trim_end_matches('/'))];
+    let codex = self_check::codex(&places.codex, SystemTime::now());
+    let said = |id: &str, count: usize, found: Vec<String>| match found.as_slice() {
+        [] => check(id, "ok", format!("{count} live sessions in the agent's own files, all listed"), None),
+        _ => check(id, "warn", found.join("; "), Some("restart the sessions it names, or magia")),
+    };
+    let of = |provider: Provider| -> Vec<Known> {
+        known.iter().filter(|known| known.provider == provider).cloned().collect()
+    };
+    vec![
+        said("sessions.claude", claude.len(), drift::drift(&of(Provider::Claude), &claude, &complete)),
+        said("sessions.codex", codex.len(), drift::drift(&of(Provider::Codex), &codex, &[])),
+    ]
 }
 
 fn check(id: impl Into<String>, status: &str, detail: impl Into<String>, fix: Option<&str>) -> CheckInfo {

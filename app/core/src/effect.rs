@@ -1,5 +1,6 @@
 //! What the core asks the shell to do. The hub performs effects in order.
 
+use crate::drift::Known;
 use crate::event::{AgentEvent, GateId, ReplyId, StoredRequest, StoredSession};
 use crate::policy::trial::Trial;
 use magia_protocol::wire::command::{
@@ -188,8 +189,13 @@ pub enum Job {
     Detect(Detect),
     /// Start a listener again.
     RetryListener(String),
-    /// Check everything; the core's own checks come along.
-    Doctor(Vec<magia_protocol::wire::info::CheckInfo>),
+    /// Check everything.
+    Doctor {
+        /// The core's own checks.
+        checks: Vec<magia_protocol::wire::info::CheckInfo>,
+        /// The sessions, to be compared with the agents' own lists.
+        known: Vec<Known>,
+    },
     /// Forget old data.
     Purge {
         /// How old.

@@ -11,6 +11,7 @@
 pub mod answer;
 pub mod codex;
 pub mod daemon;
+pub mod drift;
 pub mod effect;
 pub mod event;
 pub mod model;

@@ -270,7 +270,7 @@ impl JobShell {
                 Some(true) => Ok(json!({ "retried": name })),
                 _ => Err(RpcError::new(ErrorCode::Unsupported, "no listeners run here")),
             },
-            Job::Doctor(mut checks) => {
+            Job::Doctor { mut checks, known } => {
                 let hooks = self.hooks(&self.places.steward(Provider::Claude, None)).ok();
                 let providers = self.detect(false);
                 checks.extend(doctor::checks(&self.places, hooks.as_ref(), &providers));
@@ -278,6 +278,7 @@ impl JobShell {
                     let hooks = self.hooks(&self.places.steward(provider, None)).ok();
                     checks.extend(hooks.as_ref().and_then(doctor::optional_hooks_check));
                 }
+                checks.extend(doctor::drift(&self.places, &known));
                 to_json(checks)
             }
             Job::Purge { params, keep } => self.read(|store| {

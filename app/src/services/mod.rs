@@ -10,6 +10,7 @@ pub mod processes;
 pub mod providers;
 pub mod registry;
 pub mod regular_file;
+pub mod self_check;
 pub mod settings_file;
 pub mod steward;
 pub mod store;

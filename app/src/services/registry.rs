@@ -146,6 +146,16 @@ impl Follower {
     }
 }
 
+/// The entries of a configuration directory whose processes live, read now.
+pub fn live_entries(config_dir: &Path) -> Vec<RegistryEntry> {
+    let root = config_dir.to_string_lossy().into_owned();
+    let read = |path: PathBuf| {
+        let entry = parse(&root, &read_bounded(&path).ok()?).ok()?;
+        (Some(entry.process.pid) == pid_of(&path) && runs(entry.process)).then_some(entry)
+    };
+    entries(&config_dir.join("sessions")).into_iter().filter_map(read).collect()
+}
+
 /// The directory's registry files; none when it is not there.
 fn entries(directory: &Path) -> Vec<PathBuf> {
     let Ok(entries) = directory.read_dir() else { return Vec::new() };

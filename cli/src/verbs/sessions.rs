@@ -9,7 +9,7 @@ use anyhow::Result;
 use clap::Args;
 use magia_protocol::wire::Command;
 use magia_protocol::wire::command::{GetTimeline, ListSessions, OneSession, SetTitle, UpdateSession};
-use magia_protocol::wire::info::{SessionInfo, TimelineInfo};
+use magia_protocol::wire::info::{HookCostInfo, SessionInfo, TimelineInfo};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -169,12 +169,32 @@ fn facts(info: &SessionInfo, now: u64, out: &mut Out) -> Result<()> {
     fact("terminal", info.tty.clone())?;
     fact("started", Some(format!("{} ago", age(now, info.started_at_ms))))?;
     fact("last heard", Some(format!("{} ago", age(now, info.last_activity_ms))))?;
+    fact("hooks cost", info.hook_cost.as_ref().map(hook_cost))?;
+    fact("hijacked", info.hijacked_since_ms.map(|since| format!("for {} (`magia why`)", age(now, since))))?;
     fact("subagents", (info.subagents > 0).then(|| info.subagents.to_string()))?;
     fact("transcript", info.transcript_path.clone())?;
     for request in &info.requests {
         fact("asks", Some(format!("{} (`magia permissions`)", request.short())))?;
     }
     Ok(())
+}
+
+/// What was measured, and by whose clock.
+fn hook_cost(cost: &HookCostInfo) -> String {
+    let ms = |us: u64| format!("{}.{} ms", us / 1_000, us % 1_000 / 100);
+    let mut text = format!(
+        "{} in {} messages of magia's handler (the slowest {}), its start left out",
+        ms(cost.ours_us),
+        cost.ours,
+        ms(cost.ours_max_us)
+    );
+    if cost.agent_ours + cost.agent_others > 0 {
+        text.push_str(&format!(
+            "; at the ends of turns, by the agent's clock: magia's {} ms in {}, others' {} ms in {}",
+            cost.agent_ours_ms, cost.agent_ours, cost.agent_others_ms, cost.agent_others
+        ));
+    }
+    text
 }
 
 fn timeline_line(line: &TimelineInfo, now: u64, out: &mut Out) -> Result<()> {
@@ -225,6 +245,20 @@ pub fn why(one: &One, out: &mut Out) -> Result<Exit> {
     out.table(&table, "no evidence")?;
     if info.evidence.iter().any(|evidence| evidence.decisive) {
         out.text("\n* decides the state")?;
+    }
+    if !info.claims.is_empty() {
+        out.text("")?;
+        let mut table = Table::new(&[
+            Column::fixed("CLAIM"),
+            Column::flexible("SEEN"),
+            Column::fixed("SOURCE"),
+            Column::number("AGO"),
+        ]);
+        for claim in &info.claims {
+            let ago = age(now, claim.at_ms);
+            table.row([claim.claim.clone(), claim.fact.clone(), claim.source.clone(), ago]);
+        }
+        out.table(&table, "")?;
     }
     if let Some(disagreement) = &info.disagreement {
         out.text(&one_line(&format!("disagreement: {disagreement}")))?;

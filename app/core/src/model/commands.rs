@@ -104,7 +104,10 @@ impl Model {
                 }
             }
             Command::OpenWindow(params) => self.open_window(&params, fx),
-            Command::Doctor(_) => return run(reply, Job::Doctor(self.checks()), fx),
+            Command::Doctor(_) => {
+                let (checks, known) = (self.checks(), self.known_sessions());
+                return run(reply, Job::Doctor { checks, known }, fx);
+            }
             Command::PurgeData(params) => {
                 let live = self.sessions.values().filter(|session| session.ended.is_none());
                 let keep = live.map(|session| session.id).collect();

@@ -1,6 +1,7 @@
 //! How the program is: for `status`, `doctor` and the window's banners.
 
 use super::Model;
+use crate::drift::Known;
 use crate::event::Now;
 use crate::snapshot::Problem;
 use magia_protocol::wire::info::{CheckInfo, ListenerInfo, StateCount, StatusInfo};
@@ -60,6 +61,19 @@ impl Model {
             });
         }
         checks
+    }
+
+    /// The sessions as they can be compared with the agents' own lists.
+    pub(super) fn known_sessions(&self) -> Vec<Known> {
+        let known = |session: &super::Session| Known {
+            id: session.id,
+            provider: session.provider,
+            config_root: session.config_root.clone(),
+            provider_session_id: session.provider_session_id.clone(),
+            processes: session.processes.clone(),
+            ended: session.ended.is_some(),
+        };
+        self.sessions.values().map(known).collect()
     }
 
     /// A listener started, failed or counted.

@@ -135,7 +135,7 @@ impl Script {
         let state = StoredState {
             sessions: self.sessions.values().cloned().collect(),
             requests: self.requests.values().filter_map(|all| all.last()).cloned().collect(),
-            last_seq: last_seq.last().unwrap_or(0),
+            last_seq: last_seq.max().unwrap_or(0),
             last_alive_ms: alive_ms,
         };
         self.settings(settings);

@@ -13,12 +13,15 @@ use magia_protocol::wire::{
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Asks: process, the agent's session, fields as Claude's hooks have them. The gate, and the card's id if one was made.
+pub type Asks = fn(&mut Script, u32, &str, Value) -> (GateId, Option<RequestId>);
+
 /// How one kind of agent asks, acts and is answered. The world is the same for all of them.
 pub struct Peer {
     /// For messages.
     pub name: &'static str,
-    /// A request that waits: process, the agent's session, fields as Claude's hooks have them.
-    pub asks: fn(&mut Script, u32, &str, Value) -> (GateId, Option<RequestId>),
+    /// A request that waits.
+    pub asks: Asks,
     /// Something that it does, by Claude's name for the event.
     pub acts: fn(&mut Script, u32, &str, &str, Value),
     /// What it was answered: `allow`, `deny`, or nothing.
