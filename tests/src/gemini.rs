@@ -154,7 +154,8 @@ impl InteractiveGemini {
         self.terminal.wait_for_text("Type your message", PATIENCE)?;
         let first = text.lines().next().unwrap_or_default();
         let in_box = || self.prompt_line().is_some_and(|line| line.starts_with(first)).then_some(());
-        let taken = || in_box().is_none().then_some(());
+        // Enter right after a paste is taken for a part of it.
+        let taken = || self.has_taken_it().then_some(());
         self.terminal.paste(text)?;
         wait_until("the prompt in the box", PATIENCE, in_box)
             .with_context(|| format!("the screen:\n{}", self.terminal.screen()))?;
@@ -180,6 +181,12 @@ impl InteractiveGemini {
     /// Whether Gemini's own permission dialog is on the screen.
     pub fn asks(&self) -> bool {
         self.terminal.shows("Allow once")
+    }
+
+    /// Whether the prompt box is empty, or has made room for something else.
+    fn has_taken_it(&self) -> bool {
+        let works = self.terminal.shows("Type your message") || self.terminal.shows("esc to cancel");
+        works || self.asks() || self.prompt_line().is_none() || self.terminal.shows("powering down")
     }
 
     /// What stands in the prompt box.
