@@ -25,7 +25,9 @@ const MODEL: &str = "gemini-2.5-pro";
 /// A start takes seconds, and more of them when tests run side by side.
 const START: Duration = Duration::from_secs(90);
 /// When an Enter seems to have been swallowed, it is pressed again.
-const ENTER_PATIENCE: Duration = Duration::from_secs(3);
+const ENTER_PATIENCE: Duration = Duration::from_secs(4);
+/// So often, on a machine that is busy with other tests.
+const ENTERS: usize = 5;
 /// What magia's installer subscribes to.
 const EVENTS: &[&str] =
     &["SessionStart", "SessionEnd", "BeforeAgent", "AfterAgent", "BeforeTool", "AfterTool", "Notification"];
@@ -154,17 +156,18 @@ impl InteractiveGemini {
         self.terminal.wait_for_text("Type your message", PATIENCE)?;
         let first = text.lines().next().unwrap_or_default();
         let in_box = || self.prompt_line().is_some_and(|line| line.starts_with(first)).then_some(());
-        let taken = || in_box().is_none().then_some(());
+        // Enter right after a paste is taken for a part of it.
+        let taken = || self.has_taken_it().then_some(());
         self.terminal.paste(text)?;
         wait_until("the prompt in the box", PATIENCE, in_box)
             .with_context(|| format!("the screen:\n{}", self.terminal.screen()))?;
-        self.terminal.press(Key::Enter)?;
-        if wait_until("the prompt to be taken", ENTER_PATIENCE, taken).is_err() {
+        for _ in 0..ENTERS {
             self.terminal.press(Key::Enter)?;
-            wait_until("the prompt to be taken at the second Enter", PATIENCE, taken)
-                .with_context(|| format!("the screen:\n{}", self.terminal.screen()))?;
+            if wait_until("the prompt to be taken", ENTER_PATIENCE, taken).is_ok() {
+                return Ok(());
+            }
         }
-        Ok(())
+        bail!("Gemini does not take the prompt; the screen:\n{}", self.terminal.screen())
     }
 
     /// Waits until the model's words are on the screen; the prompt's own echo, which holds them too, does not count.
@@ -180,6 +183,13 @@ impl InteractiveGemini {
     /// Whether Gemini's own permission dialog is on the screen.
     pub fn asks(&self) -> bool {
         self.terminal.shows("Allow once")
+    }
+
+    /// Whether something is on the screen that comes after a prompt. That the prompt is gone says nothing: a screen that
+    /// is being painted anew lacks it for a moment.
+    fn has_taken_it(&self) -> bool {
+        ["Type your message", "esc to cancel", "powering down"].iter().any(|sign| self.terminal.shows(sign))
+            || self.asks()
     }
 
     /// What stands in the prompt box.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use magia_tests::tidy::matrix::{Named, empty_cells, has_test, named_tests};
 use magia_tests::tidy::rules::{Dependency, MOST_LINES, check_dependency, check_name, check_rust};
 use serde_json::Value;
 
@@ -46,6 +47,38 @@ fn every_file_keeps_the_rules() -> Result<()> {
     }
     assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
     Ok(())
+}
+
+#[test]
+fn every_test_that_the_matrix_of_providers_names_exists() -> Result<()> {
+    let matrix = std::fs::read_to_string(root().join("docs/providers.md")).context("reading the matrix")?;
+    let named = named_tests(&matrix);
+    assert!(named.len() >= 30, "the matrix names {} tests only", named.len());
+    let mut missing = Vec::new();
+    for Named { file, test } in named {
+        let source =
+            std::fs::read_to_string(root().join(format!("tests/tests/{file}.rs"))).unwrap_or_default();
+        if !has_test(&source, &test) {
+            missing.push(format!("{file}::{test}"));
+        }
+    }
+    assert!(missing.is_empty(), "docs/providers.md names tests that do not exist: {missing:?}");
+    assert_eq!(empty_cells(&matrix), Vec::<String>::new());
+    Ok(())
+}
+
+#[test]
+fn a_matrix_that_promises_too_much_is_found_out() {
+    let matrix = "| | a | b |\n| --- | --- | --- |\n| allow | `one::it_works`, `two::it_too` | why not |\n\
+                  | deny | `no test` |  |\n`crate::Type` and `x`";
+    let named: Vec<String> =
+        named_tests(matrix).into_iter().map(|named| format!("{}::{}", named.file, named.test)).collect();
+    assert_eq!(named, ["one::it_works", "two::it_too"]);
+    assert_eq!(empty_cells(matrix), ["4: | deny | `no test` |  |"]);
+    let source = "#[test]\nfn it_works() -> Result<()> {\n}\nfn it_too() {}\n// #[test]\n";
+    assert!(has_test(source, "it_works"));
+    assert!(!has_test(source, "it_too"), "a function is not a test");
+    assert!(!has_test(source, "it"), "nor is a part of a name");
 }
 
 #[test]

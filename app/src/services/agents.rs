@@ -157,18 +157,18 @@ mod tests {
     use super::*;
     use magia_protocol::wire::Provider;
     use std::os::unix::process::CommandExt as _;
-    use std::process::{Child, Command, Stdio};
+    use std::process::{Command, Stdio};
 
-    /// A process that looks like Gemini: a program called `gemini` that waits for its input.
-    fn gemini(directory: &std::path::Path) -> Child {
-        let program = directory.join("gemini");
-        if !program.exists() {
-            std::fs::copy("/bin/cat", &program).unwrap();
-        }
+    #[test]
+    fn an_agent_is_found_while_it_runs() {
+        let temp = tempfile::tempdir().unwrap();
+        // A program called `gemini` that waits for its input.
+        let program = temp.path().join("gemini");
+        std::fs::copy("/bin/cat", &program).unwrap();
         let mut child = Command::new(program)
             .arg0("gemini")
-            .current_dir(directory)
-            .env("HOME", directory)
+            .current_dir(temp.path())
+            .env("HOME", temp.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -176,13 +176,6 @@ mod tests {
         // `cat` echoes once it runs.
         std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"x").unwrap();
         std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut [0]).unwrap();
-        child
-    }
-
-    #[test]
-    fn an_agent_is_found_while_it_runs() {
-        let temp = tempfile::tempdir().unwrap();
-        let mut child = gemini(temp.path());
         let looker = |home: &Path| Looker { home: home.to_owned(), seen: HashMap::new() };
         let mut looker = (looker(temp.path()), looker(Path::new("/somebody/else")));
         let of = |found: Vec<FoundAgent>, pid: u32| found.into_iter().find(|agent| agent.process.pid == pid);
