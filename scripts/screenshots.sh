@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Takes the README's pictures, docs/window.png (dark) and docs/window-light.png, of the demo's window on a display
-# of its own. Nothing of the user's is read or written but these files.
+# Takes pictures of every page of the demo's window, on a display of its own, into docs/: the window in both themes,
+# finding, the settings, the shortcuts, and the smallest window at 100 % and the usual one at 200 %. Nothing of the
+# user's is read or written but these files.
 #   scripts/screenshots.sh [DIRECTORY WITH THE PROGRAMS]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -80,13 +81,33 @@ picture() {
   echo "$1"
 }
 
-for theme in dark light; do
+keys() { "${own[@]}" xdotool key --window "$window" --delay 60 "$@"; }
+resize() { "${own[@]}" xdotool windowsize --sync "$window" "$@"; }
+
+for theme in light dark; do
   "${own[@]}" "$bin/magia" settings set themeMode "$theme" >/dev/null
   case $theme in
     dark) picture docs/window.png ;;
     light) picture docs/window-light.png ;;
   esac
 done
+
+keys ctrl+f
+"${own[@]}" xdotool type --window "$window" --delay 60 "test"
+keys Return
+picture docs/find.png
+keys Escape ctrl+comma
+picture docs/settings.png
+keys Escape question
+picture docs/shortcuts.png
+keys Escape
+resize 800 500
+picture docs/small.png
+resize "${size[@]}"
+# Ten steps of a tenth each.
+for _ in {1..10}; do keys ctrl+equal; done
+picture docs/zoomed.png
+keys ctrl+0
 
 # What the last `make test-agents` saw: a real Claude Code that asks.
 if [ -f target/tmp/real-claude.png ]; then

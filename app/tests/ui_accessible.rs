@@ -49,7 +49,9 @@ fn unnamed(window: &Window) -> Vec<String> {
 
 #[test]
 fn every_control_has_a_name() {
-    for name in ["empty", "loading", "installed", "busy", "long", "errors", "question", "edit", "many"] {
+    for name in
+        ["empty", "loading", "installed", "busy", "long", "errors", "question", "edit", "providers", "many"]
+    {
         let mut window = window(scene(name, NOW_MS), SIZE);
         let nothing: [String; 0] = [];
         assert_eq!(unnamed(&window), nothing, "{name}");

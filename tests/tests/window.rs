@@ -86,6 +86,26 @@ fn keys_allow_and_deny() -> Result<()> {
 }
 
 #[test]
+fn the_keyboard_finds_in_the_timeline() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let display = Display::start(sandbox)?;
+        let window = Window::start(sandbox, &display)?;
+        let mut agent = ScriptedAgent::start(sandbox, "agent-one")?;
+        agent.begin("Tidy the cellar")?;
+        window.wait_for("Button", "Show all entries")?;
+        window.key("ctrl+f")?;
+        window.wait_for("TextInput", "Find in timeline")?;
+        window.settle()?;
+        window.type_text("CELLAR")?;
+        window.key("Return")?;
+        window.wait_for_text("1 of 1")?;
+        window.key("Escape")?;
+        window.wait_until_gone("TextInput", "Find in timeline")?;
+        Ok(())
+    })
+}
+
+#[test]
 fn a_second_start_raises_the_window() -> Result<()> {
     sandbox_test(|sandbox| {
         let display = Display::start(sandbox)?;

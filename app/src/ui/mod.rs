@@ -16,6 +16,7 @@ mod icon;
 mod keys;
 mod markdown;
 pub mod panels;
+mod provider;
 pub mod shell;
 pub mod state;
 pub mod text;

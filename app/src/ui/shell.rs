@@ -3,15 +3,16 @@
 use super::action::{Action, Actions};
 use super::clock::Clock;
 use super::dialogs::dialog_ui;
-use super::icon::Lucide;
+use super::icon::{self, Lucide};
 use super::keys;
 use super::panels::banners::banners_ui;
 use super::panels::details::{DetailsData, details_ui};
+use super::panels::empty;
 use super::panels::sessions::sessions_ui;
 use super::panels::settings::settings_ui;
 use super::panels::timeline::timeline_ui;
 use super::panels::top_bar::top_bar_ui;
-use super::panels::{details, empty};
+use super::provider;
 use super::state::{Lookup, Rename, Route, UiState, is_open};
 use super::text::{short_path, shown_line};
 use super::theme::{self, palette};
@@ -132,10 +133,12 @@ fn header(
                 if Button::icon(Lucide::Pencil, "Rename (F2)").name("Rename...").show(ui).clicked() {
                     actions.push(Action::StartRename(session.id));
                 }
-                let agent = details::agent_name(session.provider);
+                let agent = provider::name(session.provider);
                 let model = session.model.as_deref().map(|model| format!(" · {}", shown_line(model, 28)));
                 if ui.available_width() > 360.0 {
                     caption(ui, format!("{agent}{}", model.unwrap_or_default()));
+                    let (rect, _) = ui.allocate_exact_size(vec2(12.0, theme::ROW), Sense::hover());
+                    icon::paint(ui.painter(), rect, provider::icon(session.provider), 12.0, colors.muted);
                 }
                 ui.with_layout(Layout::left_to_right(egui::Align::Center), |ui| {
                     title(ui, session, view, state, actions);

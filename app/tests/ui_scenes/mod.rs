@@ -381,6 +381,17 @@ pub fn scene(name: &str, now_ms: u64) -> Snapshot {
         "many" => many(now_ms, 2_000, 10_000),
         "long" => long(now_ms),
         "errors" => errors(now_ms),
+        "providers" => {
+            let mut snapshot = busy(now_ms);
+            for (at, provider) in [(1, Provider::Codex), (3, Provider::Gemini), (5, Provider::Codex)] {
+                let session = Arc::make_mut(&mut snapshot.sessions[at]);
+                session.provider = provider;
+                let model = if provider == Provider::Codex { "gpt-5.2-codex" } else { "gemini-3-pro" };
+                session.model = Some(model.into());
+            }
+            Arc::make_mut(&mut snapshot.requests[1]).info.provider = Provider::Gemini;
+            snapshot
+        }
         "question" | "edit" => {
             let mut snapshot = busy(now_ms);
             let number = if name == "edit" { 4 } else { 7 };

@@ -2,7 +2,7 @@
 
 use crate::ui::action::{Action, Actions};
 use crate::ui::icon::Lucide;
-use crate::ui::panels::details::agent_name;
+use crate::ui::provider;
 use crate::ui::state::Route;
 use crate::ui::text::{short_path, shown, shown_line};
 use crate::ui::theme::{self, palette};
@@ -170,7 +170,7 @@ fn agents(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
             }
             Some(providers) => {
                 for found in providers {
-                    setting(ui, agent_name(found.provider), "", |ui| match &found.path {
+                    setting(ui, provider::name(found.provider), "", |ui| match &found.path {
                         Some(path) => {
                             let version = found.version.as_deref().unwrap_or("version unknown");
                             ui.label(shown_line(version, 40));

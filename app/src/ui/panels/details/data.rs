@@ -1,8 +1,9 @@
 //! What the details of a session say.
 
+use crate::ui::provider;
 use crate::ui::text::{short_path, shown_line};
 use magia_protocol::wire::info::SessionInfo;
-use magia_protocol::wire::{Provider, SessionId, SessionState, TitleSource};
+use magia_protocol::wire::{SessionId, SessionState, TitleSource};
 
 /// What the details say.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,15 +48,6 @@ pub struct Fact {
     pub copy: Option<String>,
 }
 
-/// An agent's name as its makers write it.
-pub const fn agent_name(provider: Provider) -> &'static str {
-    match provider {
-        Provider::Claude => "Claude Code",
-        Provider::Codex => "Codex",
-        Provider::Gemini => "Gemini CLI",
-    }
-}
-
 /// Where a title came from, in words.
 const fn title_words(source: TitleSource) -> &'static str {
     match source {
@@ -82,7 +74,7 @@ impl DetailsData {
         let plain = |name, value: Option<String>| value.map(|value| Fact { name, value, copy: None });
         let dir = line(&session.cwd);
         let facts = [
-            plain("Agent", Some(agent_name(session.provider).to_owned())),
+            plain("Agent", Some(provider::name(session.provider).to_owned())),
             plain("Model", session.model.as_ref().map(line)),
             plain("Mode", session.permission_mode.as_ref().map(line)),
             Some(Fact { name: "Directory", value: short_path(&dir), copy: Some(dir) }),

@@ -3,7 +3,7 @@
 mod data;
 mod ui;
 
-pub use data::{DetailsData, Fact, Reason, agent_name};
+pub use data::{DetailsData, Fact, Reason};
 pub use ui::details_ui;
 
 /// Whether the details are shown. Until a person says so, the window's width decides.

@@ -5,7 +5,7 @@ use crate::ui::text::{short_path, shown_line};
 use crate::ui::theme;
 use magia_core::snapshot::{RequestView, Snapshot};
 use magia_protocol::wire::info::SessionInfo;
-use magia_protocol::wire::{RequestId, SessionId, SessionState};
+use magia_protocol::wire::{Provider, RequestId, SessionId, SessionState};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Characters of a title that are laid out.
@@ -47,6 +47,8 @@ pub struct RequestRow {
     pub id: RequestId,
     /// Whose.
     pub session: SessionId,
+    /// The agent's kind; `None` while all are of one kind.
+    pub provider: Option<Provider>,
     /// The session's title.
     pub title: String,
     /// Tool and summary.
@@ -62,6 +64,8 @@ pub struct RequestRow {
 pub struct SessionRow {
     /// Which.
     pub id: SessionId,
+    /// The agent's kind; `None` while all are of one kind.
+    pub provider: Option<Provider>,
     /// Its title.
     pub title: String,
     /// Where it runs.
@@ -104,12 +108,14 @@ impl SessionsData {
         let passing: Vec<&SessionInfo> =
             snapshot.sessions.iter().map(AsRef::as_ref).filter(|session| passes(session, &words)).collect();
         let mut rows = Vec::with_capacity(passing.len() + 16);
+        let first = snapshot.sessions.first().map(|session| session.provider);
+        let mixed = snapshot.sessions.iter().any(|session| Some(session.provider) != first);
 
         let requests: Vec<&RequestView> =
             snapshot.requests.iter().map(AsRef::as_ref).filter(|view| is_open(view)).collect();
         if !requests.is_empty() {
             rows.push(Row::Heading { text: "NEEDS YOU".into(), count: requests.len(), needs_you: true });
-            rows.extend(requests.into_iter().map(|view| Row::Request(request_row(view))));
+            rows.extend(requests.into_iter().map(|view| Row::Request(request_row(view, mixed))));
         }
 
         let mut projects: BTreeMap<(bool, String), Vec<&SessionInfo>> = BTreeMap::new();
@@ -123,7 +129,7 @@ impl SessionsData {
             projects.entry((!is_live, session.project.to_lowercase())).or_default().push(session);
         }
         for sessions in projects.into_values() {
-            rows.extend(group(sessions));
+            rows.extend(group(sessions, mixed));
         }
         let mut tops = vec![theme::SPACE_1];
         tops.extend(rows.iter().scan(theme::SPACE_1, |y, row| {
@@ -186,7 +192,7 @@ fn passes(session: &SessionInfo, words: &[String]) -> bool {
     words.iter().all(|word| text.contains(word))
 }
 
-fn request_row(view: &RequestView) -> RequestRow {
+fn request_row(view: &RequestView, mixed: bool) -> RequestRow {
     let state = match view.info.kind.as_str() {
         "question" | "plan" => SessionState::WaitingAnswer,
         _ => SessionState::WaitingPermission,
@@ -194,6 +200,7 @@ fn request_row(view: &RequestView) -> RequestRow {
     RequestRow {
         id: view.info.id,
         session: view.info.session,
+        provider: mixed.then_some(view.info.provider),
         title: shown_line(&view.info.session_title, TITLE_CHARS),
         what: match view.info.kind.as_str() {
             "question" => shown_line(&view.info.summary, TITLE_CHARS),
@@ -209,7 +216,7 @@ fn request_row(view: &RequestView) -> RequestRow {
 }
 
 /// A project's heading and sessions: pinned first, then live ones, newest first; ended ones last.
-fn group(mut sessions: Vec<&SessionInfo>) -> Vec<Row> {
+fn group(mut sessions: Vec<&SessionInfo>, mixed: bool) -> Vec<Row> {
     sessions.sort_by_key(|session| {
         (
             !session.pinned,
@@ -224,6 +231,7 @@ fn group(mut sessions: Vec<&SessionInfo>) -> Vec<Row> {
     rows.extend(sessions.into_iter().map(|session| {
         Row::Session(SessionRow {
             id: session.id,
+            provider: mixed.then_some(session.provider),
             title: shown_line(&session.title, TITLE_CHARS),
             place: short_path(&shown_line(&session.cwd, 200)),
             state: session.state,

@@ -4,6 +4,7 @@ use super::data::{RequestRow, Row, SessionRow};
 use crate::ui::action::{Action, Actions};
 use crate::ui::clock::Clock;
 use crate::ui::icon::{self, Lucide};
+use crate::ui::provider;
 use crate::ui::state::{Rename, UiState};
 use crate::ui::text::{elided, format};
 use crate::ui::theme::{self, Palette, palette};
@@ -11,7 +12,7 @@ use crate::ui::widgets::{button::Button, caption, focus_ring, mark};
 use eframe::egui::{
     self, Color32, Margin, Rect, Response, Role, ScrollArea, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2,
 };
-use magia_protocol::wire::SessionState;
+use magia_protocol::wire::{Provider, SessionState};
 
 /// Where a row's text begins.
 const TEXT_X: f32 = 36.0;
@@ -120,6 +121,19 @@ fn age(ui: &Ui, rect: Rect, y: f32, word: String, colors: &Palette) {
     ui.painter().galley(at, galley, colors.muted);
 }
 
+/// The kind of an agent before a title, while there are several kinds; returns the room that it takes.
+fn kind(ui: &Ui, at: egui::Pos2, provider: Option<Provider>, color: Color32) -> f32 {
+    let Some(provider) = provider else { return 0.0 };
+    let square = Rect::from_min_size(pos2(at.x, at.y - 6.0), vec2(12.0, 12.0));
+    icon::paint(ui.painter(), square, provider::icon(provider), 12.0, color);
+    square.width() + 6.0
+}
+
+/// What a screen reader adds to a row's name.
+fn spoken(provider: Option<Provider>) -> String {
+    provider.map(|provider| format!(", {}", provider::name(provider))).unwrap_or_default()
+}
+
 fn request(
     ui: &mut Ui,
     rect: Rect,
@@ -130,14 +144,15 @@ fn request(
 ) {
     let colors = palette(ui);
     let selected = state.cards.focused() == Some(row.id);
-    let name = format!("{} {}: {}", row.title, row.state, row.what);
+    let name = format!("{} {}: {}{}", row.title, row.state, row.what, spoken(row.provider));
     let response = ground(ui, rect, selected, &name);
     let (top, bottom) = (rect.top() + 14.0, rect.top() + 31.0);
     mark::state(ui, pos2(rect.left() + 20.0, top), row.state, false);
     let width = rect.width() - TEXT_X - theme::SPACE_3;
+    let x = rect.left() + TEXT_X + kind(ui, pos2(rect.left() + TEXT_X, top), row.provider, colors.muted);
     let title = format(theme::semibold(theme::UI), colors.foreground);
-    let (title, cut) = elided(ui, &row.title, title, width - AGE);
-    ui.painter().galley(pos2(rect.left() + TEXT_X, top - title.size().y / 2.0), title, colors.foreground);
+    let (title, cut) = elided(ui, &row.title, title, rect.right() - theme::SPACE_3 - AGE - x);
+    ui.painter().galley(pos2(x, top - title.size().y / 2.0), title, colors.foreground);
     let what = format(theme::regular(theme::CAPTION), colors.muted);
     let (what, what_cut) = elided(ui, &row.what, what, width);
     ui.painter().galley(pos2(rect.left() + TEXT_X, bottom - what.size().y / 2.0), what, colors.muted);
@@ -162,7 +177,8 @@ fn session(
 ) {
     let colors = palette(ui);
     let selected = state.selected == Some(row.id);
-    let response = ground(ui, rect, selected, &format!("{}, {}", row.title, row.state));
+    let response =
+        ground(ui, rect, selected, &format!("{}, {}{}", row.title, row.state, spoken(row.provider)));
     let y = rect.center().y;
     mark::state(ui, pos2(rect.left() + 20.0, y), row.state, frame.pulse);
 
@@ -195,8 +211,9 @@ fn session(
 
     let ink = if row.state == SessionState::Ended && !selected { colors.muted } else { colors.foreground };
     let font = if selected { theme::semibold(theme::UI) } else { theme::regular(theme::UI) };
-    let (title, _) = elided(ui, &row.title, format(font, ink), right - theme::SPACE_2 - rect.left() - TEXT_X);
-    ui.painter().galley(pos2(rect.left() + TEXT_X, y - title.size().y / 2.0), title, ink);
+    let x = rect.left() + TEXT_X + kind(ui, pos2(rect.left() + TEXT_X, y), row.provider, colors.muted);
+    let (title, _) = elided(ui, &row.title, format(font, ink), right - theme::SPACE_2 - x);
+    ui.painter().galley(pos2(x, y - title.size().y / 2.0), title, ink);
 
     response.context_menu(|ui| menu(ui, row, actions));
     if response.clicked() {
@@ -215,6 +232,9 @@ fn session(
         };
         caption(ui, format!("{} · {since}{subagents}", row.state));
         caption(ui, row.place.as_str());
+        if let Some(provider) = row.provider {
+            caption(ui, provider::name(provider));
+        }
         if row.disagreement {
             caption(ui, "Two sources disagree about the state; the details say how");
         }

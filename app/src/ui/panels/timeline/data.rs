@@ -24,6 +24,8 @@ pub struct TimelineData {
     pub loading: bool,
     /// Oldest first.
     pub rows: Vec<Row>,
+    /// What the rows were made of.
+    made_of: Option<(Arc<Vec<Arc<TimelineItem>>>, Vec<Arc<RequestView>>)>,
 }
 
 /// A row.
@@ -115,15 +117,29 @@ pub struct ToolEntry {
 }
 
 impl TimelineData {
-    /// Follows the facts. Rows of entries that did not change are kept.
-    pub fn update(&mut self, snapshot: &Snapshot, session: Option<SessionId>) {
+    /// Follows the facts. Rows of entries that did not change are kept. Returns whether any row may have changed: a
+    /// snapshot that brought news of other sessions costs nothing.
+    pub fn update(&mut self, snapshot: &Snapshot, session: Option<SessionId>) -> bool {
         let view = snapshot.timeline.as_ref().filter(|view| Some(view.session) == session);
+        let requests: Vec<Arc<RequestView>> =
+            session.map(|id| snapshot.requests_of(id).cloned().collect()).unwrap_or_default();
+        if self.session == session
+            && let (Some(view), Some((items, before))) = (view, &self.made_of)
+            && Arc::ptr_eq(items, &view.items)
+            && before.len() == requests.len()
+            && before.iter().zip(&requests).all(|(old, new)| Arc::ptr_eq(old, new))
+        {
+            let changed = self.loading != view.loading;
+            self.loading = view.loading;
+            return changed;
+        }
+        self.made_of = view.map(|view| (Arc::clone(&view.items), requests.clone()));
         let old = if self.session == session { std::mem::take(&mut self.rows) } else { Vec::new() };
         self.session = session;
         self.rows.clear();
         let Some(session) = session else {
             self.loading = false;
-            return;
+            return true;
         };
         self.loading = view.is_none_or(|view| view.loading);
         let mut open: HashMap<_, &Arc<RequestView>> = snapshot
@@ -135,7 +151,7 @@ impl TimelineData {
         if view.is_none() && !old.is_empty() {
             // Another session's facts came first: what is on screen stays until ours are there.
             self.rows = old;
-            return;
+            return true;
         }
         self.rows.reserve(items.len() + open.len());
         let mut old = old.into_iter().peekable();
@@ -160,6 +176,7 @@ impl TimelineData {
             length: Length::default(),
         }));
         assign(&mut self.rows);
+        true
     }
 }
 

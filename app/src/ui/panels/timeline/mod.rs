@@ -64,10 +64,17 @@ impl TimelinePanel {
         if self.made_of == Some((snapshot.revision, session)) {
             return;
         }
-        self.data.update(snapshot, session);
+        let changed = self.data.update(snapshot, session);
         self.made_of = Some((snapshot.revision, session));
-        self.counts = Kind::ALL.map(|kind| self.data.rows.iter().filter(|row| row.kind() == kind).count());
-        self.choose();
+        if changed {
+            self.counts = [0; Kind::ALL.len()];
+            for row in &self.data.rows {
+                if let Some(count) = self.counts.get_mut(row.kind() as usize) {
+                    *count += 1;
+                }
+            }
+            self.choose();
+        }
     }
 
     /// Chooses the rows that are shown.
