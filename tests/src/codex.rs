@@ -209,6 +209,18 @@ impl InteractiveCodex {
         self.terminal.wait_for_text("Would you like to", PATIENCE)
     }
 
+    /// Says yes in Codex's own dialog, again when it did not take the key: one that has just opened takes none.
+    pub fn say_yes(&self) -> Result<()> {
+        self.wait_for_dialog()?;
+        wait_until("Codex's dialog to take the key", PATIENCE, || {
+            if let Err(err) = self.terminal.type_text("y") {
+                return Some(Err(err));
+            }
+            let gone = || (!self.asks()).then_some(());
+            wait_until("the dialog to go", ENTER_PATIENCE, gone).is_ok().then_some(Ok(()))
+        })?
+    }
+
     /// Whether Codex's own approval dialog is on the screen.
     pub fn asks(&self) -> bool {
         self.terminal.shows("Would you like to")

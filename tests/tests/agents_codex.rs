@@ -82,7 +82,7 @@ fn codex_runs_in_all_its_ways() -> Result<()> {
         tui.prompt(&touch("one", "all done"))?;
         tui.wait_for_dialog()?;
         assert!(!sandbox.work().join("one").exists());
-        tui.terminal.type_text("y")?;
+        tui.say_yes()?;
         tui.wait_for_answer("all done")?;
         assert!(sandbox.work().join("one").exists());
         drop(tui);
@@ -172,8 +172,7 @@ fn answered_in_the_terminal_the_card_leaves() -> Result<()> {
         let scene = Daemon::new(sandbox)?;
         let tui = scene.codex.interactive("codex")?;
         let id = scene.asked(&tui, "yes", "first done")?;
-        tui.wait_for_dialog()?;
-        tui.terminal.type_text("y")?;
+        tui.say_yes()?;
         let request = scene.cli.wait_for_request_state(&id, "answered in terminal")?;
         assert_eq!(text(&request["outcome"], "by"), "terminal");
         tui.wait_for_answer("first done")?;
