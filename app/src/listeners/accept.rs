@@ -28,6 +28,7 @@ const IN_A_ROW_MAX: usize = 64;
 pub(super) const SETTLE_TURNS: usize = 2;
 
 /// What becomes of a connection.
+#[expect(clippy::large_enum_variant, reason = "looked at where it is made, and never kept")]
 pub(super) enum Greeted<Fut> {
     /// It has said all that it has to say.
     Told(Event),
