@@ -117,7 +117,8 @@ fn app_burst(programs: &Programs) -> Result<Burst> {
     })
 }
 
-fn newest_seq(app: &App) -> Option<u64> {
+/// The number of the newest stored event.
+pub fn newest_seq(app: &App) -> Option<u64> {
     let events = app.client().ok()?.call("get_agent_events", json!({ "limit": 1 })).ok()?;
     events.get(0)?.get("seq")?.as_u64()
 }

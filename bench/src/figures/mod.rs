@@ -1,6 +1,7 @@
 //! What is measured: one module for each group of figures.
 
 pub mod burst;
+pub mod crowd;
 pub mod gate;
 pub mod handler;
 pub mod list;
@@ -15,10 +16,11 @@ use crate::table::Row;
 pub type Measure = fn(&Programs) -> Result<Vec<Row>>;
 
 /// All groups in the order of the table, by name.
-pub const ALL: [(&str, Measure); 5] = [
+pub const ALL: [(&str, Measure); 6] = [
     ("handler", handler::measure),
     ("burst", burst::measure),
     ("gate", gate::measure),
     ("window", window::measure),
+    ("crowd", crowd::measure),
     ("list", list::measure),
 ];
