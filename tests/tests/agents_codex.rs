@@ -55,7 +55,7 @@ impl<'a> Daemon<'a> {
 
     /// Waits until the connection is as wanted.
     fn wait_for_connection(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
-        let connection = || self.cli.json(&["status"]).ok()?["daemons"].get(0).cloned();
+        let connection = || self.cli.json(&["status"]).ok()?.pointer("/daemons/0").cloned();
         wait_until(what, PATIENCE, || connection().filter(|info| wanted(info)))
             .with_context(|| format!("the connection: {:#?}", connection()))
     }
@@ -64,8 +64,8 @@ impl<'a> Daemon<'a> {
         tui.prompt(&touch(name, end))?;
         let request = self.cli.wait_for_request()?;
         assert_eq!(
-            (text(&request, "tool"), &request["input"]["command"]),
-            ("Bash", &json!(format!("touch {name}")))
+            (text(&request, "tool"), request.pointer("/input/command")),
+            ("Bash", Some(&json!(format!("touch {name}"))))
         );
         assert!(!self.exists(name));
         Ok(text(&request, "id").to_owned())
