@@ -92,7 +92,7 @@ fn hooks_and_settings_need_no_running_app() {
          \x20 missing   Stop\n\
          \x20 lost      they were installed and something took them away\n"
     );
-    assert_eq!(ran.stderr, "starting up\nhint: `magia hooks install --provider claude` installs them\n");
+    assert_eq!(ran.stderr, "starting up\nhint: `magia hooks install claude` installs them\n");
     place
         .run(&["hooks", "install"])
         .fails(1, "error: settings.json does not parse: line 3, column 7\nhint: mend it by hand\n");
