@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help build run demo test test-agents agents bench screenshots lint install-deps clean
+.PHONY: help build run demo man test test-agents agents bench screenshots lint install-deps clean
 
 # Tests, lints and the programs that they run share one profile, one set of features and one target
 # directory, so that no crate is compiled twice for the same purpose.
@@ -28,6 +28,9 @@ run: ## build, then start the window (without a display: the app alone)
 
 demo: build ## a private instance that plays a recorded session
 	target/release/magia demo
+
+man: ## the manual pages, in target/man; nothing is installed
+	cargo run --quiet --package magia -- man target/man
 
 lint: ## formatting and clippy
 	cargo fmt --all --check

@@ -135,7 +135,7 @@ fn gates(listeners: &Listeners, permissions: &Path, hub: &Receiver<Event>, tool:
             while answered < GATES {
                 match next(hub) {
                     Event::GateOpened { gate, .. } => {
-                        assert!(answers.answer(gate, GateReply::answer(r#"{"behavior":"allow"}"#)));
+                        assert!(answers.answer(gate, &GateReply::answer(r#"{"behavior":"allow"}"#)));
                     }
                     Event::GateAnswered { delivered, .. } => {
                         assert!(delivered);

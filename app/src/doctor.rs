@@ -59,6 +59,27 @@ fn hooks_check(hooks: Option<&HooksInfo>) -> CheckInfo {
     }
 }
 
+/// The hooks of an agent that works without them: nothing to say when there are none.
+pub fn optional_hooks_check(hooks: &HooksInfo) -> Option<CheckInfo> {
+    let provider = hooks.provider;
+    let install = format!("magia hooks install {provider}");
+    let (status, detail, fix) = match hooks.state.as_str() {
+        "not installed" if !hooks.lost => return None,
+        "unreadable" => ("fail", hooks.warnings.join("; "), "mend the file by hand".to_owned()),
+        "installed" if !hooks.untrusted.is_empty() => {
+            let events = hooks.untrusted.join(", ");
+            ("warn", format!("not trusted yet: {events}"), format!("{install} --trust"))
+        }
+        "installed" if hooks.warnings.is_empty() => {
+            ("ok", format!("installed in {}", hooks.file), String::new())
+        }
+        "installed" => ("warn", hooks.warnings.join("; "), String::new()),
+        state => ("warn", format!("{state} in {}", hooks.file), install),
+    };
+    let fix = Some(fix.as_str()).filter(|fix| !fix.is_empty());
+    Some(check(&format!("hooks.{provider}"), status, detail, fix))
+}
+
 fn dir_check(id: &str, dir: &Path) -> CheckInfo {
     match std::fs::metadata(dir) {
         Ok(meta) if meta.is_dir() && !meta.permissions().readonly() => {

@@ -11,6 +11,8 @@ pub enum FromWindow {
     /// A command by a person at the window. Its outcome comes back as changed facts, and as a toast when it
     /// failed or has nothing else to show.
     Command(Command),
+    /// A person does something in it; said every few seconds while it goes on.
+    Used,
     /// What the window shows now.
     Changed {
         /// Whether it has the keyboard focus.

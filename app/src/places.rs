@@ -3,7 +3,8 @@
 use crate::services::steward::StewardPaths;
 use anyhow::{Context as _, Result};
 use magia_protocol::paths;
-use std::path::PathBuf;
+use magia_protocol::wire::Provider;
+use std::path::{Path, PathBuf};
 
 /// The directories of this run.
 #[derive(Clone, Debug)]
@@ -18,6 +19,12 @@ pub struct Places {
     pub state: PathBuf,
     /// Claude's configuration directory.
     pub claude: PathBuf,
+    /// Codex's directory, as Codex names it.
+    pub codex: PathBuf,
+    /// Gemini CLI's directory.
+    pub gemini: PathBuf,
+    /// Codex's directories, each with a daemon of its own: `$CODEX_HOME` and `~/.codex`.
+    pub codex_homes: Vec<PathBuf>,
     /// The user's home.
     pub home: PathBuf,
     /// The hook handler beside this program.
@@ -28,19 +35,38 @@ impl Places {
     /// Reads the environment.
     pub fn find() -> Result<Self> {
         let program = std::env::current_exe().context("finding this program's own path")?;
+        let home = std::env::var_os("HOME").map(PathBuf::from).context("HOME is not set")?;
         Ok(Self {
             runtime: paths::runtime_dir(),
             config: paths::config_dir().context("finding the config directory")?,
             data: paths::data_dir().context("finding the data directory")?,
             state: paths::state_dir().context("finding the state directory")?,
             claude: paths::claude_config_dir().context("finding Claude's configuration directory")?,
-            home: std::env::var_os("HOME").map(PathBuf::from).context("HOME is not set")?,
+            codex: paths::codex_home().context("finding Codex's directory")?,
+            gemini: paths::gemini_dir().context("finding Gemini CLI's directory")?,
+            codex_homes: codex_homes(std::env::var_os("CODEX_HOME").map(PathBuf::from), &home),
+            home,
             handler: program.with_file_name(format!("magia-hook-handler{}", std::env::consts::EXE_SUFFIX)),
         })
     }
 
-    /// What the settings steward works with.
-    pub fn steward(&self) -> StewardPaths {
-        StewardPaths::for_claude(&self.claude, &self.state, &self.data, &self.handler)
+    /// What the settings steward works with; `home` is another directory of the agent's than the usual one.
+    pub fn steward(&self, provider: Provider, home: Option<&Path>) -> StewardPaths {
+        let usual = match provider {
+            Provider::Claude => &self.claude,
+            Provider::Codex => &self.codex,
+            Provider::Gemini => &self.gemini,
+        };
+        StewardPaths::new(provider, home.unwrap_or(usual), &self.state, &self.data, &self.handler)
+    }
+}
+
+/// The named directory and the usual one, which may be the same by another path.
+fn codex_homes(named: Option<PathBuf>, home: &Path) -> Vec<PathBuf> {
+    let usual = home.join(".codex");
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    match named.filter(|named| named.is_absolute() && real(named) != real(&usual)) {
+        Some(named) => vec![named, usual],
+        None => vec![usual],
     }
 }

@@ -10,6 +10,8 @@ use crate::link::FromWindow;
 use crate::listeners::{HUB_CAPACITY, Listeners};
 use crate::os::signals;
 use crate::places::Places;
+use crate::services::agents::Agents;
+use crate::services::codex::Codex;
 use crate::services::processes::Processes;
 use crate::services::providers::Detector;
 use crate::services::registry::Registry;
@@ -48,6 +50,8 @@ struct Running {
     hub: HubThread,
     jobs: JobWorker,
     registry: Option<Registry>,
+    agents: Option<Agents>,
+    codex: Option<Codex>,
     settings: Option<Arc<SettingsFile>>,
     store: Option<Arc<Store>>,
 }
@@ -169,12 +173,15 @@ fn start(
     let transcripts = Transcripts::start(events.clone()).context("starting to follow transcripts")?;
     let listeners = Listeners::start(Arc::new(lock), events.clone()).context("starting the listeners")?;
     let listeners = Arc::new(listeners);
+    let codex =
+        Codex::start(places.codex_homes.clone(), events.clone()).context("watching Codex's daemons")?;
 
     let shell = Shell {
         gates: listeners.gates(),
         replies: listeners.replies(),
         streams: listeners.streams(),
         store: Some(Arc::clone(&store)),
+        codex: codex.daemons(),
         processes,
         transcripts,
         notifier: crate::os::notify::Notifier::start(events.clone()),
@@ -208,12 +215,15 @@ fn start(
         tracing::warn!("the agents' programs were not looked for");
     }
     let registry =
-        Registry::start(vec![places.claude.clone()], events).context("watching Claude's registry")?;
+        Registry::start(vec![places.claude.clone()], events.clone()).context("watching Claude's registry")?;
+    let agents = Agents::start(places.home.clone(), events).context("starting to look for agents")?;
     Ok(Running {
         listeners: Some(listeners),
         hub,
         jobs: worker,
         registry: Some(registry),
+        agents: Some(agents),
+        codex: Some(codex),
         settings: Some(settings),
         store: Some(store),
     })
@@ -223,6 +233,8 @@ impl Running {
     fn stop(&mut self) {
         drop(self.listeners.take());
         drop(self.registry.take());
+        drop(self.agents.take());
+        drop(self.codex.take());
         self.hub.stop();
         self.jobs.join();
         drop(self.settings.take());

@@ -6,6 +6,7 @@ use crossbeam_channel::{Receiver, bounded};
 use magia_app::services::store::{FILE_NAME, Retention, Store, StoreConfig};
 use magia_core::effect::StoreWrite;
 use magia_core::event::{AgentEvent, Event, StoredRequest, StoredSession, StoredState};
+use magia_core::policy::RealPaths;
 use magia_protocol::wire::info::Decision;
 use magia_protocol::wire::{
     AgentEventKind, ProcessId, Provider, ProviderSessionId, RequestId, RequestState, SessionId, TitleSource,
@@ -104,6 +105,10 @@ fn request(number: u128, state: RequestState) -> StoredRequest {
         decided_by: Some("window".into()),
         decided_at_ms: state.is_settled().then_some(LATE_MS),
         reason: None,
+        cwd: "/home/dev/shop".into(),
+        paths: Some(RealPaths { cwd: "/home/dev/shop".into(), target: "/home/dev/shop/a".into() }),
+        policy: "ask by preset default".into(),
+        edited_input: Some("{\"command\":\"ls -l\"}".into()),
     }
 }
 

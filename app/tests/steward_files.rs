@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use magia_app::services::steward::{
-    BACKUPS_KEPT, Disk, install, install_handler, install_on, preview_install, preview_uninstall,
+    BACKUPS_KEPT, Disk, Wishes, install, install_handler, install_on, preview_install, preview_uninstall,
     read_settings, status, uninstall, update_settings,
 };
 use magia_core::steward::{ChangeKind, HookState, StewardError};
@@ -24,7 +24,7 @@ fn install_makes_what_is_missing_and_uninstall_takes_it_away() {
     let place = Place::new();
     assert_eq!(status(&place.paths).unwrap().report.state, HookState::NotInstalled);
 
-    let outcome = install(&place.paths).unwrap();
+    let outcome = install(&place.paths, &Wishes::default()).unwrap();
     assert!(outcome.changed && outcome.warnings.is_empty() && outcome.backup.is_none(), "{outcome:?}");
     assert_eq!(mode(&place.paths.settings), 0o600);
     assert_eq!(mode(place.paths.settings.parent().unwrap()), 0o700);
@@ -35,7 +35,7 @@ fn install_makes_what_is_missing_and_uninstall_takes_it_away() {
     assert!(now.exists && now.handler_present && !now.lost);
 
     let installed = place.read();
-    let again = install(&place.paths).unwrap();
+    let again = install(&place.paths, &Wishes::default()).unwrap();
     assert!(!again.changed && again.changes.iter().all(|change| change.kind == ChangeKind::Kept));
     assert_eq!(place.read(), installed);
 
@@ -49,7 +49,7 @@ fn install_makes_what_is_missing_and_uninstall_takes_it_away() {
 fn a_file_comes_back_to_the_byte_with_its_mode() {
     let place = Place::with(SETTINGS);
     fs::set_permissions(&place.paths.settings, fs::Permissions::from_mode(0o640)).unwrap();
-    let outcome = install(&place.paths).unwrap();
+    let outcome = install(&place.paths, &Wishes::default()).unwrap();
     assert_eq!(mode(&place.paths.settings), 0o640);
     let backup = outcome.backup.unwrap();
     assert_eq!(fs::read(&backup).unwrap(), SETTINGS);
@@ -65,8 +65,8 @@ fn a_file_comes_back_to_the_byte_with_its_mode() {
 fn white_space_in_empty_places_is_remembered_between_runs() {
     for text in ["{ }", "", "\n\n", "{\"hooks\" : { } }", "{\"hooks\":{\"Stop\":[\n]}}"] {
         let place = Place::with(text.as_bytes());
-        install(&place.paths).unwrap();
-        install(&place.paths).unwrap();
+        install(&place.paths, &Wishes::default()).unwrap();
+        install(&place.paths, &Wishes::default()).unwrap();
         uninstall(&place.paths).unwrap();
         assert_eq!(String::from_utf8(place.read()).unwrap(), text);
     }
@@ -82,7 +82,7 @@ fn links_are_followed_and_kept() {
     symlink("real.json", dots.join("link.json")).unwrap();
     symlink("../dots/link.json", &place.paths.settings).unwrap();
 
-    let outcome = install(&place.paths).unwrap();
+    let outcome = install(&place.paths, &Wishes::default()).unwrap();
     assert_eq!(outcome.settings.canonicalize().unwrap(), dots.join("real.json").canonicalize().unwrap());
     assert!(fs::symlink_metadata(&place.paths.settings).unwrap().is_symlink());
     assert!(fs::symlink_metadata(dots.join("link.json")).unwrap().is_symlink());
@@ -92,7 +92,7 @@ fn links_are_followed_and_kept() {
 
     // A link to nothing: the file is made where it points, and removed from there.
     fs::remove_file(dots.join("real.json")).unwrap();
-    install(&place.paths).unwrap();
+    install(&place.paths, &Wishes::default()).unwrap();
     assert!(fs::symlink_metadata(dots.join("real.json")).unwrap().is_file());
     uninstall(&place.paths).unwrap();
     assert!(!dots.join("real.json").exists());
@@ -104,15 +104,24 @@ fn a_loop_of_links_and_a_directory_and_a_pipe_are_refused() {
     let place = Place::new();
     fs::create_dir_all(place.paths.settings.parent().unwrap()).unwrap();
     symlink("settings.json", &place.paths.settings).unwrap();
-    assert!(format!("{:#}", install(&place.paths).unwrap_err()).contains("too many symbolic links"));
+    assert!(
+        format!("{:#}", install(&place.paths, &Wishes::default()).unwrap_err())
+            .contains("too many symbolic links")
+    );
 
     fs::remove_file(&place.paths.settings).unwrap();
     fs::create_dir(&place.paths.settings).unwrap();
-    assert!(format!("{:#}", install(&place.paths).unwrap_err()).contains("not a regular file"));
+    assert!(
+        format!("{:#}", install(&place.paths, &Wishes::default()).unwrap_err())
+            .contains("not a regular file")
+    );
 
     fs::remove_dir(&place.paths.settings).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(&place.paths.settings).status().unwrap().success());
-    assert!(format!("{:#}", install(&place.paths).unwrap_err()).contains("not a regular file"));
+    assert!(
+        format!("{:#}", install(&place.paths, &Wishes::default()).unwrap_err())
+            .contains("not a regular file")
+    );
     assert!(matches!(status(&place.paths).unwrap().report.state, HookState::Unreadable { .. }));
 }
 
@@ -124,7 +133,7 @@ fn what_is_read_only_stays_so_also_for_root() {
         fs::set_permissions(path, fs::Permissions::from_mode(locked)).unwrap();
         let inode = fs::metadata(&place.paths.settings).unwrap().ino();
         for err in [
-            install(&place.paths).unwrap_err(),
+            install(&place.paths, &Wishes::default()).unwrap_err(),
             update_settings(&place.paths, &json!({"model": "x"})).unwrap_err(),
         ] {
             assert!(format!("{err:#}").contains("read-only, so nothing was changed"), "{err:#}");
@@ -135,7 +144,7 @@ fn what_is_read_only_stays_so_also_for_root() {
         assert_eq!(place.leftovers(), Vec::<String>::new());
         fs::set_permissions(path, fs::Permissions::from_mode(open)).unwrap();
     }
-    assert!(install(&place.paths).unwrap().changed);
+    assert!(install(&place.paths, &Wishes::default()).unwrap().changed);
 }
 
 #[test]
@@ -147,7 +156,7 @@ fn what_cannot_be_read_is_left_alone_and_nothing_is_copied() {
         b"\xff\xfe{}",
     ] {
         let place = Place::with(text);
-        let err = install(&place.paths).unwrap_err();
+        let err = install(&place.paths, &Wishes::default()).unwrap_err();
         assert!(err.downcast_ref::<StewardError>().is_some(), "{err:#}");
         assert!(!format!("{err:#} {err:?}").contains("sk-secret"));
         assert_eq!(place.read(), text);
@@ -165,9 +174,9 @@ fn what_cannot_be_read_is_left_alone_and_nothing_is_copied() {
 #[test]
 fn previews_touch_nothing() {
     let place = Place::with(SETTINGS);
-    let plan = preview_install(&place.paths).unwrap();
+    let plan = preview_install(&place.paths, &Wishes::default()).unwrap().remove(0).plan;
     assert!(plan.unified_diff("settings.json").contains("+  \"hooks\": {"));
-    assert!(preview_uninstall(&place.paths).unwrap().is_unchanged());
+    assert!(preview_uninstall(&place.paths).unwrap()[0].plan.is_unchanged());
     assert_eq!(place.read(), SETTINGS);
     assert!(!place.paths.state_dir.exists() && !place.paths.data_dir.exists());
 }
@@ -193,7 +202,9 @@ fn a_full_disk_leaves_the_old_file() {
     // First the backup finds no room, then the file itself.
     for fails_at in [0, 1] {
         let place = Place::with(SETTINGS);
-        let err = install_on(&place.paths, &FullDisk { fails_at, writes: AtomicUsize::new(0) }).unwrap_err();
+        let err =
+            install_on(&place.paths, &Wishes::default(), &FullDisk { fails_at, writes: AtomicUsize::new(0) })
+                .unwrap_err();
         assert!(err.chain().any(|cause| {
             cause.downcast_ref::<io::Error>().is_some_and(|err| err.kind() == io::ErrorKind::StorageFull)
         }));
@@ -203,7 +214,9 @@ fn a_full_disk_leaves_the_old_file() {
     }
     // Then the memory of it: the hooks are in, and that is said.
     let place = Place::with(SETTINGS);
-    let outcome = install_on(&place.paths, &FullDisk { fails_at: 2, writes: AtomicUsize::new(0) }).unwrap();
+    let outcome =
+        install_on(&place.paths, &Wishes::default(), &FullDisk { fails_at: 2, writes: AtomicUsize::new(0) })
+            .unwrap();
     assert!(outcome.changed && outcome.warnings.len() == 1, "{outcome:?}");
     assert_eq!(status(&place.paths).unwrap().report.state, HookState::Installed);
 }
@@ -228,13 +241,13 @@ fn the_newest_backups_are_kept() {
 #[test]
 fn hooks_that_somebody_wrote_away_are_lost_until_repaired() {
     let place = Place::with(SETTINGS);
-    install(&place.paths).unwrap();
+    install(&place.paths, &Wishes::default()).unwrap();
     let mut value = read_settings(&place.paths).unwrap();
     value["hooks"].as_object_mut().unwrap().shift_remove("Stop");
     for text in [value.to_string(), "{}".to_owned()] {
         fs::write(&place.paths.settings, text).unwrap();
         assert!(status(&place.paths).unwrap().lost);
-        install(&place.paths).unwrap();
+        install(&place.paths, &Wishes::default()).unwrap();
         let now = status(&place.paths).unwrap();
         assert!(!now.lost && now.report.state == HookState::Installed);
     }
@@ -248,7 +261,7 @@ fn hooks_that_somebody_wrote_away_are_lost_until_repaired() {
 #[test]
 fn a_broken_memory_is_said_and_harms_nothing() {
     let place = Place::with(b"{ }");
-    install(&place.paths).unwrap();
+    install(&place.paths, &Wishes::default()).unwrap();
     fs::write(place.paths.state_dir.join("hooks.json"), "garbage").unwrap();
     assert_eq!(status(&place.paths).unwrap().warnings.len(), 1);
     let outcome = uninstall(&place.paths).unwrap();
@@ -262,8 +275,8 @@ fn the_handler_stays_while_another_settings_file_points_at_it() {
     let place = Place::with(SETTINGS);
     let mut other = place.paths.clone();
     other.settings = place.dir.path().join("other/settings.json");
-    install(&place.paths).unwrap();
-    install(&other).unwrap();
+    install(&place.paths, &Wishes::default()).unwrap();
+    install(&other, &Wishes::default()).unwrap();
     uninstall(&place.paths).unwrap();
     assert!(place.paths.handler().exists());
     assert_eq!(status(&other).unwrap().report.state, HookState::Installed);
@@ -281,7 +294,7 @@ fn the_handler_stays_while_a_line_of_the_users_own_runs_it() {
     )
     .unwrap();
     let before = place.read();
-    install(&place.paths).unwrap();
+    install(&place.paths, &Wishes::default()).unwrap();
     let outcome = uninstall(&place.paths).unwrap();
     assert_eq!(place.read(), before);
     assert_eq!(outcome.warnings.len(), 1, "{outcome:?}");

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use magia_app::services::steward::{
-    Disk, install, install_on, read_settings, status, uninstall, uninstall_on, update_settings,
+    Disk, Wishes, install, install_on, read_settings, status, uninstall, uninstall_on, update_settings,
 };
 use magia_core::steward::HookState;
 use serde_json::{Value, json};
@@ -56,7 +56,9 @@ fn a_write_in_the_last_moment_is_kept_and_the_change_made_again() {
         (vec![write_in_place, rename_over, write_in_place], Some("written"), 4),
     ] {
         let place = Place::with(b"{\"mine\": 1}");
-        let outcome = install_on(&place.paths, &Intruder::new(&place.paths.settings, acts)).unwrap();
+        let outcome =
+            install_on(&place.paths, &Wishes::default(), &Intruder::new(&place.paths.settings, acts))
+                .unwrap();
         assert_eq!(outcome.attempts, attempts);
         let value = read_settings(&place.paths).unwrap();
         assert_eq!(value.get("theirs").and_then(Value::as_str), theirs);
@@ -71,8 +73,12 @@ fn a_write_in_the_last_moment_is_kept_and_the_change_made_again() {
 #[test]
 fn a_file_made_in_the_last_moment_is_kept() {
     let place = Place::new();
-    let outcome =
-        install_on(&place.paths, &Intruder::new(&place.paths.settings, vec![write_in_place])).unwrap();
+    let outcome = install_on(
+        &place.paths,
+        &Wishes::default(),
+        &Intruder::new(&place.paths.settings, vec![write_in_place]),
+    )
+    .unwrap();
     assert_eq!(outcome.attempts, 2);
     assert_eq!(read_settings(&place.paths).unwrap()["theirs"], "written");
     uninstall(&place.paths).unwrap();
@@ -82,7 +88,7 @@ fn a_file_made_in_the_last_moment_is_kept() {
 #[test]
 fn a_file_about_to_be_removed_is_kept_when_somebody_writes_it() {
     let place = Place::new();
-    install(&place.paths).unwrap();
+    install(&place.paths, &Wishes::default()).unwrap();
     let outcome =
         uninstall_on(&place.paths, &Intruder::new(&place.paths.settings, vec![rename_over])).unwrap();
     assert!(!outcome.removed_file);
@@ -102,7 +108,7 @@ fn somebody_who_never_stops_is_given_way() {
     }
     let place = Place::with(b"{}");
     let disk = Endless(place.paths.settings.clone(), Mutex::new(0));
-    let err = install_on(&place.paths, &disk).unwrap_err();
+    let err = install_on(&place.paths, &Wishes::default(), &disk).unwrap_err();
     assert!(err.to_string().contains("something else keeps writing it"), "{err:#}");
     let count = *disk.1.lock().unwrap();
     assert_eq!(place.read(), json!({ "count": count }).to_string().into_bytes());
@@ -123,10 +129,10 @@ fn two_of_us_lose_nothing_of_each_other() {
             });
         }
         for _ in 0..8 {
-            install(&place.paths).unwrap();
+            install(&place.paths, &Wishes::default()).unwrap();
             uninstall(&place.paths).unwrap();
         }
-        install(&place.paths).unwrap();
+        install(&place.paths, &Wishes::default()).unwrap();
     });
     let value = read_settings(&place.paths).unwrap();
     assert!((0..KEYS).all(|n| value[format!("k{n}")] == n), "{value}");
@@ -155,12 +161,12 @@ fn another_programs_last_word_stands() {
             });
             while !writer.is_finished() {
                 // Giving way is a proper answer while the other never pauses.
-                let _ = install(&place.paths);
+                let _ = install(&place.paths, &Wishes::default());
                 let _ = uninstall(&place.paths);
             }
         });
         assert_eq!(read_settings(&place.paths).unwrap()["count"], WRITES);
-        install(&place.paths).unwrap();
+        install(&place.paths, &Wishes::default()).unwrap();
         assert_eq!(read_settings(&place.paths).unwrap()["count"], WRITES);
         assert_eq!(status(&place.paths).unwrap().report.state, HookState::Installed);
         assert_eq!(place.leftovers(), Vec::<String>::new());

@@ -1,6 +1,6 @@
 //! What can be typed. Each verb has one line of help and an example.
 
-use crate::verbs::{call, data, events, hooks, permissions, sessions, settings};
+use crate::verbs::{call, data, events, hooks, permissions, policy, sessions, settings, shell, wait};
 use clap::{Parser, Subcommand};
 
 /// Control centre for coding agents: what they do, what they ask, and your answers.
@@ -36,15 +36,30 @@ pub enum Verb {
     /// Say why a session is in its state: every piece of evidence.
     #[command(after_long_help = "Example:\n  magia why ff001122")]
     Why(sessions::One),
+    /// Wait until a session no longer works, asks, is idle or has ended.
+    #[command(
+        after_long_help = "Prints the session's state. Exit codes: 0 reached, 1 not in time, or ended before.\n\n\
+                                 Examples:\n  magia wait ff001122 && notify-send \"Claude has stopped\"\n  \
+                                 magia wait ff001122 --until permission --timeout 5m"
+    )]
+    Wait(wait::Wait),
+    /// Print the session that needs you most.
+    #[command(
+        after_long_help = "A permission comes before a question, then failed sessions, then idle ones; of equals \
+                                 the one that has waited longest. Exit code 1 when there is none, as grep does.\n\n\
+                                 Examples:\n  magia next\n  magia next --json | jq -r .cwd"
+    )]
+    Next,
     /// List agent events, or follow them.
     #[command(after_long_help = "Examples:\n  magia events --session ff001122 --limit 50\n  \
                                  magia events --follow --json")]
     Events(events::Events),
     /// List what waits for your answer.
-    #[command(visible_alias = "perms", after_long_help = "Example:\n  magia permissions")]
+    #[command(visible_alias = "perms", alias = "requests", after_long_help = "Example:\n  magia permissions")]
     Permissions(permissions::Permissions),
     /// Allow a permission request, or answer a question.
     #[command(after_long_help = "Examples:\n  magia allow 3fa9c1d2\n  magia allow 3fa9c1d2 --always\n  \
+                                 magia allow 3fa9c1d2 --command \"make -n\"\n  magia allow 3fa9c1d2 --same\n  \
                                  magia allow 3fa9c1d2 --answer \"Which database?=SQLite\"")]
     Allow(permissions::Allow),
     /// Deny a permission request.
@@ -53,6 +68,9 @@ pub enum Verb {
     /// Leave a request to the agent's own dialog: answer it in the terminal.
     #[command(after_long_help = "Example:\n  magia pass 3fa9c1d2")]
     Pass(permissions::Pass),
+    /// Say what is answered without you, and try a rule on what is recorded.
+    #[command(after_long_help = "Examples:\n  magia policy show\n  magia policy try auto --since 7d")]
+    Policy(policy::Policy),
     /// Install, remove or check magia's hooks in an agent's settings.
     #[command(after_long_help = "Example:\n  magia hooks install --dry-run")]
     Hooks(hooks::Hooks),
@@ -91,6 +109,16 @@ pub enum Verb {
     /// Manage what magia has stored.
     #[command(after_long_help = "Example:\n  magia data purge --older-than 30")]
     Data(data::Data),
+    /// Print the script that completes verbs, options and ids in a shell.
+    #[command(after_long_help = "Nothing is installed. For one user:\n  \
+        bash: echo 'source <(magia completions bash)' >> ~/.bashrc\n  \
+        zsh:  echo 'source <(magia completions zsh)' >> ~/.zshrc\n  \
+        fish: magia completions fish > ~/.config/fish/completions/magia.fish\n\n\
+        Example:\n  magia completions bash")]
+    Completions(shell::Completions),
+    /// Print the manual page, or write all of them into a directory.
+    #[command(after_long_help = "Examples:\n  magia man | man -l -\n  magia man ~/.local/share/man/man1")]
+    Man(shell::Man),
     /// Print the versions of this program and of the running app.
     #[command(after_long_help = "Example:\n  magia version --json")]
     Version,
@@ -109,13 +137,66 @@ mod tests {
         let mut command = Args::command();
         command.build();
         command.clone().debug_assert();
+        assert!(verbs_below(&command, "magia") > 30);
+    }
+
+    /// Checks the verbs below a command, those below them too, and counts them.
+    fn verbs_below(command: &clap::Command, path: &str) -> usize {
+        let mut count = 0;
         for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help")
         {
-            let name = verb.get_name();
+            let path = format!("{path} {}", verb.get_name());
             let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
-            assert!(!about.is_empty() && !about.contains('\n'), "{name} has no line of help");
+            assert!(!about.is_empty() && !about.contains('\n'), "{path} has no line of help");
             let long = verb.get_after_long_help().map(ToString::to_string).unwrap_or_default();
-            assert!(long.contains(&format!("magia {name}")), "{name} has no example");
+            let example = long.split("Example").nth(1).unwrap_or_default();
+            assert!(example.contains(&path), "{path} has no example");
+            count += 1 + verbs_below(verb, &path);
         }
+        count
+    }
+
+    /// An example that does not parse would teach what does not work.
+    #[test]
+    fn examples_are_understood() {
+        let mut command = Args::command();
+        command.build();
+        let mut verbs: Vec<clap::Command> = command.get_subcommands().cloned().collect();
+        let mut tried = 0;
+        while let Some(verb) = verbs.pop() {
+            verbs.extend(verb.get_subcommands().cloned());
+            let long = verb.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+            let examples = long.split("Example").nth(1).unwrap_or_default();
+            for line in examples.lines().map(str::trim).filter(|line| line.starts_with("magia")) {
+                let typed = line.split([';', '|', '&']).next().unwrap_or_default();
+                let words = words(typed);
+                assert!(Args::try_parse_from(&words).is_ok(), "{line}: {words:?}");
+                tried += 1;
+            }
+        }
+        assert!(tried > 30, "{tried}");
+    }
+
+    /// The words of a line as a shell splits it, without what else a shell does.
+    fn words(line: &str) -> Vec<String> {
+        let mut words: Vec<String> = Vec::new();
+        let (mut quote, mut inside) = (None, false);
+        for c in line.chars() {
+            match (quote, c) {
+                (Some(end), c) if c == end => quote = None,
+                (None, '"' | '\'') => quote = Some(c),
+                (None, ' ') => {
+                    inside = false;
+                    continue;
+                }
+                (_, c) => {
+                    if !std::mem::replace(&mut inside, true) {
+                        words.push(String::new());
+                    }
+                    words.last_mut().unwrap().push(c);
+                }
+            }
+        }
+        words
     }
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use std::io::{BufRead, BufReader, ErrorKind, Read as _, Write as _};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long the app may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -28,6 +28,8 @@ const WORKS_WITHOUT_APP: &[&str] = &[
     "uninstall_hooks",
     "read_claude_settings",
     "update_claude_settings",
+    "read_gemini_settings",
+    "inject_gemini_hooks",
     "detect_installed_providers",
     "load_settings",
     "save_settings",
@@ -98,6 +100,16 @@ pub fn fetch<T: DeserializeOwned>(command: &Command) -> Result<T> {
     read(&ask(command)?)
 }
 
+/// What came of waiting for a line.
+pub enum Heard {
+    /// A line.
+    Line(String),
+    /// The app has closed the connection.
+    Closed,
+    /// The time was over before.
+    TimedOut,
+}
+
 /// A connection to the app.
 pub struct Client {
     stream: BufReader<BlockingStream>,
@@ -161,6 +173,11 @@ impl Client {
         self.call(&method, &params)
     }
 
+    /// From now on a reply may take at most so long.
+    pub fn answer_within(&mut self, limit: Duration) -> Result<()> {
+        self.stream.get_mut().set_read_timeout(Some(limit)).context("cannot set the time limit of the socket")
+    }
+
     /// From now on lines may take as long as they like, as those of a subscription do.
     pub fn wait_without_limit(&mut self) -> Result<()> {
         self.stream.get_mut().set_read_timeout(None).context("cannot lift the time limit of the socket")
@@ -168,24 +185,44 @@ impl Client {
 
     /// The next line; `None` when the app has closed the connection.
     pub fn line(&mut self) -> Result<Option<String>> {
+        match self.hear()? {
+            Heard::Line(line) => Ok(Some(line)),
+            Heard::Closed => Ok(None),
+            Heard::TimedOut => Err(Failure::Advised {
+                message: format!("the app did not answer within {} s", REPLY_TIMEOUT.as_secs()),
+                hint: "`magia doctor` and the app's log may say why".to_owned(),
+            }
+            .into()),
+        }
+    }
+
+    /// The next line, if it comes before `deadline`; without one it may take as long as it likes.
+    pub fn line_by(&mut self, deadline: Option<Instant>) -> Result<Heard> {
+        let Some(deadline) = deadline else {
+            self.wait_without_limit()?;
+            return self.hear();
+        };
+        let left = deadline.saturating_duration_since(Instant::now());
+        // What has arrived is read even when the time is over; zero would mean no limit.
+        self.answer_within(left.max(Duration::from_millis(1)))?;
+        self.hear()
+    }
+
+    fn hear(&mut self) -> Result<Heard> {
         let mut bytes = Vec::new();
         match (&mut self.stream).take(REPLY_MAX_BYTES).read_until(b'\n', &mut bytes) {
-            Ok(0) => return Ok(None),
+            Ok(0) => return Ok(Heard::Closed),
             Ok(_) => {}
             Err(err) if matches!(err.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                return Err(Failure::Advised {
-                    message: format!("the app did not answer within {} s", REPLY_TIMEOUT.as_secs()),
-                    hint: "`magia doctor` and the app's log may say why".to_owned(),
-                }
-                .into());
+                return Ok(Heard::TimedOut);
             }
-            Err(err) if err.kind() == ErrorKind::ConnectionReset => return Ok(None),
+            Err(err) if err.kind() == ErrorKind::ConnectionReset => return Ok(Heard::Closed),
             Err(err) => return Err(anyhow::Error::new(err).context("cannot read the app's reply")),
         }
         if bytes.pop() != Some(b'\n') {
             bail!("the app closed the connection in the middle of its reply");
         }
-        String::from_utf8(bytes).map(Some).context("the app's reply is not UTF-8")
+        String::from_utf8(bytes).map(Heard::Line).context("the app's reply is not UTF-8")
     }
 }
 

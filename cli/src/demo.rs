@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use magia_protocol::wire::Command as Method;
 use magia_protocol::wire::Provider;
-use magia_protocol::wire::command::ChangeHooks;
+use magia_protocol::wire::command::InstallHooks;
 use notes::{Note, Stop, What};
 use place::Place;
 use player::Player;
@@ -132,7 +132,7 @@ fn greet(place: &Place, app: &App, headless: bool, out: &mut Out) -> Result<()> 
 
 /// So that the window of the demo does not offer to install them. The demo works without.
 fn install_hooks(place: &Place) {
-    let command = Method::InstallHooks(ChangeHooks { provider: Provider::Claude, dry_run: false });
+    let command = Method::InstallHooks(InstallHooks::of(Provider::Claude));
     let installed = Client::connect_in(&place.runtime_dir()).and_then(|mut client| client.ask(&command));
     if let Err(err) = installed {
         say(&format!("the demo goes on without hooks in its settings: {err:#}"));

@@ -1,8 +1,9 @@
 //! How a verb ends: exit codes, and the error and its hint on standard error.
 
+use crate::style::{Style, is_wanted};
 use magia_protocol::wire::visible_lines;
 use std::fmt;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 /// How the program ends.
@@ -137,7 +138,14 @@ pub fn report(err: &anyhow::Error) -> ExitCode {
 
 /// Prints a message for a person on standard error; nobody listening is no error.
 pub fn say(message: &str) {
-    drop(writeln!(std::io::stderr().lock(), "{}", visible_lines(message)));
+    let mut stderr = std::io::stderr().lock();
+    let message = visible_lines(message);
+    let marks = [("error:", Style::Bad), ("warning:", Style::Attention), ("hint:", Style::Busy)];
+    let marked = marks.iter().find_map(|(mark, style)| Some((mark, style, message.strip_prefix(mark)?)));
+    drop(match marked.filter(|_| is_wanted(stderr.is_terminal())) {
+        Some((mark, style, rest)) => writeln!(stderr, "{}{rest}", style.paint(mark)),
+        None => writeln!(stderr, "{message}"),
+    });
 }
 
 #[cfg(test)]

@@ -8,18 +8,22 @@
 mod age;
 mod args;
 mod client;
+mod complete;
 mod demo;
 mod failure;
 mod output;
 mod programs;
+mod style;
 mod table;
 mod verbs;
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
+use clap_complete::CompleteEnv;
 use output::Out;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    CompleteEnv::with_factory(args::Args::command).var(verbs::shell::COMPLETE).complete();
     let args = args::Args::parse();
     let mut out = Out::stdout(args.json);
     let done = verbs::run(args, &mut out).and_then(|exit| {

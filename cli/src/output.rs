@@ -2,6 +2,7 @@
 //! so nothing that an agent wrote can steer the terminal.
 
 use crate::failure::Failure;
+use crate::style::Style;
 use crate::table::Table;
 use anyhow::{Context as _, Result};
 use magia_protocol::wire::visible::is_unseen;
@@ -16,6 +17,7 @@ pub struct Out {
     json: bool,
     /// Columns of the terminal; nothing is cut when it is none.
     width: Option<usize>,
+    color: bool,
 }
 
 impl Out {
@@ -27,7 +29,8 @@ impl Out {
             .then(|| terminal_size::terminal_size_of(&stdout))
             .flatten()
             .map(|(width, _)| usize::from(width.0));
-        Self { sink: Box::new(BufWriter::new(stdout)), json, width }
+        let color = crate::style::is_wanted(stdout.is_terminal());
+        Self { sink: Box::new(BufWriter::new(stdout)), json, width, color }
     }
 
     /// Whether `--json` was given.
@@ -43,8 +46,8 @@ impl Out {
     /// Prints text and a newline; control characters in it become visible.
     pub fn text(&mut self, text: &str) -> Result<()> {
         let text = visible_lines(text);
-        self.write(text.as_bytes())?;
-        self.write(b"\n")
+        self.bytes(text.as_bytes())?;
+        self.bytes(b"\n")
     }
 
     /// Prints a table, or `when_empty` on standard error when it has no rows.
@@ -53,16 +56,37 @@ impl Out {
             crate::failure::say(when_empty);
             return Ok(());
         }
-        for line in table.lines(self.width) {
-            self.text(&line)?;
+        // Its cells were made visible when they came in; what may steer the terminal is its own colours.
+        for line in table.lines(self.width, self.color) {
+            self.bytes(line.as_bytes())?;
+            self.bytes(b"\n")?;
         }
         Ok(())
     }
 
+    /// A word of the vocabulary, in its colour when there are colours: for [`Self::painted`].
+    pub fn paint(&self, word: &str) -> String {
+        match Style::of(word).filter(|_| self.color) {
+            Some(style) => style.paint(word),
+            None => word.to_owned(),
+        }
+    }
+
+    /// Prints text that [`Self::paint`] has coloured in part; the rest must have been made visible before.
+    pub fn painted(&mut self, text: &str) -> Result<()> {
+        self.bytes(text.as_bytes())?;
+        self.bytes(b"\n")
+    }
+
+    /// Prints bytes of ours as they are.
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        self.sink.write_all(bytes).map_err(output_error)
+    }
+
     /// Prints JSON text as it came, on one line.
     pub fn json(&mut self, json: &str) -> Result<()> {
-        self.write(plain_json(json).as_bytes())?;
-        self.write(b"\n")
+        self.bytes(plain_json(json).as_bytes())?;
+        self.bytes(b"\n")
     }
 
     /// Prints a value of ours as JSON on one line.
@@ -81,10 +105,6 @@ impl Out {
     /// Hands everything printed so far to the reader.
     pub fn flush(&mut self) -> Result<()> {
         self.sink.flush().map_err(output_error)
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.sink.write_all(bytes).map_err(output_error)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Aligned columns, fitted to a terminal when there is one.
 
+use crate::style::Style;
 use magia_protocol::wire::visible;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -54,11 +55,15 @@ impl Table {
         self.rows.is_empty()
     }
 
-    /// The lines; with `fit`, flexible columns are cut so that each has at most so many columns of text.
-    pub fn lines(&self, fit: Option<usize>) -> Vec<String> {
+    /// The lines; with `fit`, flexible columns are cut so that each has at most so many columns of text. With `color`,
+    /// headings are faint and the words of columns that are never cut have their colours: what an agent wrote has none.
+    pub fn lines(&self, fit: Option<usize>, color: bool) -> Vec<String> {
         let widths = self.widths(fit);
-        let headings = self.columns.iter().map(|column| column.heading.to_owned()).collect();
-        std::iter::once(&headings).chain(&self.rows).map(|row| self.line(row, &widths)).collect()
+        let headings: Vec<String> = self.columns.iter().map(|column| column.heading.to_owned()).collect();
+        let heading = self.line(&headings, &widths, false);
+        let heading = if color { Style::Faint.paint(&heading) } else { heading };
+        let rows = self.rows.iter().map(|row| self.line(row, &widths, color));
+        std::iter::once(heading).chain(rows).collect()
     }
 
     fn widths(&self, fit: Option<usize>) -> Vec<usize> {
@@ -85,12 +90,14 @@ impl Table {
         }
     }
 
-    fn line(&self, row: &[String], widths: &[usize]) -> String {
+    fn line(&self, row: &[String], widths: &[usize], color: bool) -> String {
         let mut line = String::new();
         let last = row.len().saturating_sub(1);
         for (at, ((cell, width), column)) in row.iter().zip(widths).zip(&self.columns).enumerate() {
             let cell = cut(cell, *width);
             let pad = " ".repeat(width.saturating_sub(cell.width()));
+            let style = Style::of(&cell).filter(|_| color && !column.flexible);
+            let cell = style.map_or(cell.clone(), |style| style.paint(&cell));
             if column.right {
                 line.push_str(&pad);
                 line.push_str(&cell);
@@ -141,7 +148,7 @@ mod tests {
     #[test]
     fn columns_are_aligned_and_nothing_is_cut_without_a_terminal() {
         assert_eq!(
-            sample().lines(None),
+            sample().lines(None, false),
             [
                 "ID  TITLE                     AGE",
                 "a1  Fix the cart's rounding   5 s",
@@ -152,11 +159,22 @@ mod tests {
 
     #[test]
     fn flexible_columns_give_way() {
-        let lines = sample().lines(Some(24));
+        let lines = sample().lines(Some(24), false);
         assert!(lines.iter().all(|line| line.width() <= 24), "{lines:#?}");
         assert_eq!(lines[1], "a1  Fix the cart'…   5 s");
-        let narrow = sample().lines(Some(1));
+        let narrow = sample().lines(Some(1), false);
         assert!(narrow[1].starts_with("a1  Fix the…"), "{narrow:#?}");
+    }
+
+    #[test]
+    fn only_words_of_ours_are_coloured_and_the_columns_stay() {
+        let mut table = Table::new(&[Column::fixed("STATE"), Column::flexible("TITLE")]);
+        table.row(["failed".to_owned(), "failed".to_owned()]);
+        table.row(["idle".to_owned(), "ok".to_owned()]);
+        assert_eq!(
+            table.lines(None, true),
+            ["\u{1b}[2mSTATE   TITLE\u{1b}[0m", "\u{1b}[31mfailed\u{1b}[0m  failed", "idle    ok"]
+        );
     }
 
     #[test]

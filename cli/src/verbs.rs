@@ -5,10 +5,13 @@ pub mod data;
 pub mod events;
 pub mod hooks;
 pub mod permissions;
+pub mod policy;
 mod request_text;
 pub mod sessions;
 pub mod settings;
+pub mod shell;
 mod status;
+pub mod wait;
 mod window;
 
 use crate::args::{Args, Verb};
@@ -26,11 +29,14 @@ pub fn run(args: Args, out: &mut Out) -> Result<Exit> {
         Verb::Ls(ls) => sessions::ls(&ls, out),
         Verb::Show(show) => sessions::show(&show, out),
         Verb::Why(one) => sessions::why(&one, out),
+        Verb::Wait(wait) => wait::wait(&wait, out),
+        Verb::Next => wait::next(out),
         Verb::Events(events) => events::run(&events, out),
         Verb::Permissions(list) => permissions::list(&list, out),
         Verb::Allow(allow) => permissions::allow(&allow, out),
         Verb::Deny(deny) => permissions::deny(deny, out),
         Verb::Pass(pass) => permissions::pass(pass, out),
+        Verb::Policy(policy) => policy::run(policy, out),
         Verb::Hooks(hooks) => hooks::run(hooks, out),
         Verb::Rename(rename) => sessions::rename(rename, out),
         Verb::Pin(one) => sessions::mark(one, sessions::Mark::Pinned(true), out),
@@ -43,6 +49,8 @@ pub fn run(args: Args, out: &mut Out) -> Result<Exit> {
         Verb::Retry(retry) => data::retry(retry, out),
         Verb::Demo(demo) => crate::demo::run(&demo, out),
         Verb::Data(data) => data::run(&data, out),
+        Verb::Completions(completions) => shell::completions(&completions, out),
+        Verb::Man(man) => shell::man(&man, out),
         Verb::Version => status::version(out),
         Verb::DemoAgent(agent) => crate::demo::agent::run(&agent),
     }

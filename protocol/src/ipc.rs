@@ -7,12 +7,14 @@
 //! The Windows side is written, not run.
 
 mod connect;
+mod incoming;
 pub mod line;
 mod listener;
 mod name;
 mod stream;
 
 pub use connect::{BlockingStream, ConnectError, connect, connect_blocking};
+pub use incoming::Incoming;
 pub use listener::{AcceptError, BindError, Listener, bind};
 pub use name::socket_name;
-pub use stream::{ReadHalf, Stream, WriteHalf};
+pub use stream::{DirectWriter, ReadHalf, Stream, WriteHalf};

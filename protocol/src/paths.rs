@@ -258,6 +258,54 @@ pub fn claude_config_dir_with(env: EnvLookup<'_>) -> Result<PathBuf, PathError> 
     }
 }
 
+/// Codex's own directory: `$CODEX_HOME` with its links followed, else `~/.codex` as it is, which is how Codex itself
+/// names it (seen with 0.169).
+///
+/// # Errors
+/// [`PathError::NoHome`].
+pub fn codex_home() -> Result<PathBuf, PathError> {
+    codex_home_with(&process_env)
+}
+
+/// [`codex_home`] in a given environment.
+///
+/// # Errors
+/// [`PathError::NoHome`].
+pub fn codex_home_with(env: EnvLookup<'_>) -> Result<PathBuf, PathError> {
+    const VARIABLE: &str = "CODEX_HOME";
+    match set_value(env, VARIABLE).map(PathBuf::from) {
+        Some(dir) => Ok(dir.canonicalize().unwrap_or(dir)),
+        None => Ok(home(env, VARIABLE)?.join(".codex")),
+    }
+}
+
+/// Gemini CLI's own directory: `.gemini` in `$GEMINI_CLI_HOME`, else in the home.
+///
+/// # Errors
+/// [`PathError::NoHome`].
+pub fn gemini_dir() -> Result<PathBuf, PathError> {
+    gemini_dir_with(&process_env)
+}
+
+/// [`gemini_dir`] in a given environment.
+///
+/// # Errors
+/// [`PathError::NoHome`].
+pub fn gemini_dir_with(env: EnvLookup<'_>) -> Result<PathBuf, PathError> {
+    const VARIABLE: &str = "GEMINI_CLI_HOME";
+    let base = match set_value(env, VARIABLE) {
+        Some(dir) => PathBuf::from(dir),
+        None => home(env, VARIABLE)?,
+    };
+    Ok(base.join(".gemini"))
+}
+
+/// The socket of the daemon that Codex shares among its terminals, below its configuration directory. Source: Codex
+/// 0.169.0.
+pub fn codex_daemon_socket(codex_home: &Path) -> PathBuf {
+    codex_home.join("app-server-control").join("app-server-control.sock")
+}
+
 fn xdg_dir(env: EnvLookup<'_>, variable: &'static str, below_home: &str) -> Result<PathBuf, PathError> {
     let base = match absolute_value(env, variable) {
         Some(base) => base,

@@ -27,9 +27,9 @@ fn place() -> Place {
 }
 
 async fn accept(listener: &Listener) -> ipc::Stream {
-    let (stream, cred) = listener.accept().await.expect("a connection");
-    assert_eq!((cred.pid, cred.uid), (std::process::id(), own_uid()));
-    stream
+    let incoming = listener.accept().await.expect("a connection");
+    assert_eq!((incoming.cred().pid, incoming.cred().uid), (std::process::id(), own_uid()));
+    incoming.into_stream().expect("watched")
 }
 
 #[tokio::test]
@@ -173,4 +173,25 @@ fn full_queue_ends_at_the_deadline() {
     let accepted = listener.accept().expect("a connection");
     runtime.block_on(client).expect("no panic").expect("connected");
     drop((accepted, waiting));
+}
+
+#[tokio::test]
+async fn what_was_read_at_once_and_the_rest_make_the_line() {
+    use magia_protocol::ipc::line::{Line, LineReader};
+    let place = place();
+    let listener = ipc::bind(&place.socket, &place.lock).expect("bound");
+    let mut text = vec![b'x'; 150_000];
+    text.push(b'\n');
+    let path = place.socket.clone();
+    let client = std::thread::spawn(move || {
+        let mut client = ipc::connect_blocking(&path, TIMEOUT).expect("connected");
+        client.write_all(&text).expect("written");
+    });
+    client.join().expect("written whole");
+    let mut incoming = listener.accept().await.expect("a connection");
+    let mut first = vec![0; 64 * 1024];
+    let len = incoming.read_now(&mut first).expect("something");
+    let mut reader = LineReader::new(incoming.into_stream().expect("watched"), 1 << 20).after(&first[..len]);
+    let line = tokio::time::timeout(TIMEOUT, reader.next()).await.expect("in time").expect("read");
+    assert!(matches!(line, Line::Line(line) if line.len() == 150_000));
 }

@@ -64,8 +64,13 @@ pub struct App {
 impl App {
     /// Starts the app and waits until the command line reaches it.
     pub fn start(sandbox: &Sandbox) -> Result<Self> {
+        Self::start_with(sandbox, &[])
+    }
+
+    /// The same with more in its environment.
+    pub fn start_with(sandbox: &Sandbox, env: &[(&str, &str)]) -> Result<Self> {
         let mut command = sandbox.command(binary("magia-app")?);
-        command.arg("--headless");
+        command.arg("--headless").envs(env.iter().copied());
         let mut program = sandbox.spawn("magia-app", command)?;
         let ready = wait_until("magia-app to answer `magia status`", PATIENCE, || {
             if let Some(status) = program.try_wait() {

@@ -3,7 +3,7 @@
 //! A test starts with [`sandbox_test`], which gives it a [`Sandbox`]: private HOME, XDG directories, runtime
 //! directory and environment, and an end to everything it started. [`FakeModel`] stands for the model's
 //! server, [`Claude`] starts the real Claude Code in a terminal ([`InteractiveClaude`]) or with JSON lines
-//! ([`StreamClaude`]), [`ScriptedAgent`] fires hooks without one. [`App`] is magia without its window, [`Window`] magia with it, and [`Cli`] the command
+//! ([`StreamClaude`]), [`Codex`] the real Codex on its daemon or without, [`Gemini`] the real Gemini CLI, [`ScriptedAgent`] fires hooks without one. [`App`] is magia without its window, [`Window`] magia with it, and [`Cli`] the command
 //! line; [`Scene`] is all of it together. Nothing sleeps: [`wait_until`] waits for a named fact.
 #![cfg_attr(
     not(test),
@@ -14,12 +14,18 @@ mod agent;
 mod app;
 mod claude;
 mod cli;
+mod codex;
+mod codex_hooks;
+mod codex_trust;
 mod display;
+mod gemini;
 mod model;
 mod process;
 mod registry;
 mod sandbox;
 mod scene;
+pub mod states;
+mod states_claude;
 mod stream;
 mod terminal;
 pub mod tidy;
@@ -30,12 +36,16 @@ pub use agent::{RunningHook, ScriptedAgent};
 pub use app::{App, Reply, binary, magia};
 pub use claude::{CLAUDE_VERSION, Claude, InteractiveClaude};
 pub use cli::{Cli, text};
+pub use codex::{CODEX_VERSION, Codex, InteractiveCodex};
+pub use codex_trust::CodexHook;
 pub use display::Display;
-pub use model::{FakeModel, script};
+pub use gemini::{GEMINI_VERSION, Gemini, InteractiveGemini};
+pub use model::{FakeModel, Vendor, script, steps};
 pub use process::Program;
 pub use registry::RegistryEntry;
 pub use sandbox::{Sandbox, sandbox_test};
 pub use scene::{Scene, bash, touch};
+pub use states_claude::ClaudePlayer;
 pub use stream::{StreamClaude, ToolRequest};
 pub use terminal::{Key, Terminal};
 pub use wait::{PATIENCE, wait_until};

@@ -1,4 +1,4 @@
-//! The model's server, played by a script in the prompt (`tests/fakes/fake-anthropic.mjs`).
+//! The models' servers, played by a script in the prompt (`tests/fakes/`).
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,7 +16,44 @@ pub fn script(steps: &Value) -> String {
     format!("do %%{steps}%%")
 }
 
-/// A running fake of the Messages API on loopback.
+/// A prompt that makes the fakes of OpenAI and Gemini answer with `steps`, as `tool:NAME {input}` or `say:TEXT`; see the
+/// heads of `fake-openai.mjs` and `fake-gemini.mjs`.
+pub fn steps<S: AsRef<str>>(steps: &[S]) -> String {
+    let lines: Vec<String> = steps.iter().map(|step| format!("STEP {}", step.as_ref())).collect();
+    format!("please\n{}", lines.join("\n"))
+}
+
+/// Whose model a fake stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vendor {
+    /// The Messages API, for Claude Code.
+    Anthropic,
+    /// The Gemini API, for Gemini CLI.
+    Gemini,
+    /// The Responses API, for Codex.
+    OpenAi,
+}
+
+impl Vendor {
+    const fn server(self) -> &'static str {
+        match self {
+            Self::Anthropic => concat!(env!("CARGO_MANIFEST_DIR"), "/fakes/fake-anthropic.mjs"),
+            Self::Gemini => concat!(env!("CARGO_MANIFEST_DIR"), "/fakes/fake-gemini.mjs"),
+            Self::OpenAi => concat!(env!("CARGO_MANIFEST_DIR"), "/fakes/fake-openai.mjs"),
+        }
+    }
+
+    /// The name of its log.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Anthropic => "model",
+            Self::Gemini => "model-gemini",
+            Self::OpenAi => "model-openai",
+        }
+    }
+}
+
+/// A running fake of a model's API on loopback.
 pub struct FakeModel {
     program: Program,
     port: u16,
@@ -24,15 +61,19 @@ pub struct FakeModel {
 }
 
 impl FakeModel {
-    /// Starts the server and waits for its port.
+    /// Starts Anthropic's fake and waits for its port.
     pub fn start(sandbox: &Sandbox) -> Result<Self> {
-        let server = concat!(env!("CARGO_MANIFEST_DIR"), "/fakes/fake-anthropic.mjs");
-        let log = sandbox.logs().join("model.jsonl");
+        Self::of(sandbox, Vendor::Anthropic)
+    }
+
+    /// Starts a vendor's fake and waits for its port.
+    pub fn of(sandbox: &Sandbox, vendor: Vendor) -> Result<Self> {
+        let log = sandbox.logs().join(format!("{}.jsonl", vendor.name()));
         // The runner's own PATH: node may be installed anywhere.
         let path = std::env::var_os("PATH").unwrap_or_default();
         let mut command = sandbox.command("/usr/bin/env");
-        command.env("PATH", path).args(["node", server, "--ttl", "600", "--log"]).arg(&log);
-        let mut program = sandbox.spawn("model", command)?;
+        command.env("PATH", path).args(["node", vendor.server(), "--ttl", "600", "--log"]).arg(&log);
+        let mut program = sandbox.spawn(vendor.name(), command)?;
         let port = wait_until("the fake model's port", PATIENCE, || match program.try_wait() {
             Some(status) => Some(Err(status)),
             None => port_of(&program.stdout()).map(Ok),
@@ -43,7 +84,7 @@ impl FakeModel {
         Ok(Self { program, port, log })
     }
 
-    /// What goes into `ANTHROPIC_BASE_URL`.
+    /// What goes into `ANTHROPIC_BASE_URL` and `GOOGLE_GEMINI_BASE_URL`; Codex's `base_url` has `/v1` behind it.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
@@ -63,7 +104,7 @@ impl FakeModel {
             .collect()
     }
 
-    /// The tool results that the agent has sent back, each once, in order: `{tool_use_id, content, is_error}`.
+    /// The tool results that Claude has sent back, each once, in order: `{tool_use_id, content, is_error}`.
     pub fn tool_results(&self) -> Result<Vec<Value>> {
         let mut results: Vec<Value> = Vec::new();
         for request in self.requests()? {
@@ -96,6 +137,14 @@ mod tests {
         assert_eq!(port_of("{\"port\":4711}\n"), Some(4711));
         assert_eq!(port_of("{\"po"), None);
         assert_eq!(port_of(""), None);
+    }
+
+    #[test]
+    fn steps_begin_lines() {
+        assert_eq!(
+            steps(&["tool:exec_command {}", "say:done"]),
+            "please\nSTEP tool:exec_command {}\nSTEP say:done"
+        );
     }
 
     #[test]

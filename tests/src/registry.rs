@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use serde_json::{Deserializer, Value};
 
@@ -26,6 +27,19 @@ impl RegistryEntry {
     pub fn read(home: &Path, pid: u32) -> Option<Self> {
         let text = fs::read_to_string(home.join(format!(".claude/sessions/{pid}.json"))).ok()?;
         Self::parse(&text)
+    }
+
+    /// As [`Self::read`], with the time at which the file was written, in Unix milliseconds; none also when it was
+    /// written again while it was read.
+    pub fn read_with_time(home: &Path, pid: u32) -> Option<(Self, u64)> {
+        let path = home.join(format!(".claude/sessions/{pid}.json"));
+        let written_ms = || {
+            let since = fs::metadata(&path).ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+            u64::try_from(since.as_millis()).ok()
+        };
+        let before = written_ms()?;
+        let entry = Self::read(home, pid)?;
+        (written_ms()? == before).then_some((entry, before))
     }
 
     fn parse(text: &str) -> Option<Self> {

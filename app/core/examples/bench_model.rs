@@ -40,6 +40,8 @@ fn message(session: u32, event: &str, n: u32) -> Box<HookMessage> {
         sent_unix_ns: 0,
         payload: RawValue::from_string(payload.to_string()).expect("JSON"),
         cut: false,
+        shared: false,
+        received_unix_ns: 0,
     })
 }
 

@@ -1,6 +1,8 @@
-//! What the gate tells Claude Code: the answer of a PermissionRequest hook.
+//! What a gate tells the agent: the answer of a PermissionRequest hook, and the refusal of a call before it runs.
 //!
-//! Source: observed with Claude Code 2.1.197. Exit codes decide nothing at this hook; only this JSON does.
+//! Source: observed with Claude Code 2.1.197 and Codex 0.169.0, whose answer has the same shape but takes nothing
+//! beside `behavior` and `message`: an unknown field makes it no answer at all. Exit codes decide nothing at Claude's
+//! PermissionRequest; only this JSON does.
 
 use magia_protocol::wire::info::Decision;
 use magia_protocol::wire::{ErrorCode, GateReply, RpcError};
@@ -18,6 +20,14 @@ pub struct Question<'a> {
     pub input: &'a Value,
     /// What "always" could mean, as the agent offers it.
     pub suggestions: &'a [Value],
+    /// The input that a person wrote in its place, checked by [`crate::policy::edit`].
+    pub edited: Option<&'a Value>,
+}
+
+/// Refuses a call at the hook that comes before it runs (`PreToolUse`, `BeforeTool`): exit 2 and a reason, which all
+/// three agents take. The same hook cannot grant anything.
+pub fn refuse(reason: &str) -> GateReply {
+    GateReply { exit: 2, stdout: Vec::new(), stderr: format!("{reason}\n").into_bytes() }
 }
 
 /// Composes the answer. Fails when the decision does not fit the request: `always` where the agent offers no rule,
@@ -53,6 +63,9 @@ pub fn compose(
 }
 
 fn allow(question: Question<'_>, answers: Option<&Map<String, Value>>) -> Result<Value, RpcError> {
+    if let Some(edited) = question.edited {
+        return Ok(json!({ "behavior": "allow", "updatedInput": edited }));
+    }
     if question.tool != "AskUserQuestion" {
         return Ok(json!({ "behavior": "allow" }));
     }
@@ -114,6 +127,9 @@ pub fn always_updates(suggestions: &[Value]) -> Vec<Value> {
 
 /// What `always` would allow, in the agent's words: `Bash(mkdir zz *)`. `None` when it offers nothing.
 pub fn always_label(suggestions: &[Value]) -> Option<String> {
+    if suggestions.iter().any(|one| one.get("type").and_then(Value::as_str) == Some("codexSession")) {
+        return Some("the same for this session".to_owned());
+    }
     let mut labels = Vec::new();
     for update in always_updates(suggestions) {
         let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
@@ -141,7 +157,7 @@ mod tests {
     const NOTHING: Value = Value::Null;
 
     fn bash<'a>(suggestions: &'a [Value]) -> Question<'a> {
-        Question { tool: "Bash", input: &NOTHING, suggestions }
+        Question { tool: "Bash", input: &NOTHING, suggestions, edited: None }
     }
 
     fn decision_of(reply: &GateReply) -> Value {
@@ -176,14 +192,15 @@ mod tests {
     #[test]
     fn a_question_that_cannot_be_read_or_an_empty_answer_is_not_an_answer() {
         for input in [json!({}), json!({"questions": []}), json!({"questions": "Which?"}), json!(null)] {
-            let question = Question { tool: "AskUserQuestion", input: &input, suggestions: &[] };
+            let question =
+                Question { tool: "AskUserQuestion", input: &input, suggestions: &[], edited: None };
             assert!(compose(question, Decision::Allow, None, None).is_err(), "{input}");
             let update = json!({"type": "setMode", "mode": "acceptEdits"});
             let question = Question { suggestions: &[update], ..question };
             assert!(compose(question, Decision::Always, None, None).is_err(), "{input}");
         }
         let input = json!({"questions": [{"question": "Which?", "multiSelect": true}]});
-        let question = Question { tool: "AskUserQuestion", input: &input, suggestions: &[] };
+        let question = Question { tool: "AskUserQuestion", input: &input, suggestions: &[], edited: None };
         let with = |answer: Value| {
             let mut answers = Map::new();
             answers.insert("Which?".into(), answer);
@@ -199,7 +216,7 @@ mod tests {
     #[test]
     fn a_question_needs_an_answer_for_each_of_its_questions() {
         let input = json!({"questions": [{"question": "Which?", "options": []}]});
-        let question = Question { tool: "AskUserQuestion", input: &input, suggestions: &[] };
+        let question = Question { tool: "AskUserQuestion", input: &input, suggestions: &[], edited: None };
         assert!(compose(question, Decision::Allow, None, None).is_err());
         let mut answers = Map::new();
         answers.insert("Other?".into(), json!("A"));

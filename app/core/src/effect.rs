@@ -1,11 +1,13 @@
 //! What the core asks the shell to do. The hub performs effects in order.
 
 use crate::event::{AgentEvent, GateId, ReplyId, StoredRequest, StoredSession};
+use crate::policy::trial::Trial;
 use magia_protocol::wire::command::{
-    ChangeHooks, Detect, ListEvents, OneProvider, PurgeData, SaveSettings, Subscribe, UpdateClaudeSettings,
+    ChangeHooks, Detect, InstallHooks, ListEvents, OneProvider, PurgeData, SaveSettings, Subscribe,
+    UpdateClaudeSettings,
 };
 use magia_protocol::wire::info::{RequestInfo, SessionInfo};
-use magia_protocol::wire::{GateReply, ProcessId, RequestId, RpcError, SessionId};
+use magia_protocol::wire::{GateReply, ProcessId, ProviderSessionId, RequestId, RpcError, SessionId};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -63,6 +65,8 @@ pub enum Effect {
         /// The file.
         path: PathBuf,
     },
+    /// A person looks at this session that a daemon holds, by configuration directory and the agent's own id; or at none.
+    ViewHeld(Option<(String, ProviderSessionId)>),
     /// Stop following the transcript.
     UnfollowTranscript,
     /// Read a session's stored events.
@@ -159,18 +163,27 @@ pub enum Job {
         /// The session, resolved.
         session: Option<SessionId>,
     },
+    /// Replay a preset or a rule over the recorded requests.
+    TryPolicy {
+        /// What is tried.
+        trial: Trial,
+        /// Only requests from then on, milliseconds since 1970.
+        since_ms: u64,
+    },
     /// Write settings.json.
     SaveSettings(SaveSettings),
     /// Look at hooks.
     HooksStatus(OneProvider),
     /// Install hooks.
-    InstallHooks(ChangeHooks),
+    InstallHooks(InstallHooks),
     /// Uninstall hooks.
     UninstallHooks(ChangeHooks),
     /// Read Claude's settings.
     ReadClaudeSettings,
     /// Change Claude's settings.
     UpdateClaudeSettings(UpdateClaudeSettings),
+    /// Read Gemini CLI's settings.
+    ReadGeminiSettings,
     /// Look for the agents' programs.
     Detect(Detect),
     /// Start a listener again.

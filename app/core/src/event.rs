@@ -91,8 +91,13 @@ pub enum Event {
         /// Whose it was.
         process: ProcessId,
     },
+    /// An agent's own daemon told something, or was lost.
+    Daemon(Box<crate::daemon::DaemonNews>),
     /// A watched process ended.
     ProcessExited(ProcessId),
+    /// Processes were looked through: every agent that runs without a registry of its own, as far as its command line
+    /// tells that it is one.
+    AgentsFound(Vec<FoundAgent>),
     /// The followed transcript has new lines.
     TranscriptRead {
         /// Whose.
@@ -154,6 +159,8 @@ pub enum Event {
         /// The session whose timeline it shows.
         selected: Option<SessionId>,
     },
+    /// A person moved the pointer or pressed a key in the window; told every few seconds while it goes on.
+    WindowUsed,
     /// A service failed or works again; shown as a banner while it is `Some`.
     ServiceReported {
         /// Stable name, as `store`.
@@ -163,6 +170,19 @@ pub enum Event {
     },
     /// Time passed; comes every second while something depends on it.
     ClockTicked,
+}
+
+/// An agent's process, found by looking.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FoundAgent {
+    /// The agent's kind.
+    pub provider: Provider,
+    /// Which process.
+    pub process: ProcessId,
+    /// Its working directory; empty when it may not be read.
+    pub cwd: String,
+    /// Its terminal, as `pts/3`.
+    pub tty: Option<String>,
 }
 
 /// A file of `~/.claude/sessions/`. Source: observed with Claude Code 2.1.197.
@@ -319,4 +339,12 @@ pub struct StoredRequest {
     pub decided_at_ms: Option<u64>,
     /// The reason given.
     pub reason: Option<String>,
+    /// The agent's working directory; empty when an older magia stored it.
+    pub cwd: String,
+    /// Where the call would have acted.
+    pub paths: Option<RealPaths>,
+    /// What the policy said, as `ask by preset default`.
+    pub policy: String,
+    /// The input that was allowed instead, as JSON text, cut like `input`.
+    pub edited_input: Option<String>,
 }

@@ -9,6 +9,8 @@
 )]
 
 pub mod answer;
+pub mod codex;
+pub mod daemon;
 pub mod effect;
 pub mod event;
 pub mod model;

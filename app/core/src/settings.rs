@@ -1,7 +1,12 @@
 //! magia's settings: settings.json in camelCase. Every key has a default; unknown keys are kept.
 
+use crate::policy::is_shell;
 use magia_protocol::wire::Provider;
 use serde_json::{Map, Value, json};
+use std::path::Path;
+
+/// What `permissionPreset` must be.
+const PRESET_WANTED: &str = "default, acceptEdits, plan, auto, dontAsk or bypassPermissions";
 
 /// Who is asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -11,20 +16,70 @@ pub enum Preset {
     Default,
     /// Edits of files inside the project are allowed, the rest is shown.
     AcceptEdits,
+    /// What only reads is allowed, the rest is denied with the reason.
+    Plan,
+    /// What the risk table calls low is allowed, the rest is shown.
+    Auto,
+    /// What no override allows is denied.
+    DontAsk,
+    /// magia takes no part: the agent's own dialog decides.
+    BypassPermissions,
 }
 
 impl Preset {
-    /// Every preset of this version.
-    pub const ALL: &'static [Self] = &[Self::Default, Self::AcceptEdits];
+    /// Every preset.
+    pub const ALL: &'static [Self] =
+        &[Self::Default, Self::AcceptEdits, Self::Plan, Self::Auto, Self::DontAsk, Self::BypassPermissions];
 
     /// The word in settings.json.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Default => "default",
             Self::AcceptEdits => "acceptEdits",
+            Self::Plan => "plan",
+            Self::Auto => "auto",
+            Self::DontAsk => "dontAsk",
+            Self::BypassPermissions => "bypassPermissions",
         }
     }
+
+    /// The preset of a word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|preset| preset.as_str() == word)
+    }
+
+    /// On a button.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Default => "Ask",
+            Self::AcceptEdits => "Accept edits",
+            Self::Plan => "Plan",
+            Self::Auto => "Auto",
+            Self::DontAsk => "Don't ask",
+            Self::BypassPermissions => "Bypass",
+        }
+    }
+
+    /// What it does, for a person.
+    pub const fn explained(self) -> &'static str {
+        match self {
+            Self::Default => "Every request is shown here and in the agent's terminal.",
+            Self::AcceptEdits => "Edits of files inside the project are allowed, the rest is shown.",
+            Self::Plan => "What only reads is allowed, the rest is denied with the reason.",
+            Self::Auto => "What the risk table calls low is allowed, the rest is shown.",
+            Self::DontAsk => "What no rule of yours allows is denied.",
+            Self::BypassPermissions => "magia takes no part: the agent's own dialog decides.",
+        }
+    }
+
+    /// Whether it answers some requests, so that switching it on is confirmed.
+    pub const fn answers(self) -> bool {
+        !matches!(self, Self::Default | Self::BypassPermissions)
+    }
 }
+
+/// Longer than this no terminal is kept from showing its dialog, in seconds.
+pub const CODEX_HOLD_MAX_S: u32 = 20;
 
 /// Colours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -70,10 +125,15 @@ pub struct Settings {
     pub preset: Preset,
     /// `toolPermissions`.
     pub tool_permissions: Vec<ToolPermission>,
+    /// `workspacePresets`: absolute directories and the preset of what works in or below them; the longest wins.
+    pub workspace_presets: Vec<(String, Preset)>,
     /// `themeMode`.
     pub theme: ThemeMode,
     /// `notificationsEnabled`: desktop notifications.
     pub notifications: bool,
+    /// `codexHoldSeconds`: how long a permission hook of Codex waits for someone at the window, since Codex shows its
+    /// own dialog only afterwards; 0 never waits.
+    pub codex_hold_s: u32,
     /// `providerBinaryPaths`.
     pub binaries: Vec<(Provider, String)>,
     /// `retentionDays`: events and outcomes older than this are forgotten.
@@ -89,8 +149,10 @@ impl Default for Settings {
         Self {
             preset: Preset::Default,
             tool_permissions: Vec::new(),
+            workspace_presets: Vec::new(),
             theme: ThemeMode::Dark,
             notifications: true,
+            codex_hold_s: CODEX_HOLD_MAX_S,
             binaries: Vec::new(),
             retention_days: 90,
             retention_mib: 512,
@@ -103,8 +165,10 @@ impl Default for Settings {
 pub const KEYS: &[&str] = &[
     "permissionPreset",
     "toolPermissions",
+    "workspacePresets",
     "themeMode",
     "notificationsEnabled",
+    "codexHoldSeconds",
     "providerBinaryPaths",
     "retentionDays",
     "retentionMib",
@@ -123,6 +187,15 @@ impl Settings {
         }
         settings.file = file;
         (settings, problems)
+    }
+
+    /// The preset for what works in `cwd`, and the directory that it is set for; none when it is the usual one.
+    /// Directories are compared part by part: `/a/shop` says nothing of `/a/shopping`.
+    pub fn preset_for(&self, cwd: &str) -> (Preset, Option<&str>) {
+        let cwd = Path::new(cwd);
+        let within = self.workspace_presets.iter().filter(|(path, _)| cwd.starts_with(path));
+        let longest = within.max_by_key(|(path, _)| Path::new(path).components().count());
+        longest.map_or((self.preset, None), |(path, preset)| (*preset, Some(path.as_str())))
     }
 
     /// Checks a change before it is saved. The error says which key and what it must be.
@@ -154,8 +227,15 @@ impl Settings {
             })
             .collect();
         all.insert("toolPermissions".into(), Value::Array(tools));
+        let workspaces: Map<String, Value> = self
+            .workspace_presets
+            .iter()
+            .map(|(path, preset)| (path.clone(), json!(preset.as_str())))
+            .collect();
+        all.insert("workspacePresets".into(), Value::Object(workspaces));
         all.insert("themeMode".into(), json!(self.theme.as_str()));
         all.insert("notificationsEnabled".into(), json!(self.notifications));
+        all.insert("codexHoldSeconds".into(), json!(self.codex_hold_s));
         let binaries: Map<String, Value> = self
             .binaries
             .iter()
@@ -176,14 +256,29 @@ impl Settings {
     fn set(&mut self, key: &str, value: &Value) -> Result<(), &'static str> {
         match key {
             "permissionPreset" => {
-                self.preset =
-                    word(value, Preset::ALL, |preset| preset.as_str()).ok_or("default or acceptEdits")?;
+                self.preset = value.as_str().and_then(Preset::from_word).ok_or(PRESET_WANTED)?;
+            }
+            "workspacePresets" => {
+                let wanted = "an object of absolute directories and presets";
+                let mut presets = Vec::new();
+                // A null takes a directory out, in a change.
+                for (path, preset) in value.as_object().ok_or(wanted)?.iter().filter(|(_, it)| !it.is_null())
+                {
+                    let preset = preset.as_str().and_then(Preset::from_word).ok_or(wanted)?;
+                    let plain =
+                        path.starts_with('/') && !path.split('/').any(|part| matches!(part, "." | ".."));
+                    presets.push((plain.then(|| path.clone()).ok_or(wanted)?, preset));
+                }
+                self.workspace_presets = presets;
             }
             "themeMode" => {
                 self.theme =
                     word(value, ThemeMode::ALL, |mode| mode.as_str()).ok_or("dark, light or system")?;
             }
             "notificationsEnabled" => self.notifications = value.as_bool().ok_or("true or false")?,
+            "codexHoldSeconds" => {
+                self.codex_hold_s = number(value, 0, CODEX_HOLD_MAX_S).ok_or("a number from 0 to 20")?
+            }
             "retentionDays" => {
                 self.retention_days = number(value, 1, 3_650).ok_or("a number from 1 to 3650")?
             }
@@ -220,7 +315,7 @@ fn tool_permission(value: &Value) -> Option<ToolPermission> {
         None | Some(Value::Null) => None,
         Some(prefix) => Some(prefix.as_str().filter(|prefix| !prefix.trim().is_empty())?.to_owned()),
     };
-    let shell = tool == "Bash";
+    let shell = is_shell(&tool);
     (!(shell && auto_approve && command_prefix.is_none())).then_some(ToolPermission {
         tool,
         command_prefix,
@@ -256,7 +351,7 @@ mod tests {
         assert_eq!(settings.preset, Preset::Default);
         assert_eq!(settings.theme, ThemeMode::Light);
         assert_eq!(problems.len(), 1);
-        assert!(problems[0].contains("permissionPreset must be default or acceptEdits"));
+        assert!(problems[0].contains("permissionPreset must be default, acceptEdits, plan"));
         assert_eq!(settings.to_json().get("zoom"), Some(&json!(2)));
     }
 
@@ -265,20 +360,45 @@ mod tests {
         let file = object(json!({
             "permissionPreset": "acceptEdits",
             "toolPermissions": [{"toolName": "Bash", "autoApprove": true, "commandPrefix": "cargo test"}],
+            "workspacePresets": {"/home/me/shop": "plan"},
             "providerBinaryPaths": {"claude": "/opt/claude"},
         }));
         let (settings, problems) = Settings::read(file);
         assert!(problems.is_empty());
         let (again, _) = Settings::read(settings.to_json());
         assert_eq!(again.tool_permissions, settings.tool_permissions);
+        assert_eq!(again.workspace_presets, [("/home/me/shop".to_owned(), Preset::Plan)]);
         assert_eq!(again.binaries, settings.binaries);
         assert_eq!(again.to_json(), settings.to_json());
+    }
+
+    #[test]
+    fn the_longest_directory_wins_and_parts_are_whole() {
+        let presets = json!({"/home/me": "auto", "/home/me/shop/": "plan", "/home/me/shop/play": "dontAsk"});
+        let (settings, problems) = Settings::read(object(json!({ "workspacePresets": presets })));
+        assert_eq!(problems, Vec::<String>::new());
+        let check = |cwd: &str, preset: Preset| assert_eq!(settings.preset_for(cwd).0, preset, "{cwd}");
+        check("/home/me/shop", Preset::Plan);
+        check("/home/me/shop/src", Preset::Plan);
+        check("/home/me/shopping", Preset::Auto);
+        check("/home/me/shop/play/a", Preset::DontAsk);
+        check("/srv", Preset::Default);
+        check("", Preset::Default);
+        assert_eq!(settings.preset_for("/home/me/x").1, Some("/home/me"));
+        for bad in [json!({"shop": "plan"}), json!({"/a/../b": "plan"}), json!({"/a": "yes"}), json!(["/a"])]
+        {
+            assert!(Settings::check(&object(json!({ "workspacePresets": bad }))).is_err(), "{bad}");
+        }
+        assert!(Settings::check(&object(json!({ "workspacePresets": {"/a": null} }))).is_ok());
     }
 
     #[test]
     fn a_shell_is_never_allowed_as_a_whole() {
         let change = object(json!({"toolPermissions": [{"toolName": "Bash", "autoApprove": true}]}));
         assert!(Settings::check(&change).unwrap_err().contains("commandPrefix"));
+        let change =
+            object(json!({"toolPermissions": [{"toolName": "run_shell_command", "autoApprove": true}]}));
+        assert!(Settings::check(&change).is_err());
         let change = object(json!({"retentionDays": 0}));
         assert!(Settings::check(&change).is_err());
     }

@@ -1,5 +1,7 @@
 //! What a tool call is about, for drawing and for judging: a command, an edit, a question, a plan.
 
+mod patch;
+
 use magia_protocol::wire::Risk;
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
@@ -103,7 +105,8 @@ pub struct Choice {
 const DIFF_LINES_MAX: usize = 4_000;
 
 impl Subject {
-    /// What a call of `tool` with `input` is about. Tool names are Claude Code's; unknown ones are `Other`.
+    /// What a call of `tool` with `input` is about. Tool names are Claude Code's (Codex has some of the same), Codex's
+    /// `apply_patch` and Gemini's; unknown ones are `Other`.
     pub fn of(tool: &str, input: &Value) -> Self {
         match Self::unmarked(tool, input) {
             Self::Command { command, description, .. } => {
@@ -118,7 +121,7 @@ impl Subject {
     pub fn unmarked(tool: &str, input: &Value) -> Self {
         let text = |key: &str| input.get(key).and_then(Value::as_str);
         match tool {
-            "Bash" => match text("command") {
+            "Bash" | "run_shell_command" => match text("command") {
                 Some(command) => Self::Command {
                     command: command.to_owned(),
                     description: text("description").map(str::to_owned),
@@ -126,7 +129,7 @@ impl Subject {
                 },
                 None => Self::other(input),
             },
-            "Edit" => match (text("file_path"), text("old_string"), text("new_string")) {
+            "Edit" | "replace" => match (text("file_path"), text("old_string"), text("new_string")) {
                 (Some(path), Some(old), Some(new)) => Self::edit(path, false, old, new),
                 _ => Self::other(input),
             },
@@ -141,7 +144,7 @@ impl Subject {
                 }
                 _ => Self::other(input),
             },
-            "Write" => match (text("file_path"), text("content")) {
+            "Write" | "write_file" => match (text("file_path"), text("content")) {
                 (Some(path), Some(content)) => Self::edit(path, true, "", content),
                 _ => Self::other(input),
             },
@@ -157,11 +160,17 @@ impl Subject {
                 Some(plan) => Self::Plan(plan.to_owned()),
                 None => Self::other(input),
             },
-            "Read" | "NotebookRead" => match text("file_path").or_else(|| text("notebook_path")) {
-                Some(path) => Self::Read(path.to_owned()),
+            "apply_patch" => match text("command").and_then(patch::read) {
+                Some(subject) => subject,
                 None => Self::other(input),
             },
-            "Grep" | "Glob" => match text("pattern") {
+            "Read" | "NotebookRead" | "read_file" => {
+                match text("file_path").or_else(|| text("notebook_path")) {
+                    Some(path) => Self::Read(path.to_owned()),
+                    None => Self::other(input),
+                }
+            }
+            "Grep" | "Glob" | "glob" | "grep_search" | "search_file_content" => match text("pattern") {
                 Some(pattern) => Self::Read(match text("path") {
                     Some(path) => format!("{pattern} in {path}"),
                     None => pattern.to_owned(),

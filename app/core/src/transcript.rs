@@ -57,6 +57,13 @@ pub enum Content {
     AiTitle(String),
     /// The model that answered.
     Model(String),
+    /// A hook ran at the end of a turn; other hooks are not timed here.
+    HookRan {
+        /// Its command line.
+        command: String,
+        /// How long it took, its start included.
+        duration_ms: u64,
+    },
     /// The user broke the turn off.
     Interrupted,
     /// The context was compacted.

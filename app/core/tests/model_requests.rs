@@ -292,6 +292,22 @@ fn the_registry_may_say_waiting_before_the_card_is_there() {
 }
 
 #[test]
+fn claude_may_say_that_it_waits_after_the_answer_and_is_not_believed_at_once() {
+    let mut script = working();
+    let (gate, id) = script.bash(10, "a", "t1", "make");
+    script.wait(5).decide_written(gate, id, Decision::Allow);
+    script.wait(100).registry(10, "a", Some(Waiting));
+    assert_eq!((script.state("a"), script.evidence("a").as_str()), (Working, "hook: allow Bash"));
+    script.wait(60).registry(10, "a", Some(Busy));
+    assert_eq!(script.state("a"), Working);
+    // Still so after a while: it waits for something else.
+    script.wait(100).registry(10, "a", Some(Waiting));
+    assert_eq!(script.state("a"), Working);
+    script.wait(2_200).tick();
+    assert_eq!(script.state("a"), WaitingPermission);
+}
+
+#[test]
 fn a_word_of_the_registry_from_before_the_card_says_nothing_of_it() {
     let mut script = working();
     let (gate, first) = script.bash(10, "a", "t1", "make");

@@ -469,7 +469,12 @@ fn a_gate_that_is_no_permission_request_is_let_go() {
         script.answer(GateId(u64::from(n)))
     };
     assert_eq!(gate(&mut script, 1, "PreToolUse", "claude"), Some(String::new()));
-    assert_eq!(gate(&mut script, 2, "PermissionRequest", "codex"), Some(String::new()));
+    assert_eq!(
+        gate(&mut script, 2, "PermissionRequest", "codex"),
+        Some(String::new()),
+        "nobody at the window"
+    );
+    script.written(GateId(2), true);
     assert_eq!(gate(&mut script, 3, "BeforeTool", "gemini"), Some(String::new()));
     assert_eq!(script.model.footprint().gates, 0);
 }

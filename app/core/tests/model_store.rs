@@ -52,6 +52,10 @@ fn stored_request(n: u128, session: u128, state: RequestState, by: Option<&str>)
         decided_by: by.map(str::to_owned),
         decided_at_ms: None,
         reason: None,
+        cwd: String::new(),
+        paths: None,
+        policy: String::new(),
+        edited_input: None,
     }
 }
 

@@ -3,13 +3,16 @@
 
 use std::path::Path;
 
-use magia_core::steward::{ChangeKind, EventStatus, HookState, Plan, inspect, plan_install, plan_uninstall};
+use magia_core::steward::{
+    ChangeKind, EventStatus, HookState, Plan, Recipe, inspect, plan_install, plan_uninstall,
+};
+use magia_protocol::wire::Provider;
 use serde_json::{Value, json};
 
 const HANDLER: &str = "/new/bin/magia-hook-handler";
 
 fn plan(text: &str) -> Plan {
-    plan_install(Some(text.as_bytes()), Path::new(HANDLER), None).unwrap()
+    plan_install(Some(text.as_bytes()), &Recipe::claude(Path::new(HANDLER)), None).unwrap()
 }
 
 fn installed_on(value: &Value) -> Value {
@@ -22,7 +25,7 @@ fn kind(plan: &Plan, event: &str) -> ChangeKind {
 }
 
 fn status(text: &str, event: &str) -> EventStatus {
-    let report = inspect(Some(text.as_bytes()), Path::new(HANDLER));
+    let report = inspect(Some(text.as_bytes()), &Recipe::claude(Path::new(HANDLER)));
     report.events.iter().find(|report| report.event == event).unwrap().status
 }
 
@@ -73,7 +76,7 @@ fn the_users_timeout_matcher_and_keys_stay() {
             "timeout": 30, "statusMessage": "hm"}]}])
     );
     assert_eq!(status(&text, "PermissionRequest"), EventStatus::Edited);
-    let again = plan_install(Some(text.as_bytes()), Path::new(HANDLER), None).unwrap();
+    let again = plan_install(Some(text.as_bytes()), &Recipe::claude(Path::new(HANDLER)), None).unwrap();
     assert!(again.is_unchanged());
     assert_eq!(kind(&again, "PermissionRequest"), ChangeKind::Kept);
 }
@@ -125,7 +128,7 @@ fn entries_on_events_that_are_not_ours_any_more_go() {
         "MessageDisplay": [{"hooks": [say, old]}],
         "Gone": [{"hooks": [old]}, 5],
     }});
-    let report = inspect(Some(value.to_string().as_bytes()), Path::new(HANDLER));
+    let report = inspect(Some(value.to_string().as_bytes()), &Recipe::claude(Path::new(HANDLER)));
     assert_eq!(report.stale, ["WorktreeCreate", "MessageDisplay", "Gone"]);
     assert_eq!(report.state, HookState::Partial);
     let after = installed_on(&value);
@@ -171,7 +174,7 @@ fn uninstall_takes_ours_out_of_mixed_company() {
         ),
     ];
     for (text, expected) in cases {
-        let plan = plan_uninstall(Some(text.as_bytes()), None).unwrap();
+        let plan = plan_uninstall(Some(text.as_bytes()), Provider::Claude, None).unwrap();
         assert_eq!(String::from_utf8(plan.after.unwrap()).unwrap(), expected, "{text}");
     }
 }
@@ -179,10 +182,13 @@ fn uninstall_takes_ours_out_of_mixed_company() {
 #[test]
 fn a_line_that_also_runs_something_else_is_left_alone_and_said() {
     let text = r#"{"hooks":{"Stop":[{"hooks":[{"type":"command","command":"/x/magia-hook-handler --event Stop; say done"}]}]}}"#;
-    let plan = plan_uninstall(Some(text.as_bytes()), None).unwrap();
+    let plan = plan_uninstall(Some(text.as_bytes()), Provider::Claude, None).unwrap();
     assert!(plan.is_unchanged());
     assert_eq!(plan.warnings, ["a command in Stop runs the handler among other things; left alone"]);
-    assert_eq!(inspect(Some(text.as_bytes()), Path::new(HANDLER)).state, HookState::NotInstalled);
+    assert_eq!(
+        inspect(Some(text.as_bytes()), &Recipe::claude(Path::new(HANDLER))).state,
+        HookState::NotInstalled
+    );
 }
 
 #[test]
@@ -198,13 +204,13 @@ fn a_gate_that_cannot_gate_is_said() {
 
 #[test]
 fn the_report_tells_partial_outdated_and_installed_apart() {
-    let state = |text: &str| inspect(Some(text.as_bytes()), Path::new(HANDLER)).state;
-    assert_eq!(inspect(None, Path::new(HANDLER)).state, HookState::NotInstalled);
+    let state = |text: &str| inspect(Some(text.as_bytes()), &Recipe::claude(Path::new(HANDLER))).state;
+    assert_eq!(inspect(None, &Recipe::claude(Path::new(HANDLER))).state, HookState::NotInstalled);
     assert_eq!(state(""), HookState::NotInstalled);
     let installed = String::from_utf8(plan("{}").after.unwrap()).unwrap();
     assert_eq!(state(&installed), HookState::Installed);
     assert_eq!(
-        inspect(Some(installed.as_bytes()), Path::new("/moved/magia-hook-handler")).state,
+        inspect(Some(installed.as_bytes()), &Recipe::claude(Path::new("/moved/magia-hook-handler"))).state,
         HookState::Outdated
     );
     let mut value: Value = serde_json::from_str(&installed).unwrap();

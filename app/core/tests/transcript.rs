@@ -28,7 +28,7 @@ fn told(items: &[TranscriptItem]) -> Vec<String> {
                 Content::AiTitle(title) => format!("ai title {title}"),
                 Content::Interrupted => "interrupted".into(),
                 Content::Compacted => "compacted".into(),
-                Content::Model(_) => return None,
+                Content::Model(_) | Content::HookRan { .. } => return None,
             })
         })
         .collect()

@@ -3,6 +3,7 @@
 use super::jobs::JobRequest;
 use crate::listeners::{Gates, Replies, Streams};
 use crate::os::notify::Notifier;
+use crate::services::codex::CodexDaemons;
 use crate::services::processes::Processes;
 use crate::services::store::{Retention, Store};
 use crate::services::transcripts::Transcripts;
@@ -24,6 +25,8 @@ pub struct Shell {
     pub streams: Streams,
     /// The store; `None` when it could not even be started.
     pub store: Option<Arc<Store>>,
+    /// Codex's daemons.
+    pub codex: CodexDaemons,
     /// Tells of processes that end.
     pub processes: Processes,
     /// Follows a transcript.
@@ -58,7 +61,11 @@ impl Shell {
     fn perform_one(&mut self, effect: Effect) {
         match effect {
             Effect::AnswerGate { gate, reply } => {
-                if !self.gates.answer(gate, reply) {
+                let taken = match gate.daemon() {
+                    Some(_) => self.codex.answer(gate, reply),
+                    None => self.gates.answer(gate, &reply),
+                };
+                if !taken {
                     tracing::debug!(?gate, "the gate was gone before its answer");
                 }
             }
@@ -95,6 +102,7 @@ impl Shell {
             }
             Effect::WatchProcess(process) => self.processes.watch(process),
             Effect::FollowTranscript { session, path } => self.transcripts.follow(session, path),
+            Effect::ViewHeld(held) => self.codex.view(held),
             Effect::UnfollowTranscript => self.transcripts.unfollow(),
             Effect::ReadTitles { session, path } => self.job(JobRequest::Titles { session, path }),
             Effect::LoadHistory(session) => self.job(JobRequest::History(session)),

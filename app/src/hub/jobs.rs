@@ -6,25 +6,31 @@ use crate::listeners::Listeners;
 use crate::places::Places;
 use crate::services::providers::{Detector, Search, Source};
 use crate::services::settings_file::SettingsFile;
+use crate::services::steward::FilePlan;
 use crate::services::store::Store;
 use crate::services::{steward, transcripts};
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender};
 use magia_core::effect::{Job, Update};
 use magia_core::event::{Event, ReplyId, Titles};
+use magia_core::policy::trial;
 use magia_core::settings::Settings;
-use magia_core::steward::{EventStatus, HookState, Plan, StewardError};
+use magia_core::steward::{EventStatus, HookState, StewardError};
+use magia_protocol::wire::command::InstallHooks;
 use magia_protocol::wire::info::{ChangeInfo, HooksInfo, ProviderInfo};
 use magia_protocol::wire::{Command, ErrorCode, Provider, RpcError, SessionId};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
 /// Events that a subscription or a history reads at most.
 const READ_MAX: u32 = 10_000;
+
+/// Recorded requests that a dry run replays, the newest.
+const REQUESTS_MAX: u32 = 20_000;
 
 /// Events that a subscriber gets of what it missed; the rest it can list.
 const REPLAY_MAX: u32 = 1_000;
@@ -120,6 +126,10 @@ pub fn run_once(shell: &mut JobShell, command: Command) -> Result<Value, RpcErro
         Command::InstallHooks(params) => Job::InstallHooks(params),
         Command::UninstallHooks(params) => Job::UninstallHooks(params),
         Command::ReadClaudeSettings(_) => Job::ReadClaudeSettings,
+        Command::ReadGeminiSettings(_) => Job::ReadGeminiSettings,
+        Command::InjectGeminiHooks(params) => {
+            Job::InstallHooks(InstallHooks { dry_run: params.dry_run, ..InstallHooks::of(Provider::Gemini) })
+        }
         Command::UpdateClaudeSettings(params) => Job::UpdateClaudeSettings(params),
         Command::DetectInstalledProviders(params) => Job::Detect(params),
         Command::LoadSettings(_) => return Ok(Value::Object(shell.current.to_json())),
@@ -171,7 +181,7 @@ impl JobShell {
             }
             JobRequest::Inspect => {
                 let mut events = vec![Event::ProvidersDetected(self.detect(false))];
-                match self.hooks() {
+                match self.hooks(&self.places.steward(Provider::Claude, None)) {
                     Ok(info) => events.push(Event::HooksInspected(Box::new(info))),
                     Err(err) => tracing::warn!("looking at the hooks: {}", err.message),
                 }
@@ -212,18 +222,40 @@ impl JobShell {
                     texts.collect::<Result<Vec<_>, _>>().context("encoding the events")
                 })
             }
+            Job::TryPolicy { trial, since_ms } => {
+                let settings = Arc::clone(&self.current);
+                self.read(|store| {
+                    store.flush()?;
+                    Ok(trial::replay(&settings, &trial, &store.requests_since(since_ms, REQUESTS_MAX)?))
+                })
+            }
             Job::SaveSettings(params) => self.settings.save(&params.settings).map(Value::Object),
-            Job::HooksStatus(params) => claude_only(params.provider).and_then(|()| to_json(self.hooks()?)),
-            Job::InstallHooks(params) => claude_only(params.provider).and_then(|()| {
-                self.change(params.dry_run, steward::preview_install, steward::install)
-            }),
-            Job::UninstallHooks(params) => claude_only(params.provider).and_then(|()| {
-                self.change(params.dry_run, steward::preview_uninstall, steward::uninstall)
-            }),
-            Job::ReadClaudeSettings => self.read_claude_settings(),
+            Job::HooksStatus(params) => self
+                .steward(params.provider, params.home.as_deref())
+                .and_then(|paths| self.hooks(&paths))
+                .and_then(to_json),
+            Job::InstallHooks(params) => {
+                self.steward(params.provider, params.home.as_deref()).and_then(|paths| {
+                    let wishes = steward::Wishes { strict: params.strict, trust: params.trust };
+                    self.change(
+                        &paths,
+                        params.dry_run,
+                        |paths| steward::preview_install(paths, &wishes),
+                        |paths| steward::install(paths, &wishes),
+                    )
+                })
+            }
+            Job::UninstallHooks(params) => {
+                self.steward(params.provider, params.home.as_deref()).and_then(|paths| {
+                    self.change(&paths, params.dry_run, steward::preview_uninstall, steward::uninstall)
+                })
+            }
+            Job::ReadClaudeSettings => self.read_settings(Provider::Claude),
+            Job::ReadGeminiSettings => self.read_settings(Provider::Gemini),
             Job::UpdateClaudeSettings(params) => {
                 let patch = Value::Object(params.settings);
                 self.change(
+                    &self.places.steward(Provider::Claude, None),
                     params.dry_run,
                     |paths| steward::preview_update(paths, &patch),
                     |paths| steward::update_settings(paths, &patch),
@@ -239,9 +271,13 @@ impl JobShell {
                 _ => Err(RpcError::new(ErrorCode::Unsupported, "no listeners run here")),
             },
             Job::Doctor(mut checks) => {
-                let hooks = self.hooks().ok();
+                let hooks = self.hooks(&self.places.steward(Provider::Claude, None)).ok();
                 let providers = self.detect(false);
                 checks.extend(doctor::checks(&self.places, hooks.as_ref(), &providers));
+                for provider in [Provider::Codex, Provider::Gemini] {
+                    let hooks = self.hooks(&self.places.steward(provider, None)).ok();
+                    checks.extend(hooks.as_ref().and_then(doctor::optional_hooks_check));
+                }
                 to_json(checks)
             }
             Job::Purge { params, keep } => self.read(|store| {
@@ -268,11 +304,11 @@ impl JobShell {
         }
     }
 
-    /// After a change of settings the hub wants to know how the hooks stand.
+    /// After a change of settings the hub wants to know how Claude's hooks stand.
     fn hooks_after(&self, outcome: &Result<Value, RpcError>) -> Result<HooksInfo, RpcError> {
         let changed = outcome.as_ref().ok().and_then(|value| value.get("changed")?.as_bool());
         match changed {
-            Some(true) => self.hooks(),
+            Some(true) => self.hooks(&self.places.steward(Provider::Claude, None)),
             _ => Err(RpcError::new(ErrorCode::Internal, "nothing changed")),
         }
     }
@@ -302,14 +338,30 @@ impl JobShell {
         Provider::ALL.iter().map(info).collect()
     }
 
-    fn hooks(&self) -> Result<HooksInfo, RpcError> {
-        let status = steward::status(&self.places.steward()).map_err(|err| steward_error(&err))?;
+    /// Where an agent's settings are.
+    fn steward(&self, provider: Provider, home: Option<&str>) -> Result<steward::StewardPaths, RpcError> {
+        let home = match home.map(Path::new) {
+            Some(home) if !home.is_absolute() => {
+                return Err(RpcError::new(ErrorCode::BadParams, "home must be an absolute path"));
+            }
+            // As Codex names what it is given in CODEX_HOME.
+            home => home.map(|home| home.canonicalize().unwrap_or_else(|_| home.to_owned())),
+        };
+        Ok(self.places.steward(provider, home.as_deref()))
+    }
+
+    fn hooks(&self, paths: &steward::StewardPaths) -> Result<HooksInfo, RpcError> {
+        let status = steward::status(paths).map_err(|err| steward_error(&err))?;
         let named = |wanted: EventStatus| {
             let events = status.report.events.iter().filter(move |event| event.status == wanted);
             events.map(|event| event.event.to_owned()).collect::<Vec<_>>()
         };
         let mut warnings = status.report.warnings.clone();
         warnings.extend(status.warnings.iter().cloned());
+        warnings.extend(status.trust.warnings.iter().cloned());
+        if !status.trust.disabled.is_empty() {
+            warnings.push(format!("switched off in Codex: {}", status.trust.disabled.join(", ")));
+        }
         let installed =
             !matches!(status.report.state, HookState::NotInstalled | HookState::Unreadable { .. });
         if installed && !status.handler_present {
@@ -335,45 +387,53 @@ impl JobShell {
         let mut outdated = named(EventStatus::Outdated);
         outdated.extend(status.report.stale.iter().cloned());
         Ok(HooksInfo {
-            provider: Provider::Claude,
+            provider: paths.provider,
             file: status.settings.display().to_string(),
             state: state.to_owned(),
             missing: named(EventStatus::Missing),
             outdated,
             lost: status.lost,
+            strict: status.report.strict,
+            untrusted: status.trust.untrusted,
             warnings,
         })
     }
 
     fn change(
         &self,
+        paths: &steward::StewardPaths,
         dry_run: bool,
-        preview: impl FnOnce(&steward::StewardPaths) -> anyhow::Result<Plan>,
+        preview: impl FnOnce(&steward::StewardPaths) -> anyhow::Result<Vec<FilePlan>>,
         perform: impl FnOnce(&steward::StewardPaths) -> anyhow::Result<steward::Outcome>,
     ) -> Result<Value, RpcError> {
-        let paths = self.places.steward();
-        let plan = preview(&paths).map_err(|err| steward_error(&err))?;
-        let file = paths.settings.display().to_string();
+        let plans = preview(paths).map_err(|err| steward_error(&err))?;
+        let diffs = plans.iter().map(|one| one.plan.unified_diff(&one.file.display().to_string()));
         let mut info = ChangeInfo {
-            diff: plan.unified_diff(&file),
-            file,
-            changed: !plan.is_unchanged(),
+            diff: diffs.collect(),
+            file: paths.settings.display().to_string(),
+            changed: plans.iter().any(|one| !one.plan.is_unchanged()),
             dry_run,
             backup: None,
             hooks: None,
         };
+        let mut warnings = Vec::new();
         if !dry_run {
-            let outcome = perform(&paths).map_err(|err| steward_error(&err))?;
-            info.changed = outcome.changed;
+            let outcome = perform(paths).map_err(|err| steward_error(&err))?;
+            info.changed = outcome.changed || outcome.trust.is_some_and(|trust| trust.changed);
+            warnings = outcome.warnings;
             info.file = outcome.settings.display().to_string();
             info.backup = outcome.backup.map(|path| path.display().to_string());
         }
-        info.hooks = self.hooks().ok();
+        info.hooks = self.hooks(paths).ok().map(|mut hooks| {
+            warnings.retain(|warning| !hooks.warnings.contains(warning));
+            hooks.warnings.extend(warnings);
+            hooks
+        });
         to_json(info)
     }
 
-    fn read_claude_settings(&self) -> Result<Value, RpcError> {
-        let paths = self.places.steward();
+    fn read_settings(&self, provider: Provider) -> Result<Value, RpcError> {
+        let paths = self.places.steward(provider, None);
         let settings = steward::read_settings(&paths).map_err(|err| steward_error(&err))?;
         Ok(json!({ "file": paths.settings, "settings": settings }))
     }
@@ -386,17 +446,6 @@ const fn source_word(source: Source) -> &'static str {
         Source::KnownPlace => "known place",
         Source::Nvm => "nvm",
         Source::LoginShell => "login shell",
-    }
-}
-
-fn claude_only(provider: Provider) -> Result<(), RpcError> {
-    match provider {
-        Provider::Claude => Ok(()),
-        Provider::Codex | Provider::Gemini => Err(RpcError::new(
-            ErrorCode::Unsupported,
-            format!("magia does not write {provider}'s settings yet"),
-        )
-        .with_hint("only claude's hooks can be installed in this version")),
     }
 }
 

@@ -158,6 +158,7 @@ impl Hub {
             Taken::Window(FromWindow::Changed { focused, selected }) => {
                 Event::WindowChanged { focused, selected }
             }
+            Taken::Window(FromWindow::Used) => Event::WindowUsed,
             Taken::Time => Event::ClockTicked,
             Taken::Stop => return,
         };
@@ -220,7 +221,9 @@ const fn needs_store(event: &Event) -> bool {
             | Event::GateClosed { .. }
             | Event::RegistryRead(_)
             | Event::RegistryRemoved { .. }
+            | Event::Daemon(_)
             | Event::ProcessExited(_)
+            | Event::AgentsFound(_)
             | Event::CommandReceived { .. }
             | Event::WindowChanged { .. }
     )

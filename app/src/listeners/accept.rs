@@ -1,16 +1,16 @@
 //! Binding a socket, accepting on it, and binding again when its file was cleaned away.
 
 use super::health::{Health, OpenConnection, Refusal};
-use super::outbox::Outbox;
+use super::outbox::{HubGone, Outbox};
 use magia_core::event::Event;
-use magia_protocol::ipc::{self, AcceptError, Listener, Stream};
+use magia_protocol::ipc::{self, AcceptError, Incoming, Listener};
 use magia_protocol::paths::{InstanceLock, Socket};
-use magia_protocol::process::PeerCred;
 use magia_protocol::wire::info::ListenerInfo;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::yield_now;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep};
 
 /// How often a listener looks after its file, reports its counters and, when it is down, tries again.
@@ -20,6 +20,25 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// Connections that one socket holds at once; further ones wait in the kernel's queue. Ten times what a busy
 /// machine needs, and no more than the kernel's own queue.
 pub(super) const OPEN_MAX: u32 = 4096;
+
+/// Connections greeted in a row before others have their turn.
+const IN_A_ROW_MAX: usize = 64;
+/// Turns of the runtime in which everything that has arrived at a connection is heard: one to wait for the socket, one
+/// to read it. Each turn polls the sockets and then runs the tasks that this woke.
+pub(super) const SETTLE_TURNS: usize = 2;
+
+/// What becomes of a connection.
+pub(super) enum Greeted<Fut> {
+    /// It has said all that it has to say.
+    Told(Event),
+    /// It takes time.
+    Stays {
+        /// The conversation.
+        served: Fut,
+        /// More of its message has arrived than was looked at: it may be whole, and then comes before others.
+        has_more: bool,
+    },
+}
 
 /// The lock under which sockets are bound, taken again when a cleaner removed its file.
 #[derive(Debug)]
@@ -59,10 +78,10 @@ enum Left {
 }
 
 impl Door {
-    /// Keeps the socket open until `stop` changes; each connection becomes a task of `serve`.
-    pub(super) async fn run<F, Fut>(self, mut stop: watch::Receiver<bool>, serve: F)
+    /// Keeps the socket open until `stop` changes. `greet` looks at each connection; one that stays becomes a task.
+    pub(super) async fn run<F, Fut>(self, mut stop: watch::Receiver<bool>, mut greet: F)
     where
-        F: Fn(Stream, PeerCred) -> Fut,
+        F: FnMut(Incoming) -> io::Result<Greeted<Fut>>,
         Fut: Future<Output = ()> + Send + 'static,
     {
         let mut reporter = Reporter { health: Arc::clone(&self.health), last: None };
@@ -72,7 +91,7 @@ impl Door {
                     self.health.set_state(None);
                     reporter.report(&self.outbox);
                     tracing::debug!(listener = self.health.name(), "listening");
-                    let left = self.accept_on(&listener, &mut stop, &mut reporter, &serve).await;
+                    let left = self.accept_on(&listener, &mut stop, &mut reporter, &mut greet).await;
                     if let Err(err) = listener.close() {
                         tracing::debug!(listener = self.health.name(), "cannot remove the socket: {err}");
                     }
@@ -102,21 +121,22 @@ impl Door {
         }
     }
 
-    /// Accepts until told to stop or until no client can find the socket any more. Everything in the kernel's
-    /// queue is accepted before anything else is looked at, which [`super::permissions`] builds on.
+    /// Accepts until told to stop or until no client can find the socket any more.
     async fn accept_on<F, Fut>(
         &self,
         listener: &Listener,
         stop: &mut watch::Receiver<bool>,
         reporter: &mut Reporter,
-        serve: &F,
+        greet: &mut F,
     ) -> Left
     where
-        F: Fn(Stream, PeerCred) -> Fut,
+        F: FnMut(Incoming) -> io::Result<Greeted<Fut>>,
         Fut: Future<Output = ()> + Send + 'static,
     {
         let mut checks = checks();
         let mut out_of_order = false;
+        let mut arrived = Vec::new();
+        let mut in_a_row = 0;
         loop {
             let Some(place) = self.place(stop).await else { return Left::Stopped };
             let accepted = loop {
@@ -136,40 +156,92 @@ impl Door {
                     }
                 }
             };
-            match accepted {
-                Ok((stream, cred)) => {
-                    let open = OpenConnection::new(&self.health);
-                    let served = serve(stream, cred);
-                    tokio::spawn(async move {
-                        served.await;
-                        drop((open, place));
-                    });
-                    if out_of_order {
-                        out_of_order = false;
-                        self.health.set_state(None);
-                        reporter.report(&self.outbox);
-                    }
+            let refused = self.take_all(listener, accepted, place, &mut arrived);
+            in_a_row += arrived.len();
+            // Who came earlier and has spoken since is heard first, and a flood lets others have their turn.
+            if self.health.open() > 0 || in_a_row > IN_A_ROW_MAX {
+                in_a_row = 0;
+                yield_now().await;
+            }
+            for (incoming, place) in arrived.drain(..) {
+                self.receive(greet(incoming), place).await;
+            }
+            match refused {
+                None if out_of_order => {
+                    out_of_order = false;
+                    self.health.set_state(None);
+                    reporter.report(&self.outbox);
                 }
-                Err(AcceptError::ForeignPeer { cred }) => {
-                    self.health.refuse(&Refusal::ForeignUser(cred.uid));
-                }
-                Err(AcceptError::Io(err)) if is_the_peers_fault(err.kind()) => {
-                    self.health.refuse(&Refusal::Broken(err.kind()));
-                }
-                Err(AcceptError::Io(err)) => {
+                None => {}
+                Some(err) => {
                     if !out_of_order {
                         out_of_order = true;
                         tracing::warn!(listener = self.health.name(), "cannot accept: {err}");
                         self.health.set_state(Some(format!("cannot accept: {err}")));
                         reporter.report(&self.outbox);
                     }
-                    drop(place);
                     tokio::select! {
                         () = sleep(ACCEPT_PAUSE) => {}
                         _ = stop.changed() => return Left::Stopped,
                     }
                 }
             }
+        }
+    }
+
+    /// Takes everything out of the kernel's queue, as far as there are places, which [`super::permissions`] builds on.
+    /// The error is the system's, not a peer's.
+    fn take_all(
+        &self,
+        listener: &Listener,
+        accepted: Result<Incoming, AcceptError>,
+        place: OwnedSemaphorePermit,
+        arrived: &mut Vec<(Incoming, OwnedSemaphorePermit)>,
+    ) -> Option<io::Error> {
+        let mut next = Some((accepted, place));
+        while let Some((accepted, place)) = next {
+            match accepted {
+                Ok(incoming) => {
+                    self.health.count_accepted();
+                    arrived.push((incoming, place));
+                }
+                Err(AcceptError::ForeignPeer { cred }) => self.health.refuse(&Refusal::ForeignUser(cred.uid)),
+                Err(AcceptError::Io(err)) if is_the_peers_fault(err.kind()) => {
+                    self.health.refuse(&Refusal::Broken(err.kind()));
+                }
+                Err(AcceptError::Io(err)) => return Some(err),
+            }
+            let place = Arc::clone(&self.places).try_acquire_owned();
+            next = place.ok().and_then(|place| Some((listener.accept_now()?, place)));
+        }
+        None
+    }
+
+    /// Does with a connection what greeting it said.
+    async fn receive<Fut>(&self, greeted: io::Result<Greeted<Fut>>, place: OwnedSemaphorePermit)
+    where
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        match greeted {
+            Ok(Greeted::Told(event)) => match self.outbox.send(event).await {
+                Ok(()) => self.health.count_message(),
+                Err(HubGone) => {
+                    tracing::debug!(listener = self.health.name(), "not delivered, the hub has stopped");
+                }
+            },
+            Ok(Greeted::Stays { served, has_more }) => {
+                let open = OpenConnection::new(&self.health);
+                tokio::spawn(async move {
+                    served.await;
+                    drop((open, place));
+                });
+                if has_more {
+                    for _ in 0..SETTLE_TURNS {
+                        yield_now().await;
+                    }
+                }
+            }
+            Err(err) => self.health.refuse(&Refusal::Broken(err.kind())),
         }
     }
 

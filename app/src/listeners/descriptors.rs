@@ -1,8 +1,8 @@
 //! How many files this process may have open.
 
-/// Enough for all places of all sockets and for the rest of the program.
+/// Enough for all places of all sockets, a second one for each gate, and for the rest of the program.
 #[cfg(unix)]
-const WANTED: libc::rlim_t = 3 * super::accept::OPEN_MAX as libc::rlim_t + 1024;
+const WANTED: libc::rlim_t = 4 * super::accept::OPEN_MAX as libc::rlim_t + 1024;
 
 /// Raises the soft limit of open files, up to the hard one. The usual soft limit of 1,024 lets a thousand silent
 /// connections keep everybody else out. The listeners also work without: they wait for connections to end.

@@ -1,6 +1,7 @@
 //! The gates that wait for an answer, and the hub's way to answer them.
 
 use magia_core::event::GateId;
+use magia_protocol::ipc::DirectWriter;
 use magia_protocol::wire::GateReply;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,16 +18,40 @@ pub struct Gates(Arc<Mutex<Table>>);
 struct Table {
     last: u64,
     closed: bool,
-    waiting: HashMap<GateId, oneshot::Sender<GateReply>>,
+    waiting: HashMap<GateId, Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    /// The connection's task.
+    task: oneshot::Sender<Answer>,
+    /// Into the connection itself: the handler need not wait for the task to wake up.
+    writer: Option<DirectWriter>,
+}
+
+/// A reply on its way to the handler.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// As it is written.
+    pub(super) bytes: Vec<u8>,
+    /// How much of it the handler's socket has already.
+    pub(super) written: usize,
 }
 
 impl Gates {
-    /// Hands `reply` to the connection that waits at `gate`; whether it could be written is told by
+    /// Writes `reply` to the handler that waits at `gate`, as far as that does not wait, and lets the connection's task
+    /// do the rest; whether all of it could be written is told by
     /// [`GateAnswered`](magia_core::event::Event::GateAnswered). `false` when the gate was answered before or
-    /// its handler has gone; then nothing follows.
-    pub fn answer(&self, gate: GateId, reply: GateReply) -> bool {
-        let waiting = self.table().waiting.remove(&gate);
-        waiting.is_some_and(|waiting| waiting.send(reply).is_ok())
+    /// its handler has gone; then nothing is written and nothing follows.
+    pub fn answer(&self, gate: GateId, reply: &GateReply) -> bool {
+        // Taken out first: whoever has it is the only one who answers.
+        let Some(waiting) = self.table().waiting.remove(&gate) else { return false };
+        if waiting.task.is_closed() {
+            return false;
+        }
+        let bytes = reply.encode();
+        let written = waiting.writer.map_or(0, |writer| writer.write(&bytes));
+        waiting.task.send(Answer { bytes, written }).is_ok()
     }
 
     /// How many wait.
@@ -34,16 +59,16 @@ impl Gates {
         self.table().waiting.len()
     }
 
-    /// A new gate; `None` after [`Gates::close`].
-    pub(super) fn open(&self) -> Option<(GateId, oneshot::Receiver<GateReply>)> {
+    /// A new gate, with a way to write to its handler; `None` after [`Gates::close`].
+    pub(super) fn open(&self, writer: Option<DirectWriter>) -> Option<(GateId, oneshot::Receiver<Answer>)> {
         let mut table = self.table();
         if table.closed {
             return None;
         }
         table.last += 1;
         let gate = GateId(table.last);
-        let (sender, receiver) = oneshot::channel();
-        table.waiting.insert(gate, sender);
+        let (task, receiver) = oneshot::channel();
+        table.waiting.insert(gate, Waiting { task, writer });
         Some((gate, receiver))
     }
 

@@ -93,6 +93,11 @@ impl Health {
         state.error = error;
     }
 
+    /// Somebody of our user connected.
+    pub(super) fn count_accepted(&self) {
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// A message was understood and delivered.
     pub(super) fn count_message(&self) {
         self.messages.fetch_add(1, Ordering::Relaxed);
@@ -138,7 +143,6 @@ pub(super) struct OpenConnection(std::sync::Arc<Health>);
 
 impl OpenConnection {
     pub(super) fn new(health: &std::sync::Arc<Health>) -> Self {
-        health.accepted.fetch_add(1, Ordering::Relaxed);
         health.open.fetch_add(1, Ordering::Relaxed);
         Self(std::sync::Arc::clone(health))
     }

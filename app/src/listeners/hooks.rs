@@ -2,21 +2,25 @@
 //!
 //! # Order
 //! The events of one agent come over successive connections, and each handler has written everything before
-//! the next one connects. They are delivered in that order, because at every stage the earlier connection is
-//! in front: in the kernel's accept queue; in epoll's ready list (an accepted socket is added when it is
-//! accepted, and is not read before epoll has named it); in the runtime's run queue (one thread, first in,
-//! first out); and in the [`Outbox`]'s line. So do not read a stream in the accepting task, and do not give
-//! these tasks a second thread.
+//! the next one connects. So when a connection has been accepted, whatever its agent said before is in the kernel,
+//! and it is heard first: the accepting task takes all that wait in the accept queue, then lets the connections
+//! that are still open read what has come for them, and only then reads the new ones, in their order. Most have said
+//! everything by then and are delivered at once; the others become tasks. Do not give these tasks a second thread.
 
+use super::accept::Greeted;
 use super::health::{Health, Refusal};
 use super::intake::{Intake, LongLines, Patience, read_line};
 use super::outbox::{HubGone, Outbox};
 use super::salvage;
+use crate::os::agents;
 use magia_core::event::Event;
-use magia_protocol::ipc::Stream;
+use magia_core::normalize::process::Role;
 use magia_protocol::ipc::line::{HOOK_LINE_MAX_BYTES, Line};
-use magia_protocol::wire::HookMessage;
+use magia_protocol::ipc::{Incoming, Stream};
+use magia_protocol::wire::{HookMessage, Provider};
+use std::io;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What a connection of this socket needs.
 #[derive(Debug)]
@@ -26,9 +30,43 @@ pub(super) struct Hooks {
     pub(super) long_lines: Arc<LongLines>,
 }
 
-/// Serves one connection.
-pub(super) async fn serve(hooks: Arc<Hooks>, stream: Stream) {
-    let mut reader = Intake::lines(stream, HOOK_LINE_MAX_BYTES, &hooks.long_lines);
+/// What is read of a connection as it is accepted; few messages are longer.
+pub(super) const FIRST_BYTES: usize = 64 * 1024;
+
+/// Looks at a new connection: most handlers have written their whole line already.
+pub(super) fn greet(
+    hooks: &Arc<Hooks>,
+    mut incoming: Incoming,
+    buffer: &mut [u8; FIRST_BYTES],
+) -> io::Result<Greeted<impl Future<Output = ()> + use<>>> {
+    let first = first_bytes(&mut incoming, buffer)?;
+    if let Some(line) = memchr::memchr(b'\n', first).and_then(|at| first.get(..at))
+        && let Message::Whole(message) = understand(Line::Line(line))
+    {
+        return Ok(Greeted::Told(Event::HookReceived(message)));
+    }
+    let has_more = first.len() == FIRST_BYTES;
+    let served = serve(Arc::clone(hooks), first.to_vec(), incoming.into_stream()?);
+    Ok(Greeted::Stays { served, has_more })
+}
+
+/// What a connection has said already, as far as there is room for it.
+pub(super) fn first_bytes<'a>(
+    incoming: &mut Incoming,
+    buffer: &'a mut [u8; FIRST_BYTES],
+) -> io::Result<&'a [u8]> {
+    let len = match incoming.read_now(buffer) {
+        Ok(len) => len,
+        Err(err) if err.kind() == io::ErrorKind::WouldBlock => 0,
+        Err(err) => return Err(err),
+    };
+    Ok(buffer.get(..len).unwrap_or_default())
+}
+
+/// Serves one connection, of which the `first` bytes are read already.
+async fn serve(hooks: Arc<Hooks>, first: Vec<u8>, stream: Stream) {
+    let mut reader = Intake::lines_after(&first, stream, HOOK_LINE_MAX_BYTES, &hooks.long_lines);
+    drop(first);
     let understood = read_line(&mut reader, patience(&hooks.health), understand).await;
     // The handler needs nothing more from us, and the hub may take a while.
     drop(reader);
@@ -70,7 +108,25 @@ pub(super) fn understand(line: Line<'_>) -> Message {
             salvage::cut_message(head)
         }
     };
-    message.map_or(Message::Garbage, |message| Message::Whole(Box::new(message)))
+    message.map_or(Message::Garbage, |mut message| {
+        message.shared = is_shared(&message);
+        message.received_unix_ns = unix_ns();
+        Message::Whole(Box::new(message))
+    })
+}
+
+/// Whether the hook was run by a process that serves many sessions at once.
+fn is_shared(message: &HookMessage) -> bool {
+    let process = match message.known_provider() {
+        Some(Provider::Codex) => message.agent_process(),
+        _ => None,
+    };
+    process.is_some_and(|process| agents::role_of(process.pid) == Some((Provider::Codex, Role::Server)))
+}
+
+fn unix_ns() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn parse(line: &[u8]) -> Option<HookMessage> {

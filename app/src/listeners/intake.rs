@@ -54,6 +54,18 @@ impl<R: AsyncRead + Unpin> Intake<R> {
         LineReader::new(Self { source, max: max as u64, line_bytes: 0, charged: 0, long_lines }, max)
     }
 
+    /// As [`Intake::lines`], of a peer whose `first` bytes were read already.
+    pub(super) fn lines_after(
+        first: &[u8],
+        source: R,
+        max: usize,
+        long_lines: &Arc<LongLines>,
+    ) -> LineReader<Self> {
+        let mut reader = Self::lines(source, max, long_lines).after(first);
+        reader.get_mut().line_bytes = first.len() as u64;
+        reader
+    }
+
     /// Whether something came since the last whole line.
     pub(super) fn is_mid_line(&self) -> bool {
         self.line_bytes > 0
@@ -155,5 +167,19 @@ mod tests {
 
         drop((first, half, second, small));
         assert_eq!(long_lines.0.load(Ordering::Relaxed), LONG_LINES_MAX_BYTES - 100_000);
+    }
+
+    #[tokio::test]
+    async fn a_line_whose_beginning_was_read_before_is_whole() {
+        let long_lines = Arc::new(LongLines::default());
+        let mut text = vec![b'x'; 150_000];
+        text.push(b'\n');
+        for already in [0, 1, 8 * 1024, 64 * 1024, 150_000] {
+            let (first, rest) = text.split_at(already);
+            let mut reader = Intake::lines_after(first, rest, 1 << 20, &long_lines);
+            let len = |line: Line<'_>| matches!(line, Line::Line(line) if line.len() == 150_000);
+            assert!(read_line(&mut reader, Patience::MESSAGE, len).await.expect("a line"), "{already}");
+        }
+        assert_eq!(long_lines.0.load(Ordering::Relaxed), 0);
     }
 }

@@ -27,7 +27,7 @@ pub use gates::Gates;
 pub use replies::{Outcome, Replies};
 pub use stream::{QUEUE_MAX, Streams};
 
-use accept::{Door, Lease, OPEN_MAX};
+use accept::{Door, Greeted, Lease, OPEN_MAX};
 use cli::Cli;
 use crossbeam_channel::Sender;
 use health::Health;
@@ -145,6 +145,8 @@ impl Listeners {
     fn spawn(&mut self, name: &'static str, work: impl FnOnce(&Runtime) + Send + 'static) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
+            // All that has happened is known after one look, which the order of events rests on (see `hooks`).
+            .max_io_events_per_tick(2 * OPEN_MAX as usize + 16)
             .max_blocking_threads(DISK_THREADS)
             .thread_name("listeners-disk")
             .build()?;
@@ -202,13 +204,15 @@ impl Agents {
             settling: Mutex::new(()),
         });
         let places = [Arc::clone(&hooks.places), Arc::clone(&permissions.places)];
+        let mut buffer = Box::new([0; hooks::FIRST_BYTES]);
+        let mut second_buffer = buffer.clone();
         // Accepting is not to be cut into slices: see `permissions`.
         let accepting = [
             runtime.spawn(unconstrained(
-                hooks.run(stop.clone(), move |stream, _| hooks::serve(Arc::clone(&for_hooks), stream)),
+                hooks.run(stop.clone(), move |incoming| hooks::greet(&for_hooks, incoming, &mut buffer)),
             )),
-            runtime.spawn(unconstrained(permissions.run(stop.clone(), move |stream, _| {
-                permissions::serve(Arc::clone(&for_permissions), stream)
+            runtime.spawn(unconstrained(permissions.run(stop.clone(), move |incoming| {
+                permissions::greet(&for_permissions, incoming, &mut second_buffer)
             }))),
         ];
         runtime.block_on(async {
@@ -240,9 +244,11 @@ impl People {
             streams: streams.clone(),
         });
         let places = [Arc::clone(&cli.places)];
-        let accepting = runtime.spawn(unconstrained(
-            cli.run(stop.clone(), move |stream, cred| cli::serve(Arc::clone(&for_cli), stream, cred)),
-        ));
+        let accepting = runtime.spawn(unconstrained(cli.run(stop.clone(), move |incoming| {
+            let cred = incoming.cred();
+            let served = cli::serve(Arc::clone(&for_cli), incoming.into_stream()?, cred);
+            Ok(Greeted::Stays { served, has_more: false })
+        })));
         runtime.block_on(async {
             stopped(stop).await;
             log_panic(accepting.await);

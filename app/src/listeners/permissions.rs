@@ -1,15 +1,17 @@
 //! The permission socket: a handler sends its message and waits at a gate for the answer.
 
-use super::gates::Gates;
+use super::accept::{Greeted, SETTLE_TURNS};
+use super::gates::{Answer, Gates};
 use super::health::{Health, Refusal};
-use super::hooks::{Message, patience, understand};
+use super::hooks::{FIRST_BYTES, Message, first_bytes, patience, understand};
 use super::intake::{Intake, LongLines, read_line};
 use super::outbox::Outbox;
 use super::real_paths;
 use magia_core::event::{Event, GateId};
-use magia_protocol::ipc::Stream;
 use magia_protocol::ipc::line::{HOOK_LINE_MAX_BYTES, Line};
+use magia_protocol::ipc::{Incoming, Stream};
 use magia_protocol::wire::{GateReply, HookMessage};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,8 +20,9 @@ use tokio::time::timeout;
 
 /// A handler that waits reads its answer at once; one that does not has gone wrong.
 const WRITE_LIMIT: Duration = Duration::from_secs(5);
-/// Turns of the runtime that let earlier hook connections pass in front: one to accept them, one to read them.
-const SETTLE_TURNS: usize = 2;
+/// Turns of the runtime that let earlier hook connections pass in front: one to accept them, and what it takes to hear
+/// them.
+const PASS_TURNS: usize = 1 + SETTLE_TURNS;
 
 /// What a connection of this socket needs.
 #[derive(Debug)]
@@ -32,10 +35,24 @@ pub(super) struct Permissions {
     pub(super) settling: Mutex<()>,
 }
 
-/// Serves one connection. Whatever goes wrong, the handler is told "no decision", never an answer.
-pub(super) async fn serve(permissions: Arc<Permissions>, stream: Stream) {
+/// Looks at a new connection.
+pub(super) fn greet(
+    permissions: &Arc<Permissions>,
+    mut incoming: Incoming,
+    buffer: &mut [u8; FIRST_BYTES],
+) -> io::Result<Greeted<impl Future<Output = ()> + use<>>> {
+    let first = first_bytes(&mut incoming, buffer)?;
+    let has_more = first.len() == FIRST_BYTES;
+    let served = serve(Arc::clone(permissions), first.to_vec(), incoming.into_stream()?);
+    Ok(Greeted::Stays { served, has_more })
+}
+
+/// Serves one connection, of which the `first` bytes are read already. Whatever goes wrong, the handler is told "no
+/// decision", never an answer.
+async fn serve(permissions: Arc<Permissions>, first: Vec<u8>, stream: Stream) {
     let health = &permissions.health;
-    let mut reader = Intake::lines(stream, HOOK_LINE_MAX_BYTES, &permissions.long_lines);
+    let mut reader = Intake::lines_after(&first, stream, HOOK_LINE_MAX_BYTES, &permissions.long_lines);
+    drop(first);
     let heard = read_line(&mut reader, patience(health), |line| {
         // A handler keeps its side open; the end of the stream says that nobody waits.
         if matches!(line, Line::Eof { partial: [_, ..] }) { Message::Garbage } else { understand(line) }
@@ -61,7 +78,7 @@ pub(super) async fn serve(permissions: Arc<Permissions>, stream: Stream) {
 async fn hold(permissions: &Permissions, stream: &mut Stream, message: Box<HookMessage>) {
     let paths = real_paths::of_payload(message.payload.get()).await;
     let in_turn = settle(&permissions.settling).await;
-    let Some((gate, mut answer)) = permissions.gates.open() else {
+    let Some((gate, mut answer)) = permissions.gates.open(stream.direct_writer()) else {
         write(stream, &GateReply::no_decision()).await;
         return;
     };
@@ -74,8 +91,8 @@ async fn hold(permissions: &Permissions, stream: &mut Stream, message: Box<HookM
     drop(in_turn);
     permissions.health.count_message();
     match wait(permissions, stream, gate, &mut answer).await {
-        Outcome::Answered(reply) => {
-            let delivered = write(stream, &reply).await;
+        Outcome::Answered(answer) => {
+            let delivered = write_rest(stream, &answer).await;
             tracing::debug!(gate = gate.0, delivered, "gate answered");
             tell(permissions, Event::GateAnswered { gate, delivered }).await;
         }
@@ -92,7 +109,7 @@ async fn hold(permissions: &Permissions, stream: &mut Stream, message: Box<HookM
 }
 
 enum Outcome {
-    Answered(GateReply),
+    Answered(Answer),
     /// The handler went away, or said something that no handler says.
     Gone,
     /// Nobody will answer.
@@ -103,7 +120,7 @@ async fn wait(
     permissions: &Permissions,
     stream: &mut Stream,
     gate: GateId,
-    answer: &mut oneshot::Receiver<GateReply>,
+    answer: &mut oneshot::Receiver<Answer>,
 ) -> Outcome {
     let mut unasked = [0_u8; 64];
     let heard = tokio::select! {
@@ -128,7 +145,7 @@ async fn wait(
 /// be kept until the hub has been told.
 async fn settle(settling: &Mutex<()>) -> MutexGuard<'_, ()> {
     let in_turn = settling.lock().await;
-    for _ in 0..SETTLE_TURNS {
+    for _ in 0..PASS_TURNS {
         tokio::task::yield_now().await;
     }
     in_turn
@@ -142,8 +159,13 @@ async fn tell(permissions: &Permissions, event: Event) {
 
 /// Writes the reply and closes; says whether all of it was written.
 async fn write(stream: &mut Stream, reply: &GateReply) -> bool {
-    let bytes = reply.encode();
-    let written = timeout(WRITE_LIMIT, stream.write_all(&bytes)).await;
+    write_rest(stream, &Answer { bytes: reply.encode(), written: 0 }).await
+}
+
+/// As [`write`], for a reply whose beginning is written.
+async fn write_rest(stream: &mut Stream, answer: &Answer) -> bool {
+    let rest = answer.bytes.get(answer.written..).unwrap_or_default();
+    let written = timeout(WRITE_LIMIT, stream.write_all(rest)).await;
     let delivered = matches!(written, Ok(Ok(())));
     if delivered && let Err(err) = stream.shutdown().await {
         tracing::trace!("cannot close a gate: {err}");

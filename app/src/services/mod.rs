@@ -2,6 +2,8 @@
 //!
 //! No method that the hub calls waits for the hub, so a full channel in one direction cannot stop the other.
 
+pub mod agents;
+pub mod codex;
 pub mod directory;
 pub mod outbox;
 pub mod processes;

@@ -59,32 +59,32 @@ pub type Actions = Vec<Action>;
 impl Action {
     /// An answer to a request.
     pub fn decide(id: RequestId, decision: Decision) -> Self {
-        Self::Send(Command::ResolvePermission(command::ResolvePermission {
-            id: id.to_string(),
-            decision,
-            reason: None,
-            answers: None,
-        }))
+        Self::Send(Command::ResolvePermission(command::ResolvePermission::new(id.to_string(), decision)))
     }
 
     /// A deny, with a reason unless it is empty.
     pub fn deny(id: RequestId, reason: &str) -> Self {
         let reason = reason.trim();
         Self::Send(Command::ResolvePermission(command::ResolvePermission {
-            id: id.to_string(),
-            decision: Decision::Deny,
             reason: (!reason.is_empty()).then(|| reason.to_owned()),
-            answers: None,
+            ..command::ResolvePermission::new(id.to_string(), Decision::Deny)
+        }))
+    }
+
+    /// Allows a request and all open ones that ask the same.
+    pub fn allow_same(id: RequestId) -> Self {
+        Self::Send(Command::ResolveSame(command::ResolveSame {
+            id: id.to_string(),
+            decision: Decision::Allow,
+            reason: None,
         }))
     }
 
     /// The answers to a request's questions.
     pub fn answer(id: RequestId, answers: Map<String, Value>) -> Self {
         Self::Send(Command::ResolvePermission(command::ResolvePermission {
-            id: id.to_string(),
-            decision: Decision::Allow,
-            reason: None,
             answers: Some(answers),
+            ..command::ResolvePermission::new(id.to_string(), Decision::Allow)
         }))
     }
 
@@ -123,18 +123,16 @@ impl Action {
 
     /// Puts our hooks into Claude's settings, after asking.
     pub fn install_hooks() -> Self {
-        Self::Confirm(Box::new(Self::Send(Command::InstallHooks(command::ChangeHooks {
-            provider: magia_protocol::wire::Provider::Claude,
-            dry_run: false,
-        }))))
+        Self::Confirm(Box::new(Self::Send(Command::InstallHooks(command::InstallHooks::of(
+            magia_protocol::wire::Provider::Claude,
+        )))))
     }
 
     /// Takes them out, after asking.
     pub fn uninstall_hooks() -> Self {
-        Self::Confirm(Box::new(Self::Send(Command::UninstallHooks(command::ChangeHooks {
-            provider: magia_protocol::wire::Provider::Claude,
-            dry_run: false,
-        }))))
+        Self::Confirm(Box::new(Self::Send(Command::UninstallHooks(command::ChangeHooks::of(
+            magia_protocol::wire::Provider::Claude,
+        )))))
     }
 
     /// Looks for the agents again.

@@ -21,6 +21,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// Half a beat of a working session's dot.
 const HALF_BEAT: Duration = Duration::from_millis(500);
 
+/// How often the hub is told that a person does something here.
+const USED_EVERY_S: f64 = 5.0;
+
 /// How the window is to be.
 #[derive(Clone, Debug)]
 pub struct WindowOptions {
@@ -84,6 +87,8 @@ pub struct Window {
     told: Option<(bool, Option<SessionId>)>,
     theme: Option<ThemeMode>,
     was_focused: bool,
+    /// When the hub was last told that the window is used, by egui's clock.
+    told_used_s: Option<f64>,
     attention: usize,
     hub_gone: bool,
 }
@@ -111,6 +116,7 @@ impl Window {
             told: None,
             theme: None,
             was_focused: false,
+            told_used_s: None,
             attention: 0,
             hub_gone: false,
         }
@@ -178,6 +184,14 @@ impl Window {
             if self.link.to_hub.try_send(changed).is_ok() {
                 self.told = Some(now);
             }
+        }
+    }
+
+    /// Tells that a person is here, from time to time: agents wait longer for an answer then.
+    fn tell_use(&mut self, ctx: &Context, now_s: f64) {
+        let due = self.told_used_s.is_none_or(|told_s| now_s - told_s >= USED_EVERY_S);
+        if due && ctx.input(is_used) && self.link.to_hub.try_send(FromWindow::Used).is_ok() {
+            self.told_used_s = Some(now_s);
         }
     }
 
@@ -262,6 +276,7 @@ impl eframe::App for Window {
         markdown::keep_web_links(&ctx);
         self.act(actions, &ctx, now_s);
         self.tell(focused);
+        self.tell_use(&ctx, now_s);
         self.plan_next_frame(&ctx, &clock, focused);
     }
 
@@ -272,6 +287,24 @@ impl eframe::App for Window {
     fn persist_egui_memory(&self) -> bool {
         false
     }
+}
+
+/// Whether a person did something since the last frame.
+fn is_used(input: &egui::InputState) -> bool {
+    use egui::Event;
+    input.events.iter().any(|event| {
+        matches!(
+            event,
+            Event::Key { .. }
+                | Event::Text(_)
+                | Event::Ime(_)
+                | Event::Paste(_)
+                | Event::PointerMoved(_)
+                | Event::PointerButton { .. }
+                | Event::MouseWheel { .. }
+                | Event::Touch { .. }
+        )
+    })
 }
 
 fn now_ms() -> u64 {

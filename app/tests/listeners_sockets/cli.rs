@@ -3,7 +3,7 @@
 use crate::support::{place, read_to_end, wait_until};
 use magia_core::event::{Event, Origin};
 use magia_protocol::paths::Socket;
-use magia_protocol::wire::command::{ChangeHooks, ListSessions};
+use magia_protocol::wire::command::{InstallHooks, ListSessions};
 use magia_protocol::wire::{Command, ErrorCode, Provider, RpcError};
 use serde_json::json;
 use std::io::Write;
@@ -24,7 +24,10 @@ fn a_request_is_answered_by_the_hub() {
     // The same connection again, in camelCase, guarded.
     cli.send(r#"{"id":2,"method":"install_hooks","params":{"dryRun":true}}"#);
     let (reply, command, origin) = place.next_command();
-    assert_eq!(command, Command::InstallHooks(ChangeHooks { provider: Provider::Claude, dry_run: true }));
+    assert_eq!(
+        command,
+        Command::InstallHooks(InstallHooks { dry_run: true, ..InstallHooks::of(Provider::Claude) })
+    );
     let Origin::Cli { exe, ancestors, .. } = origin else { panic!("not a CLI") };
     assert_eq!(ancestors.first().map(|first| first.process.pid), Some(std::process::id()));
     assert!(ancestors.len() > 1 && exe.is_some());

@@ -38,18 +38,20 @@ fn the_answer_is_written_to_the_byte_and_only_once() {
     let gates = place.listeners().gates();
     let allow = GateReply::answer(r#"{"behavior":"allow"}"#);
     let deny = GateReply { exit: 2, stdout: Vec::new(), stderr: b"no\n".to_vec() };
-    for reply in [allow, deny] {
+    // More than the socket holds: the rest is written as the handler reads.
+    let long = GateReply::answer("x".repeat(4 << 20));
+    for reply in [allow, deny, long] {
         let mut client = ask(&place, 1, REQUEST);
         let opened = place.next_gate();
         assert_eq!((opened.message.pid, opened.paths), (1, None));
         assert_eq!(gates.waiting(), 1);
-        assert!(gates.answer(opened.gate, reply.clone()));
-        assert!(!gates.answer(opened.gate, GateReply::answer("twice")));
+        assert!(gates.answer(opened.gate, &reply));
+        assert!(!gates.answer(opened.gate, &GateReply::answer("twice")));
         assert_eq!(read_to_end(&mut client).into_bytes(), reply.encode());
         assert_answered(&place, opened.gate, true);
     }
     assert_eq!(gates.waiting(), 0);
-    assert!(!gates.answer(GateId(77), GateReply::no_decision()));
+    assert!(!gates.answer(GateId(77), &GateReply::no_decision()));
 }
 
 #[test]
@@ -60,7 +62,7 @@ fn gates_answered_in_the_other_order_get_their_own_answers() {
     opened.sort_by_key(|opened| opened.message.pid);
     for at in [1, 0] {
         let reply = GateReply::answer(format!("for {}", opened[at].message.pid));
-        assert!(place.listeners().gates().answer(opened[at].gate, reply));
+        assert!(place.listeners().gates().answer(opened[at].gate, &reply));
         assert_eq!(read_to_end(&mut clients[at]), format!("0 5 0\nfor {}", at + 1));
         assert_answered(&place, opened[at].gate, true);
     }
@@ -72,7 +74,7 @@ fn a_handler_that_goes_away_closes_its_gate() {
     drop(ask(&place, 1, REQUEST));
     let opened = place.next_gate();
     assert_closed(&place, opened.gate);
-    assert!(!place.listeners().gates().answer(opened.gate, GateReply::answer("late")));
+    assert!(!place.listeners().gates().answer(opened.gate, &GateReply::answer("late")));
 
     // Half closed is gone as well; there is no decision for it.
     let mut half = ask(&place, 2, REQUEST);
@@ -99,7 +101,7 @@ fn each_opened_gate_has_one_end_however_answer_and_hang_up_race() {
         let gate = place.next_gate().gate;
         let taken = std::thread::scope(|scope| {
             scope.spawn(move || drop(client));
-            gates.answer(gate, GateReply::answer("x"))
+            gates.answer(gate, &GateReply::answer("x"))
         });
         match place.next() {
             Event::GateAnswered { gate: ended, .. } => assert_eq!((ended, taken), (gate, true)),
@@ -121,7 +123,7 @@ fn stopping_answers_nothing_for_anybody() {
     for client in &mut clients {
         assert_eq!(read_to_end(client), "0 0 0\n");
     }
-    assert!(!gates.answer(opened.gate, GateReply::answer("late")));
+    assert!(!gates.answer(opened.gate, &GateReply::answer("late")));
     assert!(Socket::ALL.iter().all(|socket| !place.path(*socket).exists()));
 }
 
@@ -181,7 +183,7 @@ fn the_disk_says_where_a_call_would_act() {
         let opened = place.next_gate();
         let paths = opened.paths.expect("paths");
         assert_eq!((paths.cwd, paths.target), (project.clone(), target));
-        place.listeners().gates().answer(opened.gate, GateReply::no_decision());
+        place.listeners().gates().answer(opened.gate, &GateReply::no_decision());
         assert_answered(&place, opened.gate, true);
     }
 }

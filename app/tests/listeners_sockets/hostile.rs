@@ -72,7 +72,7 @@ fn gate_is_answered_among_hostile_connections() {
     let mut good = place.client(Socket::Permissions);
     good.write_all(&hook_line("PermissionRequest", 1, "{}")).expect("written");
     let gate = place.next_gate().gate;
-    assert!(place.listeners().gates().answer(gate, GateReply::answer("yes")));
+    assert!(place.listeners().gates().answer(gate, &GateReply::answer("yes")));
     assert_eq!(read_to_end(&mut good), "0 3 0\nyes");
     assert!(matches!(place.next(), Event::GateAnswered { delivered: true, .. }));
     drop(kept);

@@ -61,6 +61,9 @@ pub fn session(number: u64, project: &str, title: &str, state: SessionState, sin
         hidden: false,
         transcript_path: Some("/home/me/.claude/projects/-home-me-webshop/5d1c1c9a.jsonl".into()),
         subagents: 0,
+        hijacked_since_ms: None,
+        claims: Vec::new(),
+        hook_cost: None,
     }
 }
 
@@ -93,6 +96,8 @@ pub fn request(
             agent_id: None,
             risk,
             risk_reasons: vec!["runs code in the project".into()],
+            policy: "ask by preset default".into(),
+            question: number.to_string(),
             always: (tool == "Bash").then(|| "Bash(cargo test:*)".into()),
             state: RequestState::Open,
             may_be_answered: false,
@@ -116,6 +121,8 @@ fn hooks(state: &str) -> Option<Arc<HooksInfo>> {
         missing: Vec::new(),
         outdated: Vec::new(),
         lost: false,
+        strict: false,
+        untrusted: Vec::new(),
         warnings: Vec::new(),
     }))
 }
@@ -332,6 +339,7 @@ fn long(now_ms: u64) -> Snapshot {
         by: "window".into(),
         at_ms: now_ms,
         reason: None,
+        edited_input: None,
     });
     snapshot.requests.push(Arc::new(decided));
     snapshot.timeline = Some(timeline(&snapshot, first.id, now_ms));

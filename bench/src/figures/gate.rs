@@ -17,6 +17,8 @@ use crate::table::Row;
 
 const BY_RULE: usize = 2_000;
 const BY_CLIENT: usize = 500;
+/// Between two rounds of the relay.
+const PAUSE: Duration = Duration::from_micros(500);
 /// Not counted: the first requests warm caches and allocators.
 const WARM_UP: usize = 100;
 
@@ -53,17 +55,59 @@ pub fn measure(programs: &Programs) -> Result<Vec<Row>> {
     }
     drop(bench);
     app.stop()?;
+    let relay = Samples::new(relayed()?);
     let answers = Samples::new(answers);
     let goal = "p50 <= 50 µs, p99 <= 1 ms";
     let met = answers.p50() <= 50.0 && answers.at(0.99) <= 1000.0;
+    let against = format!("{}; {:.2}x a bare relay", shown(&answers), answers.p50() / relay.p50());
     Ok(vec![
-        Row::new("permission request answered by a rule", shown(&answers), goal, met),
+        Row::new("permission request answered by a rule", against, goal, met),
+        Row::told("a bare relay over as many threads, which does nothing", shown(&relay)),
         Row::told("the same, connecting included", shown(&Samples::new(connected))),
         Row::told(
             "answer given on the command socket, until the handler has it",
             shown(&Samples::new(by_client)),
         ),
     ])
+}
+
+/// What the machine takes for the way alone: a line to a thread, a message to a second one, an answer from there; with a
+/// pause as long as between two requests above, in which the cores fall asleep.
+fn relayed() -> Result<Vec<f64>> {
+    let (mut client, server) = UnixStream::pair().context("making a pair of sockets")?;
+    let mut reader = server.try_clone().context("cloning a socket")?;
+    let (to_second, second) = crossbeam_channel::bounded::<Vec<u8>>(1024);
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut line = [0; 4096];
+            while let Ok(len @ 1..) = reader.read(&mut line) {
+                if to_second.send(line.get(..len).unwrap_or_default().to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        scope.spawn(move || {
+            let mut server = &server;
+            while let Ok(line) = second.recv() {
+                if server.write_all(&line).is_err() {
+                    return;
+                }
+            }
+        });
+        let (line, mut answer) = ([b'x'; 600], [0; 600]);
+        let mut took = Vec::new();
+        for round in 0..BY_RULE + WARM_UP {
+            std::thread::sleep(PAUSE);
+            let begun = Instant::now();
+            client.write_all(&line)?;
+            client.read_exact(&mut answer)?;
+            if round >= WARM_UP {
+                took.push(micros(begun.elapsed()));
+            }
+        }
+        client.shutdown(std::net::Shutdown::Both)?;
+        Ok(took)
+    })
 }
 
 fn shown(samples: &Samples) -> String {

@@ -1,14 +1,12 @@
 //! `data purge` and `retry`.
 
-use super::status::listeners;
 use crate::client;
 use crate::failure::Exit;
 use crate::output::Out;
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use magia_protocol::wire::Command;
 use magia_protocol::wire::command::{PurgeData, RetryListener};
-use magia_protocol::wire::info::ListenerInfo;
+use magia_protocol::wire::{Command, visible};
 use serde::Deserialize;
 
 /// `data`.
@@ -49,6 +47,11 @@ struct Purged {
     sessions: u64,
 }
 
+#[derive(Deserialize)]
+struct Retried {
+    retried: String,
+}
+
 /// `magia data`.
 pub fn run(data: &Data, out: &mut Out) -> Result<Exit> {
     let DataVerb::Purge { older_than } = data.verb;
@@ -65,11 +68,11 @@ pub fn run(data: &Data, out: &mut Out) -> Result<Exit> {
 /// `magia retry`.
 pub fn retry(retry: Retry, out: &mut Out) -> Result<Exit> {
     let reply = client::ask(&Command::RetryListener(RetryListener { name: retry.name }))?;
-    let listener: ListenerInfo = client::read(&reply)?;
     if out.is_json() {
         out.json(reply.get())?;
     } else {
-        out.table(&listeners(std::slice::from_ref(&listener)), "")?;
+        let Retried { retried } = client::read(&reply)?;
+        out.text(&visible(&format!("{retried} is started again; `magia status` says how it is")))?;
     }
-    Ok(if listener.up { Exit::Done } else { Exit::Failed })
+    Ok(Exit::Done)
 }

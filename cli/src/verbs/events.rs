@@ -28,7 +28,7 @@ pub struct Events {
     #[arg(long, value_name = "N")]
     pub since: Option<u64>,
     /// Only events of this session.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", add = crate::complete::sessions())]
     pub session: Option<String>,
     /// At most so many; with --follow, end after so many.
     #[arg(long, value_name = "N")]

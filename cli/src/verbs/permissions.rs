@@ -8,9 +8,9 @@ use crate::output::Out;
 use anyhow::Result;
 use clap::Args;
 use magia_protocol::wire::Command;
-use magia_protocol::wire::command::{ListRequests, ResolvePermission};
-use magia_protocol::wire::info::{Decision, RequestInfo};
-use serde_json::{Map, Value};
+use magia_protocol::wire::command::{ListRequests, ResolvePermission, ResolveSame};
+use magia_protocol::wire::info::{Decision, RequestInfo, SameInfo};
+use serde_json::{Map, Value, json};
 
 /// `permissions`.
 #[derive(Debug, Args)]
@@ -27,7 +27,7 @@ pub struct Permissions {
 #[derive(Debug, Args)]
 pub struct Allow {
     /// The request: its short id, or the first characters of its id; never a session's.
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", add = crate::complete::requests())]
     pub id: String,
     /// Also do not ask again for its like, by the rule that the agent offers.
     #[arg(long, conflicts_with = "answers")]
@@ -36,24 +36,39 @@ pub struct Allow {
     /// for each question and for each of several labels.
     #[arg(long = "answer", value_name = "QUESTION=LABEL")]
     pub answers: Vec<String>,
+    /// Run this input instead of the agent's: JSON, or @FILE. Claude only.
+    #[arg(long, value_name = "JSON|@FILE", conflicts_with_all = ["always", "answers"])]
+    pub input: Option<String>,
+    /// Run this command instead of the agent's. Claude only.
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["always", "answers", "input"], allow_hyphen_values = true)]
+    pub command: Option<String>,
+    /// Allow an edited input although it is of high risk and the agent's was not.
+    #[arg(long)]
+    pub high_risk: bool,
+    /// Also answer all open requests that ask the same.
+    #[arg(long, conflicts_with_all = ["answers", "input", "command"])]
+    pub same: bool,
 }
 
 /// `deny`.
 #[derive(Debug, Args)]
 pub struct Deny {
     /// The request: its short id, or the first characters of its id; never a session's.
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", add = crate::complete::requests())]
     pub id: String,
     /// Said to the agent, so that it can do something else.
     #[arg(long, value_name = "R")]
     pub reason: Option<String>,
+    /// Also deny all open requests that ask the same.
+    #[arg(long)]
+    pub same: bool,
 }
 
 /// `pass`.
 #[derive(Debug, Args)]
 pub struct Pass {
     /// The request: its short id, or the first characters of its id; never a session's.
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", add = crate::complete::requests())]
     pub id: String,
 }
 
@@ -85,42 +100,114 @@ pub fn list(list: &Permissions, out: &mut Out) -> Result<Exit> {
 pub fn allow(allow: &Allow, out: &mut Out) -> Result<Exit> {
     let mut client = Client::connect()?;
     let decision = if allow.always { Decision::Always } else { Decision::Allow };
+    if allow.same {
+        return resolve_same(&mut client, ResolveSame { id: allow.id.clone(), decision, reason: None }, out);
+    }
     let answers = match allow.answers.as_slice() {
         [] => None,
         given => Some(answers(&mut client, &allow.id, given)?),
     };
-    resolve(&mut client, ResolvePermission { id: allow.id.clone(), decision, reason: None, answers }, out)
+    let input = match (&allow.input, &allow.command) {
+        (Some(input), _) => Some(read_input(input)?),
+        (None, Some(command)) => Some(with_command(&mut client, &allow.id, command)?),
+        (None, None) => None,
+    };
+    let plain = ResolvePermission::new(allow.id.clone(), decision);
+    resolve(&mut client, ResolvePermission { answers, input, high_risk: allow.high_risk, ..plain }, out)
+}
+
+/// JSON as typed, or what a file holds.
+fn read_input(typed: &str) -> Result<Value> {
+    let text = match typed.strip_prefix('@') {
+        Some(path) => std::fs::read_to_string(path).map_err(|err| {
+            Failure::usage(format!("cannot read {path}: {err}"), "--input takes JSON or @FILE")
+        })?,
+        None => typed.to_owned(),
+    };
+    serde_json::from_str(&text).map_err(|err| {
+        Failure::usage(format!("--input is no JSON: {err}"), "--input takes JSON or @FILE").into()
+    })
+}
+
+/// The agent's input with another command in it.
+fn with_command(client: &mut Client, id: &str, command: &str) -> Result<Value> {
+    let open: Vec<RequestInfo> =
+        client::read(&client.ask(&Command::GetPermissionRequests(ListRequests::default()))?)?;
+    let mut named = open.into_iter().filter(|request| request.id.is_named_by(id));
+    // Not an open request, or several: the app says what is wrong with it.
+    let (Some(request), None) = (named.next(), named.next()) else {
+        return Ok(json!({ "command": command }));
+    };
+    let mut input = request.input;
+    match input.get_mut("command") {
+        Some(old @ Value::String(_)) => *old = Value::from(command),
+        _ => {
+            let advice = "--input replaces the whole input of any tool";
+            return Err(Failure::usage(format!("{} runs no command", request.tool), advice).into());
+        }
+    }
+    Ok(input)
 }
 
 /// `magia deny`.
 pub fn deny(deny: Deny, out: &mut Out) -> Result<Exit> {
-    let Deny { id, reason } = deny;
-    let params = ResolvePermission { id, decision: Decision::Deny, reason, answers: None };
+    let Deny { id, reason, same } = deny;
+    if same {
+        let params = ResolveSame { id, decision: Decision::Deny, reason };
+        return resolve_same(&mut Client::connect()?, params, out);
+    }
+    let params = ResolvePermission { reason, ..ResolvePermission::new(id, Decision::Deny) };
     resolve(&mut Client::connect()?, params, out)
 }
 
 /// `magia pass`.
 pub fn pass(pass: Pass, out: &mut Out) -> Result<Exit> {
-    let params = ResolvePermission { id: pass.id, decision: Decision::None, reason: None, answers: None };
-    resolve(&mut Client::connect()?, params, out)
+    resolve(&mut Client::connect()?, ResolvePermission::new(pass.id, Decision::None), out)
 }
 
 fn resolve(client: &mut Client, params: ResolvePermission, out: &mut Out) -> Result<Exit> {
-    let said = match params.decision {
-        Decision::Allow => "allowed",
-        Decision::Deny => "denied",
-        Decision::Always => "allowed from now on",
-        Decision::None => "left to the agent's own dialog",
-    };
+    let said = said(params.decision);
     let reply = client.ask(&Command::ResolvePermission(params))?;
     if out.is_json() {
         out.json(reply.get())?;
         return Ok(Exit::Done);
     }
     let request: RequestInfo = client::read(&reply)?;
-    let text = format!("{said}: {} {} ({})", request.tool, request.summary, request.session_title);
-    out.text(&magia_protocol::wire::visible(&text))?;
+    let edited = request.outcome.as_ref().is_some_and(|outcome| outcome.edited_input.is_some());
+    let edited = if edited { " with another input" } else { "" };
+    out.text(&line(&format!("{said}{edited}"), &request))?;
     Ok(Exit::Done)
+}
+
+fn resolve_same(client: &mut Client, params: ResolveSame, out: &mut Out) -> Result<Exit> {
+    let said = said(params.decision);
+    let reply = client.ask(&Command::ResolveSame(params))?;
+    let info: SameInfo = client::read(&reply)?;
+    if out.is_json() {
+        out.json(reply.get())?;
+    } else {
+        for request in &info.answered {
+            out.text(&line(said, request))?;
+        }
+    }
+    for failure in &info.failed {
+        say(&format!("{} was not answered: {}", failure.id.short(), failure.error.message));
+    }
+    Ok(if info.failed.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+const fn said(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Allow => "allowed",
+        Decision::Deny => "denied",
+        Decision::Always => "allowed from now on",
+        Decision::None => "left to the agent's own dialog",
+    }
+}
+
+fn line(said: &str, request: &RequestInfo) -> String {
+    let text = format!("{said}: {} {} ({})", request.tool, request.summary, request.session_title);
+    magia_protocol::wire::visible(&text).into_owned()
 }
 
 /// The answers by question text; the questions themselves are asked of the app, so that a wrong one is noticed.

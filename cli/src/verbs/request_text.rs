@@ -26,6 +26,12 @@ pub fn lines(request: &RequestInfo, now_ms: u64) -> Vec<String> {
     for reason in &request.risk_reasons {
         lines.push(format!("  risk     {reason}"));
     }
+    if !request.policy.is_empty() {
+        lines.push(format!("  policy   {}", visible(&request.policy)));
+    }
+    if let Some(edited) = request.outcome.as_ref().and_then(|outcome| outcome.edited_input.as_ref()) {
+        lines.push(format!("  edited   {}", visible(&edited.to_string())));
+    }
     if let Some(always) = &request.always {
         lines.push(format!("  always   {always}"));
     }

@@ -25,7 +25,7 @@ pub struct Ls {
 #[derive(Debug, Args)]
 pub struct One {
     /// The session: its short id, or the first characters of its id.
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", add = crate::complete::sessions())]
     pub id: String,
 }
 
@@ -33,7 +33,7 @@ pub struct One {
 #[derive(Debug, Args)]
 pub struct Show {
     /// The session: its short id, or the first characters of its id.
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", add = crate::complete::sessions())]
     pub id: String,
     /// At most so many lines of the timeline, the newest.
     #[arg(long, value_name = "N")]
@@ -44,7 +44,7 @@ pub struct Show {
 #[derive(Debug, Args)]
 pub struct Rename {
     /// The session: its short id, or the first characters of its id.
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", add = crate::complete::sessions())]
     pub id: String,
     /// The new title; "" goes back to the agent's own.
     pub title: String,
@@ -137,7 +137,15 @@ pub fn show(show: &Show, out: &mut Out) -> Result<Exit> {
 
 fn heading(info: &SessionInfo, now: u64, out: &mut Out) -> Result<()> {
     out.text(&one_line(&format!("{} ({})", info.title, info.id.short())))?;
-    out.text(&format!("  {} for {}", info.state, age(now, info.state_since_ms)))
+    let state = out.paint(info.state.as_str());
+    out.painted(&format!("  {state} for {}", age(now, info.state_since_ms)))
+}
+
+/// A session on one line: `ff001122 waiting for permission for 2 h: webshop, Fix the cart`.
+pub(super) fn state_line(info: &SessionInfo, now: u64, out: &mut Out) -> Result<()> {
+    let state = out.paint(info.state.as_str());
+    let what = one_line(&format!("{}, {}", info.project, info.title));
+    out.painted(&format!("{} {state} for {}: {what}", info.id.short(), age(now, info.state_since_ms)))
 }
 
 fn facts(info: &SessionInfo, now: u64, out: &mut Out) -> Result<()> {
@@ -257,6 +265,6 @@ fn changed(reply: &Reply, say: impl Fn(&SessionInfo) -> String, out: &mut Out) -
     Ok(Exit::Done)
 }
 
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     magia_protocol::wire::visible(text).into_owned()
 }

@@ -26,6 +26,7 @@ pub enum SettingsVerb {
                                  magia settings get providerBinaryPaths.claude")]
     Get {
         /// A key; dots lead into objects.
+        #[arg(add = crate::complete::settings())]
         key: Option<String>,
     },
     /// Change one setting.
@@ -33,6 +34,7 @@ pub enum SettingsVerb {
                                  magia settings set notificationsEnabled false")]
     Set {
         /// A key; dots lead into objects.
+        #[arg(add = crate::complete::settings())]
         key: String,
         /// JSON, or else plain text.
         #[arg(allow_hyphen_values = true)]
@@ -45,6 +47,7 @@ pub enum SettingsVerb {
     #[command(after_long_help = "Example:\n  magia settings unset themeMode")]
     Unset {
         /// A key; dots lead into objects.
+        #[arg(add = crate::complete::settings())]
         key: String,
     },
 }

@@ -9,7 +9,7 @@ use crate::table::{Column, Table};
 use anyhow::Result;
 use magia_protocol::paths::{check_runtime_dir, runtime_dir};
 use magia_protocol::wire::command::NoParams;
-use magia_protocol::wire::info::{CheckInfo, ListenerInfo, StatusInfo};
+use magia_protocol::wire::info::{CheckInfo, DaemonInfo, ListenerInfo, StatusInfo};
 use magia_protocol::wire::{Command, WIRE_VERSION};
 use serde_json::json;
 
@@ -37,14 +37,33 @@ pub fn status(out: &mut Out) -> Result<Exit> {
     out.text(&format!("sockets: {}", status.runtime_dir))?;
     out.text("")?;
     out.table(&listeners(&status.listeners), "no listeners")?;
+    for daemon in &status.daemons {
+        out.text(&daemon_line(daemon))?;
+    }
     for problem in &status.problems {
         out.text(&format!("problem: {problem}"))?;
     }
     Ok(Exit::Done)
 }
 
+/// `codex daemon of /home/me/.codex: connected, version 0.169.0, 2 sessions, 1 followed`.
+fn daemon_line(daemon: &DaemonInfo) -> String {
+    let mut line = format!("{} daemon of {}: {}", daemon.provider.as_str(), daemon.root, daemon.state);
+    if daemon.state == "connected" {
+        let version = daemon.version.as_deref().unwrap_or("unknown");
+        line.push_str(&format!(
+            ", version {version}, {} sessions, {} followed",
+            daemon.sessions, daemon.subscribed
+        ));
+    }
+    if let Some(error) = &daemon.error {
+        line.push_str(&format!("; last failure: {error}"));
+    }
+    line
+}
+
 /// Listeners and their health.
-pub fn listeners(listeners: &[ListenerInfo]) -> Table {
+fn listeners(listeners: &[ListenerInfo]) -> Table {
     let mut table = Table::new(&[
         Column::fixed("LISTENER"),
         Column::fixed("STATE"),

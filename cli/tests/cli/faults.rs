@@ -121,3 +121,29 @@ fn a_full_disk_is_an_error() {
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(stderr.starts_with("error: cannot write the output: "), "{stderr}");
 }
+
+/// One table for what scripts rely on: each class of ending and its code.
+#[test]
+fn each_class_of_ending_has_its_exit_code() {
+    let refusing = |code: &'static str| Server::new(move |_, _| Answer::Error(code, "no", None));
+    let fine = Server::always(json!([]));
+    for (what, ran, code) in [
+        ("done", fine.run(&["ls"]), 0),
+        ("help", Place::new().run(&["--help"]), 0),
+        ("none, as grep says it", fine.run(&["next"]), 1),
+        ("not found", refusing("not_found").run(&["why", "abcd"]), 1),
+        ("ambiguous", refusing("ambiguous").run(&["why", "abcd"]), 1),
+        ("refused", refusing("refused").run(&["allow", "abcd"]), 1),
+        ("conflict of a later version", refusing("too_late").run(&["allow", "abcd"]), 1),
+        ("bad parameters", refusing("bad_params").run(&["why", "abcd"]), 2),
+        ("no such verb", Place::new().run(&["lss"]), 2),
+        ("no such option", Place::new().run(&["ls", "--al"]), 2),
+        ("missing id", Place::new().run(&["wait"]), 2),
+        ("no such shell", Place::new().run(&["completions", "tcsh"]), 2),
+        ("no app", Place::new().run(&["next"]), 3),
+        ("no app to wait for", Place::new().run(&["wait", "abcd"]), 3),
+    ] {
+        assert_eq!(ran.exit, Some(code), "{what}: {ran:?}");
+        assert_eq!(code == 0, ran.stderr.is_empty() || what == "done", "{what} is explained: {ran:?}");
+    }
+}

@@ -80,3 +80,70 @@ fn call_streams_as_well() {
     assert_eq!((ran.exit, ran.stdout.lines().count()), (Some(0), 4));
     assert!(ran.stdout.starts_with("{\"seq\":6}\n"), "{}", ran.stdout);
 }
+
+/// A server whose stream has these lines and then ends, and whose session is in the first state when it is asked for
+/// the first time, in the second afterwards.
+fn waited_for(first: &'static str, then: &'static str, lines: Vec<Value>) -> Server {
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    Server::new(move |method, _| {
+        if method == "get_session" {
+            let is_first = asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+            return Answer::Result(in_state(if is_first { first } else { then }));
+        }
+        let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        Answer::Bytes(format!("{{\"id\":ID,\"result\":{{\"seq\":6}}}}\n{lines}"))
+    })
+}
+
+fn in_state(state: &str) -> Value {
+    let mut session = session();
+    session["state"] = json!(state);
+    session
+}
+
+fn update(channel: &str, payload: Value) -> Value {
+    json!({"id": 0, "event": channel, "seq": 7, "payload": payload})
+}
+
+#[test]
+fn wait_asks_after_it_has_subscribed_and_ends_with_the_stream() {
+    let server = waited_for("working", "working", Vec::new());
+    server.run(&["wait", "ff001122"]).fails(
+        3,
+        "error: the app has ended the stream\nhint: once it runs again, `magia wait ff001122` goes on\n",
+    );
+    let channels = json!({"since": null, "channels": ["live-sessions:update"]});
+    assert_eq!(
+        server.asked(),
+        [
+            ("subscribe_events".to_owned(), channels),
+            ("get_session".to_owned(), json!({"session": "ff001122"}))
+        ]
+    );
+}
+
+#[test]
+fn wait_hears_its_session_only_and_asks_again_when_some_were_lost() {
+    let mut other = in_state("idle");
+    other["id"] = json!("0199aaaa-bbbb-7ccc-8ddd-eeeeff003344");
+    let others = || update("live-sessions:update", other.clone());
+    let server =
+        waited_for("working", "working", vec![others(), update("live-sessions:update", in_state("idle"))]);
+    server.run(&["wait", "ff001122"]).prints("ff001122 idle\n");
+    let server = waited_for("working", "failed", vec![others(), update("lagged", json!({"lost": 3}))]);
+    server.run(&["wait", "ff001122", "--until", "idle"]).prints("ff001122 failed\n");
+    let server = waited_for("working", "working", vec![others()]);
+    assert_eq!(
+        server.run(&["wait", "ff001122"]).exit,
+        Some(3),
+        "another session's state is not taken for its own"
+    );
+}
+
+#[test]
+fn wait_takes_a_state_that_is_there() {
+    let server = waited_for("idle", "idle", Vec::new());
+    let told = server.run(&["wait", "ff001122", "--json"]).json();
+    assert_eq!((&told["id"], &told["state"]), (&json!(SESSION), &json!("idle")));
+    assert_eq!(server.run(&["wait", "ff001122", "--timeout", "soon"]).exit, Some(2));
+}

@@ -238,3 +238,38 @@ fn the_window_of_a_running_app_is_raised() {
     server.was_asked("open_window", json!({"session": null}));
     server.run(&["--json"]).prints("{\"raised\":true}\n");
 }
+
+#[test]
+fn colours_only_where_they_are_wanted_and_never_by_the_agent() {
+    let server = Server::always(json!([session(), hostile_session()]));
+    let ls = |vars: &[(&str, &str)]| {
+        let mut command = server.place.magia(&["ls"]);
+        command.envs(vars.iter().copied());
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    let plain = ls(&[]);
+    assert!(!plain.contains('\u{1b}'), "{plain:?}");
+    let coloured = ls(&[("CLICOLOR_FORCE", "1")]);
+    assert!(coloured.contains("\u{1b}[1;33mwaiting for permission\u{1b}[0m"), "{coloured:?}");
+    assert!(coloured.contains(r"\u{1b}]0;owned"), "what the agent wrote is still escaped: {coloured:?}");
+    assert_eq!(ls(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]), plain);
+    let mut bare = coloured;
+    for code in ["\u{1b}[1;33m", "\u{1b}[2m", "\u{1b}[0m"] {
+        bare = bare.replace(code, "");
+    }
+    assert_eq!(bare, plain, "colours move nothing");
+}
+
+#[test]
+fn next_is_one_line_and_what_it_asks() {
+    let server = Server::always(json!([hostile_session(), session()]));
+    server.run(&["next"]).prints(
+        "ff001122 waiting for permission for 2 h: webshop, Fix the cart\n\
+         \x20 asks 3fa9c1d2 (`magia permissions` shows it)\n",
+    );
+    assert_eq!(server.run(&["next", "--json"]).json()["id"], json!(SESSION));
+    let server = Server::always(json!([hostile_session()]));
+    let mut shown = server.run(&["next"]).stdout;
+    shown.truncate(shown.find('\n').unwrap());
+    assert_eq!(shown, r"ff003344 idle for 3 d: billing, \u{1b}]0;owned\u{7}\u{202e}live\nline");
+}

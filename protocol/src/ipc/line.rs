@@ -62,6 +62,13 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
         Self { source, max, head, buffer: Vec::new(), start: 0, searched: 0, dropped: None }
     }
 
+    /// Begins with what was read from the stream before.
+    #[must_use]
+    pub fn after(mut self, first: &[u8]) -> Self {
+        self.buffer.extend_from_slice(first);
+        self
+    }
+
     /// The next line. Cancel safe: what was read stays for the next call. It does not return while the other
     /// end sends nothing, or a line without end; the caller sets the limit in time.
     ///

@@ -1,12 +1,10 @@
 //! The app's end: binding and accepting.
 
+use super::incoming::{Incoming, Socket};
 use super::socket_name;
-use super::stream::Stream;
 use crate::paths::{InstanceLock, PathError, check_runtime_dir, check_socket_path, own_uid};
 use crate::process::PeerCred;
 use interprocess::local_socket::ListenerOptions;
-use interprocess::local_socket::tokio::Listener as InnerListener;
-use interprocess::local_socket::traits::tokio::Listener as _;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -65,6 +63,13 @@ pub enum AcceptError {
     Io(#[from] io::Error),
 }
 
+/// On Unix the standard library's: tokio's would register each connection with the runtime as it accepts it, which costs
+/// more than to read the one line of most.
+#[cfg(unix)]
+type InnerListener = tokio::io::unix::AsyncFd<std::os::unix::net::UnixListener>;
+#[cfg(windows)]
+type InnerListener = interprocess::local_socket::tokio::Listener;
+
 /// A bound socket.
 ///
 /// Dropping it leaves the file, as a crash would; the next start, which holds the lock, removes it.
@@ -97,7 +102,7 @@ pub fn bind(path: &Path, lock: &InstanceLock) -> Result<Listener, BindError> {
     let name = socket_name(path).map_err(failed("name"))?;
     let options =
         private(ListenerOptions::new().name(name).reclaim_name(false)).map_err(failed("protect"))?;
-    let inner = options.create_tokio().map_err(|source| match source.kind() {
+    let inner = create(options).map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => BindError::InUse { path: path.to_path_buf() },
         _ => BindError::Io { doing: "bind", path: path.to_path_buf(), source },
     })?;
@@ -121,14 +126,47 @@ impl Listener {
     ///
     /// # Errors
     /// [`AcceptError::ForeignPeer`] for somebody else; the listener goes on working.
-    pub async fn accept(&self) -> Result<(Stream, PeerCred), AcceptError> {
-        let stream = to_stream(self.inner.accept().await?)?;
-        let cred = stream.peer_cred()?;
-        if cred.uid != own_uid() {
-            self.foreign_peers.fetch_add(1, Ordering::Relaxed);
-            return Err(AcceptError::ForeignPeer { cred });
+    pub async fn accept(&self) -> Result<Incoming, AcceptError> {
+        #[cfg(unix)]
+        loop {
+            let mut ready = self.inner.readable().await?;
+            if let Ok(accepted) = ready.try_io(|listener| listener.get_ref().accept()) {
+                return self.check(accepted?.0);
+            }
         }
-        Ok((stream, cred))
+        #[cfg(windows)]
+        {
+            use interprocess::local_socket::traits::tokio::Listener as _;
+            self.check(self.inner.accept().await?)
+        }
+    }
+
+    /// As [`Listener::accept`], when a connection waits already. For a pipe, never.
+    ///
+    /// # Errors
+    /// As [`Listener::accept`].
+    pub fn accept_now(&self) -> Option<Result<Incoming, AcceptError>> {
+        #[cfg(unix)]
+        {
+            match self.inner.get_ref().accept() {
+                Ok((socket, _)) => Some(self.check(socket)),
+                Err(err) if err.kind() == io::ErrorKind::WouldBlock => None,
+                Err(err) => Some(Err(err.into())),
+            }
+        }
+        #[cfg(windows)]
+        {
+            None
+        }
+    }
+
+    fn check(&self, socket: Socket) -> Result<Incoming, AcceptError> {
+        let incoming = Incoming::new(socket)?;
+        if incoming.cred().uid != own_uid() {
+            self.foreign_peers.fetch_add(1, Ordering::Relaxed);
+            return Err(AcceptError::ForeignPeer { cred: incoming.cred() });
+        }
+        Ok(incoming)
     }
 
     /// How many connections of other users were refused.
@@ -169,13 +207,17 @@ impl Listener {
 }
 
 #[cfg(unix)]
-fn to_stream(inner: interprocess::local_socket::tokio::Stream) -> io::Result<Stream> {
-    let interprocess::local_socket::tokio::Stream::UdSocket(socket) = inner;
-    Ok(Stream(socket.into()))
+fn create(options: ListenerOptions<'static>) -> io::Result<InnerListener> {
+    let interprocess::local_socket::Listener::UdSocket(listener) = options.create_sync()?;
+    let listener = std::os::unix::net::UnixListener::from(std::os::fd::OwnedFd::from(listener));
+    listener.set_nonblocking(true)?;
+    // SAFETY: the listener owns its descriptor, gives no other, and lives as long as what watches it.
+    let watched = unsafe { InnerListener::register_with_interest(listener, tokio::io::Interest::READABLE) }?;
+    Ok(watched)
 }
 #[cfg(windows)]
-fn to_stream(inner: interprocess::local_socket::tokio::Stream) -> io::Result<Stream> {
-    Ok(Stream(inner))
+fn create(options: ListenerOptions<'static>) -> io::Result<InnerListener> {
+    options.create_tokio()
 }
 
 #[cfg(target_os = "linux")]

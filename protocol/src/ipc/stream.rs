@@ -24,6 +24,43 @@ pub type ReadHalf = tokio::io::ReadHalf<Stream>;
 #[cfg(windows)]
 pub type WriteHalf = tokio::io::WriteHalf<Stream>;
 
+/// Writes to a connection without waiting, from any thread, beside the task that owns it. It keeps the connection open
+/// as long as it lives.
+#[cfg(unix)]
+#[derive(Debug)]
+pub struct DirectWriter(std::os::unix::net::UnixStream);
+/// There is none for a pipe.
+#[cfg(windows)]
+#[derive(Debug)]
+pub struct DirectWriter(std::convert::Infallible);
+
+impl DirectWriter {
+    /// Writes as much of `bytes` as there is room for, and says how much that was: less than all when the other end is
+    /// slow, none when it is gone.
+    pub fn write(&self, bytes: &[u8]) -> usize {
+        #[cfg(unix)]
+        {
+            use std::io::Write;
+            let mut written = 0;
+            while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+                // std sends with MSG_NOSIGNAL; the socket never blocks, for tokio set it so.
+                match (&self.0).write(rest) {
+                    Ok(0) => break,
+                    Ok(more) => written += more,
+                    Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+                    Err(_) => break,
+                }
+            }
+            written
+        }
+        #[cfg(windows)]
+        {
+            let _ = bytes;
+            match self.0 {}
+        }
+    }
+}
+
 /// A connected local socket, either end of it. `AsyncWriteExt::shutdown` closes the writing side only.
 #[derive(Debug)]
 pub struct Stream(pub(super) Inner);
@@ -38,6 +75,20 @@ impl Stream {
         #[cfg(windows)]
         {
             tokio::io::split(self)
+        }
+    }
+
+    /// A second way to write into this connection; `None` where there is none, or no descriptor left for it.
+    pub fn direct_writer(&self) -> Option<DirectWriter> {
+        #[cfg(unix)]
+        {
+            use std::os::fd::AsFd;
+            let same = self.0.as_fd().try_clone_to_owned().ok()?;
+            Some(DirectWriter(same.into()))
+        }
+        #[cfg(windows)]
+        {
+            None
         }
     }
 

@@ -99,6 +99,8 @@ words! {
         TaskUpdated = "task.updated",
         /// The agent's settings, directory or worktree changed.
         ConfigChanged = "config.changed",
+        /// magia did not run for a while in which the session went on.
+        MagiaOff = "magia.off",
         /// A teammate is idle.
         TeammateIdle = "teammate.idle",
         /// Not known to this version; kept with its payload.

@@ -88,6 +88,41 @@ pub struct ResolvePermission {
     /// For a question: the chosen label by question text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answers: Option<Map<String, Value>>,
+    /// With `allow`: the input to run instead of the agent's. Claude only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Value>,
+    /// The edited input may be of high risk although the agent's was not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub high_risk: bool,
+}
+
+impl ResolvePermission {
+    /// A plain answer to the request of this id.
+    pub fn new(id: impl Into<String>, decision: Decision) -> Self {
+        Self { id: id.into(), decision, reason: None, answers: None, input: None, high_risk: false }
+    }
+}
+
+/// Parameters of `resolve_same`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResolveSame {
+    /// One of the requests: its id, unique prefix or short id.
+    pub id: String,
+    /// The answer to it and to all open requests that ask the same.
+    pub decision: Decision,
+    /// Said to the agents with a deny.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Parameters of `try_policy`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TryPolicy {
+    /// A preset, `Bash(cargo test)` to allow, or `deny Bash(git push)`.
+    pub rule: String,
+    /// Only requests of the last so many hours; without it, all that are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_hours: Option<u32>,
 }
 
 /// Parameters of `set_session_title`.
@@ -122,12 +157,59 @@ pub struct SaveSettings {
     pub settings: Map<String, Value>,
 }
 
-/// Parameters of the hook methods.
+/// Parameters of `install_hooks`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InstallHooks {
+    /// Whose settings.
+    #[serde(default = "claude")]
+    pub provider: Provider,
+    /// Only say what would change.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Another directory of the agent's than the usual one; absolute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
+    /// Strict mode: a tool call is refused when magia gives no answer. Absent: as it is now, else off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strict: Option<bool>,
+    /// Codex: say in its configuration that the user trusts these hooks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub trust: bool,
+}
+
+impl InstallHooks {
+    /// Into this agent's usual place, nothing asked for in particular.
+    #[must_use]
+    pub fn of(provider: Provider) -> Self {
+        Self { provider, dry_run: false, home: None, strict: None, trust: false }
+    }
+}
+
+/// Parameters of `uninstall_hooks`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChangeHooks {
     /// Whose settings.
     #[serde(default = "claude")]
     pub provider: Provider,
+    /// Only say what would change.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Another directory of the agent's than the usual one; absolute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
+}
+
+impl ChangeHooks {
+    /// Out of this agent's usual place.
+    #[must_use]
+    pub fn of(provider: Provider) -> Self {
+        Self { provider, dry_run: false, home: None }
+    }
+}
+
+/// Parameters of `inject_gemini_hooks`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct InjectHooks {
     /// Only say what would change.
     #[serde(default)]
     pub dry_run: bool,
@@ -143,6 +225,9 @@ pub struct OneProvider {
     /// Whose settings.
     #[serde(default = "claude")]
     pub provider: Provider,
+    /// Another directory of the agent's than the usual one; absolute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
 }
 
 /// Parameters of `update_claude_settings`.
@@ -207,6 +292,12 @@ pub enum Command {
     GetPermissionRequests(ListRequests),
     /// Answer one.
     ResolvePermission(ResolvePermission),
+    /// Answer all that ask the same.
+    ResolveSame(ResolveSame),
+    /// Replay a rule over what is recorded.
+    TryPolicy(TryPolicy),
+    /// The risk table.
+    GetRiskTable(NoParams),
     /// Rename a session.
     SetSessionTitle(SetTitle),
     /// Rename, pin, hide a session.
@@ -218,13 +309,17 @@ pub enum Command {
     /// State of the hooks in a provider's settings.
     HooksStatus(OneProvider),
     /// Put our hooks into a provider's settings.
-    InstallHooks(ChangeHooks),
+    InstallHooks(InstallHooks),
     /// Take them out.
     UninstallHooks(ChangeHooks),
     /// Claude's user settings.
     ReadClaudeSettings(NoParams),
     /// Change Claude's user settings.
     UpdateClaudeSettings(UpdateClaudeSettings),
+    /// Gemini CLI's user settings.
+    ReadGeminiSettings(NoParams),
+    /// Put our hooks into Gemini CLI's user settings.
+    InjectGeminiHooks(InjectHooks),
     /// Which agents are installed.
     DetectInstalledProviders(Detect),
     /// Start a failed listener again.

@@ -46,6 +46,13 @@ pub struct HookMessage {
     /// what could be saved.
     #[serde(skip)]
     pub cut: bool,
+    /// Set by the listener when the handler's parent serves many sessions at once, as Codex's daemon does: then the
+    /// process says nothing about the session.
+    #[serde(skip)]
+    pub shared: bool,
+    /// Set by the listener: when the line was whole, in nanoseconds since 1970; 0 when nobody looked.
+    #[serde(skip)]
+    pub received_unix_ns: u64,
 }
 
 impl HookMessage {

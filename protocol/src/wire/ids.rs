@@ -72,7 +72,7 @@ uuid_id! {
 }
 
 /// The id an agent gave its own session; Claude's and Codex's are UUIDs, but nothing relies on that.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ProviderSessionId(pub String);
 

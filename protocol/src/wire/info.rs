@@ -57,6 +57,53 @@ pub struct SessionInfo {
     pub transcript_path: Option<String>,
     /// Subagents at work.
     pub subagents: u32,
+    /// Since when two live processes or more work on it, milliseconds since 1970.
+    #[serde(default)]
+    pub hijacked_since_ms: Option<u64>,
+    /// What else is said of it, each with its source and age.
+    #[serde(default)]
+    pub claims: Vec<ClaimInfo>,
+    /// What hooks cost it since magia started; `null` before the first one.
+    #[serde(default)]
+    pub hook_cost: Option<HookCostInfo>,
+}
+
+/// Something said of a session beside its state, and what it rests on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClaimInfo {
+    /// What is claimed, as `hijacked`, `policy`, `magia was off`.
+    pub claim: String,
+    /// What was seen.
+    pub fact: String,
+    /// Where: `process`, `settings`, `store`.
+    pub source: String,
+    /// When.
+    pub at_ms: u64,
+}
+
+/// What hooks cost a session, as far as it can be measured.
+///
+/// `ours` is from the handler's clock as it begins to send to ours as its line is whole; how long the agent takes to
+/// start the handler, and to notice its end, is not in it. The `agent_*` figures are the agent's own, start-up included:
+/// Claude's transcript has them for `Stop` hooks only, and they are there once the transcript was read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HookCostInfo {
+    /// Messages of our handler with a time on them.
+    pub ours: u64,
+    /// Microseconds, of all of them.
+    pub ours_us: u64,
+    /// The slowest, microseconds.
+    pub ours_max_us: u64,
+    /// Runs of our handler that the agent timed.
+    pub agent_ours: u64,
+    /// Milliseconds, of all of them.
+    pub agent_ours_ms: u64,
+    /// Runs of other hooks that the agent timed.
+    pub agent_others: u64,
+    /// Milliseconds, of all of them.
+    pub agent_others_ms: u64,
+    /// When the last of all these was seen.
+    pub at_ms: u64,
 }
 
 /// One reason for a state.
@@ -101,6 +148,12 @@ pub struct RequestInfo {
     pub risk: Risk,
     /// Why, one reason a line.
     pub risk_reasons: Vec<String>,
+    /// What magia's policy said when it came, as `ask by preset default`.
+    #[serde(default)]
+    pub policy: String,
+    /// Equal for open requests that ask the same: for grouping. `resolve_same` compares the requests themselves.
+    #[serde(default)]
+    pub question: String,
     /// What `always` would allow, in the provider's own words; `null` when it offers nothing.
     pub always: Option<String>,
     /// Where it stands.
@@ -124,6 +177,9 @@ pub struct OutcomeInfo {
     pub at_ms: u64,
     /// The reason given with a deny.
     pub reason: Option<String>,
+    /// The input that was allowed instead of the agent's, edited by whoever answered.
+    #[serde(default)]
+    pub edited_input: Option<Value>,
 }
 
 /// What a person or a policy can say to a request.
@@ -219,6 +275,9 @@ pub struct StatusInfo {
     pub requests: u32,
     /// Listeners and their health.
     pub listeners: Vec<ListenerInfo>,
+    /// Agents' own daemons that magia is a client of.
+    #[serde(default)]
+    pub daemons: Vec<DaemonInfo>,
     /// What went wrong and is still so, one sentence each.
     pub problems: Vec<String>,
 }
@@ -251,6 +310,27 @@ pub struct ListenerInfo {
     pub open: u64,
 }
 
+/// The connection to an agent's own daemon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DaemonInfo {
+    /// The agent's kind.
+    pub provider: Provider,
+    /// The configuration directory that it serves.
+    pub root: String,
+    /// `connected`, `absent` (none runs), `unreachable` (it runs, or its socket lies there, and does not serve us).
+    pub state: String,
+    /// Its version, while connected.
+    pub version: Option<String>,
+    /// Sessions that it holds, without its own hidden ones.
+    pub sessions: u32,
+    /// Those of them whose every step it sends to magia.
+    pub subscribed: u32,
+    /// Messages that were not understood, or not meant for magia.
+    pub unknown: u64,
+    /// The last failure, for a person; also after it was overcome.
+    pub error: Option<String>,
+}
+
 /// A provider's program, as `detect_installed_providers` gives it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProviderInfo {
@@ -281,6 +361,12 @@ pub struct HooksInfo {
     pub outdated: Vec<String>,
     /// They were installed and something took them away.
     pub lost: bool,
+    /// Strict mode: a tool call is refused when magia gives no answer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub strict: bool,
+    /// Codex: events whose hook it does not run before the user has said that it may.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untrusted: Vec<String>,
     /// Whatever else a person should know, one sentence each.
     pub warnings: Vec<String>,
 }
@@ -294,7 +380,7 @@ pub struct ChangeInfo {
     pub changed: bool,
     /// Whether this was only a trial.
     pub dry_run: bool,
-    /// Unified diff of the file.
+    /// Unified diff of the file, and of a second one where two are written (Codex's trust).
     pub diff: String,
     /// Backup of the old content.
     pub backup: Option<String>,
@@ -320,4 +406,91 @@ impl Decision {
     pub fn from_word(word: &str) -> Option<Self> {
         [Self::Allow, Self::Deny, Self::Always, Self::None].into_iter().find(|one| one.as_str() == word)
     }
+}
+
+/// A row of the risk table, as `get_risk_table` lists it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RiskInfo {
+    /// Same as `reason`; list verbs print objects with an `id`.
+    pub id: String,
+    /// How much harm it could do.
+    pub risk: Risk,
+    /// What a request's `risk_reasons` say.
+    pub reason: String,
+    /// Why that is so bad.
+    pub why: String,
+    /// A tool that does it.
+    pub tool: String,
+    /// Its input in the example; `null` when that is too long to be shown.
+    pub example: Value,
+}
+
+/// What a preset or a rule would have done, as `try_policy` returns it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TrialInfo {
+    /// What was tried, as `rule Bash(cargo test)`.
+    pub rule: String,
+    /// Requests that were replayed.
+    pub requests: u32,
+    /// It would have allowed so many.
+    pub allowed: u32,
+    /// It would have denied so many.
+    pub denied: u32,
+    /// It would have left so many to a person.
+    pub left: u32,
+    /// Of those, so many whose input was too long to be kept.
+    pub not_kept: u32,
+    /// It would have allowed what a person denied; at most 100, as all lists here.
+    pub denied_by_person: Vec<TrialRow>,
+    /// It would have denied what a person allowed.
+    pub allowed_by_person: Vec<TrialRow>,
+    /// It would have allowed so many that touch keys, secrets or the system's settings.
+    pub sensitive_count: u32,
+    /// Those.
+    pub sensitive: Vec<TrialRow>,
+    /// It would have allowed so many of high risk.
+    pub high_risk_count: u32,
+    /// Those.
+    pub high_risk: Vec<TrialRow>,
+}
+
+/// A recorded request in a dry run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrialRow {
+    /// Ours.
+    pub id: RequestId,
+    /// Who asked.
+    pub session: SessionId,
+    /// Tool name.
+    pub tool: String,
+    /// One line, control characters made visible.
+    pub summary: String,
+    /// When.
+    pub asked_at_ms: u64,
+    /// How much harm it could do, by today's table.
+    pub risk: Risk,
+    /// Why.
+    pub risk_reasons: Vec<String>,
+    /// Sensitive places that it touches, as `~/.ssh`.
+    pub places: Vec<String>,
+    /// What happened to it, as `deny by window`.
+    pub was: String,
+}
+
+/// What `resolve_same` did.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SameInfo {
+    /// Requests that were answered, each by itself, oldest first.
+    pub answered: Vec<RequestInfo>,
+    /// Requests that could not be.
+    pub failed: Vec<SameFailure>,
+}
+
+/// A request that a batch could not answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SameFailure {
+    /// Which.
+    pub id: RequestId,
+    /// Why.
+    pub error: super::RpcError,
 }

@@ -108,8 +108,17 @@ methods! {
         "Open permission requests; with all, also answered ones";
     "resolve_permission" ["respond_to_permission"], Guarded,
         [required("id", "string"), required("decision", "\"allow\"|\"deny\"|\"always\"|\"none\""),
-         optional("reason", "string"), optional("answers", "object")], "RequestInfo",
+         optional("reason", "string"), optional("answers", "object"), optional("input", "object"),
+         optional("high_risk", "bool")], "RequestInfo",
         "Answer a permission request";
+    "resolve_same" [], Guarded,
+        [required("id", "string"), required("decision", "\"allow\"|\"deny\"|\"always\"|\"none\""),
+         optional("reason", "string")], "{answered, failed}",
+        "Answer a permission request and all open ones that ask the same";
+    "try_policy" [], Read, [required("rule", "string"), optional("since_hours", "number")], "TrialInfo",
+        "What a preset or a rule would have said to the recorded requests";
+    "get_risk_table" [], Read, [], "[RiskInfo]",
+        "Why a request is called harmful: every reason, with an example";
     "set_session_title" [], Act, [required("session", "string"), required("title", "string")], "SessionInfo",
         "Rename a session; an empty title goes back to the agent's own";
     "update_session" [], Act,
@@ -120,19 +129,25 @@ methods! {
         "magia's settings, defaults filled in";
     "save_settings" [], Guarded, [required("settings", "object")], "object",
         "Change keys of magia's settings; null removes one";
-    "hooks_status" [], Read, [optional("provider", "string")], "HooksInfo",
+    "hooks_status" [], Read, [optional("provider", "string"), optional("home", "string")], "HooksInfo",
         "State of magia's hooks in a provider's settings";
-    "install_hooks" [], Guarded, [optional("provider", "string"), optional("dry_run", "bool")], "ChangeInfo",
+    "install_hooks" [], Guarded, [optional("provider", "string"), optional("dry_run", "bool"), optional("home", "string"),
+        optional("strict", "bool"), optional("trust", "bool")], "ChangeInfo",
         "Put magia's hooks into a provider's settings";
-    "uninstall_hooks" [], Guarded, [optional("provider", "string"), optional("dry_run", "bool")], "ChangeInfo",
+    "uninstall_hooks" [], Guarded, [optional("provider", "string"), optional("dry_run", "bool"),
+        optional("home", "string")], "ChangeInfo",
         "Take magia's hooks out again";
     "read_claude_settings" [], Guarded, [], "{file, settings}",
         "Claude's user settings; they may hold keys";
     "update_claude_settings" [], Guarded, [required("settings", "object"), optional("dry_run", "bool")], "ChangeInfo",
         "Change keys of Claude's user settings; null removes one";
+    "read_gemini_settings" [], Guarded, [], "{file, settings}",
+        "Gemini CLI's user settings; they may hold keys";
+    "inject_gemini_hooks" [], Guarded, [optional("dry_run", "bool")], "ChangeInfo",
+        "Put magia's hooks into Gemini CLI's settings: install_hooks by its other name";
     "detect_installed_providers" [], Read, [optional("refresh", "bool")], "[ProviderInfo]",
         "Which agents are installed, where, which version";
-    "retry_listener" [], Act, [required("name", "string")], "ListenerInfo",
+    "retry_listener" [], Act, [required("name", "string")], "{retried}",
         "Start a failed listener again";
     "open_window" [], Act, [optional("session", "string")], "{raised}",
         "Raise the window, at a session";

@@ -7,7 +7,7 @@ use super::settle::Whose;
 use super::{Effects, Model, payload};
 use crate::effect::{Effect, StoreWrite, Update};
 use crate::event::{AgentEvent, GateId, Now, Titles};
-use crate::normalize::{Detail, StartSource, ToolCall};
+use crate::normalize::{Detail, StartSource, ToolCall, Understood};
 use crate::policy::RealPaths;
 use crate::transcript::first_prompt_title;
 use magia_protocol::wire::hook::HookMessage;
@@ -27,33 +27,67 @@ impl Model {
         paths: Option<RealPaths>,
         fx: &mut Effects,
     ) {
-        let Some(placed) = self.place(now, message, fx) else {
+        if let Some(session) = self.held_by_daemon(message) {
+            return self.hook_of_held(now, session, gate, message, paths, fx);
+        }
+        let Some(mut placed) = self.place(now, message, fx) else {
             self.unplaced += 1;
-            let no_decision = |gate| Effect::AnswerGate { gate, reply: GateReply::no_decision() };
             return fx.extend(gate.map(no_decision));
         };
         let session = placed.session;
+        if let Some(known) = self.sessions.get_mut(&session) {
+            // It has left the daemon that was lost.
+            known.daemon = None;
+        }
+        if placed.provider == Provider::Gemini
+            && let Some(session) = self.sessions.get_mut(&session)
+        {
+            session.thread.join(&mut placed.understood);
+        }
         self.record(now, message, &placed, fx);
         self.learn(now, message, &placed, fx);
         let lives = self.sessions.get(&session).is_some_and(|session| session.ended.is_none());
         let (provider, process) = (placed.provider, placed.process);
-        match (gate, placed.understood.detail) {
-            (Some(gate), Detail::Permission { tool, input, suggestions })
-                if lives && provider == Provider::Claude =>
-            {
-                let agent_id = placed.understood.agent_id;
-                let asked =
-                    Asked { gate, session, provider, agent_id, process, tool, input, suggestions, paths };
-                self.ask(now, asked, fx);
+        let agent_id = placed.understood.agent_id;
+        let asked = |tool, input, suggestions| Asked {
+            gate,
+            session,
+            provider,
+            agent_id,
+            process,
+            tool,
+            input,
+            suggestions,
+            paths,
+            use_id: None,
+        };
+        match placed.understood.detail {
+            Detail::Permission { tool, input, suggestions } if lives && provider != Provider::Gemini => {
+                match gate {
+                    Some(_) => self.ask(now, asked(tool, input, suggestions), fx),
+                    // A hook that only watches: the terminal's dialog comes next.
+                    None if provider == Provider::Codex => {
+                        self.asks_in_terminal(now, asked(tool, input, suggestions), fx);
+                    }
+                    None => {}
+                }
             }
-            (Some(gate), _) => fx.push(Effect::AnswerGate { gate, reply: GateReply::no_decision() }),
-            (None, _) => {}
+            Detail::AskedInTerminal { tool, input } if lives => {
+                let (tool, input) = self.call_asked_about(session, tool, input);
+                self.asks_in_terminal(now, Asked { gate: None, ..asked(tool, input, Vec::new()) }, fx);
+                fx.extend(gate.map(no_decision));
+            }
+            Detail::ToolStarted(call) if lives && gate.is_some() => {
+                let use_id = call.use_id;
+                self.ask_before(now, asked(call.tool, call.input, Vec::new()), &use_id, fx);
+            }
+            _ => fx.extend(gate.map(no_decision)),
         }
         self.touch(session);
     }
 
     /// Numbers the event, stores it, publishes it and shows it in the timeline.
-    fn record(&mut self, now: Now, message: &HookMessage, placed: &Placed, fx: &mut Effects) {
+    pub(super) fn record(&mut self, now: Now, message: &HookMessage, placed: &Placed, fx: &mut Effects) {
         let understood = &placed.understood;
         let (raw, cut) = payload::keep(message.payload.get(), &placed.payload);
         let event = Arc::new(AgentEvent {
@@ -75,7 +109,12 @@ impl Model {
         self.next_seq += 1;
         fx.push(Effect::Store(StoreWrite::Event(Arc::clone(&event))));
         fx.push(Effect::Publish(Update::AgentEvent(Arc::clone(&event))));
-        if let Some(session) = self.sessions.get_mut(&placed.session) {
+        self.show_event(event, understood);
+    }
+
+    /// Shows an event in its session's timeline, or keeps it until that is read.
+    pub(super) fn show_event(&mut self, event: Arc<AgentEvent>, understood: &Understood) {
+        if let Some(session) = self.sessions.get_mut(&event.session) {
             match &mut session.history {
                 History::Read => session.timeline.apply(&event, understood),
                 History::Reading(waiting) => waiting.push(event),
@@ -85,16 +124,19 @@ impl Model {
     }
 
     /// Changes the session's facts and settles requests that the event answers.
-    fn learn(&mut self, now: Now, message: &HookMessage, placed: &Placed, fx: &mut Effects) {
+    pub(super) fn learn(&mut self, now: Now, message: &HookMessage, placed: &Placed, fx: &mut Effects) {
         let (id, understood) = (placed.session, &placed.understood);
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let before = session.fingerprint();
-        let followed = session.transcript_path.clone();
+        let followed = session.readable_transcript().cloned();
         if placed.alive {
             session.revive();
         }
         copy_facts(session, message, placed);
         session.last_activity_ms = now.unix_ms;
+        session.hook_cost.message(message, now.unix_ms);
+        self.processes_changed(now, id, fx);
+        self.lived_on(id, fx);
         self.learn_detail(now, &message.event, placed, fx);
 
         let prompt = match &understood.detail {
@@ -106,15 +148,19 @@ impl Model {
             self.titles_read(id, Titles { custom, ai: None, prompt }, fx);
         }
         let Some(session) = self.sessions.get(&id) else { return };
-        let turn_ended = matches!(understood.detail, Detail::TurnEnded { .. } | Detail::TurnFailed { .. });
+        let turn_ended = matches!(
+            understood.detail,
+            Detail::TurnEnded { .. } | Detail::TurnFailed { .. } | Detail::TurnInterrupted
+        );
         if session.fingerprint() != before || turn_ended {
             fx.push(Effect::Store(StoreWrite::Session(Box::new(session.stored()))));
         }
         if turn_ended {
             self.read_titles(session, fx);
         }
-        if self.window.selected == Some(id) && session.transcript_path != followed {
-            let path = session.transcript_path.clone().map(PathBuf::from);
+        let readable = session.readable_transcript();
+        if self.window.selected == Some(id) && readable != followed.as_ref() {
+            let path = readable.map(PathBuf::from);
             fx.extend(path.map(|path| Effect::FollowTranscript { session: id, path }));
         }
     }
@@ -162,6 +208,11 @@ impl Model {
                 session.saw(SessionState::Idle, fact(""), at_ms);
                 self.settle_all(now, id, Whose::Main, in_terminal, fx);
             }
+            Detail::TurnInterrupted => {
+                session.turn_over();
+                session.saw(SessionState::Idle, fact(""), at_ms);
+                self.settle_all(now, id, Whose::Main, in_terminal, fx);
+            }
             Detail::TurnFailed { error } => {
                 session.turn_over();
                 session.pending.clear();
@@ -182,15 +233,19 @@ impl Model {
                 let state = if *done && *manual { SessionState::Idle } else { SessionState::Working };
                 session.saw(state, fact(""), at_ms);
             }
-            Detail::TurnEnded { .. } | Detail::Permission { .. } | Detail::Note(_) | Detail::Silent => {
-                match understood.kind {
-                    AgentEventKind::PermissionResolved => session.saw(SessionState::Working, fact(""), at_ms),
-                    AgentEventKind::Unknown if session.hook.is_none() => {
-                        session.saw(SessionState::Idle, fact(""), at_ms);
-                    }
-                    _ => {}
+            Detail::TurnEnded { .. }
+            | Detail::Permission { .. }
+            | Detail::AskedInTerminal { .. }
+            | Detail::Message(_)
+            | Detail::Thinking(_)
+            | Detail::Note(_)
+            | Detail::Silent => match understood.kind {
+                AgentEventKind::PermissionResolved => session.saw(SessionState::Working, fact(""), at_ms),
+                AgentEventKind::Unknown if session.hook.is_none() => {
+                    session.saw(SessionState::Idle, fact(""), at_ms);
                 }
-            }
+                _ => {}
+            },
         }
     }
 
@@ -216,6 +271,10 @@ impl Model {
             self.tie(id);
         }
     }
+}
+
+fn no_decision(gate: GateId) -> Effect {
+    Effect::AnswerGate { gate, reply: GateReply::no_decision() }
 }
 
 fn pending(call: &ToolCall, agent_id: Option<&str>) -> PendingTool {

@@ -4,14 +4,16 @@ use super::titles::{self, TITLE_MAX};
 use super::{Effects, Model};
 use crate::effect::{Effect, Job, StoreWrite, Update};
 use crate::event::{Now, Origin, ReplyId};
+use crate::policy::table;
+use crate::policy::trial::Trial;
 use crate::settings::Settings;
 use magia_protocol::wire::command::{
-    ListRequests, ListSessions, OpenWindow, ResolvePermission, SetTitle, Subscribe, UpdateSession,
+    InstallHooks, ListRequests, ListSessions, OpenWindow, SetTitle, Subscribe, UpdateSession,
 };
-use magia_protocol::wire::info::RequestInfo;
+use magia_protocol::wire::info::{RequestInfo, RiskInfo};
 use magia_protocol::wire::method::Access;
 use magia_protocol::wire::nearest::nearest;
-use magia_protocol::wire::{Command, ErrorCode, RpcError, SessionId, SessionState};
+use magia_protocol::wire::{Command, ErrorCode, Provider, RpcError, SessionId, SessionState};
 use serde_json::{Value, json};
 
 /// Requests in a list when no number is asked for.
@@ -53,6 +55,17 @@ impl Model {
             Command::SubscribeEvents(params) => return self.subscribe(reply, params, fx),
             Command::GetPermissionRequests(params) => self.list_requests(&params),
             Command::ResolvePermission(params) => self.resolve(now, params, origin, fx),
+            Command::ResolveSame(params) => self.resolve_same(now, params, origin, fx),
+            Command::TryPolicy(params) => match Trial::parse(&params.rule) {
+                Ok(trial) => {
+                    let ago = params.since_hours.map(|hours| u64::from(hours) * 3_600_000);
+                    let since_ms = ago.map_or(0, |ago| now.unix_ms.saturating_sub(ago));
+                    return run(reply, Job::TryPolicy { trial, since_ms }, fx);
+                }
+                Err(wrong) => Err(RpcError::new(ErrorCode::BadParams, wrong)
+                    .with_hint("try a preset, Bash(cargo test) to allow or \"deny Bash(git push)\"")),
+            },
+            Command::GetRiskTable(_) => to_json(risk_table()),
             Command::SetSessionTitle(SetTitle { session, title }) => self.update_session(
                 now,
                 UpdateSession { session, title: Some(title), ..UpdateSession::default() },
@@ -67,6 +80,11 @@ impl Model {
             Command::HooksStatus(params) => return run(reply, Job::HooksStatus(params), fx),
             Command::InstallHooks(params) => return run(reply, Job::InstallHooks(params), fx),
             Command::UninstallHooks(params) => return run(reply, Job::UninstallHooks(params), fx),
+            Command::InjectGeminiHooks(params) => {
+                let params = InstallHooks { dry_run: params.dry_run, ..InstallHooks::of(Provider::Gemini) };
+                return run(reply, Job::InstallHooks(params), fx);
+            }
+            Command::ReadGeminiSettings(_) => return run(reply, Job::ReadGeminiSettings, fx),
             Command::ReadClaudeSettings(_) => return run(reply, Job::ReadClaudeSettings, fx),
             Command::UpdateClaudeSettings(params) => {
                 return run(reply, Job::UpdateClaudeSettings(params), fx);
@@ -122,21 +140,6 @@ impl Model {
         }
     }
 
-    fn resolve(&mut self, now: Now, params: ResolvePermission, origin: &Origin, fx: &mut Effects) -> Outcome {
-        let id = self.request_named(&params.id)?;
-        let by = match origin {
-            Origin::Window => "window".to_owned(),
-            Origin::Cli { pid, exe: Some(exe), .. } => format!("cli {pid} ({})", exe.display()),
-            Origin::Cli { pid, exe: None, .. } => format!("cli {pid}"),
-        };
-        let reason = params.reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
-        self.decide(now, id, params.decision, by, reason, params.answers.as_ref(), fx)?;
-        match self.requests.get(id) {
-            Some(request) => to_json(self.request_info(request)),
-            None => Ok(Value::Null),
-        }
-    }
-
     fn list_requests(&self, params: &ListRequests) -> Outcome {
         let limit = params.limit.map_or(REQUESTS_LIMIT, |limit| limit as usize);
         let rows: Vec<RequestInfo> = if params.all {
@@ -179,7 +182,9 @@ impl Model {
             }
             session.pinned = params.pinned.unwrap_or(session.pinned);
             session.hidden = params.hidden.unwrap_or(session.hidden);
-            fx.push(Effect::Store(StoreWrite::Session(Box::new(session.stored()))));
+            if !session.is_unnamed() {
+                fx.push(Effect::Store(StoreWrite::Session(Box::new(session.stored()))));
+            }
         }
         self.renamed(id);
         self.publish_touched(now, fx);
@@ -219,6 +224,18 @@ fn run(reply: ReplyId, job: Job, fx: &mut Effects) {
 
 pub(super) fn to_json(value: impl serde::Serialize) -> Outcome {
     serde_json::to_value(value).map_err(|err| RpcError::new(ErrorCode::Internal, err.to_string()))
+}
+
+fn risk_table() -> Vec<RiskInfo> {
+    let row = |row: &&table::RiskRow| RiskInfo {
+        id: row.reason.to_owned(),
+        risk: row.risk,
+        reason: row.reason.to_owned(),
+        why: row.why.to_owned(),
+        tool: row.tool.to_owned(),
+        example: row.input.and_then(|input| serde_json::from_str(input).ok()).unwrap_or_default(),
+    };
+    table::TABLE.iter().map(row).collect()
 }
 
 fn with_nearest(err: RpcError, near: Option<&str>) -> RpcError {

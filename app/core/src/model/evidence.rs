@@ -7,6 +7,9 @@ use magia_protocol::wire::info::EvidenceInfo;
 
 /// Two sources may differ for so long before it is called a disagreement: one hears of a change before the other.
 pub const DISAGREEMENT_MS: u64 = 2_000;
+/// So long after an answer of magia's, Claude may still say for the first time that it waits: its dialog comes up while
+/// the answer is on its way, and a rule answers at once. Seen were 150 ms.
+const ECHO_MS: u64 = 1_000;
 
 /// A request that the session waits for, as the state needs it.
 #[derive(Clone, Debug)]
@@ -44,6 +47,15 @@ impl Session {
         Some(seen)
     }
 
+    /// Whether the registry says of a request that magia has just answered that it waits. Not for long: it may be
+    /// another dialog, of which magia heard nothing.
+    fn is_echo(&self, registry: &Seen, now_ms: u64) -> bool {
+        let since_ms = self.answered_ms.and_then(|answered| registry.at_ms.checked_sub(answered));
+        registry.state.needs_you()
+            && since_ms.is_some_and(|since| since <= ECHO_MS)
+            && now_ms.saturating_sub(registry.at_ms) <= DISAGREEMENT_MS
+    }
+
     /// What it is doing, and why.
     pub fn judge(&self, waiting: Option<&Waiting>, now_ms: u64) -> Verdict {
         let mut sources: Vec<(&'static str, &Seen)> = Vec::new();
@@ -54,10 +66,13 @@ impl Session {
         if let Some(asked) = &asked {
             sources.push(("gate", asked));
         }
+        sources.extend(self.daemon.as_ref().map(|seen| ("codex daemon", seen)));
         let registry = self.registry_says();
         match (&self.hook, &registry) {
             (Some(hook), Some(registry))
-                if registry.at_ms >= hook.at_ms && !knows_no_more(hook.state, registry.state) =>
+                if registry.at_ms >= hook.at_ms
+                    && !knows_no_more(hook.state, registry.state)
+                    && !self.is_echo(registry, now_ms) =>
             {
                 sources.push(("registry", registry));
                 sources.push(("hook", hook));

@@ -22,6 +22,7 @@ impl Model {
             sessions: sessions.filter(|count| count.count > 0).collect(),
             requests: u32::try_from(waits).unwrap_or(u32::MAX),
             listeners: self.listeners.clone(),
+            daemons: self.daemons.clone(),
             problems: self.problems.values().map(|problem| problem.text.clone()).collect(),
         }
     }
@@ -49,6 +50,7 @@ impl Model {
                 fix: None,
             });
         }
+        checks.extend(self.daemons.iter().map(super::daemon::check));
         if self.unplaced > 0 {
             checks.push(CheckInfo {
                 id: "hooks.unplaced".to_owned(),

@@ -5,11 +5,11 @@ use super::session::History;
 use super::{Effects, Model};
 use crate::effect::Effect;
 use crate::event::{AgentEvent, ReplyId};
-use crate::normalize;
+use crate::normalize::{self, gemini};
 use crate::timeline::{Body, TimelineItem};
 use magia_protocol::wire::command::GetTimeline;
 use magia_protocol::wire::info::TimelineInfo;
-use magia_protocol::wire::{RequestId, SessionId, visible_lines};
+use magia_protocol::wire::{Provider, RequestId, SessionId, visible_lines};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -75,20 +75,19 @@ impl Model {
         let History::Reading(waiting) = std::mem::replace(&mut session.history, History::Read) else {
             return;
         };
+        let mut thread = gemini::Thread::default();
         let last = events.last().map_or(0, |event| event.seq);
         let later = waiting.iter().filter(|event| event.seq > last).map(|event| &**event);
         for event in events.iter().chain(later) {
             if let Ok(payload) = serde_json::from_str(&event.raw) {
-                let understood = normalize::understand(event.provider, &event.name, &payload);
+                let mut understood = normalize::understand(event.provider, &event.name, &payload);
+                if event.provider == Provider::Gemini {
+                    thread.join(&mut understood);
+                }
                 session.timeline.apply(event, &understood);
             }
         }
-        for (_, from_ms, to_ms) in self.off.iter().filter(|(session, ..)| *session == id) {
-            let minutes = to_ms.saturating_sub(*from_ms) / 60_000;
-            if minutes > 0 {
-                session.timeline.note(*to_ms, false, format!("magia was off, {minutes} min"));
-            }
-        }
+        session.thread = thread;
         if session.ended.is_some() {
             session.timeline.turn_broken_off();
         }

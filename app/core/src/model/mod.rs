@@ -4,11 +4,16 @@
 //! the same effects.
 
 mod agents;
+mod answers;
 mod commands;
+mod cost;
+mod daemon;
 mod evidence;
+mod found;
 mod guard;
 mod health;
 mod history;
+mod hold;
 mod ids;
 mod names;
 mod payload;
@@ -18,7 +23,10 @@ mod request;
 mod requests;
 mod session;
 mod settle;
+mod strict;
+mod terminal;
 mod titles;
+mod truth;
 mod views;
 
 pub use guard::no_agent_above;
@@ -31,7 +39,7 @@ use crate::event::{Event, GateId, Now, ReplyId, StoredState};
 use crate::settings::Settings;
 use crate::snapshot::{Problem, Toast};
 use ids::Ids;
-use magia_protocol::wire::info::{HooksInfo, ListenerInfo, ProviderInfo};
+use magia_protocol::wire::info::{DaemonInfo, HooksInfo, ListenerInfo, ProviderInfo};
 use magia_protocol::wire::{ProcessId, Provider, ProviderSessionId, RequestId, RequestState, SessionId};
 use settle::Whose;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -75,6 +83,8 @@ pub struct Program {
 struct Window {
     focused: bool,
     selected: Option<SessionId>,
+    /// When a person last did something in it, by the monotonic clock.
+    used_mono: Option<u64>,
 }
 
 /// All facts.
@@ -92,19 +102,25 @@ pub struct Model {
     requests: requests::Requests,
     gates: HashMap<GateId, RequestId>,
     listeners: Vec<ListenerInfo>,
+    daemons: Vec<DaemonInfo>,
+    /// The session of a daemon that a person looks at.
+    viewed_held: Option<(String, ProviderSessionId)>,
     providers: Option<Vec<ProviderInfo>>,
     hooks: Option<Arc<HooksInfo>>,
     problems: BTreeMap<String, Problem>,
     toasts: VecDeque<Toast>,
     next_toast: u64,
     window: Window,
+    held: hold::Held,
     window_replies: HashSet<ReplyId>,
     unwritten: history::Unwritten,
     history_replies: Vec<(ReplyId, SessionId, usize)>,
     raise: (u64, Option<SessionId>),
     views: views::Views,
     unplaced: u64,
-    off: Vec<(SessionId, u64, u64)>,
+    /// Sessions that lived when magia ended and have not been heard of since: from when to when it did not run.
+    off: BTreeMap<SessionId, (u64, u64)>,
+    settings_at_ms: u64,
     last_alive_mono: u64,
 }
 
@@ -141,19 +157,23 @@ impl Model {
             requests: requests::Requests::default(),
             gates: HashMap::new(),
             listeners: Vec::new(),
+            daemons: Vec::new(),
+            viewed_held: None,
             providers: None,
             hooks: None,
             problems: BTreeMap::new(),
             toasts: VecDeque::new(),
             next_toast: 1,
             window: Window::default(),
+            held: hold::Held::default(),
             window_replies: HashSet::new(),
             unwritten: history::Unwritten::default(),
             history_replies: Vec::new(),
             raise: (0, None),
             views: views::Views::default(),
             unplaced: 0,
-            off: Vec::new(),
+            off: BTreeMap::new(),
+            settings_at_ms: 0,
             last_alive_mono: 0,
         }
     }
@@ -170,7 +190,10 @@ impl Model {
             Event::GateAnswered { gate, delivered } => self.gate_answered(now, gate, delivered, &mut fx),
             Event::RegistryRead(entry) => self.registry_read(now, *entry, &mut fx),
             Event::RegistryRemoved { process } => self.registry_removed(process),
+            Event::Daemon(news) => self.daemon_news(now, *news, &mut fx),
             Event::ProcessExited(process) => self.process_exited(now, process, &mut fx),
+            Event::AgentsFound(found) => self.agents_found(now, &found, &mut fx),
+            Event::WindowUsed => self.window.used_mono = Some(now.mono_ms),
             Event::TranscriptRead { session, items } => self.transcript_read(session, &items, &mut fx),
             Event::TitlesRead { session, titles } => self.titles_read(session, titles, &mut fx),
             Event::CommandReceived { reply, command, origin } => {
@@ -180,7 +203,9 @@ impl Model {
             Event::JobFinished { reply, outcome } => self.job_finished(reply, outcome, &mut fx),
             Event::HistoryLoaded { session, events } => self.history_loaded(session, events, &mut fx),
             Event::StoreLoaded(state) => self.store_loaded(now, *state, &mut fx),
-            Event::SettingsLoaded { settings, problem } => self.settings_loaded(settings, problem, &mut fx),
+            Event::SettingsLoaded { settings, problem } => {
+                self.settings_loaded(now, settings, problem, &mut fx)
+            }
             Event::ListenerReported(info) => self.listener_reported(info),
             Event::ProvidersDetected(providers) => {
                 if self.providers.as_ref() != Some(&providers) {
@@ -213,7 +238,7 @@ impl Model {
     pub fn next_wake_mono(&self, now: Now) -> Option<u64> {
         let lives = !self.by_process.is_empty();
         let alive = lives.then(|| (self.last_alive_mono + ALIVE_EVERY_MS).max(now.mono_ms));
-        [alive, self.views.recheck_mono()].into_iter().flatten().min()
+        [alive, self.views.recheck_mono(), self.held.next_mono()].into_iter().flatten().min()
     }
 
     /// How much it holds.
@@ -230,6 +255,7 @@ impl Model {
 
     fn tick(&mut self, now: Now, fx: &mut Effects) {
         self.views.recheck(now.mono_ms);
+        self.end_holds(now, fx);
         if now.mono_ms.saturating_sub(self.last_alive_mono) >= ALIVE_EVERY_MS {
             self.alive(now, fx);
         }
@@ -286,7 +312,7 @@ impl Model {
             session.processes.push(process);
         }
         if session.ended.is_none() {
-            self.off.extend(off_since.map(|since| (id, since, now.unix_ms)));
+            self.off.extend(off_since.map(|since| (id, (since, now.unix_ms))));
             self.read_titles(&session, fx);
         }
         self.by_provider_id.entry(key).or_default().push(id);
@@ -294,12 +320,22 @@ impl Model {
         self.touch(id);
     }
 
-    fn settings_loaded(&mut self, settings: Arc<Settings>, problem: Option<String>, fx: &mut Effects) {
+    fn settings_loaded(
+        &mut self,
+        now: Now,
+        settings: Arc<Settings>,
+        problem: Option<String>,
+        fx: &mut Effects,
+    ) {
         self.problem("settings", problem, None);
         if self.settings != settings {
             fx.push(Effect::Publish(Update::SettingsChanged(serde_json::Value::Object(settings.to_json()))));
             fx.push(Effect::Retain { days: settings.retention_days, mib: settings.retention_mib });
             self.settings = settings;
+            self.settings_at_ms = now.unix_ms;
+            let live = self.sessions.values().filter(|session| session.ended.is_none());
+            let live: Vec<SessionId> = live.map(|session| session.id).collect();
+            live.into_iter().for_each(|id| self.touch(id));
         }
         self.views.touch();
     }
@@ -310,10 +346,11 @@ impl Model {
             return;
         }
         self.window.selected = selected;
+        self.view_held(fx);
         match selected.and_then(|id| self.sessions.get(&id)) {
             Some(session) => {
                 let id = session.id;
-                match &session.transcript_path {
+                match session.readable_transcript() {
                     Some(path) => {
                         fx.push(Effect::FollowTranscript { session: id, path: PathBuf::from(path) })
                     }
@@ -341,14 +378,19 @@ impl Model {
         if self.dead.len() > DEAD_MAX {
             self.dead.pop_front();
         }
-        if let Some(id) = self.by_process.remove(&process) {
+        let Some(id) = self.by_process.remove(&process) else { return };
+        if self.sessions.get(&id).is_some_and(Session::is_unnamed) {
+            self.forget_unnamed(now, id, fx);
+        } else {
             self.leave(now, id, process, &format!("process {} is gone", process.pid), fx);
         }
     }
 
     /// A session has just ended: its requests, its row.
     fn after_end(&mut self, now: Now, id: SessionId, fx: &mut Effects) {
+        self.off.remove(&id);
         self.settle_all(now, id, Whose::All, RequestState::AgentGone, fx);
+        self.processes_changed(now, id, fx);
         if let Some(session) = self.sessions.get_mut(&id) {
             session.timeline.turn_broken_off();
             fx.push(Effect::Store(StoreWrite::Session(Box::new(session.stored()))));

@@ -36,12 +36,16 @@ impl Model {
         let payload: Value = serde_json::from_str(message.payload.get()).ok()?;
         let understood = normalize::understand(provider, &message.event, &payload);
         let psid = understood.provider_session_id.clone()?;
-        let config_root = understood.transcript_path.as_deref().map(config_root_of).unwrap_or_default();
+        let config_root = understood
+            .transcript_path
+            .as_deref()
+            .map(|path| config_root_of(provider, path))
+            .unwrap_or_default();
 
-        let sender = message.agent_process();
-        let elsewhere = sender
-            .and_then(|process| self.by_process.get(&process).copied())
-            .filter(|id| self.sessions.get(id).is_some_and(|at| at.provider_session_id != psid));
+        let sender = message.agent_process().filter(|_| !message.shared);
+        let elsewhere = sender.and_then(|process| self.by_process.get(&process).copied()).filter(|id| {
+            self.sessions.get(id).is_some_and(|at| !at.is_unnamed() && at.provider_session_id != psid)
+        });
         let ends = matches!(understood.detail, Detail::Ended { .. });
         let forked = elsewhere.filter(|id| self.is_fork_start(*id, sender, &understood.detail));
         let process = sender.filter(|process| {
@@ -92,6 +96,16 @@ impl Model {
     ) -> SessionId {
         let before = process.and_then(|process| self.by_process.get(&process).copied());
         let known = self.find(provider, config_root, psid, process);
+        let before = match before.filter(|id| self.sessions.get(id).is_some_and(Session::is_unnamed)) {
+            Some(unnamed) if known.is_none() => {
+                return self.name(unnamed, provider, config_root, psid, fx);
+            }
+            Some(unnamed) => {
+                self.forget_unnamed(now, unnamed, fx);
+                None
+            }
+            None => before,
+        };
         let id = known.unwrap_or_else(|| {
             let id = self.ids.session(now.unix_ms);
             let mut session = Session::new(id, provider, config_root.to_owned(), psid.clone(), now.unix_ms);
@@ -154,6 +168,7 @@ impl Model {
             session.revive();
             fx.push(Effect::Store(StoreWrite::Session(Box::new(session.stored()))));
         }
+        self.processes_changed(now, id, fx);
     }
 
     /// A process does not work on a session any more. Without another one the session has ended.
@@ -161,16 +176,28 @@ impl Model {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.processes.retain(|known| *known != process);
         if !session.processes.is_empty() {
+            // After a restart the one that is left is looked for.
+            fx.push(Effect::Store(StoreWrite::Session(Box::new(session.stored()))));
             self.settle_all(now, id, Whose::Process(process), RequestState::AgentGone, fx);
             self.touch(id);
         } else if session.ended.is_none() {
             session.end(why, now.unix_ms);
             self.after_end(now, id, fx);
         }
+        self.processes_changed(now, id, fx);
     }
 }
 
-/// The configuration directory of a transcript: what stands before the last `/projects/`.
-fn config_root_of(transcript_path: &str) -> &str {
-    transcript_path.rsplit_once("/projects/").map_or("", |(root, _)| root.trim_end_matches('/'))
+/// The configuration directory of a transcript: what stands before Claude's last `/projects/`, Codex's last
+/// `/sessions/`, Gemini's `/tmp/<project>/chats/`.
+fn config_root_of(provider: Provider, transcript_path: &str) -> &str {
+    let root = match provider {
+        Provider::Claude => transcript_path.rsplit_once("/projects/").map(|(root, _)| root),
+        Provider::Codex => transcript_path.rsplit_once("/sessions/").map(|(root, _)| root),
+        Provider::Gemini => transcript_path
+            .rsplit_once("/chats/")
+            .and_then(|(project, _)| project.rsplit_once('/'))
+            .and_then(|(projects, _)| projects.strip_suffix("/tmp")),
+    };
+    root.map_or("", |root| root.trim_end_matches('/'))
 }

@@ -25,6 +25,7 @@ impl Model {
             Some(entry.process),
             fx,
         );
+        self.lived_on(id, fx);
         self.registry_facts(id, &entry, fx);
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let Some(status) = entry.status.filter(|_| session.ended.is_none()) else { return };

@@ -3,6 +3,7 @@
 use crate::event::{GateId, StoredRequest};
 use crate::policy::RealPaths;
 use crate::policy::risk::{self, Judgement};
+use crate::policy::same::Question;
 use crate::subject::Subject;
 use crate::timeline::Body;
 use magia_protocol::wire::info::{Decision, OutcomeInfo};
@@ -35,6 +36,12 @@ pub struct PermissionRequest {
     pub process: Option<ProcessId>,
     /// Working directory.
     pub cwd: String,
+    /// Where the call would act.
+    pub paths: Option<RealPaths>,
+    /// What the policy said, as `ask by preset default`.
+    pub policy: String,
+    /// The input that a person allowed instead.
+    pub edited: Option<Arc<Value>>,
     /// How harmful.
     pub judgement: Judgement,
     /// Milliseconds since 1970.
@@ -58,8 +65,8 @@ pub struct PermissionRequest {
 /// What a hook asks for.
 #[derive(Debug)]
 pub struct Asked {
-    /// The connection that waits.
-    pub gate: GateId,
+    /// The connection that waits; `None` when the agent's own dialog asks and only it can be answered.
+    pub gate: Option<GateId>,
     /// Who asks.
     pub session: SessionId,
     /// The agent's kind.
@@ -76,6 +83,8 @@ pub struct Asked {
     pub suggestions: Vec<Value>,
     /// Where the call would act.
     pub paths: Option<RealPaths>,
+    /// The call it is about, when the agent says so.
+    pub use_id: Option<String>,
 }
 
 /// Tools that ask the user something: one at a time, and never answered by a default.
@@ -93,24 +102,54 @@ impl PermissionRequest {
         }
     }
 
+    /// The agent is gone while it waited, and this is why.
+    pub(super) fn gone(&mut self, why: &str, at_ms: u64) {
+        self.gate = None;
+        if self.outcome.is_none() {
+            let by = format!("nobody: {why}");
+            self.outcome = Some(OutcomeInfo { decision: None, by, at_ms, reason: None, edited_input: None });
+        }
+    }
+
     /// Whether it asks for the very same call.
     pub(super) fn is_twin(&self, agent_id: Option<&str>, tool: &str, input: &Value) -> bool {
-        self.agent_id.as_deref() == agent_id && self.tool == tool && *self.input == *input
+        self.agent_id.as_deref() == agent_id && self.tool == tool && self.has_words(input)
+    }
+
+    /// Whether a call's input is the one that was asked about. Codex adds the reason to what it asks about.
+    fn has_words(&self, input: &Value) -> bool {
+        let runs = self.runs();
+        match self.provider {
+            Provider::Codex if runs.get("command").is_some() => runs.get("command") == input.get("command"),
+            _ => runs == input,
+        }
+    }
+
+    /// The input that the call runs with when it is allowed: the agent's, or the one that a person wrote instead.
+    fn runs(&self) -> &Value {
+        self.edited.as_deref().unwrap_or(&self.input)
+    }
+
+    /// What it asks, to be compared with another.
+    pub fn question(&self) -> Question<'_> {
+        Question {
+            provider: self.provider,
+            tool: &self.tool,
+            input: &self.input,
+            cwd: &self.cwd,
+            suggestions: &self.suggestions,
+        }
     }
 
     /// The row for the store.
     pub fn stored(&self) -> StoredRequest {
         let outcome = self.outcome.as_ref();
-        let mut input = self.input.to_string();
-        if input.len() > crate::event::PAYLOAD_CAP {
-            input = Value::String(format!("{} bytes, not kept", input.len())).to_string();
-        }
         StoredRequest {
             id: self.id,
             session: self.session,
             provider: self.provider,
             tool: self.tool.clone(),
-            input,
+            input: kept(&self.input),
             agent_id: self.agent_id.clone(),
             asked_at_ms: self.asked_at_ms,
             state: self.state,
@@ -118,6 +157,10 @@ impl PermissionRequest {
             decided_by: outcome.map(|outcome| outcome.by.clone()),
             decided_at_ms: outcome.map(|outcome| outcome.at_ms),
             reason: outcome.and_then(|outcome| outcome.reason.clone()),
+            cwd: self.cwd.clone(),
+            paths: self.paths.clone(),
+            policy: self.policy.clone(),
+            edited_input: self.edited.as_deref().map(kept),
         }
     }
 
@@ -131,11 +174,13 @@ impl PermissionRequest {
     /// A request of an earlier run. What was not settled then has lost its gate, and what the agent did is not known.
     pub fn restore(stored: StoredRequest) -> Self {
         let input: Value = serde_json::from_str(&stored.input).unwrap_or(Value::String(stored.input));
+        let edited: Option<Value> = stored.edited_input.and_then(|text| serde_json::from_str(&text).ok());
         let outcome = stored.decided_by.map(|by| OutcomeInfo {
             decision: stored.decision,
             by,
             at_ms: stored.decided_at_ms.unwrap_or(stored.asked_at_ms),
             reason: stored.reason,
+            edited_input: edited.clone(),
         });
         Self {
             id: stored.id,
@@ -143,13 +188,16 @@ impl PermissionRequest {
             provider: stored.provider,
             gate: None,
             subject: Subject::of(&stored.tool, &input),
-            judgement: risk::judge(&stored.tool, &input, None),
+            judgement: risk::judge(&stored.tool, &input, stored.paths.as_ref()),
+            paths: stored.paths,
+            policy: stored.policy,
+            edited: edited.map(Arc::new),
             tool: stored.tool,
             input: Arc::new(input),
             suggestions: Vec::new(),
             agent_id: stored.agent_id,
             process: None,
-            cwd: String::new(),
+            cwd: stored.cwd,
             asked_at_ms: stored.asked_at_ms,
             asked_mono: 0,
             state: if stored.state.is_settled() { stored.state } else { RequestState::AppGone },
@@ -169,6 +217,9 @@ impl PermissionRequest {
             summary: self.subject.summary(),
             state: self.state,
             outcome: self.outcome.as_ref().map(|outcome| match outcome.decision {
+                Some(decision) if self.edited.is_some() => {
+                    format!("{} with another input by {}", decision.as_str(), outcome.by)
+                }
                 Some(decision) => format!("{} by {}", decision.as_str(), outcome.by),
                 None => format!("by {}", outcome.by),
             }),
@@ -180,4 +231,13 @@ impl PermissionRequest {
         let decision = self.outcome.as_ref().and_then(|outcome| outcome.decision);
         self.state == RequestState::Decided && matches!(decision, Some(Decision::Allow | Decision::Always))
     }
+}
+
+/// An input as the store keeps it.
+fn kept(input: &Value) -> String {
+    let text = input.to_string();
+    if text.len() <= crate::event::PAYLOAD_CAP {
+        return text;
+    }
+    Value::String(format!("{} bytes, not kept", text.len())).to_string()
 }

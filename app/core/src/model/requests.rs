@@ -6,10 +6,11 @@
 use super::request::{Asked, PermissionRequest};
 use super::{Effects, Model};
 use crate::answer;
+use crate::codex;
 use crate::effect::{Effect, Notice, StoreWrite, Update};
 use crate::event::{GateId, Now};
 use crate::policy::risk;
-use crate::policy::{Verdict, verdict};
+use crate::policy::{Call, Says, Verdict, verdict};
 use crate::snapshot::RequestView;
 use crate::subject::Subject;
 use magia_protocol::wire::info::{Decision, OutcomeInfo, RequestInfo};
@@ -95,6 +96,37 @@ impl Requests {
 impl Model {
     /// A gate asks: a rule answers at once, or a card appears.
     pub(super) fn ask(&mut self, now: Now, asked: Asked, fx: &mut Effects) {
+        let verdict = self.verdict_on(&asked);
+        let id = self.add_request(now, asked);
+        if let Some(request) = self.requests.get_mut(id) {
+            request.policy = verdict.note();
+        }
+        match verdict.says {
+            Says::Ask => self.wait_for_person(now, id, fx),
+            Says::Allow => self.decide_by_rule(now, id, Decision::Allow, &verdict, fx),
+            Says::Deny => self.decide_by_rule(now, id, Decision::Deny, &verdict, fx),
+            Says::Pass => self.decide_by_rule(now, id, Decision::None, &verdict, fx),
+        }
+        self.notify_if_waits(id, fx);
+    }
+
+    /// What the settings say to a request.
+    pub(super) fn verdict_on(&self, asked: &Asked) -> Verdict {
+        let cwd = self.sessions.get(&asked.session).map(|session| session.cwd.as_str()).unwrap_or_default();
+        let (tool, input, paths) = (&asked.tool, &asked.input, asked.paths.as_ref());
+        verdict(&self.settings, Call { tool, input, cwd, paths })
+    }
+
+    /// A desktop notification for what waits, unless the window is in front.
+    pub(super) fn notify_if_waits(&mut self, id: RequestId, fx: &mut Effects) {
+        let waits = self.requests.get(id).is_some_and(|request| request.state.waits());
+        if waits && self.settings.notifications && !self.window.focused {
+            self.notify(id, fx);
+        }
+    }
+
+    /// Puts a request on record and ties it to its call. Nobody is told yet.
+    pub(super) fn add_request(&mut self, now: Now, asked: Asked) -> RequestId {
         let session = self.sessions.get(&asked.session);
         let cwd = session.map(|session| session.cwd.clone()).unwrap_or_default();
         let seen_waiting = self.is_seen_waiting(asked.session, now);
@@ -102,43 +134,47 @@ impl Model {
             id: self.ids.request(now.unix_ms),
             session: asked.session,
             provider: asked.provider,
-            gate: Some(asked.gate),
+            gate: asked.gate,
             subject: Subject::of(&asked.tool, &asked.input),
             judgement: risk::judge(&asked.tool, &asked.input, asked.paths.as_ref()),
             suggestions: asked.suggestions,
+            policy: String::new(),
+            edited: None,
             agent_id: asked.agent_id,
             process: asked.process,
             cwd,
             asked_at_ms: now.unix_ms,
             asked_mono: now.mono_ms,
-            state: RequestState::Open,
+            state: if asked.gate.is_some() { RequestState::Open } else { RequestState::InTerminal },
             outcome: None,
-            use_id: None,
+            use_id: asked.use_id,
             may_be_answered: false,
             seen_waiting,
             notified: false,
             tool: asked.tool,
             input: Arc::new(asked.input),
+            paths: asked.paths,
         };
         let id = request.id;
-        let says = verdict(&self.settings, &request.tool, &request.input, asked.paths.as_ref());
-        self.gates.insert(asked.gate, id);
+        self.gates.extend(asked.gate.map(|gate| (gate, id)));
+        let tied = request.use_id.is_some();
         self.requests.insert(request);
-        self.tie(id);
-        match says {
-            Verdict::Ask => self.changed_request(id, fx),
-            Verdict::Allow(rule) => self.decide_by_rule(now, id, Decision::Allow, &rule, fx),
-            Verdict::Deny(rule) => self.decide_by_rule(now, id, Decision::Deny, &rule, fx),
+        if !tied {
+            self.tie(id);
         }
-        let waits = self.requests.get(id).is_some_and(|request| request.state == RequestState::Open);
-        if waits && self.settings.notifications && !self.window.focused {
-            self.notify(id, fx);
-        }
+        id
     }
 
-    fn decide_by_rule(&mut self, now: Now, id: RequestId, decision: Decision, rule: &str, fx: &mut Effects) {
-        let reason = (decision == Decision::Deny).then(|| format!("Denied by magia's {rule}"));
-        if self.decide(now, id, decision, format!("policy {rule}"), reason, None, fx).is_err() {
+    fn decide_by_rule(
+        &mut self,
+        now: Now,
+        id: RequestId,
+        decision: Decision,
+        says: &Verdict,
+        fx: &mut Effects,
+    ) {
+        let reason = (decision == Decision::Deny).then(|| says.denial());
+        if self.decide(now, id, decision, format!("policy {}", says.rule), reason, None, fx).is_err() {
             self.changed_request(id, fx);
         }
     }
@@ -188,12 +224,18 @@ impl Model {
             tool: &request.tool,
             input: &request.input,
             suggestions: &request.suggestions,
+            edited: request.edited.as_deref(),
         };
-        let reply = answer::compose(question, decision, reason.as_deref(), answers)?;
+        let reply = match gate.daemon() {
+            Some(_) => codex::answer::compose(question, decision, answers)?,
+            None => answer::compose(question, decision, reason.as_deref(), answers)?,
+        };
         request.gate = None;
         request.state =
             if decision == Decision::None { RequestState::InTerminal } else { RequestState::Decided };
-        request.outcome = Some(OutcomeInfo { decision: Some(decision), by, at_ms: now.unix_ms, reason });
+        let edited_input = request.edited.as_deref().cloned();
+        request.outcome =
+            Some(OutcomeInfo { decision: Some(decision), by, at_ms: now.unix_ms, reason, edited_input });
         let (session, fact) = (request.session, format!("{} {}", decision.as_str(), request.tool));
         fx.push(Effect::AnswerGate { gate, reply });
         if decision != Decision::None
@@ -201,6 +243,7 @@ impl Model {
             && session.ended.is_none()
         {
             session.saw(SessionState::Working, fact, now.unix_ms);
+            session.answered_ms = Some(now.unix_ms);
         }
         self.changed_request(id, fx);
         Ok(())
@@ -278,6 +321,8 @@ impl Model {
             agent_id: request.agent_id.clone(),
             risk: request.judgement.risk,
             risk_reasons: request.judgement.reasons.clone(),
+            policy: request.policy.clone(),
+            question: request.question().key(),
             always: answer::always_label(&request.suggestions).map(|label| visible(&label).into_owned()),
             state: request.state,
             may_be_answered: request.may_be_answered,

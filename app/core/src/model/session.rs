@@ -1,10 +1,12 @@
 //! One agent session: its facts, and what was seen of it.
 
+use super::cost::HookCost;
 use super::evidence::Verdict;
 use super::titles;
 use crate::event::{AgentEvent, RegistryStatus, StoredSession};
+use crate::normalize::gemini::Thread;
 use crate::timeline::Timeline;
-use magia_protocol::wire::info::SessionInfo;
+use magia_protocol::wire::info::{ClaimInfo, SessionInfo};
 use magia_protocol::wire::{
     ProcessId, Provider, ProviderSessionId, RequestId, SessionId, SessionState, TitleSource,
 };
@@ -107,20 +109,34 @@ pub struct Session {
     pub hidden: bool,
     /// What the last hook said.
     pub hook: Option<Seen>,
+    /// What the agent's own daemon says of it, or said last.
+    pub daemon: Option<Seen>,
+    /// Whether the daemon holds it now.
+    pub held: bool,
     /// What the registry says, with its own word.
     pub registry: Option<(RegistryStatus, Seen)>,
+    /// When magia last answered a request of it, milliseconds since 1970.
+    pub answered_ms: Option<u64>,
     /// Calls that have begun and not ended, oldest first.
     pub pending: Vec<PendingTool>,
     /// Subagents at work.
     pub subagents: BTreeSet<String>,
     /// The main conversation's turn is over; subagents may still work.
     pub between_turns: bool,
+    /// Gemini's turn and calls, which have no names of their own.
+    pub thread: Thread,
     /// Its timeline.
     pub timeline: Timeline,
     /// Whether that is complete.
     pub history: History,
     /// State as last published, and since when.
     pub shown: (SessionState, u64),
+    /// Since when several live processes work on it.
+    pub hijacked_since_ms: Option<u64>,
+    /// From when to when magia last did not run while it lived.
+    pub off: Option<(u64, u64)>,
+    /// What hooks cost it.
+    pub hook_cost: HookCost,
 }
 
 impl Session {
@@ -152,13 +168,20 @@ impl Session {
             pinned: false,
             hidden: false,
             hook: None,
+            daemon: None,
+            held: false,
             registry: None,
+            answered_ms: None,
             pending: Vec::new(),
             subagents: BTreeSet::new(),
             between_turns: false,
+            thread: Thread::default(),
             timeline: Timeline::default(),
             history: History::Read,
             shown: (SessionState::Idle, now_ms),
+            hijacked_since_ms: None,
+            off: None,
+            hook_cost: HookCost::default(),
         }
     }
 
@@ -231,6 +254,16 @@ impl Session {
         hasher.finish()
     }
 
+    /// Whether only its process is known: no hook has named the session yet. Such a one is not stored.
+    pub fn is_unnamed(&self) -> bool {
+        self.provider_session_id.0.is_empty()
+    }
+
+    /// The transcript, when it is one that magia can read.
+    pub fn readable_transcript(&self) -> Option<&String> {
+        self.transcript_path.as_ref().filter(|_| self.provider == Provider::Claude)
+    }
+
     /// What to call it: user, agent's custom, agent's own, first prompt, directory.
     pub fn title(&self) -> (String, TitleSource) {
         let titles = &self.titles;
@@ -244,6 +277,9 @@ impl Session {
             .into_iter()
             .find_map(|(title, source)| title.clone().map(|title| (title, source)))
             .unwrap_or_else(|| {
+                if self.is_unnamed() {
+                    return ("Session not known yet".to_owned(), TitleSource::Directory);
+                }
                 let directory = titles::clean(&self.project());
                 (directory.unwrap_or_else(|| self.provider.as_str().to_owned()), TitleSource::Directory)
             })
@@ -258,6 +294,8 @@ impl Session {
     /// Marks it as ended.
     pub fn end(&mut self, fact: &str, at_ms: u64) {
         self.ended = Some(Seen { state: SessionState::Ended, fact: fact.to_owned(), at_ms });
+        self.daemon = None;
+        self.held = false;
         self.registry = None;
         self.pending.clear();
         self.subagents.clear();
@@ -270,6 +308,11 @@ impl Session {
             self.registry = None;
             self.between_turns = false;
         }
+    }
+
+    /// Whether it lives by a daemon alone, or did until the daemon was lost.
+    pub const fn is_held_or_lost(&self) -> bool {
+        self.ended.is_none() && self.daemon.is_some()
     }
 
     /// A turn of the main conversation began; what an earlier one left behind was broken off.
@@ -321,12 +364,12 @@ impl Session {
     }
 
     /// The row for lists.
-    pub fn info(&self, verdict: Verdict, requests: Vec<RequestId>) -> SessionInfo {
+    pub fn info(&self, verdict: Verdict, requests: Vec<RequestId>, claims: Vec<ClaimInfo>) -> SessionInfo {
         let (title, title_source) = self.title();
         SessionInfo {
             id: self.id,
             provider: self.provider,
-            provider_session_id: Some(self.provider_session_id.clone()),
+            provider_session_id: Some(self.provider_session_id.clone()).filter(|_| !self.is_unnamed()),
             parent: self.parent,
             title,
             title_source,
@@ -347,6 +390,9 @@ impl Session {
             hidden: self.hidden,
             transcript_path: self.transcript_path.clone(),
             subagents: u32::try_from(self.subagents.len()).unwrap_or(u32::MAX),
+            hijacked_since_ms: self.hijacked_since_ms,
+            claims,
+            hook_cost: self.hook_cost.info(),
         }
     }
 }

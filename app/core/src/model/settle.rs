@@ -157,8 +157,13 @@ impl Model {
                 RequestState::AgentGone => "nobody: the agent ended",
                 _ => "nobody: magia ended",
             };
-            request.outcome =
-                Some(OutcomeInfo { decision: None, by: by.to_owned(), at_ms: now.unix_ms, reason: None });
+            request.outcome = Some(OutcomeInfo {
+                decision: None,
+                by: by.to_owned(),
+                at_ms: now.unix_ms,
+                reason: None,
+                edited_input: None,
+            });
         }
         self.changed_request(id, fx);
     }

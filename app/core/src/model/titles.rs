@@ -24,7 +24,7 @@ impl Model {
     /// Asks for the titles in a transcript, unless a stronger one is known.
     pub(super) fn read_titles(&self, session: &Session, fx: &mut Effects) {
         if session.titles.ai.is_none()
-            && let Some(path) = &session.transcript_path
+            && let Some(path) = session.readable_transcript()
         {
             fx.push(Effect::ReadTitles { session: session.id, path: PathBuf::from(path) });
         }
@@ -49,6 +49,7 @@ impl Model {
     pub(super) fn transcript_read(&mut self, id: SessionId, items: &[TranscriptItem], fx: &mut Effects) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let mut titles = Titles::default();
+        session.hook_cost.transcript(items);
         for item in items {
             match &item.content {
                 Content::CustomTitle(title) => titles.custom = Some(title.clone()),

@@ -63,6 +63,15 @@ impl Model {
         self.views.touched.insert(session);
     }
 
+    /// Forgets a session's row.
+    pub(super) fn forget_row(&mut self, session: SessionId) -> Option<Arc<SessionInfo>> {
+        self.views.touched.remove(&session);
+        self.views.renamed.remove(&session);
+        self.views.recheck.remove(&session);
+        self.views.dirty = true;
+        self.views.rows.remove(&session)
+    }
+
     /// Notes that a session's title or flags changed.
     pub(super) fn renamed(&mut self, session: SessionId) {
         self.views.touched.insert(session);
@@ -80,6 +89,7 @@ impl Model {
             });
             let waits = self.requests.unsettled(id).filter(|request| request.state.waits());
             let waiting_ids: Vec<RequestId> = waits.map(|request| request.id).collect();
+            let claims = self.claims(id);
             let Some(session) = self.sessions.get_mut(&id) else { continue };
             let verdict = session.judge(waiting.as_ref(), now.unix_ms);
             let newest = verdict.evidence.iter().map(|evidence| evidence.at_ms).max().unwrap_or_default();
@@ -93,7 +103,7 @@ impl Model {
             if changed {
                 session.shown = (verdict.state, now.unix_ms);
             }
-            let info = Arc::new(session.info(verdict, waiting_ids));
+            let info = Arc::new(session.info(verdict, waiting_ids, claims));
             let before = self.views.rows.get(&id);
             if changed || before.is_none() {
                 fx.push(Effect::Publish(Update::LiveSessions(Arc::clone(&info))));

@@ -1,7 +1,8 @@
 //! Claude Code's hook payloads. Source: observed with Claude Code 2.1.197; events marked (binary) are named in
 //! the shipped binary and were not provoked.
 
-use super::{Detail, StartSource, ToolCall, Understood};
+use super::fields::{call, path, text, word};
+use super::{Detail, StartSource, Understood};
 use magia_protocol::wire::{AgentEventKind as Kind, ProviderSessionId};
 use serde_json::Value;
 
@@ -20,16 +21,6 @@ pub fn understand(event: &str, payload: &Value) -> Understood {
         kind,
         detail,
     }
-}
-
-/// An id or a name: not empty and not long.
-fn word(payload: &Value, key: &str) -> Option<String> {
-    text(payload, key).filter(|text| !text.is_empty() && text.len() <= 256)
-}
-
-/// A path: not empty, and as long as the system takes it.
-fn path(payload: &Value, key: &str) -> Option<String> {
-    text(payload, key).filter(|text| !text.is_empty() && text.len() <= 4_096)
 }
 
 fn kind_and_detail(event: &str, payload: &Value) -> (Kind, Detail) {
@@ -136,18 +127,6 @@ fn kind_and_detail(event: &str, payload: &Value) -> (Kind, Detail) {
         }
         _ => (Kind::Unknown, Detail::Silent),
     }
-}
-
-fn call(payload: &Value) -> Option<ToolCall> {
-    Some(ToolCall {
-        use_id: text(payload, "tool_use_id").unwrap_or_default(),
-        tool: text(payload, "tool_name")?,
-        input: payload.get("tool_input").cloned().unwrap_or_default(),
-    })
-}
-
-fn text(value: &Value, key: &str) -> Option<String> {
-    value.get(key).and_then(Value::as_str).map(str::to_owned)
 }
 
 /// The text of a tool's response, for a person.

@@ -1,7 +1,12 @@
 //! What wire messages of each provider mean.
 
 pub mod claude;
-pub mod other;
+pub mod codex;
+pub mod codex_daemon;
+mod fields;
+pub mod gemini;
+pub mod own;
+pub mod process;
 pub mod registry;
 
 use magia_protocol::wire::{AgentEventKind, Provider, ProviderSessionId};
@@ -71,6 +76,13 @@ pub enum Detail {
         /// What "always" could mean, as the agent offers it.
         suggestions: Vec<Value>,
     },
+    /// The agent's own dialog asks for a permission, and only it can be answered.
+    AskedInTerminal {
+        /// Tool name; `None` when the agent does not say, and the call that has begun must tell.
+        tool: Option<String>,
+        /// What it says of the input: the keys by which it is told from other calls.
+        input: Value,
+    },
     /// The agent wants attention.
     Notified {
         /// The agent's word for why.
@@ -88,6 +100,12 @@ pub enum Detail {
         /// The agent's word for why.
         error: String,
     },
+    /// The user broke a turn off.
+    TurnInterrupted,
+    /// The model's words, whole.
+    Message(String),
+    /// The model's reasoning, whole.
+    Thinking(String),
     /// A subagent began.
     SubagentStarted {
         /// As `general-purpose`.
@@ -139,8 +157,14 @@ pub struct ToolCall {
 
 /// Understands a hook message of any provider. Never fails: what is not known is `unknown`.
 pub fn understand(provider: Provider, event: &str, payload: &Value) -> Understood {
+    if own::is_own(event) {
+        return own::understand(event, payload);
+    }
     match provider {
         Provider::Claude => claude::understand(event, payload),
-        Provider::Codex | Provider::Gemini => other::understand(payload),
+        // The daemon's methods have a slash, hook events have none.
+        Provider::Codex if event.contains('/') => codex_daemon::understand(event, payload),
+        Provider::Codex => codex::understand(event, payload),
+        Provider::Gemini => gemini::understand(event, payload),
     }
 }

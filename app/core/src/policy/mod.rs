@@ -1,23 +1,71 @@
 //! What is answered without a person, and how much harm a request could do.
 //!
-//! Overrides for single tools come first, then the preset. Questions and plans are never answered by a rule.
+//! Overrides for single tools come first, in the order of the settings; then the preset of the directory, or the usual
+//! one. Every verdict names the rule that made it, asking included. Questions and plans are never answered by a rule.
 
+pub mod edit;
 pub mod risk;
+pub mod same;
+pub mod sensitive;
 pub mod shell;
+pub mod table;
+pub mod trial;
 
-use crate::settings::{Preset, Settings};
+use crate::settings::{Preset, Settings, ToolPermission};
+use magia_protocol::wire::Risk;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::path::{Component, Path, PathBuf};
 
 /// What a rule says to a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Run it; the text names the rule.
-    Allow(String),
-    /// Do not run it; the text names the rule.
-    Deny(String),
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Says {
+    /// Run it.
+    Allow,
+    /// Do not run it.
+    Deny,
     /// A person decides.
     Ask,
+    /// magia takes no part; the agent's own dialog decides.
+    Pass,
+}
+
+impl Says {
+    /// The word for a person.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::Ask => "ask",
+            Self::Pass => "take no part",
+        }
+    }
+}
+
+/// A verdict and the rule that made it, as `rule Bash(cargo test)` or `preset plan of /home/me/shop`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// What is to be done.
+    pub says: Says,
+    /// Which rule says so.
+    pub rule: String,
+}
+
+impl Verdict {
+    /// How a request's record says it: `allow by preset auto`.
+    pub fn note(&self) -> String {
+        format!("{} by {}", self.says.as_str(), self.rule)
+    }
+
+    /// What the agent is told with a deny.
+    pub fn denial(&self) -> String {
+        let why = match self.rule.strip_prefix("preset ").and_then(|rest| rest.split(' ').next()) {
+            Some("plan") => ": only what reads is allowed now",
+            Some("dontAsk") => ": only what a rule allows is run, and nobody is asked",
+            _ => "",
+        };
+        format!("Denied by magia's {}{why}", self.rule)
+    }
 }
 
 /// Where a request would act, with symbolic links resolved by whoever can look at the disk.
@@ -29,41 +77,123 @@ pub struct RealPaths {
     pub target: PathBuf,
 }
 
-/// Tools that change one file, by Claude Code's names.
-pub const EDIT_TOOLS: &[&str] = &["Edit", "MultiEdit", "Write", "NotebookEdit"];
+/// A call that asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// The tool's name as the agent gives it.
+    pub tool: &'a str,
+    /// Its input.
+    pub input: &'a Value,
+    /// The agent's working directory as it says it.
+    pub cwd: &'a str,
+    /// Where it would act; `None` when the tool names no file or the disk could not be asked; then nothing is allowed
+    /// on account of a path.
+    pub paths: Option<&'a RealPaths>,
+}
 
-/// What the settings say to a request. `paths` is `None` when the tool names no file or the disk could not be
-/// asked; then nothing is allowed on account of a path.
-pub fn verdict(settings: &Settings, tool: &str, input: &Value, paths: Option<&RealPaths>) -> Verdict {
-    if matches!(tool, "AskUserQuestion" | "ExitPlanMode") {
-        return Verdict::Ask;
-    }
-    let command = input.get("command").and_then(Value::as_str);
-    for rule in settings.tool_permissions.iter().filter(|rule| rule.tool == tool) {
-        let fits = match (&rule.command_prefix, command) {
-            (None, _) => true,
-            (Some(prefix), Some(command)) if rule.auto_approve => shell::is_simple_call_of(command, prefix),
-            (Some(prefix), Some(command)) => shell::calls(command, prefix),
-            (Some(_), None) => false,
-        };
-        if fits {
-            let name = match &rule.command_prefix {
-                Some(prefix) => format!("rule {tool}({prefix})"),
-                None => format!("rule {tool}"),
-            };
-            return if rule.auto_approve { Verdict::Allow(name) } else { Verdict::Deny(name) };
+/// Tools that change one file, by Claude Code's names and Gemini's.
+pub const EDIT_TOOLS: &[&str] = &["Edit", "MultiEdit", "Write", "NotebookEdit", "replace", "write_file"];
+
+/// Tools that only read, by Claude Code's names and Gemini's.
+pub const READ_TOOLS: &[&str] = &[
+    "Read",
+    "Grep",
+    "Glob",
+    "LS",
+    "NotebookRead",
+    "TodoWrite",
+    "TodoRead",
+    "read_file",
+    "glob",
+    "grep_search",
+    "search_file_content",
+    "list_directory",
+];
+
+/// Whether a tool runs shell commands: Claude's and Codex's `Bash`, Codex's others, Gemini's.
+pub fn is_shell(tool: &str) -> bool {
+    matches!(tool, "Bash" | "shell" | "local_shell" | "exec_command" | "run_shell_command")
+}
+
+/// The command of a shell tool's input: a text, or words, which are joined.
+pub fn command_of(input: &Value) -> Option<Cow<'_, str>> {
+    match input.get("command").or_else(|| input.get("cmd"))? {
+        Value::String(command) => Some(Cow::Borrowed(command)),
+        Value::Array(words) => {
+            let words: Option<Vec<&str>> = words.iter().map(Value::as_str).collect();
+            // Quoted, so that a word with a blank or an operator in it stays one word.
+            let quoted = |word: &str| format!("'{}'", word.replace('\'', "'\\''"));
+            Some(Cow::Owned(words?.into_iter().map(quoted).collect::<Vec<_>>().join(" ")))
         }
-    }
-    match settings.preset {
-        Preset::AcceptEdits if EDIT_TOOLS.contains(&tool) && paths.is_some_and(is_project_file) => {
-            Verdict::Allow("preset acceptEdits".to_owned())
-        }
-        Preset::AcceptEdits | Preset::Default => Verdict::Ask,
+        _ => None,
     }
 }
 
+/// What the settings say to a call.
+pub fn verdict(settings: &Settings, call: Call<'_>) -> Verdict {
+    let (preset, workspace) = settings.preset_for(call.cwd);
+    let of_preset = |says| {
+        let rule = match workspace {
+            Some(path) => format!("preset {} of {path}", preset.as_str()),
+            None => format!("preset {}", preset.as_str()),
+        };
+        Verdict { says, rule }
+    };
+    if matches!(call.tool, "AskUserQuestion" | "ExitPlanMode") {
+        let passed = preset == Preset::BypassPermissions;
+        let asked = || Verdict { says: Says::Ask, rule: "questions and plans are always yours".to_owned() };
+        return if passed { of_preset(Says::Pass) } else { asked() };
+    }
+    if let Some(verdict) = settings.tool_permissions.iter().find_map(|rule| of_rule(rule, call)) {
+        return verdict;
+    }
+    of_preset(match preset {
+        Preset::Default => Says::Ask,
+        Preset::AcceptEdits => {
+            let edits = EDIT_TOOLS.contains(&call.tool) && call.paths.is_some_and(is_project_file);
+            if edits { Says::Allow } else { Says::Ask }
+        }
+        Preset::Plan if is_reading(call) => Says::Allow,
+        Preset::Plan | Preset::DontAsk => Says::Deny,
+        Preset::Auto => match risk::judge(call.tool, call.input, call.paths).risk {
+            Risk::Low => Says::Allow,
+            Risk::Medium | Risk::High => Says::Ask,
+        },
+        Preset::BypassPermissions => Says::Pass,
+    })
+}
+
+/// What one override says to a call; `None` when it is about another one.
+pub fn of_rule(rule: &ToolPermission, call: Call<'_>) -> Option<Verdict> {
+    if rule.tool != call.tool {
+        return None;
+    }
+    let fits = match (&rule.command_prefix, command_of(call.input)) {
+        (None, _) => true,
+        (Some(prefix), Some(command)) if rule.auto_approve => shell::is_simple_call_of(&command, prefix),
+        (Some(prefix), Some(command)) => shell::calls(&command, prefix),
+        (Some(_), None) => false,
+    };
+    let says = if rule.auto_approve { Says::Allow } else { Says::Deny };
+    fits.then(|| Verdict { says, rule: rule_name(rule) })
+}
+
+/// `rule Bash(cargo test)`.
+fn rule_name(rule: &ToolPermission) -> String {
+    match &rule.command_prefix {
+        Some(prefix) => format!("rule {}({prefix})", rule.tool),
+        None => format!("rule {}", rule.tool),
+    }
+}
+
+/// Whether the risk table calls it reading and nothing worse: a look at a key is not.
+fn is_reading(call: Call<'_>) -> bool {
+    let judged = risk::judge(call.tool, call.input, call.paths);
+    judged.risk == Risk::Low && judged.reasons.iter().all(|reason| reason == table::READS.reason)
+}
+
 /// Whether the file is inside the working directory and is not one that steers git, an agent or an editor.
-fn is_project_file(paths: &RealPaths) -> bool {
+pub(crate) fn is_project_file(paths: &RealPaths) -> bool {
     let Some(inside) = inside(&paths.cwd, &paths.target) else { return false };
     let steering =
         [".git", ".claude", ".codex", ".gemini", ".vscode", ".idea", ".mcp.json", ".envrc", ".husky"];
@@ -102,9 +232,11 @@ mod tests {
     #[test]
     fn accept_edits_stays_inside_the_project() {
         let check = |tool: &str, target: &str, allowed: bool| {
-            let verdict =
-                verdict(&accept_edits(), tool, &json!({"file_path": target}), paths(target).as_ref());
-            assert_eq!(matches!(verdict, Verdict::Allow(_)), allowed, "{tool} {target}");
+            let input = json!({ "file_path": target });
+            let paths = paths(target);
+            let call = Call { tool, input: &input, cwd: "/home/me/shop", paths: paths.as_ref() };
+            let says = verdict(&accept_edits(), call).says;
+            assert_eq!(says, if allowed { Says::Allow } else { Says::Ask }, "{tool} {target}");
         };
         check("Edit", "/home/me/shop/src/a.rs", true);
         check("Write", "/home/me/shop/new.txt", true);
@@ -115,10 +247,9 @@ mod tests {
         check("Write", "/home/me/shop/.CLAUDE/settings.json", false);
         check("Bash", "/home/me/shop/a", false);
         check("Read", "/home/me/shop/a", false);
-        assert_eq!(
-            verdict(&accept_edits(), "Edit", &json!({"file_path": "/home/me/shop/a"}), None),
-            Verdict::Ask
-        );
+        let input = json!({"file_path": "/home/me/shop/a"});
+        let call = Call { tool: "Edit", input: &input, cwd: "/home/me/shop", paths: None };
+        assert_eq!(verdict(&accept_edits(), call).says, Says::Ask);
     }
 
     #[test]
@@ -134,14 +265,19 @@ mod tests {
             rule("Bash", Some("cargo test"), true),
             rule("Write", None, false),
         ];
-        let bash = |command: &str| verdict(&settings, "Bash", &json!({ "command": command }), None);
-        assert_eq!(bash("cargo test --all"), Verdict::Allow("rule Bash(cargo test)".into()));
-        assert_eq!(bash("cargo tester"), Verdict::Ask);
-        assert_eq!(bash("cargo test; rm -rf ~"), Verdict::Ask, "a chain is not a call of its first part");
-        assert_eq!(bash("cargo test $(rm x)"), Verdict::Ask);
-        assert_eq!(bash("cargo test > /etc/passwd"), Verdict::Ask);
-        assert_eq!(bash("cd x && git push -f"), Verdict::Deny("rule Bash(git push)".into()));
-        assert!(matches!(verdict(&settings, "Write", &json!({}), None), Verdict::Deny(_)));
+        let says = |tool: &str, input: &Value| {
+            let verdict = verdict(&settings, Call { tool, input, cwd: "/p", paths: None });
+            (verdict.says, verdict.rule)
+        };
+        let bash = |command: &str| says("Bash", &json!({ "command": command }));
+        let ask = || (Says::Ask, "preset default".to_owned());
+        assert_eq!(bash("cargo test --all"), (Says::Allow, "rule Bash(cargo test)".to_owned()));
+        assert_eq!(bash("cargo tester"), ask());
+        assert_eq!(bash("cargo test; rm -rf ~"), ask(), "a chain is not a call of its first part");
+        assert_eq!(bash("cargo test $(rm x)"), ask());
+        assert_eq!(bash("cargo test > /etc/passwd"), ask());
+        assert_eq!(bash("cd x && git push -f"), (Says::Deny, "rule Bash(git push)".to_owned()));
+        assert_eq!(says("Write", &json!({})).0, Says::Deny);
     }
 
     #[test]
@@ -150,7 +286,13 @@ mod tests {
         for tool in ["AskUserQuestion", "ExitPlanMode"] {
             settings.tool_permissions =
                 vec![ToolPermission { tool: tool.into(), command_prefix: None, auto_approve: true }];
-            assert_eq!(verdict(&settings, tool, &json!({}), None), Verdict::Ask);
+            for preset in Preset::ALL {
+                settings.preset = *preset;
+                let input = json!({});
+                let says = verdict(&settings, Call { tool, input: &input, cwd: "/p", paths: None }).says;
+                let expected = if *preset == Preset::BypassPermissions { Says::Pass } else { Says::Ask };
+                assert_eq!(says, expected);
+            }
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The risk table: how much harm a request could do, and why.
 
+use super::sensitive;
 use super::shell::{self, Call};
-use super::{EDIT_TOOLS, RealPaths, inside};
+use super::table::{self, RiskRow};
+use super::{EDIT_TOOLS, READ_TOOLS, RealPaths, command_of, inside, is_project_file, is_shell};
 use crate::subject::Mark;
 use magia_protocol::wire::Risk;
 use serde_json::Value;
@@ -17,28 +19,39 @@ pub struct Judgement {
 
 /// How much harm a call of `tool` could do.
 pub fn judge(tool: &str, input: &Value, paths: Option<&RealPaths>) -> Judgement {
-    let one = |risk, reason: &str| Judgement { risk, reasons: vec![reason.to_owned()] };
-    match tool {
-        "Bash" => judge_command(input.get("command").and_then(Value::as_str).unwrap_or_default()),
-        "Read" | "Grep" | "Glob" | "LS" | "NotebookRead" | "TodoWrite" | "TodoRead" => {
-            one(Risk::Low, "reads")
-        }
-        "AskUserQuestion" | "ExitPlanMode" => one(Risk::Low, "asks you"),
-        "WebFetch" | "WebSearch" => one(Risk::Medium, "reaches the network"),
-        _ if EDIT_TOOLS.contains(&tool) => match paths {
-            Some(paths) if inside(&paths.cwd, &paths.target).is_some() => {
-                one(Risk::Low, "edits inside the project")
-            }
-            Some(_) => one(Risk::High, "writes outside the project"),
-            None => one(Risk::Medium, "edits a file"),
-        },
-        _ => one(Risk::Medium, "a tool that magia does not know"),
+    if is_shell(tool) {
+        return judge_command(&command_of(input).unwrap_or_default());
     }
+    let edits = EDIT_TOOLS.contains(&tool);
+    let mut rows = vec![match tool {
+        _ if READ_TOOLS.contains(&tool) => &table::READS,
+        "AskUserQuestion" | "ExitPlanMode" => &table::ASKS_YOU,
+        "WebFetch" | "WebSearch" => &table::REACHES_NETWORK,
+        _ if edits => match paths {
+            Some(paths) if is_project_file(paths) => &table::EDITS_INSIDE,
+            Some(paths) if inside(&paths.cwd, &paths.target).is_some() => &table::STEERS,
+            Some(_) => &table::WRITES_OUTSIDE,
+            None => &table::EDITS_A_FILE,
+        },
+        "apply_patch" => &table::EDITS_A_FILE,
+        _ => &table::UNKNOWN_TOOL,
+    }];
+    if edits || READ_TOOLS.contains(&tool) {
+        rows.extend(sensitive::touched(tool, input, paths).iter().map(|touched| touched.kind.row()));
+    }
+    rows.sort_by_key(|row| std::cmp::Reverse(row.risk));
+    let mut reasons: Vec<String> = Vec::new();
+    for row in &rows {
+        if !reasons.iter().any(|reason| reason == row.reason) {
+            reasons.push(row.reason.to_owned());
+        }
+    }
+    Judgement { risk: rows.first().map_or(Risk::Medium, |row| row.risk), reasons }
 }
 
 fn judge_command(command: &str) -> Judgement {
     if command.len() > shell::READ_MAX {
-        return Judgement { risk: Risk::High, reasons: vec!["is too long to be read".to_owned()] };
+        return Judgement { risk: table::TOO_LONG.risk, reasons: vec![table::TOO_LONG.reason.to_owned()] };
     }
     let mut marks = command_marks(command);
     marks.sort_by_key(|mark| std::cmp::Reverse(mark.risk));
@@ -48,15 +61,11 @@ fn judge_command(command: &str) -> Judgement {
             reasons.push(mark.reason.to_owned());
         }
     }
-    let risk = match marks.first() {
-        Some(mark) => mark.risk,
-        None if only_reads(command) => Risk::Low,
-        None => Risk::Medium,
-    };
-    if reasons.is_empty() {
-        reasons.push(if risk == Risk::Low { "reads" } else { "runs a program" }.to_owned());
+    if let Some(worst) = marks.first() {
+        return Judgement { risk: worst.risk, reasons };
     }
-    Judgement { risk, reasons }
+    let row = if only_reads(command) { &table::READS } else { &table::RUNS_A_PROGRAM };
+    Judgement { risk: row.risk, reasons: vec![row.reason.to_owned()] }
 }
 
 /// Whether every call of the command is one of a short list that only reads, without redirection or expansion.
@@ -99,11 +108,13 @@ fn marks_within(command: &str, depth: usize) -> Vec<Mark> {
     for (index, call) in calls.iter().enumerate() {
         for (wrapper, range) in &call.wrappers {
             if matches!(wrapper.as_str(), "sudo" | "doas") {
-                marks.push(Mark { range: range.clone(), risk: Risk::High, reason: "runs as root" });
+                marks.push(mark(range.clone(), &table::RUNS_AS_ROOT));
             }
         }
-        if let Some((risk, reason)) = program_risk(call, index.checked_sub(1).and_then(|at| calls.get(at))) {
-            marks.push(Mark { range: call.range(), risk, reason });
+        let touched = sensitive::in_call(call).into_iter().map(|touched| touched.kind.row());
+        let program = program_risk(call, index.checked_sub(1).and_then(|at| calls.get(at)));
+        if let Some(worst) = program.into_iter().chain(touched).max_by_key(|row| row.risk) {
+            marks.push(mark(call.range(), worst));
         }
         let inner = call.script().filter(|_| depth > 0).map(|script| marks_within(script, depth - 1));
         if let Some(worst) = inner.into_iter().flatten().max_by_key(|mark| mark.risk) {
@@ -116,11 +127,7 @@ fn marks_within(command: &str, depth: usize) -> Vec<Mark> {
                 || target.starts_with("/dev/std")
                 || target.starts_with("/tmp/");
             if operator.contains('>') && outside && !harmless {
-                marks.push(Mark {
-                    range: range.clone(),
-                    risk: Risk::High,
-                    reason: "writes outside the project",
-                });
+                marks.push(mark(range.clone(), &table::WRITES_OUTSIDE));
             }
         }
     }
@@ -136,48 +143,48 @@ fn marks_within(command: &str, depth: usize) -> Vec<Mark> {
     marks
 }
 
-fn program_risk(call: &Call, before: Option<&Call>) -> Option<(Risk, &'static str)> {
+fn mark(range: std::ops::Range<usize>, row: &'static RiskRow) -> Mark {
+    Mark { range, risk: row.risk, reason: row.reason }
+}
+
+fn program_risk(call: &Call, before: Option<&Call>) -> Option<&'static RiskRow> {
     let second = call.words.get(1).map_or("", |(word, _)| word.as_str());
     let found = match call.program() {
         "rm" if call.has_option("--recursive", 'r') || call.has_option("--recursive", 'R') => {
-            (Risk::High, "deletes recursively")
+            &table::DELETES_RECURSIVELY
         }
-        "rm" | "unlink" | "rmdir" => (Risk::Medium, "deletes"),
-        "shred" | "dd" | "truncate" => (Risk::High, "overwrites data"),
-        program if program.starts_with("mkfs") => (Risk::High, "overwrites data"),
+        "rm" | "unlink" | "rmdir" => &table::DELETES,
+        "shred" | "dd" | "truncate" => &table::OVERWRITES_DATA,
+        program if program.starts_with("mkfs") => &table::OVERWRITES_DATA,
         "find" if call.words.iter().any(|(word, _)| word == "-delete" || word.starts_with("-exec")) => {
-            (Risk::High, "deletes or runs for every file found")
+            &table::FOR_EVERY_FILE
         }
-        "chmod" | "chown" | "chgrp" if call.has_option("--recursive", 'R') => {
-            (Risk::High, "changes owners or modes recursively")
-        }
-        "shutdown" | "reboot" | "halt" | "poweroff" => (Risk::High, "stops the machine"),
-        "kill" | "pkill" | "killall" => (Risk::Medium, "ends processes"),
+        "chmod" | "chown" | "chgrp" if call.has_option("--recursive", 'R') => &table::CHANGES_MODES,
+        "shutdown" | "reboot" | "halt" | "poweroff" => &table::STOPS_MACHINE,
+        "kill" | "pkill" | "killall" => &table::ENDS_PROCESSES,
         "git" => return git_risk(call, second),
         "npm" | "cargo" | "twine" | "gem" | "yarn" | "pnpm"
             if matches!(second, "publish" | "upload" | "push") =>
         {
-            (Risk::High, "publishes")
+            &table::PUBLISHES
         }
         "sh" | "bash" | "zsh" | "dash" | "python" | "python3" | "node" | "perl" | "ruby" if call.piped => {
             match before.map(Call::program) {
-                Some("curl" | "wget") => (Risk::High, "runs what it downloads"),
-                _ => (Risk::Medium, "runs what is piped in"),
+                Some("curl" | "wget") => &table::RUNS_DOWNLOAD,
+                _ => &table::RUNS_PIPED,
             }
         }
-        "eval" | "source" => (Risk::Medium, "runs text as a command"),
-        "curl" | "wget" | "nc" | "ncat" | "telnet" | "ftp" => (Risk::Medium, "reaches the network"),
-        "ssh" | "scp" | "sftp" | "rsync" => (Risk::High, "reaches another machine"),
-        "crontab" | "systemctl" | "launchctl" => (Risk::High, "changes what the system runs"),
-        "docker" | "podman" | "kubectl" | "terraform" | "aws" | "gcloud" | "az" => {
-            (Risk::Medium, "acts outside the project")
-        }
+        "eval" | "source" => &table::RUNS_TEXT,
+        "curl" | "wget" | "nc" | "ncat" | "telnet" | "ftp" => &table::REACHES_NETWORK,
+        "ssh" | "scp" | "sftp" | "rsync" => &table::OTHER_MACHINE,
+        "crontab" | "systemctl" | "launchctl" => &table::CHANGES_SYSTEM,
+        "docker" | "podman" | "kubectl" | "terraform" | "aws" | "gcloud" | "az" => &table::ACTS_OUTSIDE,
         _ => return None,
     };
     Some(found)
 }
 
-fn git_risk(call: &Call, second: &str) -> Option<(Risk, &'static str)> {
+fn git_risk(call: &Call, second: &str) -> Option<&'static RiskRow> {
     match second {
         "push" => {
             let forced = call.has_option("--force", 'f')
@@ -185,20 +192,14 @@ fn git_risk(call: &Call, second: &str) -> Option<(Risk, &'static str)> {
                     .words
                     .iter()
                     .any(|(word, _)| word.starts_with("--force-with-lease") || word.starts_with('+'));
-            Some(if forced {
-                (Risk::High, "overwrites history elsewhere")
-            } else {
-                (Risk::Medium, "publishes commits")
-            })
+            Some(if forced { &table::FORCES_HISTORY } else { &table::PUBLISHES_COMMITS })
         }
-        "reset" if call.words.iter().any(|(word, _)| word == "--hard") => {
-            Some((Risk::High, "drops local changes"))
-        }
-        "clean" if call.has_option("--force", 'f') => Some((Risk::High, "drops local changes")),
+        "reset" if call.words.iter().any(|(word, _)| word == "--hard") => Some(&table::DROPS_CHANGES),
+        "clean" if call.has_option("--force", 'f') => Some(&table::DROPS_CHANGES),
         "checkout" | "restore" if call.words.iter().any(|(word, _)| word == "--" || word == ".") => {
-            Some((Risk::High, "drops local changes"))
+            Some(&table::DROPS_CHANGES)
         }
-        "filter-branch" | "filter-repo" => Some((Risk::High, "rewrites history")),
+        "filter-branch" | "filter-repo" => Some(&table::REWRITES_HISTORY),
         _ => None,
     }
 }
@@ -231,9 +232,14 @@ mod tests {
         check("printf x | xargs rm -r", Risk::High, "deletes recursively");
         check("if true; then rm -rf /; fi", Risk::High, "deletes recursively");
         check("timeout 5 bash -lc 'cd x; rm -rf .'", Risk::High, "deletes recursively");
-        check("sort -o /etc/passwd x", Risk::Medium, "runs a program");
+        check("sort -o /etc/passwd x", Risk::Medium, "touches the system's settings");
+        check("sort -o /p/x y", Risk::Medium, "runs a program");
         check("rg --pre ./run x", Risk::Medium, "runs a program");
         check(&"ls;".repeat(100_000), Risk::High, "is too long to be read");
+        check("cat ~/.ssh/id_ed25519", Risk::High, "touches keys or secrets");
+        check("cat .env", Risk::High, "touches keys or secrets");
+        check("cat .env.example", Risk::Low, "reads");
+        check("bash -c 'cat $HOME/.aws/credentials'", Risk::High, "touches keys or secrets");
         check("", Risk::Medium, "runs a program");
     }
 
@@ -250,5 +256,7 @@ mod tests {
         let paths = |target: &str| RealPaths { cwd: "/p".into(), target: target.into() };
         assert_eq!(judge("Edit", &json!({}), Some(&paths("/p/a"))).risk, Risk::Low);
         assert_eq!(judge("Edit", &json!({}), Some(&paths("/etc/hosts"))).risk, Risk::High);
+        assert_eq!(judge("Edit", &json!({}), Some(&paths("/p/.git/config"))).risk, Risk::High);
+        assert_eq!(judge("Write", &json!({}), Some(&paths("/p/.env"))).risk, Risk::High);
     }
 }

@@ -227,7 +227,7 @@ pub fn is_simple_call_of(command: &str, prefix: &str) -> bool {
     if command.len() > READ_MAX {
         return false;
     }
-    let wanted: Vec<&str> = prefix.split_whitespace().collect();
+    let wanted = prefix_words(prefix);
     let mut words = Vec::new();
     for token in tokens(command) {
         match token {
@@ -241,11 +241,21 @@ pub fn is_simple_call_of(command: &str, prefix: &str) -> bool {
         && words.iter().zip(&wanted).all(|(word, want)| word == want)
 }
 
+/// The words of a rule's prefix, quotes removed. A prefix that is more than words, as `a; b`, fits nothing.
+fn prefix_words(prefix: &str) -> Vec<String> {
+    let word = |token| match token {
+        Token::Word { text, .. } => Some(text),
+        Token::Operator { .. } => None,
+    };
+    tokens(prefix).into_iter().map(word).collect::<Option<_>>().unwrap_or_default()
+}
+
 /// Whether any call within `command` begins with the words of `prefix`: wrappers, the program's directory and an
 /// inner shell aside. For denying; what hides better than that is asked about.
 pub fn calls(command: &str, prefix: &str) -> bool {
-    let wanted: Vec<&str> = prefix.split_whitespace().collect();
-    calls_within(command, &wanted, 3)
+    let wanted = prefix_words(prefix);
+    let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+    !wanted.is_empty() && calls_within(command, &wanted, 3)
 }
 
 fn calls_within(command: &str, wanted: &[&str], depth: usize) -> bool {
@@ -312,6 +322,33 @@ mod tests {
         }
         assert!(!calls("git pull && echo git push", "git push"));
         assert!(!calls("/opt/git push", "/usr/bin/git push"));
+    }
+
+    #[test]
+    fn a_prefix_is_read_as_words() {
+        assert!(is_simple_call_of("git status -s", "git  status"));
+        assert!(is_simple_call_of("git commit -m 'a b' -q", "git commit -m \"a b\""));
+        assert!(!is_simple_call_of("git commit -m 'a c'", "git commit -m 'a b'"));
+        for command in [
+            "git status; rm -rf /",
+            "git status\nrm -rf /",
+            "git status && rm -rf /",
+            "git status | sh",
+            "git status & rm x",
+            "git status $(rm x)",
+            "git status `rm x`",
+            "git status > x",
+            "git status <(rm x)",
+            "git statusx",
+            "'git status'",
+            "A=1 git status",
+            "sudo git status",
+        ] {
+            assert!(!is_simple_call_of(command, "git status"), "{command}");
+        }
+        for prefix in ["", " ", "a; b", "git|", "\n"] {
+            assert!(!is_simple_call_of("a; b", prefix) && !calls("a; b", prefix), "{prefix:?}");
+        }
     }
 
     #[test]

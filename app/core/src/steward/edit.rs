@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::comments;
 use super::error::StewardError;
 use super::json::{Document, Kind, Span};
 
@@ -43,7 +44,7 @@ impl Style {
         if let Some(first) = doc.members(doc.root)?.first() {
             style.one_line = !root.contains('\n');
             if let Some(indent) = line_indent(doc.between(doc.root.start + 1, first.key_span.start)) {
-                style.unit = indent.to_owned();
+                style.unit = leading_space(indent).to_owned();
             }
             if doc.between(first.key_span.end, first.value.start) == ":" {
                 style.colon = ":";
@@ -134,9 +135,7 @@ fn line_indent(gap: &str) -> Option<&str> {
 fn indent_of_line<'a>(doc: &Document<'a>, offset: usize) -> &'a str {
     let before = doc.between(doc.root.start, offset);
     let start = before.rfind('\n').map_or(doc.root.start, |at| doc.root.start + at + 1);
-    let line = doc.between(start, offset);
-    let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
-    doc.between(start, start + indent)
+    leading_space(doc.between(start, offset))
 }
 
 /// The edits of one text: replaced ranges, none overlapping another.
@@ -186,74 +185,154 @@ impl Edits {
         out
     }
 
-    /// Takes items out of a container and puts new ones at its end. Each item goes together with the comma and
-    /// the white space before it, which is exactly what [`Edits::container`] puts before a new one.
+    /// Takes items out of a container and puts new ones at its end. A new item comes with the comma and the white
+    /// space before it, or with the comma after it where the file has one after the last item; an item that goes
+    /// takes exactly that along. Comments stay, also between items that go.
     pub fn container(&mut self, doc: &Document<'_>, style: &Style, edit: &ContainerEdit<'_>) {
         let ContainerEdit { container, items, remove, append, empty } = *edit;
         let inside = Span { start: container.start + 1, end: container.end.saturating_sub(1) };
-        let any_stays = (0..items.len()).any(|index| !remove(index));
-        if !any_stays && append.is_empty() {
-            if !items.is_empty() {
-                self.replace(inside, empty.to_owned());
-            }
-            return;
-        }
+        let kept_last = (0..items.len()).rev().find(|index| !remove(*index));
         let Some((first, last)) = items.first().zip(items.last()) else {
-            self.replace(inside, fill(doc, style, container, append));
+            self.fill(doc, style, container, append);
             return;
         };
-        let gap_start = match items.len() {
-            1 => inside.start,
-            n => items.get(n - 2).map_or(inside.start, |item| item.end),
-        };
-        let gap = doc.between(gap_start, last.start);
-        let gap = gap.split_once(',').map_or(gap, |(_, after)| after);
-        let (gap, layout) = match line_indent(gap) {
-            Some(indent) => (format!("{}{indent}", style.newline), Layout::Lines(indent)),
-            None if items.len() > 1 => (gap.to_owned(), Layout::Inline),
-            None => (style.inline_gap().to_owned(), Layout::Inline),
-        };
-        let mut new = String::new();
-        for (index, item) in append.iter().enumerate() {
-            if any_stays || index > 0 {
-                new.push(',');
-                new.push_str(&gap);
-            }
-            match &item.key {
-                Some(key) => new.push_str(&style.render_member(key, &item.value, layout)),
-                None => new.push_str(&style.render(&item.value, layout)),
-            }
-        }
-        if !any_stays {
-            self.replace(Span { start: first.start, end: last.end }, new);
+        if kept_last.is_none() && append.is_empty() && !doc.has_comment(inside) {
+            self.replace(inside, empty.to_owned());
             return;
         }
-        self.remove_runs(items, remove);
-        if !new.is_empty() {
-            self.replace(Span { start: last.end, end: last.end }, new);
+        if append.is_empty() {
+            self.remove(doc, inside, items, remove);
+            return;
+        }
+        let (gap, layout) = item_gap(doc, style, inside, items);
+        let new: Vec<String> = append.iter().map(|item| item.render(style, layout)).collect();
+        let Some(kept_last) = kept_last else {
+            self.replace(Span { start: first.start, end: last.end }, new.join(&format!(",{gap}")));
+            return;
+        };
+        if kept_last + 1 < items.len() {
+            // New ones in the place of those that go.
+            let end = items.get(kept_last + 1).map_or(last.start, |item| item.start);
+            self.replace(Span { start: end, end: last.end }, new.join(&format!(",{gap}")));
+            self.remove(doc, inside, items.get(..=kept_last).unwrap_or_default(), remove);
+            return;
+        }
+        self.remove(doc, inside, items, remove);
+        let comma = doc.comma(last.end, inside.end);
+        let after = comma.map_or(last.end, |at| at + 1);
+        let (at, ends_line) = comments::after_line(doc.text, after, inside.end).unwrap_or((after, false));
+        let gap = match layout {
+            Layout::Inline if ends_line => {
+                format!("{}{}", style.newline, indent_of_line(doc, last.start))
+            }
+            _ => gap,
+        };
+        let (before, between) = if comma.is_some() { ("", ",") } else { (",", "") };
+        let mut text = String::new();
+        for (index, item) in new.iter().enumerate() {
+            if index > 0 {
+                text.push_str(before);
+            }
+            text.push_str(&gap);
+            text.push_str(item);
+            text.push_str(between);
+        }
+        if comma.is_none() {
+            self.replace(Span { start: last.end, end: last.end }, ",".to_owned());
+        }
+        self.replace(Span { start: at, end: at }, text);
+    }
+
+    /// Takes items out, each with the white space before it and one comma.
+    fn remove(&mut self, doc: &Document<'_>, inside: Span, items: &[Span], remove: &dyn Fn(usize) -> bool) {
+        let kept_last = (0..items.len()).rev().find(|index| !remove(*index));
+        let mut from = inside.start;
+        for (index, item) in items.iter().enumerate() {
+            let next = items.get(index + 1).map_or(inside.end, |next| next.start);
+            let comma = doc.comma(item.end, next);
+            let kept_before = (0..index).any(|before| !remove(before));
+            let behind = comma.map(|at| at + 1).filter(|at| doc.between(*at, next).trim().is_empty());
+            if let Some(behind) = behind.filter(|_| remove(index) && !kept_before && kept_last.is_some()) {
+                // What stood before the first one stands before the next one then.
+                self.replace(Span { start: item.start, end: item.end }, String::new());
+                self.replace(Span { start: behind, end: next }, String::new());
+            } else if remove(index) {
+                self.replace(Span { start: gap_start(doc, from, *item), end: item.end }, String::new());
+            }
+            // When nothing is left behind it and the file has no comma there, the last one that stays loses its.
+            let last_comma = items.last().and_then(|last| doc.comma(last.end, inside.end));
+            let orphan = kept_last == Some(index) && index + 1 < items.len() && last_comma.is_none();
+            if let Some(at) = comma.filter(|_| remove(index) || orphan) {
+                let alone = doc.between(item.end, at).trim().is_empty();
+                self.replace(Span { start: if alone { item.end } else { at }, end: at + 1 }, String::new());
+            }
+            from = comma.map_or(item.end, |at| at + 1);
         }
     }
 
-    fn remove_runs(&mut self, items: &[Span], remove: &dyn Fn(usize) -> bool) {
-        let mut kept_before: Option<Span> = None;
-        let mut run: Option<Span> = None;
-        for (index, item) in items.iter().enumerate() {
-            if remove(index) {
-                run = Some(Span { start: run.map_or(item.start, |run| run.start), end: item.end });
-                continue;
-            }
-            if let Some(run) = run.take() {
-                match kept_before {
-                    Some(kept) => self.replace(Span { start: kept.end, end: run.end }, String::new()),
-                    None => self.replace(Span { start: run.start, end: item.start }, String::new()),
-                }
-            }
-            kept_before = Some(*item);
+    /// Puts items between the brackets of a container that was empty.
+    fn fill(&mut self, doc: &Document<'_>, style: &Style, container: Span, append: &[NewItem]) {
+        let inside = Span { start: container.start + 1, end: container.end.saturating_sub(1) };
+        if append.is_empty() {
+            return;
         }
-        if let Some((run, kept)) = run.zip(kept_before) {
-            self.replace(Span { start: kept.end, end: run.end }, String::new());
+        let Some(at) = comments::last_end(doc.text, inside.start, inside.end) else {
+            self.replace(inside, fill(doc, style, container, append));
+            return;
+        };
+        // Comments stay where they are: what comes in stands behind them.
+        let indent = indent_of_line(doc, container.start);
+        let inner = format!("{indent}{}", style.unit);
+        let (gap, layout) = if doc.between(at, inside.end).contains('\n') {
+            (format!("{}{inner}", style.newline), Layout::Lines(&inner))
+        } else {
+            (style.inline_gap().to_owned(), Layout::Inline)
+        };
+        let new: Vec<String> = append.iter().map(|item| item.render(style, layout)).collect();
+        self.replace(Span { start: at, end: at }, format!("{gap}{}", new.join(&format!(",{gap}"))));
+    }
+}
+
+impl NewItem {
+    fn render(&self, style: &Style, layout: Layout<'_>) -> String {
+        match &self.key {
+            Some(key) => style.render_member(key, &self.value, layout),
+            None => style.render(&self.value, layout),
         }
     }
+}
+
+/// The white space before a new item, and how the item is laid out: as the last item there is.
+fn item_gap<'a>(doc: &Document<'a>, style: &Style, inside: Span, items: &[Span]) -> (String, Layout<'a>) {
+    let last = items.last().map_or(inside.start, |item| item.start);
+    let before = match items.len() {
+        0 | 1 => inside.start,
+        n => items.get(n - 2).map_or(inside.start, |item| item.end),
+    };
+    let start = doc.comma(before, last).map_or(before, |at| at + 1);
+    let gap = doc.between(start, last);
+    match line_indent(gap) {
+        Some(indent) => {
+            let indent = leading_space(indent);
+            (format!("{}{indent}", style.newline), Layout::Lines(indent))
+        }
+        None if items.len() > 1 && gap.trim().is_empty() => (gap.to_owned(), Layout::Inline),
+        None => (style.inline_gap().to_owned(), Layout::Inline),
+    }
+}
+
+/// Where the white space before an item begins that goes with it. When a comment to the end of the line stands
+/// before it and something else behind it, the line break has to stay.
+fn gap_start(doc: &Document<'_>, from: usize, item: Span) -> usize {
+    let before = doc.between(from, item.start);
+    let start = from + before.trim_end_matches([' ', '\t', '\r', '\n']).len();
+    let behind = doc.text.get(item.end..).unwrap_or_default().trim_start_matches([' ', '\t', ',']);
+    let breaks = behind.starts_with(['\n', '\r']) || behind.starts_with("//");
+    if !breaks && comments::line_comment_ends(doc.text, from, start) { item.start } else { start }
+}
+
+fn leading_space(text: &str) -> &str {
+    text.get(..text.len() - text.trim_start_matches([' ', '\t']).len()).unwrap_or_default()
 }
 
 /// What stands between the brackets of a container that was empty.

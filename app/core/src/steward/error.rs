@@ -7,7 +7,7 @@ use super::json::Position;
 /// A refusal. The file is left exactly as it was.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum StewardError {
-    /// Not strict JSON. Claude Code ignores such a file without a word, so neither do we touch it.
+    /// Not JSON as the agent reads it. Claude Code ignores such a file without a word, so neither do we touch it.
     #[error("not valid JSON at line {}, column {}: {message}", at.line, at.column)]
     Syntax {
         /// Where reading stopped.
@@ -66,8 +66,16 @@ pub enum StewardError {
     /// A merge patch that is not an object would replace the whole file.
     #[error("the patch must be an object")]
     PatchNotObject,
-    /// Our own edit did not give valid JSON: a bug of ours, caught before anything is written.
-    #[error("the edited text would not be valid JSON (a bug in magia); nothing was changed")]
+    /// Not TOML. Codex does not start with such a file.
+    #[error("not valid TOML at line {}, column {}: {message}", at.line, at.column)]
+    Toml {
+        /// Where reading stopped.
+        at: Position,
+        /// What is wrong; it names what was expected, not what stands there.
+        message: &'static str,
+    },
+    /// Our own edit did not give what it should: a bug of ours, caught before anything is written.
+    #[error("the edited text would not be right (a bug in magia); nothing was changed")]
     BrokenEdit,
 }
 
@@ -80,6 +88,7 @@ impl StewardError {
             | Self::DuplicateKey { at, .. }
             | Self::WrongType { at, .. }
             | Self::TooDeep { at, .. }
+            | Self::Toml { at, .. }
             | Self::Encoding { at } => Some(*at),
             Self::TooLarge { .. } | Self::HandlerPath { .. } | Self::PatchNotObject | Self::BrokenEdit => {
                 None

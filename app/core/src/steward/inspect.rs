@@ -1,10 +1,8 @@
 //! What of ours stands in a settings file now.
 
-use std::path::Path;
-
-use super::claude::{self, CLAUDE_EVENTS};
 use super::error::StewardError;
-use super::json::{decode, is_blank};
+use super::json::{decode, is_blank, is_comments};
+use super::recipe::{self, Recipe};
 use super::survey::{Rigour, Survey};
 
 /// The state of our hooks in one settings file.
@@ -12,10 +10,12 @@ use super::survey::{Rigour, Survey};
 pub struct HookReport {
     /// All in all.
     pub state: HookState,
-    /// Event by event, in the order of [`CLAUDE_EVENTS`]; empty when the file cannot be read.
+    /// Event by event, in the order of [`super::events`]; empty when the file cannot be read.
     pub events: Vec<EventReport>,
     /// Events that still have an entry of ours and should not.
     pub stale: Vec<String>,
+    /// Calls are refused when magia gives no answer.
+    pub strict: bool,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
@@ -45,7 +45,7 @@ pub enum HookState {
 /// The state of one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventReport {
-    /// Claude's name of the event.
+    /// The agent's name of the event.
     pub event: &'static str,
     /// How its entry is.
     pub status: EventStatus,
@@ -66,8 +66,8 @@ pub enum EventStatus {
 
 /// Reports what of ours stands in the file (none: there is no file).
 #[must_use]
-pub fn inspect(bytes: Option<&[u8]>, handler: &Path) -> HookReport {
-    read(bytes, handler).unwrap_or_else(|err| HookReport {
+pub fn inspect(bytes: Option<&[u8]>, recipe: &Recipe<'_>) -> HookReport {
+    read(bytes, recipe).unwrap_or_else(|err| HookReport {
         state: HookState::Unreadable {
             line: err.position().map(|at| at.line),
             column: err.position().map(|at| at.column),
@@ -75,20 +75,24 @@ pub fn inspect(bytes: Option<&[u8]>, handler: &Path) -> HookReport {
         },
         events: Vec::new(),
         stale: Vec::new(),
+        strict: false,
         warnings: Vec::new(),
     })
 }
 
-fn read(bytes: Option<&[u8]>, handler: &Path) -> Result<HookReport, StewardError> {
+fn read(bytes: Option<&[u8]>, recipe: &Recipe<'_>) -> Result<HookReport, StewardError> {
+    let provider = recipe.provider;
     let text = decode(bytes.unwrap_or_default())?;
-    let survey = Survey::of(if is_blank(text) { "{}" } else { text }, Rigour::Refuse)?;
-    let handler = claude::handler_text(handler)?;
+    let blank = is_blank(text) || is_comments(text, recipe::dialect(provider));
+    let survey = Survey::of(if blank { "{}" } else { text }, provider, Rigour::Refuse)?;
+    recipe.handler_text()?;
+    let strict = recipe.strict.unwrap_or_else(|| survey.is_strict());
     let mut events = Vec::new();
-    for event in CLAUDE_EVENTS {
+    for event in recipe::events(provider) {
         let mut status = EventStatus::Missing;
         let mut seen = Vec::new();
         for (group, hook) in survey.event(event.name).into_iter().flat_map(|node| node.ours()) {
-            let condition = hook.condition(group, event, handler);
+            let condition = hook.condition(group, event, recipe, strict)?;
             let scope = (&group.matcher, hook.value.get("if"));
             let twice = seen.contains(&scope);
             seen.push(scope);
@@ -106,7 +110,9 @@ fn read(bytes: Option<&[u8]>, handler: &Path) -> Result<HookReport, StewardError
         .hooks
         .iter()
         .flat_map(|hooks| &hooks.events)
-        .filter(|node| claude::installed_event(&node.name).is_none() && node.ours().next().is_some())
+        .filter(|node| {
+            recipe::installed_event(provider, &node.name).is_none() && node.ours().next().is_some()
+        })
         .map(|node| node.name.clone())
         .collect();
     let any = |wanted| events.iter().any(|report| report.status == wanted);
@@ -119,5 +125,5 @@ fn read(bytes: Option<&[u8]>, handler: &Path) -> Result<HookReport, StewardError
     } else {
         HookState::Installed
     };
-    Ok(HookReport { state, events, stale, warnings: survey.warnings() })
+    Ok(HookReport { state, events, stale, strict: survey.is_strict(), warnings: survey.warnings() })
 }

@@ -1,54 +1,71 @@
 //! Putting our entries in and taking them out.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
-use super::claude::{self, CLAUDE_EVENTS, HookEvent, Owner};
+use magia_protocol::wire::Provider;
+
+use super::comments;
 use super::edit::{ContainerEdit, Edits, Layout, NewItem, Style};
+use super::entry::{self, Owner};
 use super::error::StewardError;
-use super::json::{Document, Member, Span, decode, is_blank};
+use super::json::{Dialect, Document, Member, Span, decode, is_blank, is_comments};
 use super::plan::{Change, ChangeKind, Footprint, Origin, Plan};
+use super::recipe::{self, HookEvent, Recipe};
 use super::survey::{EventNode, GroupNode, HookNode, Rigour, Survey};
 
-/// Works out how to have every event of [`CLAUDE_EVENTS`] call `handler`.
+/// Works out how to have every event of [`super::events`] call the handler.
 ///
 /// `bytes` is the file (none: there is none), `previous` the footprint of the last install, if it is known. What
 /// the user changed in entries of ours (timeout, matcher, further keys) stays; command and arguments are renewed.
 ///
 /// # Errors
-/// What Claude itself would not read is refused.
+/// What the agent itself would not read is refused.
 pub fn plan_install(
     bytes: Option<&[u8]>,
-    handler: &Path,
+    recipe: &Recipe<'_>,
     previous: Option<&Footprint>,
 ) -> Result<Plan, StewardError> {
-    let handler = claude::handler_text(handler)?;
+    recipe.handler_text()?;
+    let dialect = recipe::dialect(recipe.provider);
     let read = decode(bytes.unwrap_or_default())?;
-    let blank = is_blank(read);
+    let blank = is_blank(read) || is_comments(read, dialect);
     let text = if blank { "{}" } else { read };
-    let survey = Survey::of(text, Rigour::Refuse)?;
+    let survey = Survey::of(text, recipe.provider, Rigour::Refuse)?;
 
     let mut footprint = match previous {
         Some(previous) if survey.has_ours() => previous.clone(),
         _ => Footprint::default(),
     };
     if blank {
-        footprint.origin = bytes.map_or(Origin::Absent, |_| Origin::Blank(read.to_owned()));
+        let space = read.get(comments_end(read, dialect)..).unwrap_or_default();
+        footprint.origin = bytes.map_or(Origin::Absent, |_| Origin::Blank(space.to_owned()));
     }
 
-    let mut install = Install { survey: &survey, handler, edits: Edits::default(), changes: Vec::new() };
+    let strict = recipe.strict.unwrap_or_else(|| survey.is_strict());
+    let mut install =
+        Install { survey: &survey, recipe: *recipe, strict, edits: Edits::default(), changes: Vec::new() };
     install.run(&mut footprint)?;
     let Install { edits, changes, .. } = install;
     let after = match (edits.is_empty(), blank) {
         (true, _) => bytes.map(<[u8]>::to_vec),
         (false, false) => Some(edits.apply(text).into_bytes()),
         (false, true) => {
-            let mark = if read.starts_with('\u{feff}') { "\u{feff}" } else { "" };
-            Some(format!("{mark}{}\n", edits.apply(text)).into_bytes())
+            let head = match comments_end(read, dialect) {
+                0 if read.starts_with('\u{feff}') => "\u{feff}".to_owned(),
+                0 => String::new(),
+                end => format!("{}\n", read.get(..end).unwrap_or_default()),
+            };
+            Some(format!("{head}{}\n", edits.apply(text)).into_bytes())
         }
     };
     let before = bytes.map(<[u8]>::to_vec);
-    Plan { before, after, changes, warnings: survey.warnings(), footprint }.checked()
+    Plan { before, after, changes, warnings: survey.warnings(), footprint }.checked(dialect)
+}
+
+/// Where the last comment ends in a text that is blank but for comments; 0 when there is none.
+fn comments_end(text: &str, dialect: Dialect) -> usize {
+    let end = (dialect == Dialect::Comments).then(|| comments::last_end(text, 0, text.len())).flatten();
+    end.unwrap_or_default()
 }
 
 /// Works out how to take every entry of ours out again, and with it what only we had made: the group, the event,
@@ -56,15 +73,20 @@ pub fn plan_install(
 ///
 /// # Errors
 /// A text that cannot be read is refused; odd shapes among the hooks are passed over.
-pub fn plan_uninstall(bytes: Option<&[u8]>, previous: Option<&Footprint>) -> Result<Plan, StewardError> {
+pub fn plan_uninstall(
+    bytes: Option<&[u8]>,
+    provider: Provider,
+    previous: Option<&Footprint>,
+) -> Result<Plan, StewardError> {
+    let dialect = recipe::dialect(provider);
     let read = decode(bytes.unwrap_or_default())?;
     let before = bytes.map(<[u8]>::to_vec);
     let footprint = Footprint::default();
-    if is_blank(read) {
+    if is_blank(read) || is_comments(read, dialect) {
         let after = before.clone();
         return Ok(Plan { before, after, changes: Vec::new(), warnings: Vec::new(), footprint });
     }
-    let survey = Survey::of(read, Rigour::PassOver)?;
+    let survey = Survey::of(read, provider, Rigour::PassOver)?;
     let fallback = Footprint::default();
     let mut removal = Removal {
         survey: &survey,
@@ -72,21 +94,27 @@ pub fn plan_uninstall(bytes: Option<&[u8]>, previous: Option<&Footprint>) -> Res
         footprint: previous.unwrap_or(&fallback),
         edits: Edits::default(),
         changes: Vec::new(),
+        warnings: survey.warnings(),
     };
-    let root_emptied = removal.run();
-    let Removal { edits, changes, footprint: found, .. } = removal;
+    let root = survey.doc.root;
+    let behind = Span { start: root.start, end: read.len() };
+    // What is left may go when nobody has written a comment into it or behind it.
+    let root_emptied = removal.run() && !survey.doc.has_comment(behind);
+    let Removal { edits, changes, footprint: found, warnings, .. } = removal;
+    let head = read.get(..comments_end(survey.doc.between(0, root.start), dialect)).unwrap_or_default();
     let after = match (&found.origin, root_emptied) {
-        (Origin::Absent, true) => None,
-        (Origin::Blank(blank), true) => Some(blank.clone().into_bytes()),
+        (Origin::Absent, true) if head.is_empty() => None,
+        (Origin::Blank(blank), true) => Some(format!("{head}{blank}").into_bytes()),
         _ if edits.is_empty() => before.clone(),
         _ => Some(edits.apply(read).into_bytes()),
     };
-    Plan { before, after, changes, warnings: survey.warnings(), footprint }.checked()
+    Plan { before, after, changes, warnings, footprint }.checked(dialect)
 }
 
 struct Install<'s> {
     survey: &'s Survey<'s>,
-    handler: &'s str,
+    recipe: Recipe<'s>,
+    strict: bool,
     edits: Edits,
     changes: Vec<Change>,
 }
@@ -96,16 +124,17 @@ impl Install<'_> {
         let doc = &self.survey.doc;
         let style = Style::of(doc)?;
         let mut new_events = Vec::new();
-        for event in CLAUDE_EVENTS {
+        let provider = self.recipe.provider;
+        for event in recipe::events(provider) {
             let kind = match self.survey.event(event.name) {
                 None => {
-                    let group = claude::new_group(event, self.handler);
+                    let group = entry::new_group(&self.recipe, event, self.strict)?;
                     footprint.empty.remove(&event_path(event.name));
                     new_events.push(NewItem { key: Some(event.name.to_owned()), value: vec![group].into() });
                     ChangeKind::Added
                 }
                 Some(node) if node.ours().next().is_none() => {
-                    self.append_group(&style, event, node, footprint);
+                    self.append_group(&style, event, node, footprint)?;
                     ChangeKind::Added
                 }
                 Some(node) => self.renew(&style, event, node)?,
@@ -141,10 +170,12 @@ impl Install<'_> {
         // An entry of ours on an event that is no longer installed would only cost time, or harm.
         let mut gone = BTreeSet::new();
         for (index, node) in hooks.events.iter().enumerate() {
-            let stale = claude::installed_event(&node.name).is_none() && node.ours().next().is_some();
+            let stale =
+                recipe::installed_event(provider, &node.name).is_none() && node.ours().next().is_some();
             if stale {
                 self.changes.push(Change { event: node.name.clone(), kind: ChangeKind::Removed });
-                if prune(&mut self.edits, doc, &style, node, &|hook| hook.owner == Owner::Ours, None) {
+                if prune(&mut self.edits, self.survey, &style, node, &|hook| hook.owner == Owner::Ours, None)
+                {
                     gone.insert(index);
                 }
             }
@@ -172,13 +203,13 @@ impl Install<'_> {
         event: &HookEvent,
         node: &EventNode,
         footprint: &mut Footprint,
-    ) {
+    ) -> Result<(), StewardError> {
         let doc = &self.survey.doc;
         if node.groups.is_empty() {
             note_empty(footprint, doc, &event_path(event.name), node.array);
         }
         let items: Vec<Span> = node.groups.iter().map(|group| group.span).collect();
-        let append = [NewItem { key: None, value: claude::new_group(event, self.handler) }];
+        let append = [NewItem { key: None, value: entry::new_group(&self.recipe, event, self.strict)? }];
         let edit = ContainerEdit {
             container: node.array,
             items: &items,
@@ -187,6 +218,7 @@ impl Install<'_> {
             empty: "",
         };
         self.edits.container(doc, style, &edit);
+        Ok(())
     }
 
     /// Renews the entries of ours in an event, and takes out those that say the same thing twice.
@@ -210,22 +242,13 @@ impl Install<'_> {
             }
             seen.push(scope);
             let members = doc.members(hook.span)?;
-            let condition = hook.condition(group, event, self.handler);
+            let condition = hook.condition(group, event, &self.recipe, self.strict)?;
             if condition.outdated {
-                let timeout_s = condition.timeout_s.unwrap_or(event.timeout_s as f64);
-                let mut wanted = vec![
-                    ("type", "command".into()),
-                    ("command", self.handler.into()),
-                    ("args", claude::args(event, timeout_s)),
-                ];
-                if condition.timeout_s.is_none() {
-                    wanted.push(("timeout", event.timeout_s.into()));
-                }
-                set_members(&mut self.edits, doc, style, hook, &members, wanted);
+                set_members(&mut self.edits, doc, style, hook, &members, condition.wanted);
                 kind = ChangeKind::Updated;
             }
         }
-        prune(&mut self.edits, doc, style, node, &|hook| doubles.contains(&hook.span.start), None);
+        prune(&mut self.edits, self.survey, style, node, &|hook| doubles.contains(&hook.span.start), None);
         Ok(kind)
     }
 }
@@ -268,6 +291,7 @@ struct Removal<'s> {
     footprint: &'s Footprint,
     edits: Edits,
     changes: Vec<Change>,
+    warnings: Vec<String>,
 }
 
 impl Removal<'_> {
@@ -282,7 +306,14 @@ impl Removal<'_> {
             }
             self.changes.push(Change { event: node.name.clone(), kind: ChangeKind::Removed });
             let gap = self.footprint.empty.get(&event_path(&node.name)).map(String::as_str);
-            if prune(&mut self.edits, doc, &self.style, node, &|hook| hook.owner == Owner::Ours, gap) {
+            let is_ours = |hook: &HookNode| hook.owner == Owner::Ours;
+            if self.survey.provider == Provider::Codex && shifts(node) {
+                self.warnings.push(format!(
+                    "a hook of yours behind magia's in {} has a new place: Codex asks about it again",
+                    node.name
+                ));
+            }
+            if prune(&mut self.edits, self.survey, &self.style, node, &is_ours, gap) {
                 gone.insert(index);
             }
         }
@@ -290,7 +321,7 @@ impl Removal<'_> {
             return false;
         }
         let gap = self.footprint.empty.get("hooks");
-        if gone.len() < hooks.events.len() || gap.is_some() {
+        if gone.len() < hooks.events.len() || gap.is_some() || doc.has_comment(hooks.span) {
             let items: Vec<Span> = hooks.events.iter().map(|node| node.member).collect();
             let edit = ContainerEdit {
                 container: hooks.span,
@@ -314,23 +345,46 @@ impl Removal<'_> {
     }
 }
 
+/// Whether a hook of the user's stands behind one of ours in one group: its number, by which Codex knows what the
+/// user trusts, is one less when ours goes.
+fn shifts(node: &EventNode) -> bool {
+    node.groups.iter().any(|group| {
+        let mut behind = group.hooks.iter().skip_while(|hook| hook.owner != Owner::Ours);
+        behind.any(|hook| hook.owner != Owner::Ours)
+    })
+}
+
 /// Takes hook objects out of an event, and the groups that this empties. True when nothing is left and the event
-/// itself should go; with `empty` given the event stays, holding that white space.
+/// itself should go; with `empty` given the event stays, holding that white space. What holds a comment stays too,
+/// and so does a group before one that stays where groups are known by their number (Codex).
 fn prune(
     edits: &mut Edits,
-    doc: &Document<'_>,
+    survey: &Survey<'_>,
     style: &Style,
     node: &EventNode,
     drop: &dyn Fn(&HookNode) -> bool,
     empty: Option<&str>,
 ) -> bool {
-    let emptied = |group: &GroupNode| group.plain && !group.hooks.is_empty() && group.hooks.iter().all(drop);
-    let gone: BTreeSet<usize> =
+    let doc = &survey.doc;
+    let emptied = |group: &GroupNode| {
+        group.plain && !group.hooks.is_empty() && group.hooks.iter().all(drop) && !doc.has_comment(group.span)
+    };
+    let mut gone: BTreeSet<usize> =
         node.groups.iter().enumerate().filter(|(_, group)| emptied(group)).map(|(index, _)| index).collect();
-    if !node.groups.is_empty() && gone.len() == node.groups.len() && empty.is_none() {
+    if survey.provider == Provider::Codex
+        && let Some(last) = (0..node.groups.len()).rev().find(|index| !gone.contains(index))
+    {
+        gone.retain(|index| *index > last);
+    }
+    if !node.groups.is_empty()
+        && gone.len() == node.groups.len()
+        && empty.is_none()
+        && !doc.has_comment(node.member)
+    {
         return true;
     }
-    for group in node.groups.iter().filter(|group| !emptied(group) && group.hooks.iter().any(drop)) {
+    let kept = node.groups.iter().enumerate().filter(|(index, _)| !gone.contains(index));
+    for group in kept.map(|(_, group)| group).filter(|group| group.hooks.iter().any(drop)) {
         let items: Vec<Span> = group.hooks.iter().map(|hook| hook.span).collect();
         let edit = ContainerEdit {
             container: group.hooks_array,
@@ -364,6 +418,9 @@ fn event_path(event: &str) -> String {
 }
 
 fn note_empty(footprint: &mut Footprint, doc: &Document<'_>, path: &str, container: Span) {
-    let gap = doc.between(container.start + 1, container.end.saturating_sub(1));
-    footprint.empty.insert(path.to_owned(), gap.to_owned());
+    let inside = Span { start: container.start + 1, end: container.end.saturating_sub(1) };
+    // A comment keeps its container by itself, and is not ours to remember.
+    if !doc.has_comment(inside) {
+        footprint.empty.insert(path.to_owned(), doc.slice(inside).to_owned());
+    }
 }

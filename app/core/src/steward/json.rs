@@ -1,10 +1,14 @@
-//! Strict JSON as spans over the text: what `JSON.parse` takes, nothing more, and no tree.
+//! JSON as spans over the text, and no tree: what `JSON.parse` takes, nothing more, or that with comments.
 //!
 //! A settings file is edited as text, so all that is needed is where things stand. The whole text is checked
 //! once without recursion; members and elements are then listed only for the containers on the way to an edit.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
+use serde_json::Value;
+
+use super::comments;
 use super::error::StewardError;
 
 /// The largest file that is read.
@@ -51,16 +55,31 @@ impl Member {
     }
 }
 
-/// A text that is known to be one strict JSON value.
-#[derive(Clone, Copy)]
+/// What may stand in a file beside strict JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Strict,
+    /// Comments (`//` and `/* */`), and a comma before a closing bracket.
+    Comments,
+}
+
+/// A text that is known to be one JSON value.
+#[derive(Clone)]
 pub(crate) struct Document<'a> {
     pub text: &'a str,
+    /// The text with every byte of its comments blanked, so that all offsets agree.
+    pub bare: Cow<'a, str>,
     pub root: Span,
 }
 
-/// True for what holds nothing but (perhaps) a byte order mark and white space.
+/// True for what holds nothing but (perhaps) a byte order mark and white space. Comments count as content.
 pub(crate) fn is_blank(text: &str) -> bool {
     text.strip_prefix(BOM).unwrap_or(text).bytes().all(is_space)
+}
+
+/// True for what holds nothing but comments and white space, where comments may stand.
+pub(crate) fn is_comments(text: &str, dialect: Dialect) -> bool {
+    dialect == Dialect::Comments && comments::blanked(text).is_ok_and(|bare| is_blank(&bare))
 }
 
 /// The text of the bytes, or why they are none.
@@ -77,11 +96,18 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<&str, StewardError> {
 
 impl<'a> Document<'a> {
     /// Checks the whole text.
-    pub fn parse(text: &'a str) -> Result<Self, StewardError> {
+    pub fn parse(text: &'a str, dialect: Dialect) -> Result<Self, StewardError> {
+        let bare = match dialect {
+            Dialect::Strict => Cow::Borrowed(text),
+            Dialect::Comments => comments::blanked(text).map_err(|at| StewardError::Syntax {
+                at: position(text, at),
+                message: "the text ends inside a comment",
+            })?,
+        };
         let start = if text.starts_with(BOM) { BOM.len() } else { 0 };
-        let mut scan = Scan { bytes: text.as_bytes(), at: start };
+        let mut scan = Scan { bytes: bare.as_bytes(), at: start, last_comma: dialect == Dialect::Comments };
         match scan.document() {
-            Ok(root) => Ok(Self { text, root }),
+            Ok(root) => Ok(Self { text, bare, root }),
             Err(Fault::Syntax(message)) => Err(StewardError::Syntax { at: position(text, scan.at), message }),
             Err(Fault::Deep) => Err(StewardError::TooDeep { at: position(text, scan.at), limit: MAX_DEPTH }),
         }
@@ -90,6 +116,24 @@ impl<'a> Document<'a> {
     /// The text of a span.
     pub fn slice(&self, span: Span) -> &'a str {
         self.text.get(span.start..span.end).unwrap_or_default()
+    }
+
+    /// The value of a span, when it can be decoded.
+    pub fn value(&self, span: Span) -> Option<Value> {
+        let bare = self.bare.get(span.start..span.end).unwrap_or_default();
+        serde_json::from_str(bare)
+            .or_else(|_| serde_json::from_str(&comments::without_last_commas(bare)))
+            .ok()
+    }
+
+    /// Whether a comment stands in the span.
+    pub fn has_comment(&self, span: Span) -> bool {
+        self.bare.get(span.start..span.end) != self.text.get(span.start..span.end)
+    }
+
+    /// The first comma between two tokens.
+    pub fn comma(&self, start: usize, end: usize) -> Option<usize> {
+        self.bare.get(start..end)?.find(',').map(|at| start + at)
     }
 
     /// The text between two offsets; empty when they are the wrong way round.
@@ -109,9 +153,13 @@ impl<'a> Document<'a> {
         position(self.text, span.start)
     }
 
+    fn scan(&self, at: usize) -> Scan<'_> {
+        Scan { bytes: self.bare.as_bytes(), at, last_comma: true }
+    }
+
     /// The members of an object; a key that stands twice is refused.
     pub fn members(&self, object: Span) -> Result<Vec<Member>, StewardError> {
-        let mut scan = Scan { bytes: self.text.as_bytes(), at: object.start + 1 };
+        let mut scan = self.scan(object.start + 1);
         let mut members: Vec<Member> = Vec::new();
         let mut seen: HashMap<String, usize> = HashMap::new();
         loop {
@@ -138,7 +186,7 @@ impl<'a> Document<'a> {
 
     /// The elements of an array.
     pub fn elements(&self, array: Span) -> Vec<Span> {
-        let mut scan = Scan { bytes: self.text.as_bytes(), at: array.start + 1 };
+        let mut scan = self.scan(array.start + 1);
         let mut elements = Vec::new();
         loop {
             scan.separators();
@@ -158,7 +206,7 @@ fn is_scalar(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')
 }
 
-fn position(text: &str, offset: usize) -> Position {
+pub(crate) fn position(text: &str, offset: usize) -> Position {
     let before = text.get(..offset).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
     let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
@@ -174,6 +222,8 @@ enum Fault {
 struct Scan<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// A comma may stand before a closing bracket.
+    last_comma: bool,
 }
 
 impl Scan<'_> {
@@ -284,7 +334,10 @@ impl Scan<'_> {
                         self.at += 1;
                         self.spaces();
                         if self.peek() == Some(close) {
-                            return Err(Fault::Syntax("a comma before the closing bracket"));
+                            if !self.last_comma {
+                                return Err(Fault::Syntax("a comma before the closing bracket"));
+                            }
+                            continue;
                         }
                         if close == b'}' {
                             self.key()?;
@@ -409,5 +462,6 @@ impl Scan<'_> {
     }
 }
 
-const COMMENT: &str = "a comment; Claude Code reads strict JSON and would ignore the whole file";
+const COMMENT: &str =
+    "a comment; the file is read as strict JSON, so with a comment all of it would be ignored";
 const ENDED: &str = "the text ends too early";

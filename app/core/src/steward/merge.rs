@@ -1,11 +1,15 @@
-//! A merge patch (RFC 7386) on the text of a settings file: what the patch does not name keeps its bytes.
+//! A merge patch (RFC 7386) on the text of Claude's settings file: what the patch does not name keeps its bytes.
 
+use magia_protocol::wire::Provider;
 use serde_json::Value;
 
 use super::edit::{ContainerEdit, Edits, Layout, NewItem, Style};
 use super::error::StewardError;
-use super::json::{Document, Kind, MAX_DEPTH, Member, Position, Span, decode, is_blank};
+use super::json::{
+    Dialect, Document, Kind, MAX_DEPTH, Member, Position, Span, decode, is_blank, is_comments,
+};
 use super::plan::{Footprint, Plan};
+use super::recipe;
 
 /// Works out the file with the patch merged in: `null` removes a key, an object is merged into an object, all
 /// else replaces. A value that is the same already keeps the way it is written.
@@ -22,14 +26,7 @@ pub fn merge_patch(bytes: Option<&[u8]>, patch: &Value) -> Result<Plan, StewardE
     let read = decode(bytes.unwrap_or_default())?;
     let blank = is_blank(read);
     let text = if blank { "{}" } else { read };
-    let doc = Document::parse(text)?;
-    if doc.kind(doc.root) != Kind::Object {
-        return Err(StewardError::WrongType {
-            what: "the settings file".into(),
-            expected: "an object",
-            at: doc.position(doc.root),
-        });
-    }
+    let doc = object(text, Dialect::Strict)?;
     let mut merge = Merge { doc: &doc, style: Style::of(&doc)?, edits: Edits::default() };
     merge.object(doc.root, patch)?;
     let edits = merge.edits;
@@ -44,7 +41,35 @@ pub fn merge_patch(bytes: Option<&[u8]>, patch: &Value) -> Result<Plan, StewardE
     };
     let plan =
         Plan { before, after, changes: Vec::new(), warnings: Vec::new(), footprint: Footprint::default() };
-    plan.checked()
+    plan.checked(Dialect::Strict)
+}
+
+/// The settings of an agent as a value; an empty object when there are none.
+///
+/// # Errors
+/// What the agent itself would not read is refused with its place, and so is what no value can hold.
+pub fn settings_value(bytes: Option<&[u8]>, provider: Provider) -> Result<Value, StewardError> {
+    let text = decode(bytes.unwrap_or_default())?;
+    let dialect = recipe::dialect(provider);
+    let text = if is_blank(text) || is_comments(text, dialect) { "{}" } else { text };
+    let doc = object(text, dialect)?;
+    doc.members(doc.root)?;
+    doc.value(doc.root).ok_or(StewardError::Syntax {
+        at: doc.position(doc.root),
+        message: "a number or an escape that no value can hold",
+    })
+}
+
+fn object(text: &str, dialect: Dialect) -> Result<Document<'_>, StewardError> {
+    let doc = Document::parse(text, dialect)?;
+    if doc.kind(doc.root) != Kind::Object {
+        return Err(StewardError::WrongType {
+            what: "the settings file".into(),
+            expected: "an object",
+            at: doc.position(doc.root),
+        });
+    }
+    Ok(doc)
 }
 
 struct Merge<'d> {
@@ -87,7 +112,7 @@ impl Merge<'_> {
 
     fn replace(&mut self, member: &Member, value: &Value) {
         let value = without_nulls(value);
-        let old: Option<Value> = serde_json::from_str(self.doc.slice(member.value)).ok();
+        let old = self.doc.value(member.value);
         if old.as_ref() != Some(&value) {
             let layout = Layout::before(self.doc, member.key_span.start);
             self.edits.replace(member.value, self.style.render(&value, layout));

@@ -6,7 +6,7 @@ use std::fmt;
 use similar::TextDiff;
 
 use super::error::StewardError;
-use super::json::Document;
+use super::json::{Dialect, Document};
 
 /// A change worked out in full: the bytes before and after, and what it means.
 #[derive(Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct Plan {
 /// One event's change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// Claude's name of the event.
+    /// The agent's name of the event.
     pub event: String,
     /// What becomes of our entry.
     pub kind: ChangeKind,
@@ -61,7 +61,7 @@ pub enum Origin {
     /// It had content.
     #[default]
     Content,
-    /// It held nothing but this white space (or byte order mark).
+    /// It held nothing but this white space (or byte order mark), which may have stood after comments.
     Blank(String),
     /// There was no file.
     Absent,
@@ -90,14 +90,14 @@ impl Plan {
         TextDiff::from_lines(&before, &after).unified_diff().context_radius(3).header(old, new).to_string()
     }
 
-    /// Checks that what would be written is what Claude can read.
-    pub(crate) fn checked(self) -> Result<Self, StewardError> {
+    /// Checks that what would be written is what the agent can read.
+    pub(crate) fn checked(self, dialect: Dialect) -> Result<Self, StewardError> {
         match &self.after {
             Some(after) if !self.is_unchanged() => {
                 let text = std::str::from_utf8(after).map_err(|_| StewardError::BrokenEdit)?;
-                // White space alone is what an uninstall may go back to.
-                if !super::json::is_blank(text) {
-                    Document::parse(text).map_err(|_| StewardError::BrokenEdit)?;
+                // White space (and comments) alone is what an uninstall may go back to.
+                if !super::json::is_blank(text) && !super::json::is_comments(text, dialect) {
+                    Document::parse(text, dialect).map_err(|_| StewardError::BrokenEdit)?;
                 }
                 Ok(self)
             }

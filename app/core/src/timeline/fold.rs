@@ -58,7 +58,19 @@ impl Timeline {
             }
             Detail::Ended { reason } => {
                 self.turn_broken_off();
-                self.insert(at_ms, agent, note(format!("Session ended ({reason})")));
+                let body = note(format!("Session ended ({reason})"));
+                // Gemini tells it twice.
+                if self.items.last().is_none_or(|last| last.body != body) {
+                    self.insert(at_ms, agent, body);
+                }
+            }
+            Detail::TurnInterrupted => {
+                self.turn_broken_off();
+                self.insert(at_ms, agent, note("Interrupted by the user".to_owned()));
+            }
+            Detail::Message(text) => self.message(at_ms, agent, text),
+            Detail::Thinking(text) if !text.trim().is_empty() => {
+                self.insert(at_ms, agent, Body::Thinking(Arc::from(text.as_str())));
             }
             Detail::Prompt(text) => {
                 // Esc breaks a turn off without a hook. A call that does run says so when it ends.
@@ -108,6 +120,8 @@ impl Timeline {
             Detail::TurnEnded { .. }
             | Detail::SubagentEnded { .. }
             | Detail::Permission { .. }
+            | Detail::AskedInTerminal { .. }
+            | Detail::Thinking(_)
             | Detail::Notified { .. }
             | Detail::Silent => {}
         }
@@ -163,7 +177,11 @@ impl Timeline {
                     Body::Note { failed: false, text: "Interrupted by the user".to_owned() },
                 );
             }
-            Content::Compacted | Content::CustomTitle(_) | Content::AiTitle(_) | Content::Model(_) => {}
+            Content::Compacted
+            | Content::HookRan { .. }
+            | Content::CustomTitle(_)
+            | Content::AiTitle(_)
+            | Content::Model(_) => {}
         }
     }
 
@@ -186,11 +204,6 @@ impl Timeline {
             Body::Request { state, .. } => Some(*state),
             _ => None,
         }
-    }
-
-    /// Adds a line of magia's own.
-    pub fn note(&mut self, at_ms: u64, failed: bool, text: String) {
-        self.insert(at_ms, None, Body::Note { failed, text });
     }
 
     /// Nothing runs any more: calls without a result were not run.
@@ -231,14 +244,20 @@ impl Timeline {
         }
     }
 
+    /// Words that come whole, and perhaps twice: a subscription begins with what the turn had.
+    fn message(&mut self, at_ms: u64, agent: Option<Arc<str>>, words: &str) {
+        if !words.trim().is_empty() && !self.said_in_this_turn(words) {
+            self.insert(at_ms, agent, Body::Message(Arc::from(words)));
+        }
+    }
+
+    fn said_in_this_turn(&self, words: &str) -> bool {
+        let turn = self.items.iter().rev().take_while(|item| !matches!(item.body, Body::Prompt(_)));
+        turn.into_iter().any(|item| is_message(item, words))
+    }
+
     fn last_words(&mut self, at_ms: u64, agent: Option<Arc<str>>, words: &str) {
-        let known = self
-            .items
-            .iter()
-            .rev()
-            .take_while(|item| !matches!(item.body, Body::Prompt(_)))
-            .any(|item| is_message(item, words));
-        if !known {
+        if !self.said_in_this_turn(words) {
             let place = self.insert(at_ms, agent, Body::Message(Arc::from(words)));
             self.last_words.push(place);
         }

@@ -25,6 +25,7 @@ pub fn parse_line(line: &str) -> Vec<TranscriptItem> {
         Some("user") => user(&line),
         Some("assistant") => assistant(&line),
         Some("system") if text_of(&line, "subtype") == Some("compact_boundary") => vec![Content::Compacted],
+        Some("system") if text_of(&line, "subtype") == Some("stop_hook_summary") => hooks_ran(&line),
         Some("custom-title") => named(&line, "customTitle").map(Content::CustomTitle).into_iter().collect(),
         Some("ai-title") => named(&line, "aiTitle").map(Content::AiTitle).into_iter().collect(),
         _ => Vec::new(),
@@ -36,6 +37,16 @@ pub fn parse_line(line: &str) -> Vec<TranscriptItem> {
         .into_iter()
         .map(|content| TranscriptItem { at_ms, agent_id: agent_id.clone(), turn: turn.clone(), content })
         .collect()
+}
+
+/// The hooks of a turn's end: Claude writes down what each took, and of no other hook.
+fn hooks_ran(line: &Value) -> Vec<Content> {
+    let runs = line.get("hookInfos").and_then(Value::as_array).into_iter().flatten();
+    let ran = |run: &Value| {
+        let duration_ms = run.get("durationMs")?.as_u64()?;
+        Some(Content::HookRan { command: named(run, "command")?, duration_ms })
+    };
+    runs.filter_map(ran).collect()
 }
 
 fn user(line: &Value) -> Vec<Content> {

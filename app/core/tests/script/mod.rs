@@ -11,6 +11,7 @@
 use magia_core::effect::{Effect, StoreWrite, Update};
 use magia_core::event::{
     Ancestor, Event, GateId, Now, Origin, RegistryEntry, RegistryStatus, ReplyId, StoredRequest,
+    StoredSession, StoredState,
 };
 use magia_core::model::{Model, Program};
 use magia_core::policy::RealPaths;
@@ -18,7 +19,8 @@ use magia_core::settings::Settings;
 use magia_protocol::wire::hook::HookMessage;
 use magia_protocol::wire::info::{Decision, SessionInfo};
 use magia_protocol::wire::{
-    Command, GateReply, ProcessId, ProviderSessionId, RequestId, RequestState, RpcError, SessionState,
+    Command, GateReply, ProcessId, ProviderSessionId, RequestId, RequestState, RpcError, SessionId,
+    SessionState,
 };
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -47,8 +49,11 @@ pub struct Script {
     pub root: String,
     /// Seen of requests, the newest last.
     pub requests: BTreeMap<RequestId, Vec<StoredRequest>>,
+    /// Sessions as they were stored last.
+    pub sessions: BTreeMap<SessionId, StoredSession>,
     next_gate: u64,
     next_reply: u64,
+    restarts: u64,
 }
 
 impl Default for Script {
@@ -62,8 +67,10 @@ impl Default for Script {
             replies: BTreeMap::new(),
             root: "/home/dev/.claude".into(),
             requests: BTreeMap::new(),
+            sessions: BTreeMap::new(),
             next_gate: 0,
             next_reply: 0,
+            restarts: 0,
         }
     }
 }
@@ -71,6 +78,14 @@ impl Default for Script {
 impl Script {
     pub fn new() -> Self {
         let mut script = Self::default();
+        script.apply(Event::StoreLoaded(Box::default()));
+        script
+    }
+
+    /// The same in another program.
+    pub fn of_program(program: Program) -> Self {
+        let mut script = Self::default();
+        script.model = Model::new(program, 7);
         script.apply(Event::StoreLoaded(Box::default()));
         script
     }
@@ -98,11 +113,33 @@ impl Script {
                 Effect::Store(StoreWrite::Request(request)) => {
                     self.requests.entry(request.id).or_default().push((**request).clone());
                 }
+                Effect::Store(StoreWrite::Session(session)) => {
+                    self.sessions.insert(session.id, (**session).clone());
+                }
                 _ => {}
             }
             self.effects.push(effect);
         }
         first
+    }
+
+    /// The program ends, however it ends, and starts again with what it stored; `alive` when it last said so.
+    pub fn restart(&mut self, settings: Settings, alive_ms: Option<u64>) {
+        let program = Program { version: "test".into(), pid: 2, ..Program::default() };
+        self.restarts += 1;
+        self.model = Model::new(program, 7 + self.restarts);
+        let last_seq = self.effects.iter().filter_map(|effect| match effect {
+            Effect::Store(StoreWrite::Event(event)) => Some(event.seq),
+            _ => None,
+        });
+        let state = StoredState {
+            sessions: self.sessions.values().cloned().collect(),
+            requests: self.requests.values().filter_map(|all| all.last()).cloned().collect(),
+            last_seq: last_seq.last().unwrap_or(0),
+            last_alive_ms: alive_ms,
+        };
+        self.settings(settings);
+        self.apply(Event::StoreLoaded(Box::new(state)));
     }
 
     /// The effects since a place.
@@ -121,6 +158,41 @@ impl Script {
             payload[key] = value;
         }
         message(pid, event, &payload)
+    }
+
+    /// A hook of another agent than Claude, from its captured shapes; with a gate it waits.
+    pub fn of(
+        &mut self,
+        provider: &str,
+        pid: u32,
+        session: &str,
+        event: &str,
+        fields: Value,
+        gated: bool,
+    ) -> Option<GateId> {
+        let mut payload = json!({
+            "session_id": session,
+            "transcript_path": match provider {
+                "codex" => format!("/home/dev/.codex/sessions/2026/11/21/rollout-{session}.jsonl"),
+                _ => format!("/home/dev/.gemini/tmp/shop/chats/session-{session}.jsonl"),
+            },
+            "cwd": "/home/dev/shop",
+            "hook_event_name": event,
+            "timestamp": self.now.unix_ms.to_string(),
+        });
+        for (key, value) in fields.as_object().cloned().unwrap_or_default() {
+            payload[key] = value;
+        }
+        let mut message = message(pid, event, &payload);
+        message.provider = provider.into();
+        if !gated {
+            self.apply(Event::HookReceived(message));
+            return None;
+        }
+        self.next_gate += 1;
+        let gate = GateId(self.next_gate);
+        self.apply(Event::GateOpened { gate, message, paths: None });
+        Some(gate)
     }
 
     /// A hook without a gate.
@@ -354,6 +426,8 @@ pub fn message(pid: u32, event: &str, payload: &Value) -> Box<HookMessage> {
         sent_unix_ns: 0,
         payload: RawValue::from_string(payload.to_string()).expect("JSON"),
         cut: false,
+        shared: false,
+        received_unix_ns: 0,
     })
 }
 

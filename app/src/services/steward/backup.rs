@@ -11,25 +11,25 @@ use super::file::{Disk, make_dir, write_own};
 /// How many are kept.
 pub const KEPT: usize = 10;
 
-const PREFIX: &str = "claude-settings-";
-
-/// Keeps a copy (0600) in `<state dir>/backups`.
-pub fn keep(state_dir: &Path, bytes: &[u8], disk: &dyn Disk) -> Result<PathBuf> {
+/// Keeps a copy (0600) of a file of this kind (`claude-settings.json`) in `<state dir>/backups`.
+pub fn keep(state_dir: &Path, kind: &str, bytes: &[u8], disk: &dyn Disk) -> Result<PathBuf> {
     let dir = state_dir.join("backups");
     make_dir(&dir)?;
     let now_ns = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-    let path = dir.join(format!("{PREFIX}{now_ns:020}-{}.json", std::process::id()));
+    let (stem, ending) = split(kind);
+    let path = dir.join(format!("{stem}-{now_ns:020}-{}.{ending}", std::process::id()));
     write_own(&path, bytes, 0o600, disk).context("cannot keep a backup, so nothing was changed")?;
     Ok(path)
 }
 
-/// Removes all but the newest.
-pub fn prune(state_dir: &Path) -> Result<()> {
+/// Removes all but the newest of a kind.
+pub fn prune(state_dir: &Path, kind: &str) -> Result<()> {
     let dir = state_dir.join("backups");
+    let prefix = format!("{}-", split(kind).0);
     let mut names: Vec<PathBuf> = fs::read_dir(&dir)
         .with_context(|| format!("cannot list {}", dir.display()))?
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX)))
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix)))
         .collect();
     names.sort();
     let surplus = names.len().saturating_sub(KEPT);
@@ -37,4 +37,8 @@ pub fn prune(state_dir: &Path) -> Result<()> {
         fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
     }
     Ok(())
+}
+
+fn split(kind: &str) -> (&str, &str) {
+    kind.rsplit_once('.').unwrap_or((kind, "bak"))
 }

@@ -1,4 +1,4 @@
-//! The settings steward's hands: finds Claude's settings file, has `magia_core::steward` plan the change, and
+//! The settings steward's hands: finds an agent's settings file, has `magia_core::steward` plan the change, and
 //! writes it so that nothing of anybody's is lost. Blocking; call it off the hub's thread.
 //!
 //! A settings file may hold keys: nothing here logs its content or puts it into an error.
@@ -7,14 +7,17 @@ mod backup;
 mod file;
 mod handler;
 mod state;
+mod trust;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use magia_core::steward::{
-    Change, ChangeKind, EventStatus, Footprint, HookReport, HookState, Plan, StewardError, inspect,
-    merge_patch, plan_install, plan_uninstall,
+    Change, ChangeKind, EventStatus, Footprint, HookReport, HookState, Plan, Recipe, StewardError,
+    TrustEntry, TrustState, inspect, merge_patch, plan_distrust, plan_install, plan_trust, plan_uninstall,
+    settings_value,
 };
+use magia_protocol::wire::Provider;
 use serde_json::Value;
 
 pub use backup::KEPT as BACKUPS_KEPT;
@@ -28,8 +31,12 @@ const MAX_ATTEMPTS: usize = 20;
 /// Where everything is. Nothing else is looked up.
 #[derive(Debug, Clone)]
 pub struct StewardPaths {
-    /// Claude's settings file; a symbolic link is followed and kept.
+    /// Whose they are.
+    pub provider: Provider,
+    /// The file with the hooks; a symbolic link is followed and kept.
     pub settings: PathBuf,
+    /// Codex's `config.toml`, which says what hooks the user trusts; the other agents have no such thing.
+    pub trust: Option<PathBuf>,
     /// For backups and what the steward remembers.
     pub state_dir: PathBuf,
     /// For the copy of the handler.
@@ -39,15 +46,37 @@ pub struct StewardPaths {
 }
 
 impl StewardPaths {
-    /// The settings of the Claude whose config directory (`$CLAUDE_CONFIG_DIR`, else `~/.claude`) this is.
+    /// The settings of the agent whose own directory this is: `$CLAUDE_CONFIG_DIR`, `$CODEX_HOME`, `~/.gemini`. For
+    /// Codex it must be named as Codex names it, because that is part of what it trusts: links in `$CODEX_HOME`
+    /// followed, in the usual `~/.codex` not (seen with 0.169).
     #[must_use]
-    pub fn for_claude(config_dir: &Path, state_dir: &Path, data_dir: &Path, handler_source: &Path) -> Self {
+    pub fn new(
+        provider: Provider,
+        agent_dir: &Path,
+        state_dir: &Path,
+        data_dir: &Path,
+        handler_source: &Path,
+    ) -> Self {
+        // Codex reads hooks from config.toml too. In a file of their own they can come and go without a place in the
+        // user's being counted anew.
+        let (file, trust) = match provider {
+            Provider::Claude | Provider::Gemini => ("settings.json", None),
+            Provider::Codex => ("hooks.json", Some(agent_dir.join("config.toml"))),
+        };
         Self {
-            settings: config_dir.join("settings.json"),
+            provider,
+            settings: agent_dir.join(file),
+            trust,
             state_dir: state_dir.to_owned(),
             data_dir: data_dir.to_owned(),
             handler_source: handler_source.to_owned(),
         }
+    }
+
+    /// [`Self::new`] for Claude.
+    #[must_use]
+    pub fn for_claude(config_dir: &Path, state_dir: &Path, data_dir: &Path, handler_source: &Path) -> Self {
+        Self::new(Provider::Claude, config_dir, state_dir, data_dir, handler_source)
     }
 
     /// What the entries point at.
@@ -55,6 +84,15 @@ impl StewardPaths {
     pub fn handler(&self) -> PathBuf {
         handler_path(&self.data_dir)
     }
+}
+
+/// What the user asked for beside the hooks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Whether calls are refused when magia gives no answer; none: as it is now, else off.
+    pub strict: Option<bool>,
+    /// Tell Codex that the user trusts these hooks; without it Codex asks at its next start.
+    pub trust: bool,
 }
 
 /// What was done.
@@ -70,6 +108,8 @@ pub struct Outcome {
     pub changes: Vec<Change>,
     /// The copy of the file as it was before.
     pub backup: Option<PathBuf>,
+    /// What was done to the file that says what is trusted, when there was something to do.
+    pub trust: Option<Box<Outcome>>,
     /// How often the change was planned; more than once when somebody else was writing.
     pub attempts: usize,
     /// What the user should know.
@@ -85,6 +125,8 @@ pub struct HookStatus {
     pub exists: bool,
     /// What of ours stands in it.
     pub report: HookReport,
+    /// Whether Codex runs them; empty for the other agents, which do not ask.
+    pub trust: TrustState,
     /// They were installed and something else took (some of) them out: offer a repair.
     pub lost: bool,
     /// What the entries should point at.
@@ -99,52 +141,71 @@ pub struct HookStatus {
 ///
 /// # Errors
 /// When the file cannot be read, or what stands in it is refused ([`StewardError`] is in the chain).
-pub fn preview_install(paths: &StewardPaths) -> Result<Plan> {
+pub fn preview_install(paths: &StewardPaths, wishes: &Wishes) -> Result<Vec<FilePlan>> {
     let (memory, _) = Memory::load(&paths.state_dir);
-    preview(paths, &Operation::Install, &memory)
+    let plan = preview(&paths.settings, &Operation::Install(paths, wishes), &memory)?;
+    let after = plan.plan.after.clone();
+    let mut plans = vec![plan];
+    if let Some(config) = paths.trust.as_ref().filter(|_| wishes.trust) {
+        let entries = trust::entries(paths, after.as_deref())?;
+        plans.push(preview(config, &Operation::Trust(&entries), &memory)?);
+    }
+    Ok(plans)
 }
 
 /// Works out an uninstall without touching anything.
 ///
 /// # Errors
 /// As [`preview_install`].
-pub fn preview_uninstall(paths: &StewardPaths) -> Result<Plan> {
+pub fn preview_uninstall(paths: &StewardPaths) -> Result<Vec<FilePlan>> {
     let (memory, _) = Memory::load(&paths.state_dir);
-    preview(paths, &Operation::Uninstall, &memory)
+    let plan = preview(&paths.settings, &Operation::Uninstall(paths.provider), &memory)?;
+    let before = plan.plan.before.clone();
+    let mut plans = vec![plan];
+    if let Some(config) = &paths.trust {
+        // What cannot be read is no reason to keep the hooks; the uninstall says so then.
+        let entries = trust::entries(paths, before.as_deref())?;
+        plans.extend(preview(config, &Operation::Distrust(&entries), &memory));
+    }
+    Ok(plans)
 }
 
 /// Works out a merge ([`update_settings`]) without touching anything.
 ///
 /// # Errors
 /// As [`preview_install`].
-pub fn preview_update(paths: &StewardPaths, patch: &Value) -> Result<Plan> {
+pub fn preview_update(paths: &StewardPaths, patch: &Value) -> Result<Vec<FilePlan>> {
     let (memory, _) = Memory::load(&paths.state_dir);
-    preview(paths, &Operation::Merge(patch), &memory)
+    Ok(vec![preview(&paths.settings, &Operation::Merge(patch), &memory)?])
 }
 
 /// Puts the handler's copy in place and has every event call it.
 ///
 /// # Errors
 /// As [`preview_install`], and when a file cannot be written; the settings file is then as it was.
-pub fn install(paths: &StewardPaths) -> Result<Outcome> {
-    install_on(paths, &RealDisk)
+pub fn install(paths: &StewardPaths, wishes: &Wishes) -> Result<Outcome> {
+    install_on(paths, wishes, &RealDisk)
 }
 
 /// [`install`], through a disk of the caller's.
 ///
 /// # Errors
 /// As [`install`].
-pub fn install_on(paths: &StewardPaths, disk: &dyn Disk) -> Result<Outcome> {
+pub fn install_on(paths: &StewardPaths, wishes: &Wishes, disk: &dyn Disk) -> Result<Outcome> {
     let _lock = state::lock(&paths.state_dir)?;
     let (mut memory, forgotten) = Memory::load(&paths.state_dir);
     // Refuse before anything is copied.
-    preview(paths, &Operation::Install, &memory)?;
+    preview_install(paths, wishes)?;
     install_handler(&paths.handler_source, &paths.data_dir)?;
-    let (mut outcome, footprint) = change(paths, &Operation::Install, &memory, disk)?;
+    let (mut outcome, footprint) =
+        change(paths, &paths.settings, &Operation::Install(paths, wishes), &memory, disk)?;
     outcome.warnings.extend(forgotten);
     let events = outcome.changes.iter().filter(|change| change.kind != ChangeKind::Removed);
     let installed = Installed::new(events.map(|change| change.event.clone()).collect(), &footprint);
     memory.files.insert(state::key(&paths.settings), installed);
+    if wishes.trust {
+        trust::grant(paths, &mut memory, disk, &mut outcome);
+    }
     remember(memory, paths, disk, &mut outcome);
     Ok(outcome)
 }
@@ -165,7 +226,13 @@ pub fn uninstall_on(paths: &StewardPaths, disk: &dyn Disk) -> Result<Outcome> {
     let _lock = state::lock(&paths.state_dir)?;
     let (mut memory, forgotten) = Memory::load(&paths.state_dir);
     let unreadable_memory = forgotten.is_some();
-    let (mut outcome, _) = change(paths, &Operation::Uninstall, &memory, disk)?;
+    // What Codex knows of our hooks is told by where they stand, so it goes first.
+    let mut warnings = Vec::new();
+    let withdrawn = trust::withdraw(paths, &mut memory, disk, &mut warnings);
+    let (mut outcome, _) =
+        change(paths, &paths.settings, &Operation::Uninstall(paths.provider), &memory, disk)?;
+    outcome.trust = withdrawn.map(Box::new);
+    outcome.warnings.extend(warnings);
     outcome.warnings.extend(forgotten);
     let known = memory.files.remove(&state::key(&paths.settings)).is_some();
     // A line of the user's own in this very file may still run it.
@@ -177,7 +244,7 @@ pub fn uninstall_on(paths: &StewardPaths, disk: &dyn Disk) -> Result<Outcome> {
     {
         outcome.warnings.push(format!("{err:#}"));
     }
-    if known {
+    if known || outcome.trust.is_some() {
         remember(memory, paths, disk, &mut outcome);
     }
     Ok(outcome)
@@ -190,9 +257,12 @@ pub fn uninstall_on(paths: &StewardPaths, disk: &dyn Disk) -> Result<Outcome> {
 pub fn status(paths: &StewardPaths) -> Result<HookStatus> {
     let settings = file::resolve(&paths.settings)?;
     let handler = paths.handler();
-    let (exists, report) = match file::read(&settings) {
-        Ok(bytes) => (bytes.is_some(), inspect(bytes.as_deref(), &handler)),
-        Err(err) => (true, unreadable(&err)),
+    let (exists, report, trust) = match file::read(&settings) {
+        Ok(bytes) => {
+            let report = inspect(bytes.as_deref(), &Recipe::new(paths.provider, &handler));
+            (bytes.is_some(), report, trust::state(paths, bytes.as_deref()))
+        }
+        Err(err) => (true, unreadable(&err), TrustState::default()),
     };
     let (memory, forgotten) = Memory::load(&paths.state_dir);
     let missing = |name: &String| {
@@ -205,6 +275,7 @@ pub fn status(paths: &StewardPaths) -> Result<HookStatus> {
         settings,
         exists,
         report,
+        trust,
         lost,
         handler,
         handler_present,
@@ -215,29 +286,15 @@ pub fn status(paths: &StewardPaths) -> Result<HookStatus> {
 /// The settings as a value; an empty object when there is no file.
 ///
 /// # Errors
-/// What Claude itself would not read is refused with its place.
+/// What the agent itself would not read is refused with its place.
 pub fn read_settings(paths: &StewardPaths) -> Result<Value> {
     let settings = file::resolve(&paths.settings)?;
     let bytes = file::read(&settings)?;
-    // An empty patch checks everything that an edit would.
-    merge_patch(bytes.as_deref(), &Value::Object(serde_json::Map::new()))
-        .with_context(|| refused(&settings))?;
-    let bytes = bytes.unwrap_or_default();
-    let text =
-        std::str::from_utf8(&bytes).with_context(|| refused(&settings))?.trim_start_matches('\u{feff}');
-    if text.trim().is_empty() {
-        return Ok(Value::Object(serde_json::Map::new()));
-    }
-    match serde_json::from_str(text) {
-        Ok(value) => Ok(value),
-        // Its own message may quote what it read.
-        Err(err) => {
-            bail!("cannot decode line {}, column {} of {}", err.line(), err.column(), settings.display())
-        }
-    }
+    settings_value(bytes.as_deref(), paths.provider)
+        .with_context(|| format!("cannot read {}", settings.display()))
 }
 
-/// Merges a patch (RFC 7386) into the settings.
+/// Merges a patch (RFC 7386) into Claude's settings.
 ///
 /// # Errors
 /// As [`install`].
@@ -252,56 +309,72 @@ pub fn update_settings(paths: &StewardPaths, patch: &Value) -> Result<Outcome> {
 pub fn update_settings_on(paths: &StewardPaths, patch: &Value, disk: &dyn Disk) -> Result<Outcome> {
     let _lock = state::lock(&paths.state_dir)?;
     let (memory, _) = Memory::load(&paths.state_dir);
-    change(paths, &Operation::Merge(patch), &memory, disk).map(|(outcome, _)| outcome)
+    change(paths, &paths.settings, &Operation::Merge(patch), &memory, disk).map(|(outcome, _)| outcome)
+}
+
+/// A change of one file, worked out.
+#[derive(Debug, Clone)]
+pub struct FilePlan {
+    /// The file as it is named, links not followed.
+    pub file: PathBuf,
+    /// The change.
+    pub plan: Plan,
 }
 
 enum Operation<'a> {
-    Install,
-    Uninstall,
+    Install(&'a StewardPaths, &'a Wishes),
+    Uninstall(Provider),
     Merge(&'a Value),
+    Trust(&'a [TrustEntry]),
+    Distrust(&'a [TrustEntry]),
 }
 
 impl Operation<'_> {
-    fn plan(
-        &self,
-        paths: &StewardPaths,
-        bytes: Option<&[u8]>,
-        known: Option<&Footprint>,
-    ) -> Result<Plan, StewardError> {
+    fn plan(&self, bytes: Option<&[u8]>, known: Option<&Footprint>) -> Result<Plan, StewardError> {
         match self {
-            Self::Install => plan_install(bytes, &paths.handler(), known),
-            Self::Uninstall => plan_uninstall(bytes, known),
+            Self::Install(paths, wishes) => {
+                let handler = paths.handler();
+                let recipe = Recipe { provider: paths.provider, handler: &handler, strict: wishes.strict };
+                plan_install(bytes, &recipe, known)
+            }
+            Self::Uninstall(provider) => plan_uninstall(bytes, *provider, known),
             Self::Merge(patch) => merge_patch(bytes, patch),
+            Self::Trust(entries) => plan_trust(bytes, entries, known),
+            Self::Distrust(entries) => plan_distrust(bytes, entries, known),
         }
     }
 }
 
-fn preview(paths: &StewardPaths, operation: &Operation<'_>, memory: &Memory) -> Result<Plan> {
-    let settings = file::resolve(&paths.settings)?;
+fn preview(path: &Path, operation: &Operation<'_>, memory: &Memory) -> Result<FilePlan> {
+    let settings = file::resolve(path)?;
     let bytes = file::read(&settings)?;
-    let known = memory.get(&paths.settings).map(Installed::footprint);
-    operation.plan(paths, bytes.as_deref(), known.as_ref()).with_context(|| refused(&settings))
+    let known = memory.get(path).map(Installed::footprint);
+    let plan = operation.plan(bytes.as_deref(), known.as_ref()).with_context(|| refused(&settings))?;
+    Ok(FilePlan { file: path.to_owned(), plan })
 }
 
 /// Plans and writes until nobody wrote in between.
 fn change(
     paths: &StewardPaths,
+    path: &Path,
     operation: &Operation<'_>,
     memory: &Memory,
     disk: &dyn Disk,
 ) -> Result<(Outcome, Footprint)> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let kind = format!("{}-{name}", paths.provider);
     for attempts in 1..=MAX_ATTEMPTS {
-        let settings = file::resolve(&paths.settings)?;
+        let settings = file::resolve(path)?;
         let bytes = file::read(&settings)?;
-        let known = memory.get(&paths.settings).map(Installed::footprint);
-        let plan =
-            operation.plan(paths, bytes.as_deref(), known.as_ref()).with_context(|| refused(&settings))?;
+        let known = memory.get(path).map(Installed::footprint);
+        let plan = operation.plan(bytes.as_deref(), known.as_ref()).with_context(|| refused(&settings))?;
         let mut outcome = Outcome {
             settings: settings.clone(),
             changed: !plan.is_unchanged(),
             removed_file: plan.before.is_some() && plan.after.is_none(),
             changes: plan.changes,
             backup: None,
+            trust: None,
             attempts,
             warnings: plan.warnings,
         };
@@ -313,7 +386,7 @@ fn change(
         }
         file::check_writable(&settings)?;
         if let Some(before) = &plan.before {
-            outcome.backup = Some(backup::keep(&paths.state_dir, before, disk)?);
+            outcome.backup = Some(backup::keep(&paths.state_dir, &kind, before, disk)?);
         }
         let replaced = file::replace(&settings, plan.before.as_deref(), plan.after.as_deref(), disk);
         let done = matches!(replaced, Ok(file::Replaced::Done));
@@ -323,7 +396,7 @@ fn change(
         }
         if replaced? == file::Replaced::Done {
             if outcome.backup.is_some()
-                && let Err(err) = backup::prune(&paths.state_dir)
+                && let Err(err) = backup::prune(&paths.state_dir, &kind)
             {
                 outcome.warnings.push(format!("old backups stay: {err:#}"));
             }
@@ -331,7 +404,7 @@ fn change(
         }
         tracing::debug!(attempts, "the settings file changed meanwhile; planning anew");
     }
-    bail!("something else keeps writing it, so nothing was changed: {}", paths.settings.display())
+    bail!("something else keeps writing it, so nothing was changed: {}", path.display())
 }
 
 fn remember(memory: Memory, paths: &StewardPaths, disk: &dyn Disk, outcome: &mut Outcome) {
@@ -346,11 +419,12 @@ fn points_at(settings: &Path, handler: &Path) -> bool {
     let raw = handler.to_string_lossy().into_owned();
     let escaped = Value::String(raw.clone()).to_string();
     let escaped = escaped.trim_matches('"');
+    let quoted = escaped.replace('\'', "'\\\\''");
     match file::resolve(settings).and_then(|settings| file::read(&settings)) {
         Ok(None) => false,
         Ok(Some(bytes)) => {
             let text = String::from_utf8_lossy(&bytes);
-            text.contains(&raw) || text.contains(escaped)
+            text.contains(&raw) || text.contains(escaped) || text.contains(&quoted)
         }
         Err(_) => true,
     }
@@ -365,6 +439,7 @@ fn unreadable(err: &anyhow::Error) -> HookReport {
         state: HookState::Unreadable { line: None, column: None, message: format!("{err:#}") },
         events: Vec::new(),
         stale: Vec::new(),
+        strict: false,
         warnings: Vec::new(),
     }
 }

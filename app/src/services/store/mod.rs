@@ -1,7 +1,8 @@
 //! The store: agent events, sessions and request outcomes in one SQLite file.
 //!
-//! One thread writes. It takes whatever waits in its queue as one transaction, so a burst costs one commit. Reads go
-//! through a connection of their own and never wait for a write (WAL).
+//! One thread writes. It takes whatever waits in its queue as one transaction, so a burst costs one commit; events wait
+//! up to 20 ms for others, which also keeps the disk out of the way of an agent that waits for an answer. Outcomes of
+//! requests do not wait. Reads go through a connection of their own and never wait for a write (WAL).
 //!
 //! # What is safe when
 //! A transaction that was committed is in the write-ahead log, handed to the kernel: a crash or `kill -9` of this
@@ -17,6 +18,7 @@
 //! - It was made by a newer magia, or another magia has it open: nothing is stored, everything else works. Reported.
 
 mod open;
+mod pace;
 mod queue;
 mod read;
 mod retention;
@@ -32,6 +34,7 @@ use crossbeam_channel::{Sender, bounded};
 use magia_core::effect::StoreWrite;
 use magia_core::event::{AgentEvent, Event, StoredRequest, StoredState};
 use magia_protocol::wire::SessionId;
+use pace::Pace;
 use rusqlite::Connection;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -74,6 +77,13 @@ enum Order {
     Purge { older_than_days: u32, keep: Vec<SessionId>, reply: Sender<anyhow::Result<PurgeReport>> },
 }
 
+impl Order {
+    /// Whether somebody waits for it, or would miss it most.
+    const fn is_urgent(&self) -> bool {
+        !matches!(self, Self::Write(StoreWrite::Event(_) | StoreWrite::Session(_) | StoreWrite::Alive(_)))
+    }
+}
+
 /// The reading connection.
 enum Reader {
     Opening,
@@ -102,6 +112,7 @@ impl ReaderSlot {
 pub struct Store {
     // Before the thread: it ends when nobody can order anything any more.
     orders: Option<Sender<Order>>,
+    pace: Arc<Pace>,
     reader: Arc<ReaderSlot>,
     _thread: ServiceThread,
 }
@@ -116,10 +127,12 @@ impl Store {
         let (orders, taken) = bounded(QUEUE_CAPACITY);
         let reader = Arc::new(ReaderSlot { reader: Mutex::new(Reader::Opening), changed: Condvar::new() });
         let slot = reader.clone();
+        let pace = Arc::<Pace>::default();
+        let writers_pace = Arc::clone(&pace);
         let thread = ServiceThread::start("magia-store", events.clone(), move |outbox| {
-            writer::run(config, &taken, &outbox, &events, &slot);
+            writer::run(config, &taken, &writers_pace, &outbox, &events, &slot);
         })?;
-        Ok(Self { orders: Some(orders), reader, _thread: thread })
+        Ok(Self { orders: Some(orders), pace, reader, _thread: thread })
     }
 
     /// Queues a write. Waits only while a transaction is slow.
@@ -178,6 +191,14 @@ impl Store {
         self.read(|connection| read::requests(connection, all, limit))
     }
 
+    /// The newest `limit` requests that were asked since then, newest first.
+    ///
+    /// # Errors
+    /// When the store is absent or cannot be read.
+    pub fn requests_since(&self, since_ms: u64, limit: u32) -> anyhow::Result<Vec<StoredRequest>> {
+        self.read(|connection| read::requests_since(connection, since_ms, limit))
+    }
+
     fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> anyhow::Result<T> {
         let (reader, _) = self
             .reader
@@ -193,8 +214,12 @@ impl Store {
 
     fn order(&self, order: Order) {
         let Some(orders) = &self.orders else { return };
+        let urgent = order.is_urgent();
         if orders.send(order).is_err() {
             tracing::error!("the store's thread is gone; a write is lost");
+        }
+        if urgent {
+            self.pace.hurry();
         }
     }
 
@@ -209,6 +234,7 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         self.orders = None;
+        self.pace.hurry();
     }
 }
 

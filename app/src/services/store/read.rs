@@ -86,6 +86,16 @@ pub(super) fn requests(
     collect(connection, &sql, params![all, OPEN_STATE, limit], rows::request)
 }
 
+/// The newest `limit` requests since then, newest first.
+pub(super) fn requests_since(
+    connection: &Connection,
+    since_ms: u64,
+    limit: u32,
+) -> rusqlite::Result<Vec<StoredRequest>> {
+    let sql = format!("{} WHERE asked_at_ms >= ?1 ORDER BY asked_at_ms DESC LIMIT ?2", rows::SELECT_REQUEST);
+    collect(connection, &sql, params![since_ms.cast_signed(), limit], rows::request)
+}
+
 /// The rows that this version understands.
 fn collect<T>(
     connection: &Connection,

@@ -1,6 +1,7 @@
 //! Rows to values and back. Numbers keep their bits: SQLite's are signed.
 
 use magia_core::event::{AgentEvent, StoredRequest, StoredSession};
+use magia_core::policy::RealPaths;
 use magia_protocol::wire::info::Decision;
 use magia_protocol::wire::{
     AgentEventKind, ProcessId, Provider, ProviderSessionId, RequestId, RequestState, SessionId, TitleSource,
@@ -116,12 +117,13 @@ pub(super) fn session(row: &Row<'_>) -> Maybe<StoredSession> {
 }
 
 pub(super) const INSERT_REQUEST: &str = "INSERT OR REPLACE INTO requests
-    (id, session, provider, tool, input, agent_id, asked_at_ms, state, decision, decided_by, decided_at_ms, reason)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+    (id, session, provider, tool, input, agent_id, asked_at_ms, state, decision, decided_by, decided_at_ms, reason,
+     cwd, real_cwd, real_target, policy, edited_input)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
 
 pub(super) const SELECT_REQUEST: &str = "SELECT
-    id, session, provider, tool, input, agent_id, asked_at_ms, state, decision, decided_by, decided_at_ms, reason
-    FROM requests";
+    id, session, provider, tool, input, agent_id, asked_at_ms, state, decision, decided_by, decided_at_ms, reason,
+    cwd, real_cwd, real_target, policy, edited_input FROM requests";
 
 pub(super) fn insert_request(statement: &mut Statement<'_>, request: &StoredRequest) -> rusqlite::Result<()> {
     statement.execute(params![
@@ -137,6 +139,11 @@ pub(super) fn insert_request(statement: &mut Statement<'_>, request: &StoredRequ
         request.decided_by,
         request.decided_at_ms.map(u64::cast_signed),
         request.reason,
+        request.cwd,
+        request.paths.as_ref().map(|paths| paths.cwd.to_string_lossy()),
+        request.paths.as_ref().map(|paths| paths.target.to_string_lossy()),
+        request.policy,
+        request.edited_input,
     ])?;
     Ok(())
 }
@@ -157,6 +164,13 @@ pub(super) fn request(row: &Row<'_>) -> Maybe<StoredRequest> {
         decided_by: row.get(9)?,
         decided_at_ms: row.get::<_, Option<i64>>(10)?.map(i64::cast_unsigned),
         reason: row.get(11)?,
+        cwd: row.get(12)?,
+        paths: match (row.get::<_, Option<String>>(13)?, row.get::<_, Option<String>>(14)?) {
+            (Some(cwd), Some(target)) => Some(RealPaths { cwd: cwd.into(), target: target.into() }),
+            _ => None,
+        },
+        policy: row.get(15)?,
+        edited_input: row.get(16)?,
     }))
 }
 

@@ -56,6 +56,12 @@ const STEPS: &[&str] = &[
     ) STRICT;
     CREATE INDEX requests_by_time ON requests (asked_at_ms);
     CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
+    // 2: what a dry run of the policy needs, and what the policy said.
+    "ALTER TABLE requests ADD COLUMN cwd TEXT NOT NULL DEFAULT '';
+    ALTER TABLE requests ADD COLUMN real_cwd TEXT;
+    ALTER TABLE requests ADD COLUMN real_target TEXT;
+    ALTER TABLE requests ADD COLUMN policy TEXT NOT NULL DEFAULT '';
+    ALTER TABLE requests ADD COLUMN edited_input TEXT;",
 ];
 
 /// A file of a newer version than this program knows.
@@ -149,7 +155,7 @@ mod tests {
     #[test]
     fn a_newer_file_is_left_alone() {
         let mut connection = Connection::open_in_memory().unwrap();
-        connection.pragma_update(None, "user_version", 2).unwrap();
+        connection.pragma_update(None, "user_version", STEPS.len() as i64 + 1).unwrap();
         let err = migrate(&mut connection).unwrap_err();
         assert!(err.downcast_ref::<TooNew>().is_some());
     }

@@ -1,6 +1,7 @@
 //! The thread that writes.
 
 use super::open::{InUse, Opened, begin_anew, is_damage, lock, open};
+use super::pace::Pace;
 use super::queue::Queue;
 use super::read::{LAST_ALIVE, load};
 use super::{Order, Reader, ReaderSlot, Retention, StoreConfig, retention, rows};
@@ -24,6 +25,7 @@ const LOCK_EVERY: Duration = Duration::from_millis(100);
 pub(super) fn run(
     config: StoreConfig,
     orders: &Receiver<Order>,
+    pace: &Pace,
     outbox: &Outbox,
     events: &Sender<Event>,
     slot: &ReaderSlot,
@@ -68,7 +70,7 @@ pub(super) fn run(
     writer.teller.problem.clone_from(&writer.lasting);
     writer.teller.tell();
     if outbox.send(Event::StoreLoaded(Box::new(state))) {
-        writer.run(orders);
+        writer.run(orders, pace);
     }
 }
 
@@ -145,7 +147,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn run(mut self, orders: &Receiver<Order>) {
+    fn run(mut self, orders: &Receiver<Order>, pace: &Pace) {
         loop {
             let order = match self.patience() {
                 Some(Duration::ZERO) => match orders.try_recv() {
@@ -163,6 +165,9 @@ impl Writer<'_> {
                     Err(_) => break,
                 },
             };
+            if order.as_ref().is_some_and(|order| !order.is_urgent()) {
+                pace.gather();
+            }
             let mut next = order;
             while let Some(order) = next {
                 self.take(order);

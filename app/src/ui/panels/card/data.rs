@@ -4,7 +4,7 @@ use crate::ui::state::is_open;
 use crate::ui::text::{short_path, shown, shown_line};
 use magia_core::snapshot::RequestView;
 use magia_core::subject::Subject;
-use magia_protocol::wire::{RequestId, RequestState, Risk};
+use magia_protocol::wire::{Provider, RequestId, RequestState, Risk};
 
 /// A request as its card says it.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +31,8 @@ pub struct CardData {
     pub always: Option<String>,
     /// Whether it waits for an answer.
     pub open: bool,
+    /// Whether the terminal does not ask before this is answered or let go.
+    pub held: bool,
     /// How it stands when it does not wait, or that it may be answered already.
     pub standing: Option<String>,
 }
@@ -76,6 +78,7 @@ impl CardData {
                 Some("May be answered already: a twin of it was answered in the terminal".to_owned())
             }
             (RequestState::Open, true) => None,
+            (RequestState::InTerminal, _) => Some("Answer in the terminal".to_owned()),
             (RequestState::Open, false) => Some("Can only be answered in the terminal".to_owned()),
             (RequestState::Decided, _) => Some(match (&info.outcome, by) {
                 (Some(outcome), Some(by)) => {
@@ -103,6 +106,7 @@ impl CardData {
             asked_at_ms: info.asked_at_ms,
             always: info.always.as_deref().map(|always| shown(always).into_owned()),
             open,
+            held: info.provider == Provider::Codex,
             standing,
         }
     }

@@ -150,7 +150,11 @@ fn subject(ui: &mut Ui, view: &RequestView, data: &CardData, cards: &mut Cards, 
 
 fn facts(ui: &mut Ui, data: &CardData, clock: &Clock) {
     let asked = clock.ago(data.asked_at_ms);
-    let also = if data.open { " · also asked in the terminal" } else { "" };
+    let also = match (data.open, data.held) {
+        (true, false) => " · also asked in the terminal",
+        (true, true) => " · the terminal asks after that",
+        (false, _) => "",
+    };
     let words = format!("{} · asked {asked}{also}", data.place);
     caption(ui, words).on_hover_text(clock.exact(data.asked_at_ms));
 }
@@ -203,6 +207,14 @@ fn buttons(
                 if response.on_hover_text(format!("Adds this rule to the agent's own: {tip}")).clicked() {
                     actions.push(Action::decide(data.id, Decision::Always));
                 }
+            }
+        }
+        if let Some(count) = cards.asked_by(data.id) {
+            let label = format!("Allow all {count}");
+            let all = Button::new(&label).tip("Answers every open request that asks exactly this");
+            if all.name(format!("{label}: {}", data.name)).show(ui).clicked() {
+                let action = Action::allow_same(data.id);
+                actions.push(if careful { Action::Confirm(Box::new(action)) } else { action });
             }
         }
         let deny = if has_keys && data.kind != Kind::Question {

@@ -1,0 +1,137 @@
+//! Answers that a person gives: to one request, with the agent's input or another, or to all that ask the same.
+
+use super::commands::{Outcome, to_json};
+use super::{Effects, Model, PermissionRequest};
+use crate::event::{Now, Origin};
+use crate::policy::{self, Says, edit};
+use magia_protocol::wire::command::{ResolvePermission, ResolveSame};
+use magia_protocol::wire::info::{Decision, SameFailure, SameInfo};
+use magia_protocol::wire::{ErrorCode, Provider, RequestId, RequestState, Risk, RpcError};
+use serde_json::Value;
+use std::sync::Arc;
+
+impl Model {
+    /// Answers one request.
+    pub(super) fn resolve(
+        &mut self,
+        now: Now,
+        params: ResolvePermission,
+        origin: &Origin,
+        fx: &mut Effects,
+    ) -> Outcome {
+        let id = self.request_named(&params.id)?;
+        let edits = params.input.as_ref().is_some_and(|input| self.differs(id, input));
+        if let Some(input) = &params.input {
+            self.check_edited(id, input, &params)?;
+        }
+        if edits && let Some(request) = self.requests.get_mut(id) {
+            request.edited = params.input.map(Arc::new);
+        }
+        let (by, reason) = (answered_by(origin), said(params.reason));
+        let done = self.decide(now, id, params.decision, by, reason, params.answers.as_ref(), fx);
+        if let (Err(_), Some(request)) = (&done, self.requests.get_mut(id).filter(|_| edits)) {
+            request.edited = None;
+        }
+        done?;
+        match self.requests.get(id) {
+            Some(request) => to_json(self.request_info(request)),
+            None => Ok(Value::Null),
+        }
+    }
+
+    /// Whether an open request would run with another input.
+    fn differs(&self, id: RequestId, input: &Value) -> bool {
+        let open =
+            |request: &&PermissionRequest| request.state == RequestState::Open && request.gate.is_some();
+        self.requests.get(id).filter(open).is_some_and(|request| *request.input != *input)
+    }
+
+    /// Whether an edited input can be allowed: only while it waits, only for Claude, only an input of that tool, only
+    /// what no rule of the settings denies, and high risk only when it is meant.
+    fn check_edited(&self, id: RequestId, input: &Value, params: &ResolvePermission) -> Result<(), RpcError> {
+        let Some(request) = self.requests.get(id) else { return Ok(()) };
+        let bad = |message: String| RpcError::new(ErrorCode::BadParams, message);
+        if request.state != RequestState::Open || request.gate.is_none() {
+            // `decide` says how it was answered.
+            return Ok(());
+        }
+        if params.decision != Decision::Allow || params.answers.is_some() {
+            return Err(bad("an edited input goes with allow, and with nothing else".to_owned()));
+        }
+        if request.provider != Provider::Claude {
+            return Err(RpcError::new(
+                ErrorCode::Unsupported,
+                format!("{} takes no edited input, only its own or none", request.provider),
+            )
+            .with_hint("deny it with --reason and say what to run instead"));
+        }
+        edit::check(&request.tool, &request.input, input)
+            .map_err(|wrong| bad(wrong).with_hint("`magia permissions --json` shows the agent's input"))?;
+        let call = policy::Call { tool: &request.tool, input, cwd: &request.cwd, paths: None };
+        let denied = self.settings.tool_permissions.iter().find_map(|rule| policy::of_rule(rule, call));
+        if let Some(verdict) = denied.filter(|verdict| verdict.says == Says::Deny) {
+            return Err(RpcError::new(ErrorCode::Conflict, format!("your own {} denies it", verdict.rule))
+                .with_hint("`magia policy show` prints the rules"));
+        }
+        let judged = edit::judge(&request.tool, &request.input, input, request.paths.as_ref());
+        if judged.risk == Risk::High && request.judgement.risk != Risk::High && !params.high_risk {
+            let why = judged.reasons.join(", ");
+            return Err(RpcError::new(
+                ErrorCode::Conflict,
+                format!("the edited input is of high risk: {why}"),
+            )
+            .with_hint("--high-risk allows it all the same"));
+        }
+        Ok(())
+    }
+
+    /// Answers a request and all open ones that ask the same, each by itself.
+    pub(super) fn resolve_same(
+        &mut self,
+        now: Now,
+        params: ResolveSame,
+        origin: &Origin,
+        fx: &mut Effects,
+    ) -> Outcome {
+        let id = self.request_named(&params.id)?;
+        let (by, reason) = (answered_by(origin), said(params.reason));
+        let Some(request) = self.requests.get(id) else { return to_json(SameInfo::default()) };
+        if request.subject.kind() == "question" && params.decision == Decision::Allow {
+            return Err(RpcError::new(ErrorCode::Unsupported, "questions are answered one by one")
+                .with_hint("`magia permissions` shows what to type for each"));
+        }
+        let others: Vec<RequestId> = self
+            .requests
+            .iter()
+            .filter(|other| other.id != id && other.state == RequestState::Open && other.gate.is_some())
+            .filter(|other| other.question().is_same(&request.question()))
+            .map(|other| other.id)
+            .collect();
+        // When the one that was named cannot be answered, nothing is.
+        self.decide(now, id, params.decision, by.clone(), reason.clone(), None, fx)?;
+        let mut info = SameInfo::default();
+        let mut answered = vec![id];
+        for other in others {
+            match self.decide(now, other, params.decision, by.clone(), reason.clone(), None, fx) {
+                Ok(()) => answered.push(other),
+                Err(error) => info.failed.push(SameFailure { id: other, error }),
+            }
+        }
+        answered.sort_unstable();
+        let requests = answered.into_iter().filter_map(|id| self.requests.get(id));
+        info.answered = requests.map(|request| self.request_info(request)).collect();
+        to_json(info)
+    }
+}
+
+fn answered_by(origin: &Origin) -> String {
+    match origin {
+        Origin::Window => "window".to_owned(),
+        Origin::Cli { pid, exe: Some(exe), .. } => format!("cli {pid} ({})", exe.display()),
+        Origin::Cli { pid, exe: None, .. } => format!("cli {pid}"),
+    }
+}
+
+fn said(reason: Option<String>) -> Option<String> {
+    reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty())
+}

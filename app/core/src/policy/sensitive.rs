@@ -1,0 +1,147 @@
+//! Places that nothing should touch unseen: keys, secrets, the system's settings.
+
+use super::shell::{self, Call};
+use super::table::{self, RiskRow};
+use super::{RealPaths, command_of, is_shell};
+use serde_json::Value;
+
+/// What kind of place it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Keys, passwords, tokens.
+    Secret,
+    /// `/etc`.
+    System,
+}
+
+impl Kind {
+    /// The row of the risk table.
+    pub(super) fn row(self) -> &'static RiskRow {
+        match self {
+            Self::Secret => &table::TOUCHES_SECRETS,
+            Self::System => &table::TOUCHES_SYSTEM,
+        }
+    }
+}
+
+/// A place that a call touches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Touched {
+    /// The place's usual name, as `~/.ssh`.
+    pub place: &'static str,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// Parts of a path that say where it leads, and what a person calls that.
+const SECRET_PARTS: &[(&str, &str)] = &[
+    (".ssh", "~/.ssh"),
+    (".aws", "~/.aws"),
+    (".gnupg", "~/.gnupg"),
+    (".kube", "~/.kube"),
+    (".azure", "~/.azure"),
+    (".docker", "~/.docker"),
+    (".netrc", "~/.netrc"),
+    (".npmrc", "~/.npmrc"),
+    (".pypirc", "~/.pypirc"),
+    (".pgpass", "~/.pgpass"),
+    (".git-credentials", "~/.git-credentials"),
+    (".password-store", "~/.password-store"),
+    ("keyrings", "the keyring"),
+    ("gcloud", "~/.config/gcloud"),
+    ("id_rsa", "a private key"),
+    ("id_ecdsa", "a private key"),
+    ("id_ed25519", "a private key"),
+];
+
+/// Endings of `.env` files that hold examples and no secrets.
+const ENV_EXAMPLES: &[&str] = &[".env.example", ".env.sample", ".env.template", ".env.dist"];
+
+/// The places that a call of `tool` touches, each once. Reads words as they stand: what a variable or a glob hides is
+/// not seen, so nothing may be allowed because nothing was found.
+pub fn touched(tool: &str, input: &Value, paths: Option<&RealPaths>) -> Vec<Touched> {
+    let mut found = Vec::new();
+    if is_shell(tool) {
+        in_command(&command_of(input).unwrap_or_default(), 3, &mut found);
+    } else {
+        for key in ["file_path", "notebook_path", "path", "absolute_path"] {
+            found.extend(input.get(key).and_then(Value::as_str).and_then(of_word));
+        }
+        found.extend(paths.and_then(|paths| of_word(&paths.target.to_string_lossy())));
+    }
+    once(found)
+}
+
+fn in_command(command: &str, depth: usize, found: &mut Vec<Touched>) {
+    for call in shell::split_calls(command) {
+        found.extend(in_call(&call));
+        if let Some(script) = call.script().filter(|_| depth > 0) {
+            in_command(script, depth - 1, found);
+        }
+    }
+}
+
+/// The places that one simple command names, redirections included.
+pub(super) fn in_call(call: &Call) -> Vec<Touched> {
+    let words = call.words.iter().map(|(word, _)| word.as_str());
+    let targets = call.redirects.iter().map(|(_, target, _)| target.as_str());
+    let mut found = Vec::new();
+    for word in words.chain(targets) {
+        // An option may carry a path: `--file=~/.ssh/x`, `-f@.env`.
+        found.extend(word.split(['=', ':', '@', ',']).filter_map(of_word));
+    }
+    once(found)
+}
+
+fn once(found: Vec<Touched>) -> Vec<Touched> {
+    let mut each: Vec<Touched> = Vec::new();
+    for touched in found {
+        if !each.contains(&touched) {
+            each.push(touched);
+        }
+    }
+    each
+}
+
+fn of_word(word: &str) -> Option<Touched> {
+    let parts = || word.split('/').filter(|part| !part.is_empty() && *part != ".");
+    let secret = |place| Touched { place, kind: Kind::Secret };
+    for part in parts() {
+        let lower = part.to_ascii_lowercase();
+        if let Some((_, place)) = SECRET_PARTS.iter().find(|(name, _)| lower == *name) {
+            return Some(secret(place));
+        }
+        let is_env = lower == ".env" || (lower.starts_with(".env.") && !ENV_EXAMPLES.contains(&&*lower));
+        if is_env {
+            return Some(secret(".env"));
+        }
+    }
+    let system = word.starts_with('/') && parts().next() == Some("etc");
+    system.then_some(Touched { place: "/etc", kind: Kind::System })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn places(tool: &str, input: &Value) -> Vec<&'static str> {
+        touched(tool, input, None).iter().map(|touched| touched.place).collect()
+    }
+
+    #[test]
+    fn places_in_commands_and_files() {
+        let bash = |command: &str| places("Bash", &json!({ "command": command }));
+        assert_eq!(bash("cat ~/.ssh/config && tar c ~/.aws"), ["~/.ssh", "~/.aws"]);
+        assert_eq!(bash("cp a /home/me/.SSH/authorized_keys"), ["~/.ssh"]);
+        assert_eq!(bash("sh -c 'cat .env'"), [".env"]);
+        assert_eq!(bash("curl -F f=@.env.production x"), [".env"]);
+        assert_eq!(bash("echo x >> /etc/hosts"), ["/etc"]);
+        assert_eq!(bash("x --key=$HOME/.ssh/id_rsa"), ["~/.ssh"]);
+        assert_eq!(bash("ls .env.example src/environment.rs etc/x ssh"), Vec::<&str>::new());
+        assert_eq!(places("Read", &json!({"file_path": "/home/me/.netrc"})), ["~/.netrc"]);
+        assert_eq!(places("Edit", &json!({"file_path": "/p/.envrc"})), Vec::<&str>::new());
+        let paths = RealPaths { cwd: "/p".into(), target: "/home/me/.ssh/config".into() };
+        assert_eq!(touched("Edit", &json!({"file_path": "/p/link"}), Some(&paths)).len(), 1);
+    }
+}

@@ -1,0 +1,199 @@
+//! Looks for agents that have no registry of their own, so that they are known before their first hook.
+//!
+//! A look lists the process ids and examines only those that are new; each is examined twice, because a process that
+//! was just forked is not yet the program that it will be. An agent with another `HOME` than ours has other settings
+//! and other sessions, which are not this account's: it is left alone.
+
+use crate::os::agents::role_of;
+use crate::services::outbox::{Outbox, ServiceThread};
+use crossbeam_channel::{RecvTimeoutError, Sender};
+use magia_core::event::{Event, FoundAgent};
+use magia_core::normalize::process::Role;
+use magia_protocol::process::ProcessStat;
+use magia_protocol::wire::ProcessId;
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often processes are looked through; a look at 500 takes half a millisecond.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// How often a process is examined.
+const LOOKS: u8 = 2;
+
+/// Looks for agents. Dropping it stops it.
+#[derive(Debug)]
+pub struct Agents {
+    _thread: ServiceThread,
+}
+
+impl Agents {
+    /// Looks at once, and again and again, for agents with this `HOME`; reports [`Event::AgentsFound`] when the list has changed.
+    ///
+    /// # Errors
+    /// When the system has no thread for us.
+    pub fn start(home: PathBuf, events: Sender<Event>) -> io::Result<Self> {
+        let thread = ServiceThread::start("magia-agents", events, move |outbox| watch(home, &outbox))?;
+        Ok(Self { _thread: thread })
+    }
+}
+
+fn watch(home: PathBuf, outbox: &Outbox) {
+    let mut looker = Looker { home, seen: HashMap::new() };
+    let mut told = Vec::new();
+    loop {
+        let found = looker.look();
+        if found != told {
+            told.clone_from(&found);
+            if !outbox.send(Event::AgentsFound(found)) {
+                return;
+            }
+        }
+        if let Err(RecvTimeoutError::Disconnected) = outbox.stop().recv_timeout(LOOK_EVERY) {
+            return;
+        }
+    }
+}
+
+/// A larger environment is read so far.
+const ENVIRON_MAX: u64 = 1 << 20;
+
+/// A process that was seen before.
+#[derive(Debug)]
+struct Seen {
+    looks: u8,
+    parent: u32,
+    agent: Option<FoundAgent>,
+}
+
+#[derive(Debug)]
+struct Looker {
+    home: PathBuf,
+    seen: HashMap<u32, Seen>,
+}
+
+impl Looker {
+    /// All agents that run, by process id.
+    fn look(&mut self) -> Vec<FoundAgent> {
+        let pids = own_pids();
+        self.seen.retain(|pid, _| pids.contains(pid));
+        for pid in pids {
+            // An agent is looked at each time: its pid may be another process's by now.
+            let settled = self.seen.get(&pid).is_some_and(|seen| seen.looks >= LOOKS && seen.agent.is_none());
+            if settled {
+                continue;
+            }
+            let looks = self.seen.get(&pid).map_or(0, |seen| seen.looks) + 1;
+            let stat = ProcessStat::read(pid);
+            let parent = stat.as_ref().map_or(0, |stat| stat.parent_pid);
+            let agent = stat.and_then(|stat| agent(pid, &stat, &self.home));
+            self.seen.insert(pid, Seen { looks: looks.min(LOOKS), parent, agent });
+        }
+        let mut found: Vec<FoundAgent> = self
+            .seen
+            .iter()
+            .filter(|(pid, _)| !self.is_launcher(**pid))
+            .filter_map(|(_, seen)| seen.agent.clone())
+            .collect();
+        found.sort_by_key(|agent| agent.process.pid);
+        found
+    }
+
+    /// Gemini starts itself a second time, and the second one works.
+    fn is_launcher(&self, pid: u32) -> bool {
+        self.seen.values().any(|seen| seen.parent == pid && seen.agent.is_some())
+    }
+}
+
+fn agent(pid: u32, stat: &ProcessStat, home: &Path) -> Option<FoundAgent> {
+    let (provider, Role::Session) = role_of(pid)? else { return None };
+    if home_of(pid)? != home {
+        return None;
+    }
+    let cwd = std::fs::read_link(format!("/proc/{pid}/cwd")).ok();
+    Some(FoundAgent {
+        provider,
+        process: ProcessId { pid, start: stat.start_ticks },
+        cwd: cwd.map(|cwd| cwd.to_string_lossy().into_owned()).unwrap_or_default(),
+        tty: stat.tty_name(),
+    })
+}
+
+/// The `HOME` that a process was started with.
+#[cfg(unix)]
+fn home_of(pid: u32) -> Option<PathBuf> {
+    use std::io::Read as _;
+    use std::os::unix::ffi::OsStringExt as _;
+    let file = std::fs::File::open(format!("/proc/{pid}/environ")).ok()?;
+    let mut environ = Vec::new();
+    file.take(ENVIRON_MAX).read_to_end(&mut environ).ok()?;
+    let home = environ.split(|byte| *byte == 0).find_map(|one| one.strip_prefix(b"HOME="))?;
+    Some(PathBuf::from(std::ffi::OsString::from_vec(home.to_vec())))
+}
+#[cfg(not(unix))]
+fn home_of(_pid: u32) -> Option<PathBuf> {
+    None
+}
+
+/// The processes of this user; none where the system does not list them as files.
+#[cfg(unix)]
+fn own_pids() -> Vec<u32> {
+    use std::os::unix::fs::MetadataExt as _;
+    let uid = magia_protocol::paths::own_uid();
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.metadata().is_ok_and(|metadata| metadata.uid() == uid))
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
+}
+#[cfg(not(unix))]
+fn own_pids() -> Vec<u32> {
+    Vec::new()
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use magia_protocol::wire::Provider;
+    use std::os::unix::process::CommandExt as _;
+    use std::process::{Child, Command, Stdio};
+
+    /// A process that looks like Gemini: a program called `gemini` that waits for its input.
+    fn gemini(directory: &std::path::Path) -> Child {
+        let program = directory.join("gemini");
+        if !program.exists() {
+            std::fs::copy("/bin/cat", &program).unwrap();
+        }
+        let mut child = Command::new(program)
+            .arg0("gemini")
+            .current_dir(directory)
+            .env("HOME", directory)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // `cat` echoes once it runs.
+        std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"x").unwrap();
+        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+        child
+    }
+
+    #[test]
+    fn an_agent_is_found_while_it_runs() {
+        let temp = tempfile::tempdir().unwrap();
+        let mut child = gemini(temp.path());
+        let looker = |home: &Path| Looker { home: home.to_owned(), seen: HashMap::new() };
+        let mut looker = (looker(temp.path()), looker(Path::new("/somebody/else")));
+        let of = |found: Vec<FoundAgent>, pid: u32| found.into_iter().find(|agent| agent.process.pid == pid);
+        assert_eq!(of(looker.1.look(), child.id()), None, "not of this home");
+        let found = of(looker.0.look(), child.id()).expect("found at once");
+        assert_eq!(found.provider, Provider::Gemini);
+        assert_eq!(found.cwd, std::fs::canonicalize(temp.path()).unwrap().to_string_lossy());
+        assert_eq!(Some(found.process.start), magia_protocol::process::process_start_ticks(child.id()));
+        assert_eq!(of(looker.0.look(), child.id()), Some(found));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(of(looker.0.look(), child.id()), None);
+    }
+}

@@ -1,0 +1,72 @@
+//! A connection just accepted.
+
+use super::stream::Stream;
+use crate::process::PeerCred;
+use std::io;
+
+#[cfg(unix)]
+pub(super) type Socket = std::os::unix::net::UnixStream;
+#[cfg(windows)]
+pub(super) type Socket = interprocess::local_socket::tokio::Stream;
+
+/// A connection of our own user that no runtime watches yet: what its peer has sent already can be read at once, and
+/// when that is all, the runtime never hears of it.
+#[derive(Debug)]
+pub struct Incoming {
+    socket: Socket,
+    cred: PeerCred,
+}
+
+impl Incoming {
+    /// Asks who is at the other end.
+    pub(super) fn new(socket: Socket) -> io::Result<Self> {
+        #[cfg(unix)]
+        {
+            socket.set_nonblocking(true)?;
+            let cred = crate::process::peer_cred(&socket)?;
+            Ok(Self { socket, cred })
+        }
+        #[cfg(windows)]
+        {
+            use interprocess::local_socket::traits::StreamCommon;
+            let pid = socket.peer_creds()?.pid().unwrap_or(0);
+            Ok(Self { socket, cred: PeerCred { pid, uid: crate::paths::own_uid(), gid: 0 } })
+        }
+    }
+
+    /// Who is at the other end.
+    pub const fn cred(&self) -> PeerCred {
+        self.cred
+    }
+
+    /// Reads what is there, never waits. 0 is the end of the stream.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] when nothing is there (for a pipe, always); else what the system says.
+    pub fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        #[cfg(unix)]
+        {
+            io::Read::read(&mut self.socket, buffer)
+        }
+        #[cfg(windows)]
+        {
+            let _ = buffer;
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+    }
+
+    /// The connection, watched by the runtime that this is called in.
+    ///
+    /// # Errors
+    /// What the system says, e.g. that there are too many.
+    pub fn into_stream(self) -> io::Result<Stream> {
+        #[cfg(unix)]
+        {
+            tokio::net::UnixStream::from_std(self.socket).map(Stream)
+        }
+        #[cfg(windows)]
+        {
+            Ok(Stream(self.socket))
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The real Gemini CLI, pinned, against the fake model.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Map, Value, json};
+
+use crate::app::binary;
+use crate::model::FakeModel;
+use crate::process::Program;
+use crate::sandbox::Sandbox;
+use crate::terminal::{Key, Terminal};
+use crate::wait::{PATIENCE, wait_until};
+
+/// The version that `tests/agents` pins and that these tests were written against.
+pub const GEMINI_VERSION: &str = "0.61.0";
+/// Names the script when it is not where `make agents` puts it.
+const SCRIPT: &str = "MAGIA_TEST_GEMINI";
+const INSTALLED: &str = "../.agents/node_modules/@google/gemini-cli/bundle/gemini.js";
+/// With "auto" it would ask another model which one to take.
+const MODEL: &str = "gemini-2.5-pro";
+/// A start takes seconds, and more of them when tests run side by side.
+const START: Duration = Duration::from_secs(90);
+/// When an Enter seems to have been swallowed, it is pressed again.
+const ENTER_PATIENCE: Duration = Duration::from_secs(3);
+/// What magia's installer subscribes to.
+const EVENTS: &[&str] =
+    &["SessionStart", "SessionEnd", "BeforeAgent", "AfterAgent", "BeforeTool", "AfterTool", "Notification"];
+
+/// How to start Gemini in a sandbox.
+pub struct Gemini<'a> {
+    sandbox: &'a Sandbox,
+    node: PathBuf,
+    script: PathBuf,
+    env: Vec<(String, String)>,
+    args: Vec<String>,
+}
+
+impl<'a> Gemini<'a> {
+    /// Finds the program and writes `~/.gemini/settings.json`, so that nothing is asked at the first start and `model`,
+    /// a Gemini fake, is the model. Without hooks.
+    pub fn new(sandbox: &'a Sandbox, model: &FakeModel) -> Result<Self> {
+        let script = match std::env::var_os(SCRIPT) {
+            Some(path) => PathBuf::from(path),
+            None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(INSTALLED),
+        };
+        if !script.is_file() {
+            bail!("no Gemini CLI at {}; run `make agents` or set {SCRIPT}", script.display());
+        }
+        // The runner's own PATH: node may be installed anywhere.
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let node = std::env::split_paths(&path)
+            .map(|directory| directory.join("node"))
+            .find(|node| node.is_file())
+            .context("there is no node in PATH")?;
+        let env = [
+            ("PATH", path.to_string_lossy().as_ref()),
+            ("GEMINI_API_KEY", "dummy"),
+            ("GOOGLE_GEMINI_BASE_URL", model.url().as_str()),
+            ("GEMINI_CLI_NO_RELAUNCH", "true"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec();
+        let gemini = Self { sandbox, node, script, env, args: Vec::new() };
+        gemini.write_settings(Value::Null)?;
+        Ok(gemini)
+    }
+
+    /// The same with magia's hooks; `strict` makes `BeforeTool` a gate that fails closed.
+    pub fn with_hooks(sandbox: &'a Sandbox, model: &FakeModel, strict: bool) -> Result<Self> {
+        let gemini = Self::new(sandbox, model)?;
+        let handler = binary("magia-hook-handler")?;
+        let mut hooks = Map::new();
+        for event in EVENTS {
+            let gate = if strict && *event == "BeforeTool" { " --gate --fail-closed" } else { "" };
+            let program = handler.display();
+            let command =
+                format!("[ -x {program} ] && exec {program} --provider gemini --event {event}{gate}; exit 0");
+            let hook = json!({ "type": "command", "name": "magia", "command": command, "timeout": 30_000 });
+            hooks.insert((*event).to_owned(), json!([{ "matcher": "*", "hooks": [hook] }]));
+        }
+        gemini.write_settings(Value::Object(hooks))?;
+        Ok(gemini)
+    }
+
+    fn write_settings(&self, hooks: Value) -> Result<()> {
+        let mut settings = json!({
+            "security": { "auth": { "selectedType": "gemini-api-key" }, "folderTrust": { "enabled": false } },
+            "general": { "enableAutoUpdate": false, "enableAutoUpdateNotification": false },
+            "privacy": { "usageStatisticsEnabled": false },
+            "telemetry": { "enabled": false },
+            "ide": { "hasSeenNudge": true },
+        });
+        if let (Some(settings), false) = (settings.as_object_mut(), hooks.is_null()) {
+            settings.insert("hooks".to_owned(), hooks);
+        }
+        let directory = self.sandbox.home().join(".gemini");
+        fs::create_dir_all(&directory).context("making ~/.gemini")?;
+        fs::write(directory.join("settings.json"), settings.to_string()).context("writing settings.json")
+    }
+
+    /// Adds a command-line argument to every following start.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<String>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Sets or takes away an environment variable of every following start.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: Option<&str>) -> Self {
+        self.env.retain(|(known, _)| known != name);
+        self.env.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+        self
+    }
+
+    /// Starts the TUI in a terminal and waits for its prompt box.
+    pub fn interactive(&self, name: &str) -> Result<InteractiveGemini> {
+        let text = |path: &PathBuf| path.to_string_lossy().into_owned();
+        let own = ["-m", MODEL].map(str::to_owned);
+        let argv: Vec<String> =
+            [text(&self.node), text(&self.script)].into_iter().chain(own).chain(self.args.clone()).collect();
+        let terminal = Terminal::start(self.sandbox, name, &argv, &self.env)?;
+        terminal.wait_for_text("Type your message", START)?;
+        Ok(InteractiveGemini { terminal })
+    }
+
+    /// Starts `-p` with one prompt and JSON lines on stdout.
+    pub fn print(&self, name: &str, prompt: &str) -> Result<Program> {
+        let mut command: Command = self.sandbox.command(&self.node);
+        command.envs(self.env.iter().map(|(name, value)| (name, value))).arg(&self.script);
+        command.args(["-m", MODEL, "-o", "stream-json"]).args(&self.args).args(["-p", prompt]);
+        self.sandbox.spawn(name, command)
+    }
+}
+
+/// Gemini's TUI in a terminal.
+pub struct InteractiveGemini {
+    /// The terminal, for keys and the screen.
+    pub terminal: Terminal,
+}
+
+impl InteractiveGemini {
+    /// Gemini's process id.
+    pub fn pid(&self) -> u32 {
+        self.terminal.pid()
+    }
+
+    /// Enters a prompt and returns once Gemini has taken it.
+    pub fn prompt(&self, text: &str) -> Result<()> {
+        self.terminal.wait_for_text("Type your message", PATIENCE)?;
+        let first = text.lines().next().unwrap_or_default();
+        let in_box = || self.prompt_line().is_some_and(|line| line.starts_with(first)).then_some(());
+        let taken = || in_box().is_none().then_some(());
+        self.terminal.paste(text)?;
+        wait_until("the prompt in the box", PATIENCE, in_box)
+            .with_context(|| format!("the screen:\n{}", self.terminal.screen()))?;
+        self.terminal.press(Key::Enter)?;
+        if wait_until("the prompt to be taken", ENTER_PATIENCE, taken).is_err() {
+            self.terminal.press(Key::Enter)?;
+            wait_until("the prompt to be taken at the second Enter", PATIENCE, taken)
+                .with_context(|| format!("the screen:\n{}", self.terminal.screen()))?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the model's words are on the screen; the prompt's own echo, which holds them too, does not count.
+    pub fn wait_for_answer(&self, text: &str) -> Result<()> {
+        self.terminal.wait_for_text(&format!("✦ {text}"), PATIENCE)
+    }
+
+    /// Waits until Gemini's own permission dialog is on the screen.
+    pub fn wait_for_dialog(&self) -> Result<()> {
+        self.terminal.wait_for_text("Allow once", PATIENCE)
+    }
+
+    /// Whether Gemini's own permission dialog is on the screen.
+    pub fn asks(&self) -> bool {
+        self.terminal.shows("Allow once")
+    }
+
+    /// What stands in the prompt box.
+    fn prompt_line(&self) -> Option<String> {
+        let screen = self.terminal.screen();
+        let line = screen.lines().rev().find_map(|line| line.trim_start().strip_prefix('>'))?;
+        Some(line.trim().to_owned())
+    }
+}

@@ -1,0 +1,460 @@
+//! Tables of scenarios: what is done to an agent, and the states that magia must show for it, none missing and none too
+//! many.
+//!
+//! A table is plain data; how an act is carried out is a [`Player`]'s business, one per provider. The states are those
+//! of magia's own stream, which tells of every change, so a short one is not overlooked.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{ErrorKind, Read, Write};
+use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use magia_protocol::ipc::{BlockingStream, connect_blocking};
+use magia_protocol::paths::Socket;
+use serde_json::{Value, json};
+
+use crate::cli::{Cli, text};
+use crate::sandbox::{Sandbox, sandbox_test};
+use crate::terminal::Key;
+use crate::wait::{PATIENCE, wait_until};
+
+/// What is done.
+#[derive(Debug, Clone)]
+pub enum Act {
+    /// Start the TUI with these arguments; `{id}` stands for the agent's own id of the session before.
+    Start(&'static [&'static str]),
+    /// Start it with JSON lines both ways.
+    StartStream,
+    /// Run one prompt without a terminal.
+    Print(Value),
+    /// Enter a prompt that scripts the model.
+    Prompt(Value),
+    /// Enter a slash command.
+    Command(&'static str),
+    /// Type a character at a dialog that shows these words.
+    Choose(&'static str, &'static str),
+    /// Press a key.
+    Press(Key),
+    /// Press a key when these words are on the screen.
+    PressAt(&'static str, Key),
+    /// Answer the open request by `magia` and these words before and after its id.
+    Magia(&'static str, &'static [&'static str]),
+    /// Any other verb of `magia`.
+    Verb(&'static [&'static str]),
+    /// The host answers with yes, over JSON lines.
+    HostAllows,
+    /// The host closes the agent's input.
+    CloseInput,
+    /// Send a signal.
+    Signal(i32),
+}
+
+/// One act and the states that follow from it, in order.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Which of the scenario's agents, from 0.
+    pub agent: usize,
+    /// The act.
+    pub act: Act,
+    /// The states, as magia calls them. One in brackets may be missing: the agent says it in some runs only.
+    pub shows: &'static [&'static str],
+}
+
+/// A step of the only agent.
+pub fn step(act: Act, shows: &'static [&'static str]) -> Step {
+    Step { agent: 0, act, shows }
+}
+
+/// A row of the table.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// What happens, in a few words.
+    pub name: &'static str,
+    /// The steps.
+    pub steps: Vec<Step>,
+}
+
+/// Carries out acts on one agent.
+pub trait Player {
+    /// Carries out an act. `before` is the agent's own id of its last session.
+    fn act(&mut self, act: &Act, before: Option<&str>) -> Result<()>;
+    /// The agent's process, once it runs.
+    fn pid(&self) -> Option<u32>;
+    /// What the agent says of itself now, where it says it.
+    fn own_word(&self) -> Option<OwnWord>;
+    /// What a person at the agent would see, for a failure's message.
+    fn screen(&self) -> String;
+}
+
+/// An agent's own word on its state, times in Unix milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnWord {
+    /// In magia's words.
+    pub state: &'static str,
+    /// Since when, by the agent's own account.
+    pub since_ms: u64,
+    /// When it said so, which others could see: the time of the file that says it.
+    pub told_ms: u64,
+}
+
+/// How late magia showed a state; 0 when it knew before the agent said so, by a hook.
+#[derive(Debug, Clone)]
+pub struct Delay {
+    /// The scenario and the state.
+    pub what: String,
+    /// From the agent's word, or from a signal that ended it, to the time since when magia shows the state.
+    pub ms: u64,
+    /// From the time that the agent gives in its word.
+    pub of_account_ms: u64,
+}
+
+/// What a run of a table came to.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Scenarios that went as scripted.
+    pub passed: usize,
+    /// States that were shown as scripted.
+    pub states: usize,
+    /// The others, with why.
+    pub failed: Vec<String>,
+    /// One for each shown state whose time the agent told.
+    pub delays: Vec<Delay>,
+}
+
+impl Report {
+    /// What this share of the delays is not above, in milliseconds.
+    pub fn quantile(&self, percent: usize, delay: impl Fn(&Delay) -> u64) -> Option<u64> {
+        let mut sorted: Vec<u64> = self.delays.iter().map(delay).collect();
+        sorted.sort_unstable();
+        let last = sorted.len().checked_sub(1)?;
+        sorted.get((last * percent).div_ceil(100)).copied()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let timed = self.delays.len();
+        writeln!(f, "{} scenarios, {} states as scripted, {timed} of them timed", self.passed, self.states)?;
+        let mut figures = |what: &str, delay: fn(&Delay) -> u64| {
+            let [p50, p95, most] =
+                [50, 95, 100].map(|percent| self.quantile(percent, delay).unwrap_or_default());
+            writeln!(f, "  shown after {what}: p50 {p50} ms, p95 {p95} ms, most {most} ms")
+        };
+        figures("the agent's word was there to read", |delay| delay.ms)?;
+        figures("the time that the agent gives in it", |delay| delay.of_account_ms)?;
+        let mut slowest: Vec<&Delay> = self.delays.iter().collect();
+        slowest.sort_by_key(|delay| std::cmp::Reverse(delay.ms));
+        for delay in slowest.iter().take(5) {
+            writeln!(f, "  {:>5} ms ({} ms)  {}", delay.ms, delay.of_account_ms, delay.what)?;
+        }
+        self.failed.iter().try_for_each(|failure| writeln!(f, "\n{failure}"))
+    }
+}
+
+/// Plays every row in a sandbox of its own, so many at a time. `player` makes the player of one agent; `prepare` starts
+/// what its scenario needs, the app among it, and is kept until the scenario's end.
+pub fn play<'t, S>(
+    table: &'t [Scenario],
+    at_a_time: usize,
+    prepare: impl Fn(&Sandbox) -> Result<S> + Sync,
+    player: impl for<'s> Fn(&'s Sandbox, &'s S) -> Result<Box<dyn Player + 's>> + Sync,
+) -> Report {
+    let rows: Mutex<VecDeque<&'t Scenario>> = Mutex::new(table.iter().collect());
+    let report = Mutex::new(Report::default());
+    std::thread::scope(|scope| {
+        for _ in 0..at_a_time {
+            scope.spawn(|| {
+                loop {
+                    let Some(row) = rows.lock().unwrap_or_else(PoisonError::into_inner).pop_front() else {
+                        return;
+                    };
+                    let mut delays = Vec::new();
+                    let outcome = sandbox_test(|sandbox| {
+                        let prepared = prepare(sandbox)?;
+                        let mut run = Run::new(sandbox, row.name)?;
+                        let outcome = run.play(row, &|| player(sandbox, &prepared));
+                        delays = run.delays;
+                        outcome
+                    });
+                    let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
+                    match outcome {
+                        Ok(()) => {
+                            report.passed += 1;
+                            report.states += row.steps.iter().map(|step| step.shows.len()).sum::<usize>();
+                            report.delays.append(&mut delays);
+                        }
+                        Err(err) => report.failed.push(format!("{}: {err:?}", row.name)),
+                    }
+                }
+            });
+        }
+    });
+    report.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One agent of a running scenario.
+struct Agent<'s> {
+    player: Box<dyn Player + 's>,
+    /// Its sessions by magia's id, the newest last, with the agent's own id.
+    sessions: Vec<(String, String)>,
+    /// The states shown for it so far, with since when.
+    shown: Vec<(String, u64)>,
+    /// How many of them were scripted.
+    scripted: usize,
+    /// What it said of itself.
+    words: Vec<OwnWord>,
+}
+
+impl Agent<'_> {
+    /// The states shown since the last step.
+    fn newly_shown(&self) -> Vec<&str> {
+        self.shown.iter().skip(self.scripted).map(|(state, _)| state.as_str()).collect()
+    }
+}
+
+/// Whether exactly the scripted states were shown, in order; those in brackets may be missing.
+fn is_as_scripted(shown: &[&str], scripted: &[&str]) -> bool {
+    match (shown.split_first(), scripted.split_first()) {
+        (None, None) => true,
+        (Some((state, shown_then)), Some((wanted, then))) if state == wanted => {
+            is_as_scripted(shown_then, then)
+        }
+        (_, Some((wanted, then))) => {
+            let optional = wanted.strip_prefix('(').and_then(|wanted| wanted.strip_suffix(')'));
+            optional.is_some_and(|wanted| {
+                is_as_scripted(shown, then)
+                    || shown.split_first().is_some_and(|(state, shown_then)| {
+                        *state == wanted && is_as_scripted(shown_then, then)
+                    })
+            })
+        }
+        (Some(_), None) => false,
+    }
+}
+
+struct Run<'s> {
+    name: &'static str,
+    cli: Cli<'s>,
+    updates: Updates,
+    agents: Vec<Agent<'s>>,
+    delays: Vec<Delay>,
+}
+
+impl<'s> Run<'s> {
+    fn new(sandbox: &'s Sandbox, name: &'static str) -> Result<Self> {
+        let updates = Updates::subscribe(sandbox)?;
+        Ok(Self { name, cli: Cli::new(sandbox), updates, agents: Vec::new(), delays: Vec::new() })
+    }
+
+    fn play(&mut self, row: &Scenario, player: &dyn Fn() -> Result<Box<dyn Player + 's>>) -> Result<()> {
+        for (at, step) in row.steps.iter().enumerate() {
+            while self.agents.len() <= step.agent {
+                let player = player()?;
+                self.agents.push(Agent {
+                    player,
+                    sessions: Vec::new(),
+                    shown: Vec::new(),
+                    scripted: 0,
+                    words: Vec::new(),
+                });
+            }
+            let what = format!("step {} ({:?})", at + 1, step.act);
+            self.step(step).with_context(|| {
+                let seen: Vec<_> = self.agents.iter().map(|agent| (&agent.sessions, &agent.shown)).collect();
+                let screen =
+                    self.agents.get(step.agent).map(|agent| agent.player.screen()).unwrap_or_default();
+                format!("{what}\nshown: {seen:?}\nthe screen:\n{screen}")
+            })?;
+        }
+        self.listen()?;
+        match self.agents.iter().find(|agent| !agent.newly_shown().is_empty()) {
+            Some(agent) => bail!("after the last step magia showed {:?}", agent.newly_shown()),
+            None => Ok(()),
+        }
+    }
+
+    fn step(&mut self, step: &Step) -> Result<()> {
+        let acted_ms = self.carry_out(step)?;
+        let what = format!("the states {:?}", step.shows);
+        wait_until(&what, PATIENCE, || {
+            if let Err(err) = self.listen() {
+                return Some(Err(err));
+            }
+            let agent = self.agents.get(step.agent)?;
+            is_as_scripted(&agent.newly_shown(), step.shows).then_some(Ok(()))
+        })??;
+        self.explain(step)?;
+        self.time(step, acted_ms)
+    }
+
+    /// Gives the time at which the act began, in Unix milliseconds.
+    fn carry_out(&mut self, step: &Step) -> Result<u64> {
+        if let Act::Magia(verb, more) = step.act {
+            let request = self.cli.wait_for_request()?;
+            let args: Vec<&str> =
+                [verb, text(&request, "id")].into_iter().chain(more.iter().copied()).collect();
+            let acted_ms = unix_ms();
+            self.cli.json(&args)?;
+            return Ok(acted_ms);
+        }
+        let acted_ms = unix_ms();
+        if let Act::Verb(args) = step.act {
+            self.cli.json(args)?;
+            return Ok(acted_ms);
+        }
+        let agent = self.agent(step.agent)?;
+        let before = agent.sessions.last().map(|(_, own)| own.clone());
+        agent.player.act(&step.act, before.as_deref())?;
+        Ok(acted_ms)
+    }
+
+    fn agent(&mut self, at: usize) -> Result<&mut Agent<'s>> {
+        self.agents.get_mut(at).context("no such agent")
+    }
+
+    /// Takes in what magia has told since, and what the agents say of themselves.
+    fn listen(&mut self) -> Result<()> {
+        for session in self.updates.read()? {
+            let (id, own) = (text(&session, "id"), text(&session, "provider_session_id"));
+            let pid = session.pointer("/process/pid").and_then(Value::as_u64);
+            let state = text(&session, "state").to_owned();
+            let since = session.get("state_since_ms").and_then(Value::as_u64).unwrap_or_default();
+            let owner = self.agents.iter_mut().find(|agent| {
+                agent.sessions.iter().any(|(known, _)| known == id)
+                    || (pid.is_some() && pid == agent.player.pid().map(u64::from))
+            });
+            let Some(agent) = owner else { continue };
+            agent.sessions.retain(|(known, _)| known != id);
+            agent.sessions.push((id.to_owned(), own.to_owned()));
+            agent.shown.push((state, since));
+        }
+        for agent in &mut self.agents {
+            if let Some(word) = agent.player.own_word().filter(|word| agent.words.last() != Some(word)) {
+                agent.words.push(word);
+            }
+        }
+        Ok(())
+    }
+
+    /// The newest state must have a piece of evidence that decides it, and `magia why` must name it.
+    fn explain(&mut self, step: &Step) -> Result<()> {
+        let Some(state) = step.shows.last() else { return Ok(()) };
+        let agent = self.agent(step.agent)?;
+        let id = agent.sessions.last().map(|(id, _)| id.clone()).context("no session")?;
+        let why = self.cli.json(&["why", &id])?;
+        let evidence = why.get("evidence").and_then(Value::as_array).cloned().unwrap_or_default();
+        let names =
+            |one: &Value| one["decisive"] == true && one["state"] == **state && !text(one, "fact").is_empty();
+        // It may already be in another state, which the next step tells.
+        if text(&why, "state") == *state && !evidence.iter().any(names) {
+            bail!("`magia why` names no evidence for {state:?}: {why:#}");
+        }
+        Ok(())
+    }
+
+    /// Notes how late the states were shown, for those whose time the agent itself told.
+    fn time(&mut self, step: &Step, acted_ms: u64) -> Result<()> {
+        let name = self.name;
+        let agent = self.agent(step.agent)?;
+        let mut delays = Vec::new();
+        for (state, since) in agent.shown.iter().skip(agent.scripted) {
+            let ends = matches!(step.act, Act::Signal(_)) && state == "ended";
+            let word = agent.words.iter().rev().find(|word| word.state == state && word.told_ms >= acted_ms);
+            let times =
+                word.map(|word| (word.told_ms, word.since_ms)).or(ends.then_some((acted_ms, acted_ms)));
+            if let Some((told_ms, since_ms)) = times {
+                let what = format!("{name}: {state}");
+                let (ms, of_account_ms) = (since.saturating_sub(told_ms), since.saturating_sub(since_ms));
+                delays.push(Delay { what, ms, of_account_ms });
+            }
+        }
+        agent.scripted = agent.shown.len();
+        self.delays.append(&mut delays);
+        Ok(())
+    }
+}
+
+fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// magia's stream of sessions whose state has changed.
+struct Updates {
+    stream: BlockingStream,
+    bytes: Vec<u8>,
+}
+
+impl Updates {
+    /// Returns once the app has taken the subscription, so that nothing after it is missed.
+    fn subscribe(sandbox: &Sandbox) -> Result<Self> {
+        let path = Socket::Cli.path_in(&sandbox.runtime_dir()).context("the socket's path")?;
+        let mut stream = connect_blocking(&path, PATIENCE).context("connecting to the app")?;
+        let params = json!({ "channels": ["live-sessions:update"] });
+        let request = json!({ "id": 1, "method": "subscribe_events", "params": params, "v": 1 });
+        writeln!(stream, "{request}").context("subscribing")?;
+        stream.set_nonblocking(true).context("reading without waiting")?;
+        let mut updates = Self { stream, bytes: Vec::new() };
+        wait_until("the subscription", PATIENCE, || {
+            updates.lines().map(|lines| lines.into_iter().next()).transpose()
+        })??;
+        Ok(updates)
+    }
+
+    /// The sessions told of since the last call.
+    fn read(&mut self) -> Result<Vec<Value>> {
+        let lines = self.lines()?;
+        if let Some(lost) = lines.iter().find(|line| line["event"] == "lagged") {
+            bail!("magia's stream has lost something: {lost}");
+        }
+        Ok(lines.into_iter().filter_map(|mut line| line.get_mut("payload").map(Value::take)).collect())
+    }
+
+    fn lines(&mut self) -> Result<Vec<Value>> {
+        let mut buffer = [0_u8; 16 * 1024];
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => bail!("the app has ended its stream"),
+                Ok(count) => self.bytes.extend(buffer.get(..count).unwrap_or_default()),
+                Err(err) if err.kind() == ErrorKind::WouldBlock => break,
+                Err(err) if err.kind() == ErrorKind::Interrupted => {}
+                Err(err) => return Err(err).context("reading magia's stream"),
+            }
+        }
+        let whole = self.bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let lines: Vec<u8> = self.bytes.drain(..whole).collect();
+        lines
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(|line| serde_json::from_slice(line).context("reading a line of magia's stream"))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_of_the_delays() {
+        let mut report = Report::default();
+        let of = |report: &Report, percent: usize| report.quantile(percent, |delay| delay.ms);
+        assert_eq!(of(&report, 50), None);
+        report.delays =
+            (1..=20).rev().map(|ms| Delay { what: String::new(), ms, of_account_ms: 0 }).collect();
+        let quantiles = [0, 50, 95, 100].map(|percent| of(&report, percent));
+        assert_eq!(quantiles, [Some(1), Some(11), Some(20), Some(20)]);
+    }
+
+    #[test]
+    fn a_state_in_brackets_may_be_missing() {
+        assert!(is_as_scripted(&["ended", "idle"], &["ended", "(working)", "idle"]));
+        assert!(is_as_scripted(&["ended", "working", "idle"], &["ended", "(working)", "idle"]));
+        assert!(is_as_scripted(&[], &[]));
+        assert!(!is_as_scripted(&["ended", "working"], &["ended", "(working)", "idle"]));
+        assert!(!is_as_scripted(&["idle", "idle"], &["idle"]), "one too many");
+        assert!(!is_as_scripted(&["idle"], &["working", "idle"]));
+    }
+}
