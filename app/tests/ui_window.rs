@@ -369,3 +369,25 @@ fn an_entry_opens_where_it_stands() {
     assert_eq!(top(&harness), before);
     assert!(harness.query_by_label_contains("Copy Edit").is_none());
 }
+
+#[test]
+fn what_several_ask_is_answered_at_once() {
+    let mut snapshot = busy(NOW_MS);
+    let ask = |number: u64, of: usize, risk| {
+        let session = (*snapshot.sessions[of]).clone();
+        let mut view = request(number, &session, "Bash", json!({"command": "cargo test"}), risk, NOW_MS);
+        view.info.question = "same".into();
+        Arc::new(view)
+    };
+    snapshot.requests = vec![ask(1, 0, Risk::Medium), ask(2, 3, Risk::Medium), ask(3, 6, Risk::Medium)];
+    let mut high = snapshot.clone();
+    high.requests = vec![Arc::clone(&high.requests[1])];
+    let mut harness = window(snapshot, [1280.0, 800.0]);
+    click(&mut harness, "Allow all 3");
+    let [Command::ResolveSame(sent)] = &harness.state().sent[..] else {
+        panic!("{:?}", harness.state().sent)
+    };
+    assert_eq!((sent.id.as_str(), sent.decision), (request_id(1).to_string().as_str(), Decision::Allow));
+    let alone = window(high, [1280.0, 800.0]);
+    assert!(!ui_bench::shows(&alone, "Allow all"), "nobody else asks it");
+}

@@ -71,6 +71,15 @@ impl Action {
         }))
     }
 
+    /// Allows a request and all open ones that ask the same.
+    pub fn allow_same(id: RequestId) -> Self {
+        Self::Send(Command::ResolveSame(command::ResolveSame {
+            id: id.to_string(),
+            decision: Decision::Allow,
+            reason: None,
+        }))
+    }
+
     /// The answers to a request's questions.
     pub fn answer(id: RequestId, answers: Map<String, Value>) -> Self {
         Self::Send(Command::ResolvePermission(command::ResolvePermission {

@@ -42,6 +42,12 @@ fn asked(action: &Action, snapshot: &Snapshot) -> Asked {
                 .to_owned(),
             yes: "Accept edits",
         },
+        Action::Send(Command::ResolveSame(_)) => Asked {
+            title: "Allow all?",
+            body: "Every open request that asks exactly this is allowed, in all sessions. Its risk is high."
+                .to_owned(),
+            yes: "Allow all",
+        },
         _ => Asked { title: "Do this?", body: String::new(), yes: "Do it" },
     }
 }

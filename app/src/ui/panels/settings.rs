@@ -7,9 +7,11 @@ use crate::ui::state::Route;
 use crate::ui::text::{short_path, shown, shown_line};
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::{button::Button, caption};
-use eframe::egui::{Frame, Label, Margin, RichText, ScrollArea, Ui, vec2};
+use eframe::egui::{CollapsingHeader, Frame, Label, Margin, RichText, ScrollArea, Ui, vec2};
+use magia_core::policy::table::TABLE;
 use magia_core::settings::{Preset, ThemeMode};
 use magia_core::snapshot::Snapshot;
+use magia_protocol::wire::Risk;
 
 /// Width of the names of settings.
 const NAMES: f32 = 112.0;
@@ -34,6 +36,7 @@ pub fn settings_ui(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
                     ui.label(head.color(colors.foreground));
                 });
                 choices(ui, snapshot, actions);
+                risks(ui);
                 hooks(ui, snapshot, actions);
                 agents(ui, snapshot, actions);
                 health(ui, snapshot, actions);
@@ -108,6 +111,25 @@ fn choices(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
             let mut on = settings.notifications;
             if ui.checkbox(&mut on, "Tell the desktop when something needs you").clicked() {
                 actions.push(Action::setting("notificationsEnabled", on));
+            }
+        });
+    });
+}
+
+/// The risk table, folded until it is wanted: every reason that a card can give, and why.
+fn risks(ui: &mut Ui) {
+    let colors = palette(ui);
+    group(ui, "Risk of a request", |ui| {
+        caption(
+            ui,
+            "Each card says how much harm its request could do. These are all the reasons, the least harmful first.",
+        );
+        CollapsingHeader::new("Show the risk table").id_salt("risk table").show(ui, |ui| {
+            for row in TABLE {
+                setting(ui, row.risk.as_str(), row.why, |ui| {
+                    let color = if row.risk == Risk::High { colors.failed } else { colors.foreground };
+                    ui.add(Label::new(RichText::new(row.reason).color(color)).wrap());
+                });
             }
         });
     });

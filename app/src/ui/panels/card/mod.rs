@@ -26,6 +26,8 @@ pub struct Cards {
     focus: Option<(RequestId, f64)>,
     denying: Option<Denying>,
     answers: HashMap<RequestId, Answers>,
+    /// Open requests that others ask too, and how many ask it.
+    same: HashMap<RequestId, usize>,
     drawn: bool,
 }
 
@@ -105,12 +107,34 @@ impl Cards {
             self.leave();
         }
         self.answers.retain(|id, _| open(*id));
+        self.count_same(requests);
         if self.focus.is_none()
             && let Some(first) =
                 requests.iter().find(|view| Some(view.info.session) == selected && is_open(view))
         {
             self.focus(first.info.id, now_s);
         }
+    }
+
+    /// How many open requests ask the same as this one, itself among them; `None` when no other does.
+    pub fn asked_by(&self, request: RequestId) -> Option<usize> {
+        self.same.get(&request).copied()
+    }
+
+    fn count_same(&mut self, requests: &[Arc<RequestView>]) {
+        let tools = |view: &&Arc<RequestView>| {
+            is_open(view) && view.info.kind == "tool" && !view.info.question.is_empty()
+        };
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        for view in requests.iter().filter(tools) {
+            *counts.entry(&view.info.question).or_default() += 1;
+        }
+        let count = |view: &Arc<RequestView>| counts.get(view.info.question.as_str()).copied();
+        self.same = requests
+            .iter()
+            .filter(tools)
+            .filter_map(|view| Some((view.info.id, count(view).filter(|count| *count > 1)?)))
+            .collect();
     }
 
     /// Forgets which card was seen: a new frame begins.

@@ -209,6 +209,14 @@ fn buttons(
                 }
             }
         }
+        if let Some(count) = cards.asked_by(data.id) {
+            let label = format!("Allow all {count}");
+            let all = Button::new(&label).tip("Answers every open request that asks exactly this");
+            if all.name(format!("{label}: {}", data.name)).show(ui).clicked() {
+                let action = Action::allow_same(data.id);
+                actions.push(if careful { Action::Confirm(Box::new(action)) } else { action });
+            }
+        }
         let deny = if has_keys && data.kind != Kind::Question {
             Button::new("Deny...").key("3")
         } else {

@@ -2,7 +2,7 @@
 
 use crate::ui::provider;
 use crate::ui::text::{short_path, shown_line};
-use magia_protocol::wire::info::SessionInfo;
+use magia_protocol::wire::info::{HookCostInfo, SessionInfo};
 use magia_protocol::wire::{SessionId, SessionState, TitleSource};
 
 /// What the details say.
@@ -18,6 +18,8 @@ pub struct DetailsData {
     pub why: Vec<Reason>,
     /// What two sources say that disagree.
     pub disagreement: Option<String>,
+    /// What else is known of it, and when it was seen.
+    pub claims: Vec<(String, u64)>,
     /// Names and values; values that are not known are left out.
     pub facts: Vec<Fact>,
     /// Names and moments.
@@ -46,6 +48,12 @@ pub struct Fact {
     pub value: String,
     /// What a click copies.
     pub copy: Option<String>,
+}
+
+/// What our hooks cost: how many there were, and how long one takes.
+fn hook_words(cost: &HookCostInfo) -> String {
+    let each_us = cost.ours_us / cost.ours.max(1);
+    format!("{} of {}.{} ms each", cost.ours, each_us / 1_000, each_us % 1_000 / 100)
 }
 
 /// Where a title came from, in words.
@@ -88,6 +96,7 @@ impl DetailsData {
                 value: path.rsplit('/').next().unwrap_or_default().to_owned(),
                 copy: Some(path),
             }),
+            plain("Hooks", session.hook_cost.as_ref().filter(|cost| cost.ours > 0).map(hook_words)),
             session.parent.map(|parent| Fact {
                 name: "Came from",
                 value: parent.short(),
@@ -103,6 +112,11 @@ impl DetailsData {
             since_ms: session.state_since_ms,
             why: why.collect(),
             disagreement: session.disagreement.as_ref().map(|text| shown_line(text, 400)),
+            claims: session
+                .claims
+                .iter()
+                .map(|it| (shown_line(&format!("{}: {} ({})", it.claim, it.fact, it.source), 300), it.at_ms))
+                .collect(),
             facts: facts.into_iter().flatten().collect(),
             times: vec![("Started", session.started_at_ms), ("Last heard", session.last_activity_ms)],
         }

@@ -65,6 +65,15 @@ pub fn details_ui(ui: &mut Ui, data: &DetailsData, clock: &Clock, pulse: bool, a
         if data.why.is_empty() {
             crate::ui::widgets::caption(ui, "Nothing was heard of it yet");
         }
+        if !data.claims.is_empty() {
+            section(ui, "ALSO KNOWN");
+        }
+        for (claim, at_ms) in &data.claims {
+            let text = RichText::new(claim).font(theme::regular(theme::CAPTION)).color(colors.foreground);
+            ui.add(Label::new(text).wrap()).on_hover_text(clock.exact(*at_ms));
+            let age = RichText::new(clock.ago(*at_ms)).font(theme::regular(theme::CAPTION));
+            ui.label(age.color(colors.muted));
+        }
         section(ui, "SESSION");
         ui.spacing_mut().item_spacing.y = 0.0;
         for fact in &data.facts {
