@@ -100,7 +100,7 @@ pub fn optional_hooks_check(hooks: &HooksInfo) -> Option<CheckInfo> {
         state => ("warn", format!("{state} in {}", hooks.file), install),
     };
     let fix = Some(fix.as_str()).filter(|fix| !fix.is_empty());
-    Some(check(&format!("hooks.{provider}"), status, detail, fix))
+    Some(check(format!("hooks.{provider}"), status, detail, fix))
 }
 
 fn dir_check(id: &str, dir: &Path) -> CheckInfo {

@@ -11,7 +11,8 @@ use std::path::PathBuf;
 
 const BLESS: &str = "MAGIA_BLESS";
 /// Numbers that differ from run to run, by their key; `*_ms` too.
-const VOLATILE_NUMBERS: &[&str] = &["pid", "start", "uptime_s", "accepted", "messages", "open", "refused"];
+const VOLATILE_NUMBERS: &[&str] =
+    &["pid", "start", "uptime_s", "accepted", "messages", "open", "refused", "ours_us", "ours_max_us"];
 /// Words that depend on the machine, the release or on what is installed at all.
 const VOLATILE_WORDS: &[&str] = &["version", "diff", "backup", "missing", "problems"];
 
@@ -55,7 +56,7 @@ impl<'a> Golden<'a> {
             }
             // A check's row: what was found is the machine's.
             Value::Object(fields) if fields.contains_key("detail") => {
-                json!({ "id": fields["id"], "status": "<status>", "detail": "<detail>", "fix": "<fix>" })
+                json!({ "id": self.plain("id", &fields["id"]), "status": "<status>", "detail": "<detail>", "fix": "<fix>" })
             }
             Value::Array(items) => items.iter().map(|item| self.plain(key, item)).collect(),
             Value::Object(fields) => {

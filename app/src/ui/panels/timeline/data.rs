@@ -15,6 +15,9 @@ use std::sync::Arc;
 /// Characters of a one-line summary that are laid out.
 const SUMMARY_CHARS: usize = 240;
 
+/// A timeline's items and the requests that stand in it.
+type Facts = (Arc<Vec<Arc<TimelineItem>>>, Vec<Arc<RequestView>>);
+
 /// The rows of a timeline.
 #[derive(Clone, Debug, Default)]
 pub struct TimelineData {
@@ -25,7 +28,7 @@ pub struct TimelineData {
     /// Oldest first.
     pub rows: Vec<Row>,
     /// What the rows were made of.
-    made_of: Option<(Arc<Vec<Arc<TimelineItem>>>, Vec<Arc<RequestView>>)>,
+    made_of: Option<Facts>,
 }
 
 /// A row.
