@@ -170,6 +170,17 @@ impl InteractiveGemini {
         bail!("Gemini does not take the prompt; the screen:\n{}", self.terminal.screen())
     }
 
+    /// Ends it as a user does. While Gemini still starts it takes even `/quit` for a prompt, so it is said again.
+    pub fn quit(&mut self) -> Result<()> {
+        for _ in 0..ENTERS {
+            self.prompt("/quit")?;
+            if wait_until("Gemini's end", ENTER_PATIENCE, || self.terminal.has_ended().then_some(())).is_ok() {
+                return Ok(());
+            }
+        }
+        bail!("Gemini does not quit; the screen:\n{}", self.terminal.screen())
+    }
+
     /// Waits until the model's words are on the screen; the prompt's own echo, which holds them too, does not count.
     pub fn wait_for_answer(&self, text: &str) -> Result<()> {
         self.terminal.wait_for_text(&format!("✦ {text}"), PATIENCE)

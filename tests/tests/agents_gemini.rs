@@ -142,8 +142,7 @@ fn it_is_found_by_its_process_before_any_hook() -> Result<()> {
         assert_eq!((text(&row, "provider"), &row["provider_session_id"]), ("gemini", &Value::Null));
         assert_eq!(text(&row, "cwd"), sandbox.work().to_string_lossy());
         assert_eq!(cli.rows(&["ls"])?.len(), 1);
-        gemini.prompt("/quit")?;
-        gemini.terminal.wait(PATIENCE)?;
+        gemini.quit()?;
         wait_until("the row to leave", END_IS_SEEN, || {
             cli.rows(&["ls", "--all"]).ok()?.is_empty().then_some(())
         })?;
