@@ -16,6 +16,7 @@ pub mod logging;
 pub mod os;
 pub mod places;
 pub mod run;
+pub mod service;
 pub mod services;
 #[cfg(feature = "window")]
 pub mod ui;

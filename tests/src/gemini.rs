@@ -174,7 +174,8 @@ impl InteractiveGemini {
     pub fn quit(&mut self) -> Result<()> {
         for _ in 0..ENTERS {
             self.prompt("/quit")?;
-            if wait_until("Gemini's end", ENTER_PATIENCE, || self.terminal.has_ended().then_some(())).is_ok() {
+            if wait_until("Gemini's end", ENTER_PATIENCE, || self.terminal.has_ended().then_some(())).is_ok()
+            {
                 return Ok(());
             }
         }

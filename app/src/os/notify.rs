@@ -6,7 +6,7 @@
 
 mod shown;
 
-use crate::services::outbox::{Outbox, ServiceThread};
+use crate::service::{Outbox, ServiceThread};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use magia_core::effect::Notice;
 use magia_core::event::Event;

@@ -5,7 +5,7 @@
 //! and other sessions, which are not this account's: it is left alone.
 
 use crate::os::agents::role_of;
-use crate::services::outbox::{Outbox, ServiceThread};
+use crate::service::{Outbox, ServiceThread};
 use crossbeam_channel::{RecvTimeoutError, Sender};
 use magia_core::event::{Event, FoundAgent};
 use magia_core::normalize::process::Role;

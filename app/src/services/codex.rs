@@ -10,7 +10,7 @@ mod desk;
 pub use desk::CodexDaemons;
 
 use super::directory::DirectoryWatch;
-use super::outbox::ServiceThread;
+use crate::service::ServiceThread;
 use connection::Home;
 use crossbeam_channel::{Sender, select};
 use desk::Desk;

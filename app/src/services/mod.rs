@@ -5,7 +5,6 @@
 pub mod agents;
 pub mod codex;
 pub mod directory;
-pub mod outbox;
 pub mod processes;
 pub mod providers;
 pub mod registry;

@@ -5,8 +5,8 @@
 //! noticed by [`processes`](super::processes), not here.
 
 use super::directory::{Changes, DirectoryWatch};
-use super::outbox::{Outbox, ServiceThread};
 use super::regular_file;
+use crate::service::{Outbox, ServiceThread};
 use crossbeam_channel::{Sender, select};
 use magia_core::event::{Event, RegistryEntry};
 use magia_core::normalize::registry::parse;

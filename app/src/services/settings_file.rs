@@ -6,7 +6,7 @@
 mod disk;
 
 use super::directory::{DirectoryWatch, directory_of};
-use super::outbox::{Outbox, ServiceThread};
+use crate::service::{Outbox, ServiceThread};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use disk::{Found, Place};
 use magia_core::event::Event;

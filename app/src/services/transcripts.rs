@@ -8,7 +8,7 @@ mod titles;
 pub use titles::read_titles;
 
 use super::directory::{Changes, DirectoryWatch, directory_of};
-use super::outbox::{Outbox, ServiceThread};
+use crate::service::{Outbox, ServiceThread};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use magia_core::event::Event;
 use magia_core::transcript::{Content, TranscriptItem};

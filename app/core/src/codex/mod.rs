@@ -5,7 +5,6 @@
 //! thread loaded, and a loaded thread cannot be opened by another Codex. Source: observed with Codex 0.169.0.
 
 pub mod answer;
-pub mod command;
 mod thread;
 
 use crate::daemon::DaemonFact;

@@ -4,8 +4,8 @@
 //! that were not provoked (mcpToolCall, webSearch, dynamicToolCall, plan). A thread is a session; the thread of a
 //! subagent comes with `parentThreadId`, which our client adds.
 
+use super::codex_command::unwrapped;
 use super::{Detail, ToolCall, Understood};
-use crate::codex::command::unwrapped;
 use magia_protocol::wire::{AgentEventKind as Kind, ProviderSessionId};
 use serde_json::{Map, Value, json};
 

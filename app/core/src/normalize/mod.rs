@@ -2,6 +2,7 @@
 
 pub mod claude;
 pub mod codex;
+mod codex_command;
 pub mod codex_daemon;
 mod fields;
 pub mod gemini;

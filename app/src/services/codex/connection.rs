@@ -1,7 +1,7 @@
 //! One daemon: found, greeted, listened to, lost, found again.
 
 use super::desk::Desk;
-use crate::services::outbox::Outbox;
+use crate::service::Outbox;
 use futures_util::{SinkExt as _, StreamExt as _};
 use magia_core::codex::{Client, Counts, Out};
 use magia_core::daemon::{DaemonFact, DaemonNews};

@@ -3,7 +3,7 @@
 //! On Linux each is a pidfd in one epoll set. A process that gets no descriptor (none left, or an old kernel) is
 //! looked at every second instead, and so are all of them on other systems.
 
-use crate::services::outbox::{Outbox, ServiceThread};
+use crate::service::{Outbox, ServiceThread};
 use crossbeam_channel::Sender;
 use magia_core::event::Event;
 use magia_protocol::wire::ProcessId;

@@ -28,7 +28,7 @@ mod writer;
 
 pub use retention::{PurgeReport, Retention};
 
-use crate::services::outbox::ServiceThread;
+use crate::service::ServiceThread;
 use anyhow::{Context, anyhow, bail};
 use crossbeam_channel::{Sender, bounded};
 use magia_core::effect::StoreWrite;

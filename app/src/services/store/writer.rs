@@ -5,7 +5,7 @@ use super::pace::Pace;
 use super::queue::Queue;
 use super::read::{LAST_ALIVE, load};
 use super::{Order, Reader, ReaderSlot, Retention, StoreConfig, retention, rows};
-use crate::services::outbox::Outbox;
+use crate::service::Outbox;
 use anyhow::Context;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError};
 use magia_core::event::{Event, StoredState};
