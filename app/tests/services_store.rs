@@ -325,6 +325,38 @@ fn limits_and_purging() {
     drop(store);
 }
 
+/// What the store says once it has written, or could not.
+fn stored(store: &Store) -> Result<(), String> {
+    let (told, outcome) = bounded(1);
+    store.when_stored(move |outcome| told.send(outcome.map_err(|err| format!("{err:#}"))).unwrap());
+    outcome.recv_timeout(LONG).unwrap()
+}
+
+#[test]
+fn who_waits_for_a_write_is_told_when_it_is_committed_or_cannot_be() {
+    let home = tempfile::tempdir().unwrap();
+    let (store, hub) = start(home.path());
+    loaded(&hub);
+    for round in 1..=50_u128 {
+        store.write(StoreWrite::Session(Box::new(session(session_id(round)))));
+        let file = home.path().join(FILE_NAME);
+        let (told, seen) = bounded(1);
+        store.when_stored(move |outcome| {
+            outcome.unwrap();
+            // As another program would find it, were this one killed now.
+            let sqlite = rusqlite::Connection::open(file).unwrap();
+            let rows: u32 = sqlite.query_row("SELECT count(*) FROM sessions", [], |row| row.get(0)).unwrap();
+            told.send(u128::from(rows)).unwrap();
+        });
+        assert_eq!(seen.recv_timeout(LONG).unwrap(), round);
+    }
+    // A second magia has no store: whoever waits is told so.
+    let (second, hub) = start(home.path());
+    assert!(problem(&hub).unwrap().contains("another magia"));
+    loaded(&hub);
+    assert!(stored(&second).unwrap_err().contains("no store"));
+}
+
 /// Runs one test function of this program as a process of its own.
 fn child(test: &str, dir: &Path) -> Child {
     Command::new(std::env::current_exe().unwrap())
@@ -420,12 +452,12 @@ fn a_full_disk_is_survived() {
     for seq in 101..=5_000 {
         store.write(StoreWrite::Event(Arc::new(event(seq, session_id(1), &"x".repeat(20_000)))));
     }
-    assert!(store.flush().is_err());
+    assert!(stored(&store).unwrap_err().contains("full") || store.flush().is_err());
     let said = problem(&hub).unwrap();
     assert!(said.contains("rows are lost"), "{said}");
     limit(libc::RLIM_INFINITY);
     while problem(&hub).is_some() {}
-    store.flush().unwrap();
+    assert!(stored(&store).is_ok());
     let events = store.events(None, 0, 3_000).unwrap();
     assert_eq!(events.last().unwrap().seq, 5_000);
     assert_eq!(store.requests(true, 10).unwrap().len(), 1);

@@ -1,6 +1,6 @@
 //! The app's CLI socket: one request line, one reply line; for a subscription, lines until it ends.
 
-use crate::failure::{Failure, is_not_running};
+use crate::failure::{Failure, is_not_running, say};
 use crate::programs;
 use anyhow::{Context as _, Result, bail};
 use magia_protocol::ipc::{BlockingStream, connect_blocking};
@@ -70,6 +70,17 @@ pub fn read<T: DeserializeOwned>(reply: &RawValue) -> Result<T> {
         }
         .into()
     })
+}
+
+/// Prints what a reply warns of: the command was done, but is not kept.
+pub fn warn(reply: &RawValue) {
+    #[derive(Deserialize)]
+    struct Warned {
+        warning: String,
+    }
+    if let Ok(Warned { warning }) = serde_json::from_str(reply.get()) {
+        say(&format!("warning: {warning}"));
+    }
 }
 
 /// Asks the running app; what works without it is asked of a `magia-app` process of its own when none runs.

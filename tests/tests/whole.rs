@@ -1,12 +1,15 @@
 //! The programs as a whole, without a window and without a real agent.
 
 use anyhow::{Context, Result};
+use magia_protocol::ipc::connect_blocking;
+use magia_protocol::paths::Socket;
 use magia_tests::{
     App, Cli, PATIENCE, Program, Reply, Sandbox, ScriptedAgent, binary, magia, sandbox_test, text, wait_until,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
@@ -14,6 +17,8 @@ use std::time::Duration;
 /// The demo at this speed is through in seconds.
 const DEMO_SPEED: &str = "50";
 const DEMO_ENDS: Duration = Duration::from_secs(60);
+/// How often the app is ended right after it acknowledged each of three things.
+const ROUNDS: usize = 6;
 
 fn magia_in(sandbox: &Sandbox, runtime_dir: &str, args: &[&str]) -> Result<Reply> {
     let mut command = sandbox.command(binary("magia")?);
@@ -132,6 +137,55 @@ fn what_was_seen_survives_kill_9() -> Result<()> {
         let last = seen.last().and_then(|event| event["seq"].as_u64()).context("no seq")?;
         let next = cli.wait_for_row("the next event", &["events", "--since", &last.to_string()], |_| true)?;
         assert_eq!((next["seq"].as_u64(), text(&next, "kind")), (Some(last + 1), "turn.ended"));
+        Ok(())
+    })
+}
+
+/// Asks the app on its own socket: the reply is there the moment it was written, not once a program has ended.
+fn ask(sandbox: &Sandbox, method: &str, params: &Value) -> Result<Value> {
+    let mut stream = connect_blocking(&Socket::Cli.path_in(&sandbox.runtime_dir())?, PATIENCE)?;
+    writeln!(stream, "{}", json!({ "id": 1, "method": method, "params": params }))?;
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).context("reading the reply")?;
+    let mut reply: Value = serde_json::from_str(&line)?;
+    anyhow::ensure!(reply["error"].is_null(), "{method}: {reply}");
+    Ok(reply["result"].take())
+}
+
+#[test]
+fn what_was_acknowledged_survives_kill_9() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let cli = Cli::new(sandbox);
+        let mut app = App::start(sandbox)?;
+        let mut agent = ScriptedAgent::start(sandbox, "agent-one")?;
+        agent.begin("Tidy the cellar")?;
+        let session = cli.wait_for_row("the session", &["ls"], |row| row["title"] == "Tidy the cellar")?;
+        let id = text(&session, "id");
+        for round in 0..ROUNDS {
+            let (title, pinned) = (format!("Cellar {round}"), round % 2 == 0);
+            ask(sandbox, "set_session_title", &json!({ "session": id, "title": title }))?;
+            app.program().kill9()?;
+            app = App::start(sandbox)?;
+            let row = cli.json(&["show", id])?;
+            assert_eq!(row.pointer("/session/title"), Some(&json!(title)), "{row}");
+
+            ask(sandbox, "update_session", &json!({ "session": id, "pinned": pinned }))?;
+            app.program().kill9()?;
+            app = App::start(sandbox)?;
+            assert_eq!(cli.json(&["show", id])?.pointer("/session/pinned"), Some(&json!(pinned)));
+
+            let command = format!("make cellar-{round}");
+            let hook = agent.ask("Bash", &json!({ "command": command }))?;
+            let request = cli.wait_for_request()?;
+            let (request, decision) = (text(&request, "id"), if pinned { "allow" } else { "deny" });
+            ask(sandbox, "resolve_permission", &json!({ "id": request, "decision": decision }))?;
+            app.program().kill9()?;
+            hook.wait()?;
+            app = App::start(sandbox)?;
+            let rows = cli.rows(&["permissions", "--all"])?;
+            let row = rows.iter().find(|row| row["id"] == request).context("the request is forgotten")?;
+            assert_eq!(row.pointer("/outcome/decision"), Some(&json!(decision)), "{row}");
+        }
         Ok(())
     })
 }

@@ -30,6 +30,14 @@ pub enum Effect {
         /// Result or error.
         outcome: Result<Value, RpcError>,
     },
+    /// Answer a command that changed what is kept, once all that was to be stored before this effect is stored. When it
+    /// cannot be, the reply comes all the same, for the command is done; it then says so in the field `warning`.
+    Acknowledge {
+        /// The requester.
+        to: ReplyId,
+        /// The result.
+        result: Value,
+    },
     /// From now on, send updates to this requester too; its first reply was sent by this effect's owner.
     Subscribe {
         /// The requester.

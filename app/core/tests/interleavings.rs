@@ -14,10 +14,10 @@ mod world;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use world::{CLAUDE, Dice, Op, Peer, World};
+use world::{CLAUDE, CODEX_HOOKS, Dice, Op, Peer, World};
 
 /// Cases for each kind of agent.
-const CASES: u64 = 100_000;
+const CASES: u64 = 34_000;
 
 fn case(seed: u64) -> Vec<Op> {
     let mut dice = Dice::new(seed);
@@ -83,4 +83,9 @@ fn run_all(peer: &'static Peer) {
 #[test]
 fn no_order_of_events_doubles_misleads_or_invents_a_decision_or_leaves_a_card() {
     run_all(&CLAUDE);
+}
+
+#[test]
+fn the_same_holds_for_hooks_that_are_held_only_for_someone_at_the_window() {
+    run_all(&CODEX_HOOKS);
 }

@@ -55,7 +55,8 @@ fn every_command_is_answered_exactly_once() {
                 .collect();
             let first = script.effects.len();
             script.command(spec.name, Value::Object(params), cli());
-            let replied = script.count(first, |fx| matches!(fx, Effect::Reply { .. }));
+            let replied =
+                script.count(first, |fx| matches!(fx, Effect::Reply { .. } | Effect::Acknowledge { .. }));
             let ran: Vec<ReplyId> = script
                 .since(first)
                 .iter()
@@ -269,6 +270,36 @@ fn what_is_wrong_names_what_is_near() {
     assert_eq!(err.hint.as_deref(), Some("did you mean hooks?"));
     let err = script.cli("save_settings", json!({"settings": {"themeMode": "pink"}})).unwrap_err();
     assert_eq!(err.code, ErrorCode::BadParams);
+}
+
+#[test]
+fn what_changes_facts_is_acknowledged_after_their_store_writes() {
+    let mut script = Script::new();
+    let (gate, request) = script.bash(10, "a", "t1", "make");
+    let (_, other) = script.bash(10, "a", "t2", "make install");
+    let session = script.row("a").id.to_string();
+    for (method, params) in [
+        ("set_session_title", json!({"session": session, "title": "Cellar"})),
+        ("update_session", json!({"session": session, "pinned": true})),
+        ("resolve_permission", json!({"id": request.to_string(), "decision": "allow"})),
+        ("resolve_same", json!({"id": other.to_string(), "decision": "deny"})),
+    ] {
+        let first = script.effects.len();
+        script.cli(method, params.clone()).expect(method);
+        let done = script.since(first);
+        let stored = done.iter().rposition(|fx| matches!(fx, Effect::Store(_))).expect("something to keep");
+        let told = done.iter().position(|fx| matches!(fx, Effect::Acknowledge { .. })).expect(method);
+        assert!(stored < told, "{method}: {done:?}");
+        // The window sees it in its snapshot, and a refusal waits for nothing.
+        let first = script.effects.len();
+        script.command(method, params.clone(), Origin::Window);
+        let mut wrong = params.clone();
+        let named = if wrong["id"].is_null() { "session" } else { "id" };
+        wrong[named] = json!("ffffffff");
+        assert!(script.cli(method, wrong).is_err(), "{method}");
+        assert_eq!(script.count(first, |fx| matches!(fx, Effect::Acknowledge { .. })), 0, "{method}");
+    }
+    assert_eq!(script.answer(gate).as_deref(), Some("allow"));
 }
 
 #[test]

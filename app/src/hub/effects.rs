@@ -11,6 +11,7 @@ use crossbeam_channel::{Sender, TrySendError};
 use magia_core::effect::{Effect, Job, Update};
 use magia_core::event::ReplyId;
 use magia_protocol::wire::{ErrorCode, RpcError};
+use serde_json::Value;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -74,6 +75,7 @@ impl Shell {
                     tracing::debug!(?to, "the requester was gone before its reply");
                 }
             }
+            Effect::Acknowledge { to, result } => self.acknowledge(to, result),
             Effect::Subscribe { to, params, newest } => {
                 self.newest_seq = self.newest_seq.max(newest);
                 match (self.streams.add(to, &params), params.since) {
@@ -122,6 +124,20 @@ impl Shell {
         }
     }
 
+    /// Lets the store answer, after what stands in its queue.
+    fn acknowledge(&self, to: ReplyId, result: Value) {
+        let replies = self.replies.clone();
+        let answer = move |stored: anyhow::Result<()>| {
+            if !replies.answer(to, Ok(acknowledged(result, stored))) {
+                tracing::debug!(?to, "the requester was gone before its reply");
+            }
+        };
+        match &self.store {
+            Some(store) => store.when_stored(answer),
+            None => answer(Err(anyhow::anyhow!("there is no store"))),
+        }
+    }
+
     fn run(&mut self, reply: ReplyId, job: Job) {
         self.job(JobRequest::Run { reply, job });
     }
@@ -142,4 +158,13 @@ impl Shell {
             other => self.later.push_back(other),
         }
     }
+}
+
+/// A result, and what is wrong when the store does not keep it.
+fn acknowledged(mut result: Value, stored: anyhow::Result<()>) -> Value {
+    if let (Err(err), Value::Object(fields)) = (stored, &mut result) {
+        let warning = format!("done, but not stored: a restart of magia may forget it ({err:#})");
+        fields.insert("warning".to_owned(), warning.into());
+    }
+    result
 }

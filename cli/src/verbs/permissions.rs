@@ -168,6 +168,7 @@ pub fn pass(pass: Pass, out: &mut Out) -> Result<Exit> {
 fn resolve(client: &mut Client, params: ResolvePermission, out: &mut Out) -> Result<Exit> {
     let said = said(params.decision);
     let reply = client.ask(&Command::ResolvePermission(params))?;
+    client::warn(&reply);
     if out.is_json() {
         out.json(reply.get())?;
         return Ok(Exit::Done);
@@ -182,6 +183,7 @@ fn resolve(client: &mut Client, params: ResolvePermission, out: &mut Out) -> Res
 fn resolve_same(client: &mut Client, params: ResolveSame, out: &mut Out) -> Result<Exit> {
     let said = said(params.decision);
     let reply = client.ask(&Command::ResolveSame(params))?;
+    client::warn(&reply);
     let info: SameInfo = client::read(&reply)?;
     if out.is_json() {
         out.json(reply.get())?;

@@ -291,6 +291,7 @@ pub fn mark(one: One, mark: Mark, out: &mut Out) -> Result<Exit> {
 }
 
 fn changed(reply: &Reply, say: impl Fn(&SessionInfo) -> String, out: &mut Out) -> Result<Exit> {
+    client::warn(reply);
     if out.is_json() {
         out.json(reply.get())?;
     } else {

@@ -38,6 +38,7 @@ impl Model {
         if guarded && let Err(err) = self.refuse_agents(origin) {
             return self.reply(reply, Err(err), fx);
         }
+        let keeps = changes_facts(&command);
         let outcome: Outcome = match command {
             Command::Status(_) => to_json(self.status(now)),
             Command::GetActiveSessions(params) => self.list_sessions(&params),
@@ -114,7 +115,15 @@ impl Model {
                 return run(reply, Job::Purge { params, keep }, fx);
             }
         };
-        self.reply(reply, outcome, fx);
+        match outcome {
+            Ok(result) if keeps => {
+                // The window has the facts in its next snapshot.
+                if !self.window_replies.remove(&reply) {
+                    fx.push(Effect::Acknowledge { to: reply, result });
+                }
+            }
+            outcome => self.reply(reply, outcome, fx),
+        }
     }
 
     /// A job is done.
@@ -219,6 +228,18 @@ impl Model {
         fx.push(Effect::RaiseWindow(session));
         Ok(json!({ "raised": true }))
     }
+}
+
+/// Whether a command changes facts that the store keeps: who asked for it is told once they are kept. What a job changes
+/// is on the disk when the job is done.
+const fn changes_facts(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::ResolvePermission(_)
+            | Command::ResolveSame(_)
+            | Command::SetSessionTitle(_)
+            | Command::UpdateSession(_)
+    )
 }
 
 fn run(reply: ReplyId, job: Job, fx: &mut Effects) {

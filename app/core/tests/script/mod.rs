@@ -110,6 +110,11 @@ impl Script {
                     let again = self.replies.insert(*to, outcome.clone());
                     assert!(again.is_none(), "{to:?} was answered twice");
                 }
+                // The store is there at once.
+                Effect::Acknowledge { to, result } => {
+                    let again = self.replies.insert(*to, Ok(result.clone()));
+                    assert!(again.is_none(), "{to:?} was answered twice");
+                }
                 Effect::Store(StoreWrite::Request(request)) => {
                     self.requests.entry(request.id).or_default().push((**request).clone());
                 }

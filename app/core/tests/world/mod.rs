@@ -1,14 +1,14 @@
 //! A world of agents, persons and accidents for property tests: what may happen, and what must hold whatever does.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
-use crate::script::{Script, bash, batch, behavior, below, cli, in_agent};
+use crate::script::{Script, bash, batch, behavior, below, cli, in_agent, process};
 use magia_core::effect::{Effect, StoreWrite};
 use magia_core::event::RegistryStatus::{Busy, Idle, Waiting};
-use magia_core::event::{Event, GateId, Origin, RegistryStatus};
+use magia_core::event::{Event, FoundAgent, GateId, Origin, RegistryStatus};
 use magia_core::settings::{Preset, Settings, ToolPermission};
 use magia_protocol::wire::info::Decision;
 use magia_protocol::wire::{
-    AgentEventKind, ErrorCode, GateReply, RequestId, RequestState, SessionId, SessionState,
+    AgentEventKind, ErrorCode, GateReply, Provider, RequestId, RequestState, SessionId, SessionState,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +26,12 @@ pub struct Peer {
     pub acts: fn(&mut Script, u32, &str, &str, Value),
     /// What it was answered: `allow`, `deny`, or nothing.
     pub said: fn(&GateReply) -> String,
+    /// Somebody who watches processes or the agent's registry saw it.
+    pub seen: fn(&mut Script, u32, &str, RegistryStatus, u64),
+    /// Whether it takes another input, and rules of its own for "always".
+    pub flexible: bool,
+    /// Its hooks are held for someone at the window, and no longer than so many milliseconds.
+    pub hold_ms: Option<u64>,
 }
 
 /// Claude Code by its hooks.
@@ -36,6 +42,34 @@ pub static CLAUDE: Peer = Peer {
         script.hook(pid, session, event, fields);
     },
     said: behavior,
+    seen: |script, pid, session, status, at_ms| {
+        script.registry_since(pid, session, Some(status), at_ms);
+    },
+    flexible: true,
+    hold_ms: None,
+};
+
+/// Codex by its hooks, as without its daemon.
+pub static CODEX_HOOKS: Peer = Peer {
+    name: "codex's hooks",
+    asks: |script, pid, session, fields| {
+        let before: BTreeSet<RequestId> = script.requests.keys().copied().collect();
+        let gate = script.of("codex", pid, session, "PermissionRequest", fields, true).expect("a gate");
+        (gate, script.requests.keys().find(|id| !before.contains(id)).copied())
+    },
+    acts: |script, pid, session, event, mut fields| {
+        let event = if event == "StopFailure" { "PostModelRequest" } else { event };
+        fields["status"] = json!("failed");
+        script.of("codex", pid, session, event, fields, false);
+    },
+    said: behavior,
+    seen: |script, pid, _, _, _| {
+        let (provider, process) = (Provider::Codex, process(pid));
+        let found = FoundAgent { provider, process, cwd: "/home/dev/shop".into(), tty: None };
+        script.apply(Event::AgentsFound(vec![found]));
+    },
+    flexible: false,
+    hold_ms: Some(20_000),
 };
 
 /// Who speaks: a process, mostly of its own session, and perhaps a subagent.
@@ -74,6 +108,8 @@ pub enum Op {
     Restart,
     Policy(u8),
     Focus(bool),
+    /// A person does something in the window.
+    Used,
     Wait(u64),
 }
 
@@ -106,6 +142,9 @@ pub struct World {
     ended: [u32; SLOTS],
     settings: Settings,
     restarted: bool,
+    /// When a person last did something in the window, and when each gate opened, by the monotonic clock.
+    used: Option<u64>,
+    asked: BTreeMap<GateId, u64>,
     /// Answers that were looked at: one that was given never changes.
     seen_answers: BTreeSet<GateId>,
     /// How many rows of each request were looked at, and the state in which it ended.
@@ -152,6 +191,8 @@ impl World {
             ended: [0; SLOTS],
             settings: Settings::default(),
             restarted: false,
+            used: None,
+            asked: BTreeMap::new(),
             seen_answers: BTreeSet::new(),
             seen_rows: BTreeMap::new(),
         }
@@ -189,7 +230,8 @@ impl World {
             }
             Op::Registry(who, status, ago) => {
                 let at_ms = self.script.now.unix_ms.saturating_sub(*ago);
-                self.script.registry_since(self.pid(who.slot), &session(who.session), Some(*status), at_ms);
+                let pid = self.pid(who.slot);
+                (self.peer.seen)(&mut self.script, pid, &session(who.session), *status, at_ms);
             }
             Op::Close(index) => {
                 let connected: Vec<GateId> = self.connected.iter().copied().collect();
@@ -220,6 +262,10 @@ impl World {
             Op::Focus(focused) => {
                 self.script.apply(Event::WindowChanged { focused: *focused, selected: None });
             }
+            Op::Used => {
+                self.used = Some(self.script.now.mono_ms);
+                self.script.apply(Event::WindowUsed);
+            }
             Op::Wait(ms) => {
                 self.script.wait(*ms).tick();
             }
@@ -241,6 +287,7 @@ impl World {
         let (gate, id) =
             (self.peer.asks)(&mut self.script, pid, &session(who.session), fields(who, command, n));
         self.opened.push(gate);
+        self.asked.insert(gate, self.script.now.mono_ms);
         self.connected.insert(gate);
         let Some(id) = id else {
             assert_eq!(self.script.answer(gate), Some(String::new()), "what makes no card is let go at once");
@@ -253,6 +300,9 @@ impl World {
             self.said.entry(id).or_default().insert(decision);
             assert!(self.script.decided_by(id).starts_with("policy "));
         }
+        let watched = self.used.is_some_and(|used| self.script.now.mono_ms - used < 60_000);
+        let held = rule.is_none() && (self.peer.hold_ms.is_none() || watched);
+        assert_eq!(self.open(id), held, "held for someone who is there, else let go");
     }
 
     fn decide(&mut self, index: usize, decision: Decision, by: By) {
@@ -262,10 +312,12 @@ impl World {
         }
         let id = known[index % known.len()];
         let open = self.open(id);
+        let takes = self.takes(decision);
+        let counts = open && takes && matches!(by, By::Window | By::Cli);
         let typed = if by == By::WrongId { format!("{id}x") } else { id.to_string() };
         let params = json!({"id": typed, "decision": decision.as_str()});
         let answers = self.script.answers.len();
-        if open && matches!(by, By::Window | By::Cli) {
+        if counts {
             self.said.entry(id).or_default().insert(word(decision));
         }
         let origin = match by {
@@ -276,7 +328,8 @@ impl World {
         let reply = self.script.command("resolve_permission", params, origin);
         let expected = match by {
             By::Window => None,
-            By::Cli if open => Some(None),
+            By::Cli if counts => Some(None),
+            By::Cli if open => Some(Some(ErrorCode::Unsupported)),
             By::Cli => Some(Some(ErrorCode::AlreadyAnswered)),
             By::Agent => Some(Some(ErrorCode::Refused)),
             By::WrongId => Some(Some(ErrorCode::NotFound)),
@@ -287,11 +340,11 @@ impl World {
             "{by:?} {decision:?} open={open}"
         );
         let given = self.script.answers.len() - answers;
-        assert_eq!(
-            given,
-            usize::from(open && matches!(by, By::Window | By::Cli)),
-            "an answer for a decision that counts"
-        );
+        assert_eq!(given, usize::from(counts), "an answer for a decision that counts");
+    }
+
+    fn takes(&self, decision: Decision) -> bool {
+        self.peer.flexible || decision != Decision::Always
     }
 
     fn policy(&mut self, which: u8) {
@@ -332,7 +385,7 @@ impl World {
         };
         let alike: Vec<RequestId> =
             known.iter().copied().filter(|other| self.open(*other) && words(*other) == words(id)).collect();
-        let open = self.open(id);
+        let open = self.open(id) && self.takes(decision);
         let before = self.script.answers.len();
         if open {
             for other in &alike {
@@ -353,7 +406,7 @@ impl World {
             return;
         }
         let id = known[index % known.len()];
-        let open = self.open(id);
+        let open = self.open(id) && self.peer.flexible;
         if open {
             self.said.entry(id).or_default().insert("allow");
         }
@@ -369,6 +422,7 @@ impl World {
     fn restart(&mut self) {
         self.connected.clear();
         self.restarted = true;
+        self.used = None;
         self.script.restart(self.settings.clone(), None);
     }
 
@@ -385,7 +439,19 @@ impl World {
         }
     }
 
+    /// What is held is let go in time, and the model wants to be woken for it.
+    fn check_holds(&self) {
+        let Some(hold_ms) = self.peer.hold_ms else { return };
+        let now = self.script.now;
+        for (gate, id) in self.request_of.iter().filter(|(_, id)| self.open(**id)) {
+            let until = self.asked[gate] + hold_ms;
+            assert!(now.mono_ms < until, "{id} is held too long");
+            assert!(self.script.model.next_wake_mono(now).is_some_and(|wake| wake <= until), "{id}");
+        }
+    }
+
     fn check(&mut self) {
+        self.check_holds();
         for (gate, reply) in &self.script.answers {
             if !self.seen_answers.insert(*gate) {
                 continue;
@@ -520,6 +586,8 @@ impl Dice {
             38 => Op::Restart,
             39 => Op::Policy(u8::try_from(n).unwrap()),
             40 => Op::Focus(flag),
+            41..43 => Op::Used,
+            43 => Op::Wait(self.below(40_000) as u64),
             _ => Op::Wait(self.below(300) as u64),
         }
     }

@@ -6,7 +6,8 @@
 //!
 //! # What is safe when
 //! A transaction that was committed is in the write-ahead log, handed to the kernel: a crash or `kill -9` of this
-//! program loses nothing of it. [`Store::flush`] returns when everything queued before it is committed. A power
+//! program loses nothing of it. [`Store::flush`] returns, and [`Store::when_stored`] calls, when everything queued before
+//! is committed. A power
 //! failure may lose the last moments' events, never older ones, and never damages the file (`synchronous=NORMAL`).
 //! A transaction with a request in it is also forced to the disk (`synchronous=FULL`), so that an outcome that was
 //! flushed survives even that.
@@ -73,6 +74,7 @@ impl StoreConfig {
 enum Order {
     Write(StoreWrite),
     Flush(Sender<anyhow::Result<()>>),
+    Tell(Told),
     Retain(Retention),
     Purge { older_than_days: u32, keep: Vec<SessionId>, reply: Sender<anyhow::Result<PurgeReport>> },
 }
@@ -81,6 +83,25 @@ impl Order {
     /// Whether somebody waits for it, or would miss it most.
     const fn is_urgent(&self) -> bool {
         !matches!(self, Self::Write(StoreWrite::Event(_) | StoreWrite::Session(_) | StoreWrite::Alive(_)))
+    }
+}
+
+/// What is called once: with what came of a write, or with an error when the order is lost.
+struct Told(Option<Box<dyn FnOnce(anyhow::Result<()>) + Send>>);
+
+impl Told {
+    fn tell(mut self, outcome: anyhow::Result<()>) {
+        if let Some(told) = self.0.take() {
+            told(outcome);
+        }
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if let Some(told) = self.0.take() {
+            told(Err(anyhow!("the store has ended")));
+        }
     }
 }
 
@@ -146,6 +167,12 @@ impl Store {
     /// When they cannot be written now; they are still tried again later.
     pub fn flush(&self) -> anyhow::Result<()> {
         self.ask(Order::Flush).context("writing to the store")
+    }
+
+    /// Calls `told` on the store's thread when all writes queued before are committed, or cannot be now; always, and
+    /// once. Waits as [`Store::write`] does; `told` must not wait.
+    pub fn when_stored(&self, told: impl FnOnce(anyhow::Result<()>) + Send + 'static) {
+        self.order(Order::Tell(Told(Some(Box::new(told)))));
     }
 
     /// Changes how much is kept.

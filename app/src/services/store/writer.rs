@@ -93,6 +93,7 @@ fn discard(orders: &Receiver<Order>, teller: &mut Teller) {
     loop {
         match orders.recv_timeout(teller.patience().unwrap_or(RETENTION_EVERY)) {
             Ok(Order::Flush(reply)) => answer(&reply, refused()),
+            Ok(Order::Tell(told)) => told.tell(refused()),
             Ok(Order::Purge { reply, .. }) => answer(&reply, Err(anyhow::anyhow!("there is no store"))),
             Ok(Order::Write(_) | Order::Retain(_)) => {}
             Err(RecvTimeoutError::Timeout) => teller.tell(),
@@ -201,6 +202,7 @@ impl Writer<'_> {
                 let outcome = self.write_all();
                 answer(&reply, outcome);
             }
+            Order::Tell(told) => told.tell(self.write_all()),
             Order::Retain(retention) => {
                 if self.retention != retention {
                     self.retention = retention;
