@@ -25,8 +25,8 @@ struct ToolInput {
 }
 
 /// The paths of a call that changes a file; `None` when it names none, or several different ones, or the disk
-/// could not be asked. No rule asks where another call acts, so none of those waits for the disk. Does the file system's work on another thread, because a call to a dead mount does not
-/// return and this thread serves every agent.
+/// could not be asked. No rule asks where another call acts, so none of those waits for the disk. Does the file
+/// system's work on another thread, because a call to a dead mount does not return and this thread serves every agent.
 pub(super) async fn of_payload(payload: &str) -> Option<RealPaths> {
     let (cwd, target) = named(payload)?;
     let resolved = tokio::task::spawn_blocking(move || resolve(&cwd, &target));
