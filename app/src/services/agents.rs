@@ -11,12 +11,12 @@ use magia_core::event::{Event, FoundAgent};
 use magia_core::normalize::process::Role;
 use magia_protocol::process::ProcessStat;
 use magia_protocol::wire::ProcessId;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How often processes are looked through; a look at 500 takes half a millisecond.
+/// How often processes are looked through; a look at 1,000 takes less than one.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// How often a process is examined.
@@ -29,7 +29,8 @@ pub struct Agents {
 }
 
 impl Agents {
-    /// Looks at once, and again and again, for agents with this `HOME`; reports [`Event::AgentsFound`] when the list has changed.
+    /// Looks at once, and again and again, for agents with this `HOME`; reports [`Event::AgentsFound`] when the list has
+    /// changed.
     ///
     /// # Errors
     /// When the system has no thread for us.
@@ -76,7 +77,7 @@ struct Looker {
 impl Looker {
     /// All agents that run, by process id.
     fn look(&mut self) -> Vec<FoundAgent> {
-        let pids = own_pids();
+        let pids = all_pids();
         self.seen.retain(|pid, _| pids.contains(pid));
         for pid in pids {
             // An agent is looked at each time: its pid may be another process's by now.
@@ -85,24 +86,24 @@ impl Looker {
                 continue;
             }
             let looks = self.seen.get(&pid).map_or(0, |seen| seen.looks) + 1;
+            if !is_own(pid) {
+                self.seen.insert(pid, Seen { looks: looks.min(LOOKS), parent: 0, agent: None });
+                continue;
+            }
             let stat = ProcessStat::read(pid);
             let parent = stat.as_ref().map_or(0, |stat| stat.parent_pid);
             let agent = stat.and_then(|stat| agent(pid, &stat, &self.home));
             self.seen.insert(pid, Seen { looks: looks.min(LOOKS), parent, agent });
         }
-        let mut found: Vec<FoundAgent> = self
-            .seen
-            .iter()
-            .filter(|(pid, _)| !self.is_launcher(**pid))
+        // Gemini starts itself a second time, and the second one works.
+        let agents = || self.seen.iter().filter(|(_, seen)| seen.agent.is_some());
+        let launchers: HashSet<u32> = agents().map(|(_, seen)| seen.parent).collect();
+        let mut found: Vec<FoundAgent> = agents()
+            .filter(|(pid, _)| !launchers.contains(*pid))
             .filter_map(|(_, seen)| seen.agent.clone())
             .collect();
         found.sort_by_key(|agent| agent.process.pid);
         found
-    }
-
-    /// Gemini starts itself a second time, and the second one works.
-    fn is_launcher(&self, pid: u32) -> bool {
-        self.seen.values().any(|seen| seen.parent == pid && seen.agent.is_some())
     }
 }
 
@@ -136,20 +137,27 @@ fn home_of(_pid: u32) -> Option<PathBuf> {
     None
 }
 
-/// The processes of this user; none where the system does not list them as files.
+/// The processes of everybody; none where the system does not list them as files.
 #[cfg(unix)]
-fn own_pids() -> Vec<u32> {
-    use std::os::unix::fs::MetadataExt as _;
-    let uid = magia_protocol::paths::own_uid();
+fn all_pids() -> HashSet<u32> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries
-        .filter(|entry| entry.metadata().is_ok_and(|metadata| metadata.uid() == uid))
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .collect()
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 #[cfg(not(unix))]
-fn own_pids() -> Vec<u32> {
-    Vec::new()
+fn all_pids() -> HashSet<u32> {
+    HashSet::new()
+}
+
+/// Whether a process is this user's.
+#[cfg(unix)]
+fn is_own(pid: u32) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let facts = std::fs::metadata(format!("/proc/{pid}"));
+    facts.is_ok_and(|facts| facts.uid() == magia_protocol::paths::own_uid())
+}
+#[cfg(not(unix))]
+fn is_own(_pid: u32) -> bool {
+    false
 }
 
 #[cfg(all(test, target_os = "linux"))]
