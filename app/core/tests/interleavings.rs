@@ -1,5 +1,6 @@
 //! A hundred thousand orders of requests, terminal answers, hang-ups, restarts, duplicate inputs and late replies: no
-//! decision twice, none to the wrong request, none invented, no card left behind.
+//! decision twice, none to the wrong request, none invented, no card left behind. For Claude, for Codex's hooks, and for
+//! Codex's daemon, which has a world of its own.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,7 +19,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use world::{CLAUDE, CODEX_HOOKS, Dice, World};
 
-/// Cases for each kind of agent.
+/// Cases for each kind of agent; there are three.
 const CASES: u64 = 34_000;
 
 /// A kind of agent: how its cases are made and run.

@@ -6,6 +6,7 @@ use crate::script::{Script, below, cli};
 use crate::world::{By, Dice};
 use magia_core::codex::{Client, Out};
 use magia_core::daemon::{DaemonFact, DaemonNews};
+use magia_core::effect::Effect;
 use magia_core::event::{Event, GateId, Origin};
 use magia_core::settings::{Settings, ToolPermission};
 use magia_protocol::wire::info::Decision;
@@ -117,7 +118,6 @@ pub struct World {
     /// Which requests were answered on which connection.
     answered: BTreeSet<(u64, u64)>,
     settings: Settings,
-    seen_rows: BTreeMap<RequestId, usize>,
 }
 
 fn name(thread: usize) -> String {
@@ -153,7 +153,6 @@ impl World {
             said: BTreeMap::new(),
             answered: BTreeSet::new(),
             settings: Settings::default(),
-            seen_rows: BTreeMap::new(),
         };
         world.connect();
         for op in ops {
@@ -482,7 +481,6 @@ impl World {
 
     /// Lays what the hub wants to answer where the connection finds it; without a connection it is nobody's.
     fn collect(&mut self) {
-        use magia_core::effect::Effect;
         for effect in &self.script.effects[self.effects..] {
             if let Effect::AnswerGate { gate, reply } = effect
                 && self.client.is_some()
@@ -565,11 +563,9 @@ impl World {
 
     fn check(&mut self) {
         for (id, rows) in &self.script.requests {
-            let seen = self.seen_rows.entry(*id).or_default();
             let end = rows.iter().position(|row| row.state.is_settled());
             let unchanged = end.is_none_or(|end| rows[end..].iter().all(|row| row.state == rows[end].state));
             assert!(unchanged, "{id} changed after its end");
-            *seen = rows.len();
         }
         let unsettled: Vec<RequestId> = self.unsettled().collect();
         if let Some(snapshot) = self.script.model.snapshot(self.script.now) {
