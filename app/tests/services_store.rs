@@ -452,7 +452,7 @@ fn a_full_disk_is_survived() {
     for seq in 101..=5_000 {
         store.write(StoreWrite::Event(Arc::new(event(seq, session_id(1), &"x".repeat(20_000)))));
     }
-    assert!(stored(&store).unwrap_err().contains("full") || store.flush().is_err());
+    assert!(stored(&store).is_err());
     let said = problem(&hub).unwrap();
     assert!(said.contains("rows are lost"), "{said}");
     limit(libc::RLIM_INFINITY);

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use magia_protocol::ipc::connect_blocking;
 use magia_protocol::paths::Socket;
+use magia_protocol::wire::Response;
 use magia_tests::{
     App, Cli, PATIENCE, Program, Reply, Sandbox, ScriptedAgent, binary, magia, sandbox_test, text, wait_until,
 };
@@ -147,9 +148,8 @@ fn ask(sandbox: &Sandbox, method: &str, params: &Value) -> Result<Value> {
     writeln!(stream, "{}", json!({ "id": 1, "method": method, "params": params }))?;
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line).context("reading the reply")?;
-    let mut reply: Value = serde_json::from_str(&line)?;
-    anyhow::ensure!(reply["error"].is_null(), "{method}: {reply}");
-    Ok(reply["result"].take())
+    let reply: Response = serde_json::from_str(&line)?;
+    reply.into_outcome().with_context(|| format!("asking for {method}"))
 }
 
 #[test]

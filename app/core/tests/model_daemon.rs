@@ -41,9 +41,12 @@ trait Daemon {
         self.news(DaemonFact::Said(message(method, &params)));
     }
     fn asks_command(&mut self, thread: &str, command: &str) {
-        let params = json!({"threadId": thread, "turnId": "turn", "itemId": "call-1", "command": command});
+        self.asks_for(GATE, thread, "call-1", command);
+    }
+    fn asks_for(&mut self, gate: GateId, thread: &str, item: &str, command: &str) {
+        let params = json!({"threadId": thread, "turnId": "turn", "itemId": item, "command": command});
         let message = message("item/commandExecution/requestApproval", &params);
-        self.news(DaemonFact::Asked { gate: GATE, message, use_id: "call-1".into() });
+        self.news(DaemonFact::Asked { gate, message, use_id: item.into() });
     }
     fn item(&mut self, method: &str, status: &str) {
         let item =
@@ -153,6 +156,20 @@ fn what_was_resolved_without_us_was_answered_in_the_terminal() {
 }
 
 #[test]
+fn of_two_requests_with_the_same_words_only_the_answered_one_leaves() {
+    let mut script = asking();
+    let second = GateId(GATE.0 + 1);
+    script.asks_for(second, "t", "call-2", "touch x");
+    let ids: Vec<_> = script.requests.keys().copied().collect();
+    script.news(DaemonFact::Resolved(GATE));
+    script.item("item/completed", "completed");
+    let states: Vec<_> = ids.iter().map(|id| script.request_state(*id)).collect();
+    assert_eq!(states, [RequestState::AnsweredInTerminal, RequestState::Open]);
+    script.decide(ids[1], Decision::Deny).unwrap();
+    assert_eq!(String::from_utf8_lossy(&script.answers[&second].stdout), r#"{"decision":"decline"}"#);
+}
+
+#[test]
 fn a_rule_answers_the_daemon_too() {
     let mut script = Script::new();
     let rule =
@@ -193,6 +210,15 @@ fn a_lost_daemon_takes_its_cards_along_and_ends_what_was_idle() {
     script.status("idle", SessionState::Idle);
     assert_eq!(script.row("idle").state, SessionState::Idle);
     assert_eq!(script.row("t").state, SessionState::Ended);
+    assert_eq!(script.model.footprint().gates, 0);
+}
+
+#[test]
+fn an_answer_that_a_broken_connection_did_not_take_leaves_no_gate() {
+    let mut script = asking();
+    let request = script.row("t").requests[0];
+    script.decide(request, Decision::Deny).unwrap();
+    script.news(DaemonFact::Lost { why: "Codex's daemon has ended".into() });
     assert_eq!(script.model.footprint().gates, 0);
 }
 

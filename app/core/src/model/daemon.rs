@@ -232,9 +232,12 @@ impl Model {
     }
 
     fn settle_gone(&mut self, now: Now, id: SessionId, why: &str, fx: &mut Effects) {
-        let waiting: Vec<_> = self.requests.unsettled(id).map(|request| (request.id, request.gate)).collect();
-        for (request, gate) in waiting {
-            gate.map(|gate| self.gates.remove(&gate));
+        // An answer that was on its way is nobody's, and nothing more is heard of its gate.
+        let requests = &self.requests;
+        let is_its = |request| requests.get(request).is_none_or(|request| request.session == id);
+        self.gates.retain(|gate, request| gate.daemon().is_none() || !is_its(*request));
+        let waiting: Vec<_> = self.requests.unsettled(id).map(|request| request.id).collect();
+        for request in waiting {
             if let Some(request) = self.requests.get_mut(request) {
                 request.gone(why, now.unix_ms);
             }

@@ -54,6 +54,8 @@ pub struct PermissionRequest {
     pub outcome: Option<OutcomeInfo>,
     /// The call it is tied to.
     pub use_id: Option<String>,
+    /// Whether the agent itself named that call, so that it can be about no other with the same words.
+    pub names_call: bool,
     /// A twin was answered in the terminal.
     pub may_be_answered: bool,
     /// The registry said "waiting" while it was open: only then does its leaving that word mean anything.
@@ -164,9 +166,12 @@ impl PermissionRequest {
         }
     }
 
-    /// Whether a call can be the one it is about: the very same, or the same question or plan, whose input Claude
+    /// Whether a call whose id says nothing can be the one it is about: the very same, or the same question or plan, whose input Claude
     /// fills in on the way.
     pub(super) fn is_about(&self, agent_id: Option<&str>, tool: &str, input: &Value) -> bool {
+        if self.names_call {
+            return false;
+        }
         let filled_in = is_question(tool) && self.tool == tool && self.agent_id.as_deref() == agent_id;
         filled_in || self.is_twin(agent_id, tool, input)
     }
@@ -203,6 +208,7 @@ impl PermissionRequest {
             state: if stored.state.is_settled() { stored.state } else { RequestState::AppGone },
             outcome,
             use_id: None,
+            names_call: false,
             may_be_answered: false,
             seen_waiting: false,
             notified: false,

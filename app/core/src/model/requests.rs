@@ -147,6 +147,7 @@ impl Model {
             asked_mono: now.mono_ms,
             state: if asked.gate.is_some() { RequestState::Open } else { RequestState::InTerminal },
             outcome: None,
+            names_call: asked.use_id.is_some(),
             use_id: asked.use_id,
             may_be_answered: false,
             seen_waiting,
@@ -157,7 +158,7 @@ impl Model {
         };
         let id = request.id;
         self.gates.extend(asked.gate.map(|gate| (gate, id)));
-        let tied = request.use_id.is_some();
+        let tied = request.names_call;
         self.requests.insert(request);
         if !tied {
             self.tie(id);
