@@ -42,6 +42,18 @@ impl<'a> Codex<'a> {
 
     /// The same with its own `CODEX_HOME`.
     pub fn with_home(sandbox: &'a Sandbox, model: &FakeModel, home: PathBuf) -> Result<Self> {
+        fs::create_dir_all(&home).context("making CODEX_HOME")?;
+        let config = config(&model.url(), &sandbox.work());
+        fs::write(home.join("config.toml"), config).context("writing config.toml")?;
+        Self::find(sandbox, home)
+    }
+
+    /// One more way into a sandbox that has its configuration; it stays as it is.
+    pub fn as_configured(sandbox: &'a Sandbox) -> Result<Self> {
+        Self::find(sandbox, sandbox.home().join(".codex"))
+    }
+
+    fn find(sandbox: &'a Sandbox, home: PathBuf) -> Result<Self> {
         let program = match std::env::var_os(PROGRAM) {
             Some(path) => PathBuf::from(path),
             None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(INSTALLED),
@@ -49,9 +61,6 @@ impl<'a> Codex<'a> {
         if !program.is_file() {
             bail!("no Codex at {}; run `make agents` or set {PROGRAM}", program.display());
         }
-        fs::create_dir_all(&home).context("making CODEX_HOME")?;
-        let config = config(&model.url(), &sandbox.work());
-        fs::write(home.join("config.toml"), config).context("writing config.toml")?;
         Ok(Self { sandbox, program, home, args: Vec::new() })
     }
 

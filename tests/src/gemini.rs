@@ -45,6 +45,36 @@ impl<'a> Gemini<'a> {
     /// Finds the program and writes `~/.gemini/settings.json`, so that nothing is asked at the first start and `model`,
     /// a Gemini fake, is the model. Without hooks.
     pub fn new(sandbox: &'a Sandbox, model: &FakeModel) -> Result<Self> {
+        let gemini = Self::as_configured(sandbox, model)?;
+        gemini.write_settings(Value::Null)?;
+        Ok(gemini)
+    }
+
+    /// The same with a hook of the user's own, which keeps what Gemini tells of itself in `~/gemini-told`, a JSON object
+    /// a line.
+    pub fn with_witness(sandbox: &'a Sandbox, model: &FakeModel) -> Result<Self> {
+        let gemini = Self::as_configured(sandbox, model)?;
+        let command = format!("{{ cat; echo; }} >>'{}'", gemini.told_file().display());
+        let group =
+            json!([{ "matcher": "*", "hooks": [{ "type": "command", "name": "mine", "command": command }] }]);
+        let hooks = EVENTS.iter().map(|event| ((*event).to_owned(), group.clone())).collect();
+        gemini.write_settings(Value::Object(hooks))?;
+        Ok(gemini)
+    }
+
+    /// What the hook of [`Gemini::with_witness`] has kept of one session, oldest first.
+    pub fn told(&self, session: &str) -> Vec<Value> {
+        let told = fs::read_to_string(self.told_file()).unwrap_or_default();
+        let lines = told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.filter(|line| line["session_id"] == session).collect()
+    }
+
+    fn told_file(&self) -> PathBuf {
+        self.sandbox.home().join("gemini-told")
+    }
+
+    /// One more way into a sandbox that has its settings; they stay as they are.
+    pub fn as_configured(sandbox: &'a Sandbox, model: &FakeModel) -> Result<Self> {
         let script = match std::env::var_os(SCRIPT) {
             Some(path) => PathBuf::from(path),
             None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(INSTALLED),
@@ -66,9 +96,7 @@ impl<'a> Gemini<'a> {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .to_vec();
-        let gemini = Self { sandbox, node, script, env, args: Vec::new() };
-        gemini.write_settings(Value::Null)?;
-        Ok(gemini)
+        Ok(Self { sandbox, node, script, env, args: Vec::new() })
     }
 
     /// The same with magia's hooks; `strict` makes `BeforeTool` a gate that fails closed.
@@ -182,6 +210,24 @@ impl InteractiveGemini {
         bail!("Gemini does not quit; the screen:\n{}", self.terminal.screen())
     }
 
+    /// Enters a slash command once the list under the box is down to it: Enter takes what is marked there.
+    pub fn command(&self, command: &str) -> Result<()> {
+        let name = command.trim_start_matches('/');
+        let listed = || self.terminal.screen().lines().any(|line| line.trim_start().starts_with(name));
+        self.terminal.type_text(command)?;
+        wait_until("the command in the list", PATIENCE, || listed().then_some(()))
+            .with_context(|| format!("the screen:\n{}", self.terminal.screen()))?;
+        self.terminal.answer(&format!("> {command}"), &Key::Enter.bytes())
+    }
+
+    /// Waits until no turn runs: the screen is some time behind the hook that tells of a turn's end, and an Enter until then
+    /// is lost.
+    pub fn wait_for_quiet(&self) -> Result<()> {
+        let quiet = || (!self.terminal.shows("esc to cancel")).then_some(());
+        wait_until("Gemini to be at rest", PATIENCE, quiet)
+            .with_context(|| format!("the screen:\n{}", self.terminal.screen()))
+    }
+
     /// Waits until the model's words are on the screen; the prompt's own echo, which holds them too, does not count.
     pub fn wait_for_answer(&self, text: &str) -> Result<()> {
         self.terminal.wait_for_text(&format!("✦ {text}"), PATIENCE)
@@ -207,7 +253,8 @@ impl InteractiveGemini {
     /// What stands in the prompt box.
     fn prompt_line(&self) -> Option<String> {
         let screen = self.terminal.screen();
-        let line = screen.lines().rev().find_map(|line| line.trim_start().strip_prefix('>'))?;
+        // With `-y` it begins with a star.
+        let line = screen.lines().rev().find_map(|line| line.trim_start().strip_prefix(['>', '*']))?;
         Some(line.trim().to_owned())
     }
 }

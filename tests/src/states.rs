@@ -10,7 +10,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use magia_protocol::ipc::{BlockingStream, connect_blocking};
 use magia_protocol::paths::Socket;
 use serde_json::{Value, json};
@@ -19,6 +19,26 @@ use crate::cli::{Cli, text};
 use crate::sandbox::{Sandbox, sandbox_test};
 use crate::terminal::Key;
 use crate::wait::{PATIENCE, wait_until};
+
+/// The states in magia's words.
+pub const WORKING: &str = "working";
+/// See [`WORKING`].
+pub const IDLE: &str = "idle";
+/// See [`WORKING`].
+pub const ASKS: &str = "waiting for permission";
+/// See [`WORKING`].
+pub const QUESTION: &str = "waiting for an answer";
+/// See [`WORKING`].
+pub const FAILED: &str = "failed";
+/// See [`WORKING`].
+pub const ENDED: &str = "ended";
+/// Longer than any scenario: what a model that hangs, or a command that runs on, takes.
+pub const FOREVER_MS: u32 = 600_000;
+
+/// Plays only the rows whose name holds this.
+const ONLY: &str = "MAGIA_TEST_ROW";
+/// What a table must have.
+const ROWS_MIN: usize = 25;
 
 /// What is done.
 #[derive(Debug, Clone)]
@@ -35,6 +55,8 @@ pub enum Act {
     Command(&'static str),
     /// Type a character at a dialog that shows these words.
     Choose(&'static str, &'static str),
+    /// Type these words, whatever the agent does.
+    Type(&'static str),
     /// Press a key.
     Press(Key),
     /// Press a key when these words are on the screen.
@@ -49,6 +71,12 @@ pub enum Act {
     CloseInput,
     /// Send a signal.
     Signal(i32),
+    /// Add to the agent's own configuration.
+    Configure(&'static str),
+    /// End the server that the agent's terminal works on as `kill -9` does.
+    KillServer,
+    /// End magia as `kill -9` does and start it again. Its step shows the one state that magia then gives.
+    RestartMagia,
 }
 
 /// One act and the states that follow from it, in order.
@@ -76,14 +104,19 @@ pub struct Scenario {
     pub steps: Vec<Step>,
 }
 
+/// A row.
+pub fn row(name: &'static str, steps: Vec<Step>) -> Scenario {
+    Scenario { name, steps }
+}
+
 /// Carries out acts on one agent.
 pub trait Player {
     /// Carries out an act. `before` is the agent's own id of its last session.
     fn act(&mut self, act: &Act, before: Option<&str>) -> Result<()>;
     /// The agent's process, once it runs.
     fn pid(&self) -> Option<u32>;
-    /// What the agent says of itself now, where it says it.
-    fn own_word(&self) -> Option<OwnWord>;
+    /// What the agent says of itself, in the session of this id of its own, where it says it: at least the newest.
+    fn own_words(&self, session: Option<&str>) -> Vec<OwnWord>;
     /// What a person at the agent would see, for a failure's message.
     fn screen(&self) -> String;
 }
@@ -117,8 +150,8 @@ pub struct Report {
     pub passed: usize,
     /// States that were shown as scripted.
     pub states: usize,
-    /// The others, with why.
-    pub failed: Vec<String>,
+    /// The others, whose why was printed.
+    pub failed: Vec<&'static str>,
     /// One for each shown state whose time the agent told.
     pub delays: Vec<Delay>,
 }
@@ -149,8 +182,33 @@ impl fmt::Display for Report {
         for delay in slowest.iter().take(5) {
             writeln!(f, "  {:>5} ms ({} ms)  {}", delay.ms, delay.of_account_ms, delay.what)?;
         }
-        self.failed.iter().try_for_each(|failure| writeln!(f, "\n{failure}"))
+        self.failed.iter().try_for_each(|name| writeln!(f, "  not as scripted: {name}"))
     }
+}
+
+/// Plays a table, a row at a time for each processor, prints what came of it, and fails unless all of it was
+/// as scripted. `agent` is the agent's name and version; for the others see [`play`].
+pub fn check<S>(
+    agent: &str,
+    mut table: Vec<Scenario>,
+    prepare: impl Fn(&Sandbox) -> Result<S> + Sync,
+    player: impl for<'s> Fn(&'s Sandbox, &'s S) -> Result<Box<dyn Player + 's>> + Sync,
+) -> Result<()> {
+    ensure!(table.len() >= ROWS_MIN, "{} scenarios only", table.len());
+    if let Some(only) = std::env::var_os(ONLY) {
+        table.retain(|row| row.name.contains(&*only.to_string_lossy()));
+    }
+    let at_a_time = std::thread::available_parallelism().map_or(2, usize::from);
+    let report = play(&table, at_a_time, prepare, player);
+    print(&format!("{agent}: {report}"));
+    ensure!(!report.delays.is_empty(), "the agent's own word was never read");
+    ensure!(report.failed.is_empty(), "{} of {} scenarios went otherwise", report.failed.len(), table.len());
+    Ok(())
+}
+
+#[allow(clippy::print_stdout, reason = "the figures are what a table is played for, beside its outcome")]
+fn print(text: &str) {
+    println!("{text}");
 }
 
 /// Plays every row in a sandbox of its own, so many at a time. `player` makes the player of one agent; `prepare` starts
@@ -185,7 +243,11 @@ pub fn play<'t, S>(
                             report.states += row.steps.iter().map(|step| step.shows.len()).sum::<usize>();
                             report.delays.append(&mut delays);
                         }
-                        Err(err) => report.failed.push(format!("{}: {err:?}", row.name)),
+                        Err(err) => {
+                            // At once: a run that is broken off has told it.
+                            print(&format!("\n{}: {err:?}\n", row.name));
+                            report.failed.push(row.name);
+                        }
                     }
                 }
             });
@@ -237,15 +299,26 @@ fn is_as_scripted(shown: &[&str], scripted: &[&str]) -> bool {
 struct Run<'s> {
     name: &'static str,
     cli: Cli<'s>,
+    sandbox: &'s Sandbox,
     updates: Updates,
     agents: Vec<Agent<'s>>,
+    /// Whose step it is.
+    acting: usize,
     delays: Vec<Delay>,
 }
 
 impl<'s> Run<'s> {
     fn new(sandbox: &'s Sandbox, name: &'static str) -> Result<Self> {
         let updates = Updates::subscribe(sandbox)?;
-        Ok(Self { name, cli: Cli::new(sandbox), updates, agents: Vec::new(), delays: Vec::new() })
+        Ok(Self {
+            name,
+            cli: Cli::new(sandbox),
+            sandbox,
+            updates,
+            agents: Vec::new(),
+            acting: 0,
+            delays: Vec::new(),
+        })
     }
 
     fn play(&mut self, row: &Scenario, player: &dyn Fn() -> Result<Box<dyn Player + 's>>) -> Result<()> {
@@ -276,7 +349,12 @@ impl<'s> Run<'s> {
     }
 
     fn step(&mut self, step: &Step) -> Result<()> {
+        self.acting = step.agent;
         let acted_ms = self.carry_out(step)?;
+        if matches!(step.act, Act::RestartMagia) {
+            self.look_again(step)?;
+            return self.explain(step);
+        }
         let what = format!("the states {:?}", step.shows);
         wait_until(&what, PATIENCE, || {
             if let Err(err) = self.listen() {
@@ -310,6 +388,19 @@ impl<'s> Run<'s> {
         Ok(acted_ms)
     }
 
+    /// A new magia tells its stream of changes only, so what it makes of the sessions is asked for.
+    fn look_again(&mut self, step: &Step) -> Result<()> {
+        self.updates = Updates::subscribe(self.sandbox)?;
+        let agent = self.agent(step.agent)?;
+        let id = agent.sessions.last().map(|(id, _)| id.clone()).context("no session")?;
+        let cli = self.cli;
+        let state = step.shows.first().copied().context("a restart shows a state")?;
+        cli.wait_for_row(&format!("{state:?} after the restart"), &["ls", "--all"], |row| {
+            text(row, "id") == id && text(row, "state") == state
+        })?;
+        self.updates.read().map(drop)
+    }
+
     fn agent(&mut self, at: usize) -> Result<&mut Agent<'s>> {
         self.agents.get_mut(at).context("no such agent")
     }
@@ -321,19 +412,22 @@ impl<'s> Run<'s> {
             let pid = session.pointer("/process/pid").and_then(Value::as_u64);
             let state = text(&session, "state").to_owned();
             let since = session.get("state_since_ms").and_then(Value::as_u64).unwrap_or_default();
-            let owner = self.agents.iter_mut().find(|agent| {
+            let owner = self.agents.iter().position(|agent| {
                 agent.sessions.iter().any(|(known, _)| known == id)
                     || (pid.is_some() && pid == agent.player.pid().map(u64::from))
             });
-            let Some(agent) = owner else { continue };
+            // What a shared server holds has no process of its own: a new one is of the agent that acts.
+            let acting = pid.is_none().then_some(self.acting);
+            let Some(agent) = owner.or(acting).and_then(|at| self.agents.get_mut(at)) else { continue };
             agent.sessions.retain(|(known, _)| known != id);
             agent.sessions.push((id.to_owned(), own.to_owned()));
             agent.shown.push((state, since));
         }
         for agent in &mut self.agents {
-            if let Some(word) = agent.player.own_word().filter(|word| agent.words.last() != Some(word)) {
-                agent.words.push(word);
-            }
+            let session = agent.sessions.last().map(|(_, own)| own.as_str()).filter(|own| !own.is_empty());
+            let mut words = agent.player.own_words(session);
+            words.retain(|word| !agent.words.contains(word));
+            agent.words.append(&mut words);
         }
         Ok(())
     }
@@ -374,6 +468,20 @@ impl<'s> Run<'s> {
         self.delays.append(&mut delays);
         Ok(())
     }
+}
+
+/// Reads a time as the agents write it, `2026-11-21T19:34:32.123Z`, in Unix milliseconds.
+pub fn unix_ms_of(time: &str) -> Option<u64> {
+    let number = |from: usize, to: usize| time.get(from..to)?.parse::<u64>().ok();
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    // Days since 1970 by counting years from March, so that a leap day is a year's last.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year.checked_sub(1)?, month + 9) };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1;
+    let seconds = days.checked_sub(719_468)? * 86_400
+        + number(11, 13)? * 3_600
+        + number(14, 16)? * 60
+        + number(17, 19)?;
+    Some(seconds * 1_000 + number(20, 23).unwrap_or_default())
 }
 
 fn unix_ms() -> u64 {
@@ -446,6 +554,14 @@ mod tests {
             (1..=20).rev().map(|ms| Delay { what: String::new(), ms, of_account_ms: 0 }).collect();
         let quantiles = [0, 50, 95, 100].map(|percent| of(&report, percent));
         assert_eq!(quantiles, [Some(1), Some(11), Some(20), Some(20)]);
+    }
+
+    #[test]
+    fn the_agents_times_are_read() {
+        assert_eq!(unix_ms_of("1970-01-01T00:00:00.007Z"), Some(7));
+        assert_eq!(unix_ms_of("2026-11-21T19:34:32.123Z"), Some(1_795_289_672_123));
+        assert_eq!(unix_ms_of("2024-02-29T00:00:00Z"), Some(1_709_164_800_000));
+        assert_eq!(unix_ms_of("today"), None);
     }
 
     #[test]

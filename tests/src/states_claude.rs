@@ -50,6 +50,18 @@ impl<'s> ClaudePlayer<'s> {
             _ => bail!("no Claude runs over JSON lines"),
         }
     }
+
+    /// What Claude's registry says of it.
+    fn registry_word(&self) -> Option<OwnWord> {
+        let (entry, told_ms) = RegistryEntry::read_with_time(&self.sandbox.home(), self.pid()?)?;
+        let state = match entry.status.as_deref()? {
+            "busy" => "working",
+            "waiting" => "waiting for permission",
+            "idle" => "idle",
+            _ => return None,
+        };
+        Some(OwnWord { state, since_ms: entry.status_updated_ms, told_ms })
+    }
 }
 
 /// The script as a prompt; the outer marks differ from those of a script inside it, for a subagent.
@@ -94,6 +106,7 @@ impl Player for ClaudePlayer<'_> {
                 terminal.wait_for_text(words, PATIENCE)?;
                 terminal.type_text(choice)?;
             }
+            Act::Type(words) => self.tui()?.terminal.type_text(words)?,
             Act::Press(key) => self.tui()?.terminal.press(*key)?,
             Act::PressAt(words, key) => {
                 let terminal = &self.tui()?.terminal;
@@ -110,6 +123,7 @@ impl Player for ClaudePlayer<'_> {
                 Running::Stream(claude) => claude.program().signal(*signal)?,
                 _ => self.tui()?.terminal.signal(*signal)?,
             },
+            Act::Configure(_) | Act::KillServer | Act::RestartMagia => bail!("not an act of this table"),
             Act::Magia(..) | Act::Verb(_) => bail!("magia's verbs are not Claude's"),
         }
         Ok(())
@@ -124,15 +138,8 @@ impl Player for ClaudePlayer<'_> {
         }
     }
 
-    fn own_word(&self) -> Option<OwnWord> {
-        let (entry, told_ms) = RegistryEntry::read_with_time(&self.sandbox.home(), self.pid()?)?;
-        let state = match entry.status.as_deref()? {
-            "busy" => "working",
-            "waiting" => "waiting for permission",
-            "idle" => "idle",
-            _ => return None,
-        };
-        Some(OwnWord { state, since_ms: entry.status_updated_ms, told_ms })
+    fn own_words(&self, _session: Option<&str>) -> Vec<OwnWord> {
+        self.registry_word().into_iter().collect()
     }
 
     fn screen(&self) -> String {

@@ -13,10 +13,15 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 
 use crate::process::send_signal;
 use crate::sandbox::Sandbox;
-use crate::wait::wait_until;
+use crate::wait::{PATIENCE, wait_until};
 
 const ROWS: NonZeroU16 = NonZeroU16::new(45).unwrap();
 const COLUMNS: NonZeroU16 = NonZeroU16::new(130).unwrap();
+
+/// How often a key is pressed at words that stay.
+const ANSWERS: usize = 3;
+/// How long they may stay before that.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(3);
 
 /// A key that is not text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +41,8 @@ pub enum Key {
 }
 
 impl Key {
-    fn bytes(self) -> Vec<u8> {
+    /// What a terminal sends for it.
+    pub fn bytes(self) -> Vec<u8> {
         match self {
             Self::Enter => b"\r".to_vec(),
             Self::Esc => b"\x1b".to_vec(),
@@ -121,6 +127,21 @@ impl Terminal {
         self.write(&key.bytes())
     }
 
+    /// Types keys when these words are on the screen, and again while the words stay: a program may drop a key that comes
+    /// as soon as its dialog.
+    pub fn answer(&self, words: &str, keys: &[u8]) -> Result<()> {
+        self.wait_for_text(words, PATIENCE)?;
+        for _ in 0..ANSWERS {
+            self.write(keys)?;
+            if wait_until("the words to leave", ANSWER_PATIENCE, || (!self.shows(words)).then_some(()))
+                .is_ok()
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Ends the program as `kill -9` does, without its process group, and waits for its end.
     pub fn kill9(&mut self) -> Result<()> {
         self.signal(libc::SIGKILL)?;
@@ -199,7 +220,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
     use crate::sandbox::sandbox_test;
-    use crate::wait::PATIENCE;
 
     #[test]
     fn text_and_keys_reach_the_program_and_its_screen_is_read() {

@@ -2,28 +2,18 @@
 //!
 //! Needs `make agents`; `make test-agents` runs it and prints how late the states were shown.
 
-use anyhow::{Result, bail};
-use magia_tests::states::{Act, Scenario, Step, play, step};
+use anyhow::Result;
+use magia_tests::states::{
+    ASKS, Act, ENDED, FAILED, FOREVER_MS, IDLE, QUESTION, Scenario, Step, WORKING, check, row, step,
+};
 use magia_tests::{App, CLAUDE_VERSION, ClaudePlayer, Cli, FakeModel, Key, Sandbox, bash};
 use serde_json::{Value, json};
 
-/// The states in magia's words.
-const WORKING: &str = "working";
-const IDLE: &str = "idle";
-const ASKS: &str = "waiting for permission";
-const QUESTION: &str = "waiting for an answer";
-const FAILED: &str = "failed";
-const ENDED: &str = "ended";
-
-/// Plays only the rows whose name holds this.
-const ONLY: &str = "MAGIA_TEST_ROW";
 /// Words of Claude's permission dialog.
 const DIALOG: &str = "Do you want to proceed?";
 /// Bash runs without a question.
 const BASH_ALLOWED: Act = Act::Start(&["--allowedTools", "Bash"]);
 const START: Act = Act::Start(&[]);
-/// Longer than any scenario: what a model that hangs, or a command that runs on, takes.
-const FOREVER_MS: u32 = 600_000;
 
 /// A turn without a tool.
 fn says(words: &str) -> Act {
@@ -58,10 +48,6 @@ fn question() -> Value {
 fn subagent(steps: &Value) -> Value {
     let prompt = magia_tests::script(steps);
     json!(["Agent", { "description": "a part", "prompt": prompt, "subagent_type": "general-purpose" }])
-}
-
-fn row(name: &'static str, steps: Vec<Step>) -> Scenario {
-    Scenario { name, steps }
 }
 
 fn table() -> Vec<Scenario> {
@@ -330,28 +316,11 @@ fn table() -> Vec<Scenario> {
 
 #[test]
 fn magia_shows_the_state_of_every_step() -> Result<()> {
-    let mut table = table();
-    assert!(table.len() >= 25, "{} scenarios", table.len());
-    if let Some(only) = std::env::var_os(ONLY) {
-        table.retain(|row| row.name.contains(&*only.to_string_lossy()));
-    }
-    let at_a_time = std::thread::available_parallelism().map_or(2, usize::from);
     let prepare = |sandbox: &Sandbox| -> Result<(FakeModel, App)> {
         Cli::new(sandbox).json(&["hooks", "install"])?;
         Ok((FakeModel::start(sandbox)?, App::start(sandbox)?))
     };
-    let report = play(&table, at_a_time, prepare, |sandbox, (model, _app)| {
+    check(&format!("Claude Code {CLAUDE_VERSION}"), table(), prepare, |sandbox, (model, _app)| {
         Ok(Box::new(ClaudePlayer::new(sandbox, model)))
-    });
-    print(&format!("Claude Code {CLAUDE_VERSION}: {report}"));
-    assert!(!report.delays.is_empty(), "Claude's own word was never read");
-    if !report.failed.is_empty() {
-        bail!("{} of {} scenarios went otherwise", report.failed.len(), table.len());
-    }
-    Ok(())
-}
-
-#[allow(clippy::print_stdout, reason = "the figures are what the test is run for, beside its outcome")]
-fn print(text: &str) {
-    println!("{text}");
+    })
 }

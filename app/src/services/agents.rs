@@ -95,8 +95,13 @@ impl Looker {
             let agent = stat.and_then(|stat| agent(pid, &stat, &self.home));
             self.seen.insert(pid, Seen { looks: looks.min(LOOKS), parent, agent });
         }
+        self.found()
+    }
+
+    fn found(&self) -> Vec<FoundAgent> {
         // Gemini starts itself a second time, and the second one works.
-        let agents = || self.seen.iter().filter(|(_, seen)| seen.agent.is_some());
+        let agents =
+            || self.seen.iter().filter(|(_, seen)| seen.agent.is_some() && !self.is_about_to_start(seen));
         let launchers: HashSet<u32> = agents().map(|(_, seen)| seen.parent).collect();
         let mut found: Vec<FoundAgent> = agents()
             .filter(|(pid, _)| !launchers.contains(*pid))
@@ -104,6 +109,11 @@ impl Looker {
             .collect();
         found.sort_by_key(|agent| agent.process.pid);
         found
+    }
+
+    /// Until an agent's child has become the command that it is to run, it looks like the agent; so a second look tells.
+    fn is_about_to_start(&self, seen: &Seen) -> bool {
+        seen.looks < LOOKS && self.seen.get(&seen.parent).is_some_and(|parent| parent.agent.is_some())
     }
 }
 
@@ -166,6 +176,24 @@ mod tests {
     use magia_protocol::wire::Provider;
     use std::os::unix::process::CommandExt as _;
     use std::process::{Command, Stdio};
+
+    #[test]
+    fn a_child_that_is_about_to_start_a_command_is_no_agent() {
+        let agent = |pid| FoundAgent {
+            provider: Provider::Gemini,
+            process: ProcessId { pid, start: 1 },
+            cwd: String::new(),
+            tty: None,
+        };
+        let seen = |pid, looks, parent| (pid, Seen { looks, parent, agent: Some(agent(pid)) });
+        let found = |looks| {
+            let seen = HashMap::from([seen(10, LOOKS, 1), seen(11, looks, 10)]);
+            let looker = Looker { home: PathBuf::new(), seen };
+            looker.found().iter().map(|agent| agent.process.pid).collect::<Vec<_>>()
+        };
+        assert_eq!(found(1), [10], "a moment later it is a command");
+        assert_eq!(found(LOOKS), [11], "it stays: it is the one that works");
+    }
 
     #[test]
     fn an_agent_is_found_while_it_runs() {
