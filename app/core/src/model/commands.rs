@@ -122,7 +122,7 @@ impl Model {
         match outcome {
             Ok(result) if keeps => {
                 // The window has the facts in its next snapshot.
-                if !self.window_replies.remove(&reply) {
+                if self.window_replies.remove(&reply).is_none() {
                     fx.push(Effect::Acknowledge { to: reply, result });
                 }
             }
