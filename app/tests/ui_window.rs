@@ -11,6 +11,7 @@ use egui_kittest::kittest::Queryable;
 use magia_app::ui::action::{Action, Actions};
 use magia_app::ui::clock::{Clock, utc};
 use magia_app::ui::shell::{View, shell_ui};
+use magia_core::settings::Preset;
 use magia_protocol::wire::command::{ResolvePermission, SetTitle, UpdateSession};
 use magia_protocol::wire::info::Decision;
 use magia_protocol::wire::{Command, Risk};
@@ -390,4 +391,142 @@ fn what_several_ask_is_answered_at_once() {
     assert_eq!((sent.id.as_str(), sent.decision), (request_id(1).to_string().as_str(), Decision::Allow));
     let alone = window(high, [1280.0, 800.0]);
     assert!(!ui_bench::shows(&alone, "Allow all"), "nobody else asks it");
+}
+
+/// What was sent with the request of this number, when it is an answer with an input.
+fn sent_input(harness: &Window) -> Vec<(Option<serde_json::Value>, bool)> {
+    let answers = harness.state().sent.iter().filter_map(|command| match command {
+        Command::ResolvePermission(answer) => Some((answer.input.clone(), answer.high_risk)),
+        _ => None,
+    });
+    answers.collect()
+}
+
+fn follow(harness: &mut Window, change: impl FnOnce(&mut magia_core::snapshot::Snapshot)) {
+    let bench = harness.state_mut();
+    change(&mut bench.snapshot);
+    bench.snapshot.revision += 1;
+    let snapshot = bench.snapshot.clone();
+    bench.state.follow(&snapshot, bench.now_s);
+    harness.run_steps(3);
+}
+
+fn one_command(command: &str, risk: Risk) -> magia_core::snapshot::Snapshot {
+    let mut snapshot = busy(NOW_MS);
+    let session = (*snapshot.sessions[0]).clone();
+    let input = json!({"command": command, "description": "what it does", "timeout": 5});
+    snapshot.requests[0] = Arc::new(request(1, &session, "Bash", input, risk, NOW_MS));
+    snapshot
+}
+
+#[test]
+fn a_command_is_edited_and_allowed() {
+    let mut harness = window(one_command("cargo test", Risk::Low), [1280.0, 800.0]);
+    click(&mut harness, "Edit... Bash");
+    harness.get_by_label("Command").type_text(" --workspace");
+    harness.run_steps(3);
+    press(&mut harness, Modifiers::NONE, Key::Escape);
+    assert!(harness.state().state.dialogs.is_empty(), "Escape closes it");
+    assert_eq!(harness.state().sent, []);
+    click(&mut harness, "Edit... Bash");
+    click(&mut harness, "Allow edited");
+    let input = json!({"command": "cargo test --workspace", "description": "what it does", "timeout": 5});
+    assert_eq!(sent_input(&harness), [(Some(input), false)], "what was written before stood there still");
+    follow(&mut harness, |snapshot| {
+        Arc::make_mut(&mut snapshot.requests[0]).info.state = magia_protocol::wire::RequestState::Decided;
+    });
+    assert!(harness.state().state.dialogs.is_empty(), "it was taken");
+}
+
+#[test]
+fn a_refused_edit_says_why_and_loses_nothing() {
+    let mut harness = window(one_command("git push", Risk::Medium), [1280.0, 800.0]);
+    click(&mut harness, "Edit... Bash");
+    harness.get_by_label("Command").type_text(" origin");
+    harness.run_steps(3);
+    press(&mut harness, Modifiers::COMMAND, Key::Enter);
+    assert_eq!(sent_input(&harness).len(), 1);
+    let refusal = "your own deny Bash(git push) denies it";
+    follow(&mut harness, |snapshot| {
+        let about = Some(request_id(1).to_string());
+        let (number, text) = (1, refusal.to_owned());
+        snapshot.toasts.push(magia_core::snapshot::Toast { number, failed: true, text, about });
+    });
+    harness.get_by_label(refusal);
+    harness.get_by_label("Command").type_text(" main");
+    harness.run_steps(3);
+    assert!(harness.query_by_label(refusal).is_none(), "that was said of another text");
+    click(&mut harness, "Allow edited");
+    let commands: Vec<_> = sent_input(&harness).into_iter().filter_map(|(input, _)| input).collect();
+    assert_eq!(commands[1]["command"], "git push origin main");
+}
+
+#[test]
+fn an_edit_that_becomes_risky_wants_a_word() {
+    let mut harness = window(one_command("ls", Risk::Low), [1280.0, 800.0]);
+    click(&mut harness, "Edit... Bash");
+    click(&mut harness, "Allow edited");
+    assert_eq!(harness.state().sent, [], "nothing was changed");
+    harness.get_by_label("Command").type_text("; rm -rf /");
+    harness.run_steps(3);
+    click(&mut harness, "Allow edited");
+    assert_eq!(harness.state().sent, [], "its risk is high now");
+    click(&mut harness, "although the risk is high");
+    click(&mut harness, "Allow edited");
+    let input = json!({"command": "ls; rm -rf /", "description": "what it does", "timeout": 5});
+    assert_eq!(sent_input(&harness), [(Some(input), true)]);
+}
+
+#[test]
+fn other_inputs_are_edited_as_json_and_other_agents_take_none() {
+    let mut harness = window(scene("edit", NOW_MS), [800.0, 500.0]);
+    click(&mut harness, "Edit... Edit");
+    harness.get_by_label("Input").type_text("]");
+    harness.run_steps(3);
+    click(&mut harness, "Allow edited");
+    assert_eq!(harness.state().sent, [], "that is not JSON");
+    assert!(ui_bench::shows(&harness, "this is not JSON"));
+
+    let mut snapshot = one_command("ls", Risk::Low);
+    Arc::make_mut(&mut snapshot.requests[0]).info.provider = magia_protocol::wire::Provider::Codex;
+    let harness = window(snapshot, [1280.0, 800.0]);
+    assert!(!ui_bench::shows(&harness, "Edit... Bash"), "Codex takes no edited input");
+}
+
+#[test]
+fn each_preset_is_confirmed_by_its_own_name() {
+    for preset in [Preset::AcceptEdits, Preset::Plan, Preset::Auto, Preset::DontAsk] {
+        let mut harness = window(busy(NOW_MS), [1280.0, 800.0]);
+        press(&mut harness, Modifiers::CTRL, Key::Comma);
+        harness.get_by_label(preset.label()).click();
+        harness.run_steps(3);
+        assert_eq!(harness.state().sent, [], "it is asked first");
+        harness.get_by_label(&format!("{}?", preset.label()));
+        assert!(ui_bench::shows(&harness, preset.explained()), "{preset:?}");
+    }
+}
+
+#[test]
+fn the_hooks_of_every_agent_are_installed_from_the_settings() {
+    let mut harness = window(scene("empty", NOW_MS), [1280.0, 2400.0]);
+    press(&mut harness, Modifiers::CTRL, Key::Comma);
+    click(&mut harness, "Install... hooks of Codex");
+    assert!(ui_bench::shows(&harness, "~/.codex/hooks.json"), "the question names the file");
+    harness.get_by_label("Install hooks").click();
+    harness.run_steps(3);
+    let wished = |harness: &Window| match harness.state().sent.last() {
+        Some(Command::InstallHooks(wish)) => (wish.provider, wish.strict),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(wished(&harness), (magia_protocol::wire::Provider::Codex, None));
+
+    let mut harness = window(busy(NOW_MS), [1280.0, 2400.0]);
+    press(&mut harness, Modifiers::CTRL, Key::Comma);
+    click(&mut harness, "Strict hooks of Gemini");
+    assert_eq!(harness.state().sent, [], "it is asked first");
+    click(&mut harness, "Be strict");
+    assert_eq!(wished(&harness), (magia_protocol::wire::Provider::Gemini, Some(true)));
+    click(&mut harness, "5 s: Codex waits");
+    let Some(Command::SaveSettings(saved)) = harness.state().sent.last() else { panic!("not saved") };
+    assert_eq!(json!(saved.settings), json!({"codexHoldSeconds": 5}));
 }

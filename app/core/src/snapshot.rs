@@ -3,8 +3,8 @@
 use crate::settings::Settings;
 use crate::subject::Subject;
 use crate::timeline::TimelineItem;
-use magia_protocol::wire::SessionId;
 use magia_protocol::wire::info::{HooksInfo, ListenerInfo, ProviderInfo, RequestInfo, SessionInfo};
+use magia_protocol::wire::{Provider, SessionId};
 use std::sync::Arc;
 
 /// Everything the window knows of the world.
@@ -26,8 +26,8 @@ pub struct Snapshot {
     pub listeners: Vec<ListenerInfo>,
     /// Agents found; `None` before the first look.
     pub providers: Option<Vec<ProviderInfo>>,
-    /// Claude's hooks; `None` before the first look.
-    pub hooks: Option<Arc<HooksInfo>>,
+    /// The agents' hooks, Claude's first; an agent's are absent before the first look.
+    pub hooks: Vec<Arc<HooksInfo>>,
     /// magia's settings.
     pub settings: Arc<Settings>,
     /// Banners: what failed, what still works.
@@ -39,6 +39,13 @@ pub struct Snapshot {
     pub raise: u64,
     /// The session to show with it.
     pub raise_session: Option<SessionId>,
+}
+
+impl Snapshot {
+    /// How an agent's hooks stand; `None` before the first look.
+    pub fn hooks_of(&self, provider: Provider) -> Option<&HooksInfo> {
+        self.hooks.iter().find(|hooks| hooks.provider == provider).map(|hooks| &**hooks)
+    }
 }
 
 /// A request, ready to draw.
@@ -83,4 +90,6 @@ pub struct Toast {
     pub failed: bool,
     /// One sentence, and what to do.
     pub text: String,
+    /// The request whose answer was refused, as the window named it.
+    pub about: Option<String>,
 }

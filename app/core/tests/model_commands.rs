@@ -134,6 +134,7 @@ fn the_window_decides_and_hears_of_failures_in_a_toast() {
     let toasts = script.model.snapshot(script.now).unwrap().toasts.clone();
     assert_eq!(toasts.len(), 1);
     assert!(toasts[0].failed && toasts[0].text.starts_with("it is already decided (window)"), "{toasts:?}");
+    assert_eq!(toasts[0].about, Some(id.to_string()), "a dialog for this request can say it");
     assert_eq!(script.model.footprint().waiting_replies, 0);
 }
 

@@ -181,10 +181,7 @@ impl JobShell {
             }
             JobRequest::Inspect => {
                 let mut events = vec![Event::ProvidersDetected(self.detect(false))];
-                match self.hooks(&self.places.steward(Provider::Claude, None)) {
-                    Ok(info) => events.push(Event::HooksInspected(Box::new(info))),
-                    Err(err) => tracing::warn!("looking at the hooks: {}", err.message),
-                }
+                events.extend(self.inspected());
                 events
             }
         }
@@ -286,8 +283,8 @@ impl JobShell {
                 Ok(json!({ "events": report.events, "requests": report.requests, "sessions": report.sessions }))
             }),
         };
-        if let Ok(info) = self.hooks_after(&outcome) {
-            events.push(Event::HooksInspected(Box::new(info)));
+        if outcome.as_ref().ok().and_then(|value| value.get("changed")?.as_bool()) == Some(true) {
+            events.extend(self.inspected());
         }
         (outcome, events)
     }
@@ -305,13 +302,16 @@ impl JobShell {
         }
     }
 
-    /// After a change of settings the hub wants to know how Claude's hooks stand.
-    fn hooks_after(&self, outcome: &Result<Value, RpcError>) -> Result<HooksInfo, RpcError> {
-        let changed = outcome.as_ref().ok().and_then(|value| value.get("changed")?.as_bool());
-        match changed {
-            Some(true) => self.hooks(&self.places.steward(Provider::Claude, None)),
-            _ => Err(RpcError::new(ErrorCode::Internal, "nothing changed")),
-        }
+    /// How the hooks of every agent stand: the hub wants to know at the start and after a change of settings.
+    fn inspected(&self) -> Vec<Event> {
+        let look = |provider: &Provider| match self.hooks(&self.places.steward(*provider, None)) {
+            Ok(info) => Some(Event::HooksInspected(Box::new(info))),
+            Err(err) => {
+                tracing::warn!("looking at the hooks of {provider}: {}", err.message);
+                None
+            }
+        };
+        Provider::ALL.iter().filter_map(look).collect()
     }
 
     fn retry(&self, name: &str) -> Option<bool> {

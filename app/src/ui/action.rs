@@ -2,7 +2,7 @@
 
 use super::command::UiCommand;
 use magia_protocol::wire::info::Decision;
-use magia_protocol::wire::{Command, RequestId, SessionId, command};
+use magia_protocol::wire::{Command, Provider, RequestId, SessionId, command};
 use serde_json::{Map, Value};
 
 /// A wish of the person at the window.
@@ -28,6 +28,8 @@ pub enum Action {
     StartDeny(RequestId),
     /// Close it.
     StopDeny,
+    /// Open the editor of a request's input.
+    Edit(RequestId),
     /// Open the field for a session's title.
     StartRename(SessionId),
     /// Close it.
@@ -68,6 +70,15 @@ impl Action {
         Self::Send(Command::ResolvePermission(command::ResolvePermission {
             reason: (!reason.is_empty()).then(|| reason.to_owned()),
             ..command::ResolvePermission::new(id.to_string(), Decision::Deny)
+        }))
+    }
+
+    /// Allows a request with another input than the agent's.
+    pub fn allow_edited(id: RequestId, input: Value, high_risk: bool) -> Self {
+        Self::Send(Command::ResolvePermission(command::ResolvePermission {
+            input: Some(input),
+            high_risk,
+            ..command::ResolvePermission::new(id.to_string(), Decision::Allow)
         }))
     }
 
@@ -121,18 +132,15 @@ impl Action {
         Self::Send(Command::SaveSettings(command::SaveSettings { settings }))
     }
 
-    /// Puts our hooks into Claude's settings, after asking.
-    pub fn install_hooks() -> Self {
-        Self::Confirm(Box::new(Self::Send(Command::InstallHooks(command::InstallHooks::of(
-            magia_protocol::wire::Provider::Claude,
-        )))))
+    /// Puts our hooks into an agent's settings, after asking; `strict` switches strict mode on or off.
+    pub fn install_hooks(provider: Provider, strict: Option<bool>) -> Self {
+        let wish = command::InstallHooks { strict, ..command::InstallHooks::of(provider) };
+        Self::Confirm(Box::new(Self::Send(Command::InstallHooks(wish))))
     }
 
     /// Takes them out, after asking.
-    pub fn uninstall_hooks() -> Self {
-        Self::Confirm(Box::new(Self::Send(Command::UninstallHooks(command::ChangeHooks::of(
-            magia_protocol::wire::Provider::Claude,
-        )))))
+    pub fn uninstall_hooks(provider: Provider) -> Self {
+        Self::Confirm(Box::new(Self::Send(Command::UninstallHooks(command::ChangeHooks::of(provider)))))
     }
 
     /// Looks for the agents again.

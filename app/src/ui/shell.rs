@@ -65,7 +65,7 @@ pub fn shell_ui(ui: &mut Ui, view: View<'_>, state: &mut UiState, actions: &mut 
     }
     state.toasts.ui(ui.ctx(), actions);
     if let Some(dialog) = state.dialogs.front() {
-        dialog_ui(&ui.ctx().clone(), ui, dialog, snapshot, actions);
+        dialog_ui(&ui.ctx().clone(), ui, dialog, &mut state.edits, snapshot, actions);
     }
 }
 

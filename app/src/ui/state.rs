@@ -2,6 +2,7 @@
 
 use super::action::Action;
 use super::command::UiCommand;
+use super::dialogs::edit::Edits;
 use super::facts::Facts;
 use super::panels::card::Cards;
 use super::panels::details::Details;
@@ -29,6 +30,8 @@ pub enum Route {
 pub enum Dialog {
     /// Do this?
     Confirm(Box<Action>),
+    /// What a request would run.
+    Edit(RequestId),
     /// The keyboard shortcuts.
     Shortcuts,
 }
@@ -67,6 +70,8 @@ pub struct UiState {
     pub details: Details,
     /// What stands over the page.
     pub dialogs: VecDeque<Dialog>,
+    /// Inputs that are being written in place of an agent's.
+    pub edits: Edits,
     /// What was said once.
     pub toasts: Toasts,
     /// What bar, banners and details say.
@@ -85,7 +90,14 @@ pub struct Wanted {
 impl UiState {
     /// Takes notice of a new snapshot.
     pub fn follow(&mut self, snapshot: &Snapshot, now_s: f64) -> Wanted {
-        self.toasts.follow(&snapshot.toasts, now_s);
+        let edited = self.dialogs.iter().find_map(|dialog| match dialog {
+            Dialog::Edit(request) => Some(*request),
+            _ => None,
+        });
+        self.toasts.follow(&snapshot.toasts, edited, now_s);
+        if self.edits.follow(snapshot, edited) {
+            self.dialogs.retain(|dialog| !matches!(dialog, Dialog::Edit(_)));
+        }
         let mut wanted = Wanted::default();
         if snapshot.raise > self.raise_seen {
             self.raise_seen = snapshot.raise;
@@ -121,6 +133,9 @@ impl UiState {
             Action::Send(command) => {
                 if let Command::ResolvePermission(answer) = &command {
                     self.cards.answered(&answer.id);
+                    if answer.input.is_some() {
+                        self.edits.sent(&answer.id);
+                    }
                 }
                 return Some(command);
             }
@@ -142,6 +157,13 @@ impl UiState {
                 self.cards.start_deny(request);
             }
             Action::StopDeny => self.cards.stop_deny(),
+            Action::Edit(request) => {
+                if let Some(view) = snapshot.requests.iter().find(|view| view.info.id == request) {
+                    self.cards.focus(request, now_s);
+                    self.edits.start(&view.info);
+                    self.dialogs.push_back(Dialog::Edit(request));
+                }
+            }
             Action::StartRename(session) => {
                 if let Some(info) = snapshot.session(session) {
                     self.rename = Some(Rename { session, text: info.title.clone(), entered: false });

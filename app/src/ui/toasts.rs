@@ -1,12 +1,14 @@
 //! What is said once, bottom right. News goes by itself; a failure stays until it is dismissed.
 
 use super::action::{Action, Actions};
+use super::dialogs::edit::is_about;
 use super::icon::Lucide;
 use super::text;
 use super::theme::{self, palette};
 use super::widgets::button::Button;
 use eframe::egui::{self, Align2, Area, Frame, Id, Margin, Order, vec2};
 use magia_core::snapshot::Toast;
+use magia_protocol::wire::RequestId;
 
 /// Seconds that news stays.
 const STAY_S: f64 = 6.0;
@@ -30,10 +32,11 @@ pub struct Toasts {
 }
 
 impl Toasts {
-    /// Takes the hub's toasts that were not seen yet.
-    pub fn follow(&mut self, toasts: &[Toast], now_s: f64) {
+    /// Takes the hub's toasts that were not seen yet. Refusals of the request that is `edited` are said in its dialog.
+    pub fn follow(&mut self, toasts: &[Toast], edited: Option<RequestId>, now_s: f64) {
         let seen = self.last_seen;
-        for toast in toasts.iter().filter(|toast| toast.number > seen) {
+        let elsewhere = |toast: &&Toast| edited.is_some_and(|request| is_about(toast, request));
+        for toast in toasts.iter().filter(|toast| toast.number > seen && !elsewhere(toast)) {
             self.push(toast.number, toast.failed, text::shown(&toast.text).into_owned(), now_s);
         }
         self.last_seen = toasts.iter().map(|toast| toast.number).max().unwrap_or(0).max(self.last_seen);
@@ -146,10 +149,11 @@ mod tests {
     #[test]
     fn news_goes_and_failures_stay() {
         let mut toasts = Toasts::default();
-        let news = Toast { number: 3, failed: false, text: "hooks installed".into() };
-        let failure = Toast { number: 4, failed: true, text: "settings.json cannot be written".into() };
-        toasts.follow(&[news.clone(), failure.clone()], 10.0);
-        toasts.follow(&[news, failure], 11.0);
+        let news = Toast { number: 3, failed: false, text: "hooks installed".into(), about: None };
+        let failure =
+            Toast { number: 4, failed: true, text: "settings.json cannot be written".into(), about: None };
+        toasts.follow(&[news.clone(), failure.clone()], None, 10.0);
+        toasts.follow(&[news, failure], None, 11.0);
         assert_eq!(toasts.shown.len(), 2, "a toast is shown once");
         assert_eq!(toasts.expire(12.0), Some(4.0));
         assert_eq!(toasts.expire(16.5), None);

@@ -113,10 +113,10 @@ fn listener(name: &str) -> ListenerInfo {
     ListenerInfo { name: name.into(), up: true, accepted: 1_204, messages: 1_204, ..Default::default() }
 }
 
-fn hooks(state: &str) -> Option<Arc<HooksInfo>> {
-    Some(Arc::new(HooksInfo {
-        provider: Provider::Claude,
-        file: "/home/me/.claude/settings.json".into(),
+fn hooks_of(provider: Provider, file: &str, state: &str) -> Arc<HooksInfo> {
+    Arc::new(HooksInfo {
+        provider,
+        file: format!("/home/me/{file}"),
         state: state.into(),
         missing: Vec::new(),
         outdated: Vec::new(),
@@ -124,7 +124,15 @@ fn hooks(state: &str) -> Option<Arc<HooksInfo>> {
         strict: false,
         untrusted: Vec::new(),
         warnings: Vec::new(),
-    }))
+    })
+}
+
+fn hooks(state: &str) -> Vec<Arc<HooksInfo>> {
+    vec![
+        hooks_of(Provider::Claude, ".claude/settings.json", state),
+        hooks_of(Provider::Codex, ".codex/hooks.json", "not installed"),
+        hooks_of(Provider::Gemini, ".gemini/settings.json", state),
+    ]
 }
 
 fn base(now_ms: u64) -> Snapshot {
@@ -358,16 +366,16 @@ fn errors(now_ms: u64) -> Snapshot {
         text: "The permissions listener is down: requests are asked in the terminal only; sessions and timelines still work".into(),
         retry: Some("permissions".into()),
     }];
-    let mut lost = (**snapshot.hooks.as_ref().unwrap()).clone();
+    let lost = Arc::make_mut(&mut snapshot.hooks[0]);
     (lost.lost, lost.state, lost.missing) =
         (true, "partial".into(), vec!["PermissionRequest".into(), "Stop".into()]);
-    snapshot.hooks = Some(Arc::new(lost));
     snapshot.toasts = vec![
-        Toast { number: 1, failed: false, text: "Settings saved".into() },
+        Toast { number: 1, failed: false, text: "Settings saved".into(), about: None },
         Toast {
             number: 2,
             failed: true,
             text: "The request was not answered: the agent is gone; look at its terminal".into(),
+            about: None,
         },
     ];
     snapshot

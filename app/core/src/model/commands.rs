@@ -32,7 +32,11 @@ impl Model {
         fx: &mut Effects,
     ) {
         if *origin == Origin::Window {
-            self.window_replies.insert(reply);
+            let about = match &command {
+                Command::ResolvePermission(answer) => Some(answer.id.clone()),
+                _ => None,
+            };
+            self.window_replies.insert(reply, about);
         }
         let guarded = command.spec().is_none_or(|spec| spec.access == Access::Guarded);
         if guarded && let Err(err) = self.refuse_agents(origin) {
@@ -118,7 +122,7 @@ impl Model {
         match outcome {
             Ok(result) if keeps => {
                 // The window has the facts in its next snapshot.
-                if !self.window_replies.remove(&reply) {
+                if self.window_replies.remove(&reply).is_none() {
                     fx.push(Effect::Acknowledge { to: reply, result });
                 }
             }
@@ -128,7 +132,7 @@ impl Model {
 
     /// A job is done.
     pub(super) fn job_finished(&mut self, reply: ReplyId, outcome: Outcome, fx: &mut Effects) {
-        if self.window_replies.contains(&reply)
+        if self.window_replies.contains_key(&reply)
             && let Ok(value) = &outcome
             && let Some(file) = value.get("file").and_then(Value::as_str)
             && let Some(changed) = value.get("changed").and_then(Value::as_bool)
@@ -136,19 +140,19 @@ impl Model {
         {
             let text =
                 if changed { format!("Wrote {file}") } else { format!("{file} was already as wanted") };
-            self.toast(false, text);
+            self.toast(false, text, None);
         }
         self.reply(reply, outcome, fx);
     }
 
     /// Answers a requester; what the window asked for is answered by a toast when it failed.
     pub(super) fn reply(&mut self, to: ReplyId, outcome: Outcome, fx: &mut Effects) {
-        if !self.window_replies.remove(&to) {
+        let Some(about) = self.window_replies.remove(&to) else {
             return fx.push(Effect::Reply { to, outcome });
-        }
+        };
         if let Err(err) = outcome {
             let hint = err.hint.map(|hint| format!(": {hint}")).unwrap_or_default();
-            self.toast(true, format!("{}{hint}", err.message));
+            self.toast(true, format!("{}{hint}", err.message), about);
         }
     }
 

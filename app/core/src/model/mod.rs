@@ -42,7 +42,7 @@ use ids::Ids;
 use magia_protocol::wire::info::{DaemonInfo, HooksInfo, ListenerInfo, ProviderInfo};
 use magia_protocol::wire::{ProcessId, Provider, ProviderSessionId, RequestId, RequestState, SessionId};
 use settle::Whose;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -106,13 +106,14 @@ pub struct Model {
     /// The session of a daemon that a person looks at.
     viewed_held: Option<(String, ProviderSessionId)>,
     providers: Option<Vec<ProviderInfo>>,
-    hooks: Option<Arc<HooksInfo>>,
+    hooks: Vec<Arc<HooksInfo>>,
     problems: BTreeMap<String, Problem>,
     toasts: VecDeque<Toast>,
     next_toast: u64,
     window: Window,
     held: hold::Held,
-    window_replies: HashSet<ReplyId>,
+    /// What the window asked and was not answered yet; for an answer of its own, the request's name.
+    window_replies: HashMap<ReplyId, Option<String>>,
     unwritten: history::Unwritten,
     history_replies: Vec<(ReplyId, SessionId, usize)>,
     raise: (u64, Option<SessionId>),
@@ -160,13 +161,13 @@ impl Model {
             daemons: Vec::new(),
             viewed_held: None,
             providers: None,
-            hooks: None,
+            hooks: Vec::new(),
             problems: BTreeMap::new(),
             toasts: VecDeque::new(),
             next_toast: 1,
             window: Window::default(),
             held: hold::Held::default(),
-            window_replies: HashSet::new(),
+            window_replies: HashMap::new(),
             unwritten: history::Unwritten::default(),
             history_replies: Vec::new(),
             raise: (0, None),
@@ -216,7 +217,9 @@ impl Model {
                 }
             }
             Event::HooksInspected(info) => {
-                self.hooks = Some(Arc::new(*info));
+                self.hooks.retain(|known| known.provider != info.provider);
+                self.hooks.push(Arc::new(*info));
+                self.hooks.sort_by_key(|known| known.provider.as_str());
                 self.views.touch();
             }
             Event::WindowChanged { focused, selected } => self.window_changed(focused, selected, &mut fx),
@@ -364,8 +367,8 @@ impl Model {
     }
 
     /// Says something once in the window.
-    fn toast(&mut self, failed: bool, text: String) {
-        self.toasts.push_back(Toast { number: self.next_toast, failed, text });
+    fn toast(&mut self, failed: bool, text: String, about: Option<String>) {
+        self.toasts.push_back(Toast { number: self.next_toast, failed, text, about });
         self.next_toast += 1;
         if self.toasts.len() > TOASTS_MAX {
             self.toasts.pop_front();

@@ -1,54 +1,99 @@
 //! The question before a change of something that is not ours.
 
 use crate::ui::action::{Action, Actions};
+use crate::ui::provider;
 use crate::ui::text::{short_path, shown_line};
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::button::Button;
 use eframe::egui::{Label, RichText, Ui};
+use magia_core::settings::Preset;
 use magia_core::snapshot::Snapshot;
-use magia_protocol::wire::Command;
+use magia_protocol::wire::command::InstallHooks;
+use magia_protocol::wire::{Command, Provider};
+use serde_json::{Map, Value};
 
 /// What a dialog asks before an action.
 struct Asked {
-    title: &'static str,
+    title: String,
     body: String,
     yes: &'static str,
 }
 
+/// The preset that a change of settings chooses.
+fn preset(change: &Map<String, Value>) -> Option<Preset> {
+    change.get("permissionPreset").and_then(Value::as_str).and_then(Preset::from_word)
+}
+
 fn asked(action: &Action, snapshot: &Snapshot) -> Asked {
-    let file = snapshot.hooks.as_ref().map(|hooks| short_path(&shown_line(&hooks.file, 300)));
-    let file = file.unwrap_or_else(|| "Claude's settings.json".to_owned());
+    let file = |provider: Provider| {
+        let known = snapshot.hooks_of(provider).map(|hooks| short_path(&shown_line(&hooks.file, 300)));
+        known.unwrap_or_else(|| format!("{}'s settings", provider::name(provider)))
+    };
     match action {
-        Action::Send(Command::InstallHooks(_)) => Asked {
-            title: "Install hooks?",
+        Action::Send(Command::InstallHooks(wish)) => installing(wish, &file(wish.provider)),
+        Action::Send(Command::UninstallHooks(wish)) => Asked {
+            title: "Uninstall hooks?".to_owned(),
             body: format!(
-                "magia adds its entries to {file}, keeps everything else in it byte for byte, and leaves a backup \
-                 beside it. Running sessions pick the hooks up by themselves; magia hooks uninstall takes them out."
-            ),
-            yes: "Install hooks",
-        },
-        Action::Send(Command::UninstallHooks(_)) => Asked {
-            title: "Uninstall hooks?",
-            body: format!(
-                "magia takes its entries out of {file} and leaves every other byte. Agents then run as if magia \
-                 were not there, and their requests are asked in the terminal only."
+                "magia takes its entries out of {} and leaves every other byte. {} then runs as if magia were \
+                 not there, and its requests are asked in the terminal only.",
+                file(wish.provider),
+                provider::name(wish.provider)
             ),
             yes: "Uninstall hooks",
         },
-        Action::Send(Command::SaveSettings(_)) => Asked {
-            title: "Accept edits?",
-            body: "Edits of files inside a project are then allowed without asking, for every agent. \
-                   Commands and everything else are still shown."
-                .to_owned(),
-            yes: "Accept edits",
+        Action::Send(Command::SaveSettings(change)) => match preset(&change.settings) {
+            Some(preset) => Asked {
+                title: format!("{}?", preset.label()),
+                body: format!(
+                    "{} That holds for every agent, and everywhere but in the directories with a preset of their own.",
+                    preset.explained()
+                ),
+                yes: preset.label(),
+            },
+            None => Asked { title: "Change the settings?".to_owned(), body: String::new(), yes: "Change" },
         },
         Action::Send(Command::ResolveSame(_)) => Asked {
-            title: "Allow all?",
+            title: "Allow all?".to_owned(),
             body: "Every open request that asks exactly this is allowed, in all sessions. Its risk is high."
                 .to_owned(),
             yes: "Allow all",
         },
-        _ => Asked { title: "Do this?", body: String::new(), yes: "Do it" },
+        _ => Asked { title: "Do this?".to_owned(), body: String::new(), yes: "Do it" },
+    }
+}
+
+fn installing(wish: &InstallHooks, file: &str) -> Asked {
+    match wish.strict {
+        Some(true) => Asked {
+            title: "Strict mode?".to_owned(),
+            body: format!(
+                "A tool call of {} that magia does not allow is then refused, also when magia does not run or \
+                 does not answer in time. The hooks in {file} say so.",
+                provider::name(wish.provider)
+            ),
+            yes: "Be strict",
+        },
+        Some(false) => Asked {
+            title: "End strict mode?".to_owned(),
+            body: format!(
+                "{} then asks in its terminal when magia gives no answer. The hooks in {file} say so.",
+                provider::name(wish.provider)
+            ),
+            yes: "End strict mode",
+        },
+        None => Asked {
+            title: "Install hooks?".to_owned(),
+            body: format!(
+                "magia adds its entries to {file}, keeps everything else in it byte for byte, and leaves a backup \
+                 beside it. {} magia hooks uninstall takes them out.",
+                match wish.provider {
+                    Provider::Codex => "Codex asks when it starts next whether you trust them;",
+                    Provider::Claude => "Running sessions pick the hooks up by themselves;",
+                    Provider::Gemini => "Sessions that start from now on have them;",
+                }
+            ),
+            yes: "Install hooks",
+        },
     }
 }
 

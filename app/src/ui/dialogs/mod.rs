@@ -1,16 +1,25 @@
 //! What stands over the page: one dialog at a time.
 
 mod confirm;
+pub mod edit;
 mod shortcuts;
 
 use super::action::Actions;
 use super::state::Dialog;
 use super::theme::palette;
+use edit::Edits;
 use eframe::egui::{Context, Frame, Id, Margin, Modal, Ui};
 use magia_core::snapshot::Snapshot;
 
 /// Draws the dialog on top. Escape and a click beside it close it.
-pub fn dialog_ui(ctx: &Context, ui: &Ui, dialog: &Dialog, snapshot: &Snapshot, actions: &mut Actions) {
+pub fn dialog_ui(
+    ctx: &Context,
+    ui: &Ui,
+    dialog: &Dialog,
+    edits: &mut Edits,
+    snapshot: &Snapshot,
+    actions: &mut Actions,
+) {
     let colors = palette(ui);
     let frame = Frame::new()
         .fill(colors.popover)
@@ -21,6 +30,7 @@ pub fn dialog_ui(ctx: &Context, ui: &Ui, dialog: &Dialog, snapshot: &Snapshot, a
     let modal = Modal::new(Id::unique("dialog")).frame(frame).backdrop_color(colors.veil);
     let shown = modal.show(ctx, |ui| match dialog {
         Dialog::Confirm(action) => confirm::confirm_ui(ui, action, snapshot, actions),
+        Dialog::Edit(request) => edit::edit_ui(ui, *request, edits, snapshot, actions),
         Dialog::Shortcuts => shortcuts::shortcuts_ui(ui, actions),
     });
     if shown.should_close() {

@@ -4,27 +4,34 @@ use crate::ui::action::{Action, Actions};
 use crate::ui::command::UiCommand;
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::button::Button;
-use eframe::egui::{Align, Layout, RichText, Ui};
+use eframe::egui::{Align, Layout, RichText, ScrollArea, Ui};
 
-/// Draws the keyboard shortcuts.
+/// Width of a column.
+const COLUMN: f32 = 330.0;
+
+/// Draws the keyboard shortcuts, in two columns where there is room: all of them are seen in the smallest window.
 pub fn shortcuts_ui(ui: &mut Ui, actions: &mut Actions) {
     let colors = palette(ui);
-    ui.set_width(380.0);
+    let room = ui.ctx().content_rect().size();
+    let columns = if room.x >= 2.0 * COLUMN + 120.0 { 2 } else { 1 };
+    let gap = theme::SPACE_6;
+    ui.set_width((COLUMN * columns as f32 + gap * (columns - 1) as f32).min(room.x - 80.0));
     ui.spacing_mut().item_spacing.y = 0.0;
     ui.label(
         RichText::new("Keyboard shortcuts").font(theme::semibold(theme::TITLE)).color(colors.foreground),
     );
     ui.add_space(theme::SPACE_2);
-    for command in UiCommand::ALL {
-        ui.horizontal(|ui| {
-            ui.set_min_height(24.0);
-            ui.label(RichText::new(command.label()).color(colors.foreground));
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                let keys = RichText::new(command.keys()).font(theme::mono(theme::CAPTION + 1.0));
-                ui.label(keys.color(colors.muted));
-            });
+    ScrollArea::vertical().max_height((room.y - 150.0).max(60.0)).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.x = gap;
+        let each = UiCommand::ALL.len().div_ceil(columns);
+        ui.columns(columns, |columns| {
+            for (column, commands) in columns.iter_mut().zip(UiCommand::ALL.chunks(each)) {
+                for command in commands {
+                    row(column, *command);
+                }
+            }
         });
-    }
+    });
     ui.add_space(theme::SPACE_3);
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         ui.set_min_height(theme::ROW);
@@ -35,5 +42,17 @@ pub fn shortcuts_ui(ui: &mut Ui, actions: &mut Actions) {
         if close.clicked() {
             actions.push(Action::CloseDialog);
         }
+    });
+}
+
+fn row(ui: &mut Ui, command: UiCommand) {
+    let colors = palette(ui);
+    ui.horizontal(|ui| {
+        ui.set_min_height(24.0);
+        ui.label(RichText::new(command.label()).color(colors.foreground));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let keys = RichText::new(command.keys()).font(theme::mono(theme::CAPTION + 1.0));
+            ui.label(keys.color(colors.muted));
+        });
     });
 }

@@ -27,13 +27,13 @@ pub fn banners(snapshot: &Snapshot) -> Vec<Banner> {
             way_out: problem.retry.as_ref().map(|name| ("Retry", Action::retry(name))),
         })
         .collect();
-    if let Some(hooks) = snapshot.hooks.as_ref().filter(|hooks| hooks.lost) {
+    for hooks in snapshot.hooks.iter().filter(|hooks| hooks.lost) {
         let file = shown_line(&hooks.file, 200);
         banners.push(Banner {
             text: format!(
                 "Something took magia's hooks out of {file}: new sessions are not seen until they are back"
             ),
-            way_out: Some(("Repair...", Action::install_hooks())),
+            way_out: Some(("Repair...", Action::install_hooks(hooks.provider, None))),
         });
     }
     banners

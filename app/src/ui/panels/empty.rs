@@ -5,6 +5,7 @@ use crate::ui::theme::{self, palette};
 use crate::ui::widgets::{button::Button, caption, code};
 use eframe::egui::{Label, RichText, Ui};
 use magia_core::snapshot::Snapshot;
+use magia_protocol::wire::Provider;
 
 /// The command that plays the demo.
 const DEMO: &str = "magia demo";
@@ -25,7 +26,7 @@ pub fn empty_ui(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
             if !snapshot.loaded {
                 return;
             }
-            let installed = snapshot.hooks.as_ref().is_some_and(|hooks| hooks.state == "installed");
+            let installed = snapshot.hooks_of(Provider::Claude).is_some_and(|hooks| hooks.state == "installed");
             let what = if installed {
                 "Start an agent in any terminal: it shows up here by itself, with what it does and what it asks."
             } else {
@@ -36,9 +37,9 @@ pub fn empty_ui(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
             ui.add_space(theme::SPACE_2);
             if !installed {
                 let install = Button::new("Install hooks...").main();
-                let why = snapshot.hooks.is_none().then_some("Looking for Claude's settings");
+                let why = snapshot.hooks_of(Provider::Claude).is_none().then_some("Looking for Claude's settings");
                 if install.disabled(why).show(ui).clicked() {
-                    actions.push(Action::install_hooks());
+                    actions.push(Action::install_hooks(Provider::Claude, None));
                 }
                 ui.add_space(theme::SPACE_2);
             }

@@ -138,7 +138,9 @@ impl<'a> Button<'a> {
             let hot = response.hovered() || response.has_focus();
             let down = response.is_pointer_button_down_on();
             let chosen = self.selected == Some(true);
-            let (fill, line, ink) = match self.weight {
+            // What cannot be pressed does not call for it.
+            let weight = if self.weight == Weight::Main && !enabled { Weight::Plain } else { self.weight };
+            let (fill, line, ink) = match weight {
                 Weight::Main => {
                     let fill = if hot { colors.primary.gamma_multiply(0.88) } else { colors.primary };
                     (fill, Stroke::NONE, colors.on_primary)

@@ -1,5 +1,6 @@
 //! What a request's card says: plain strings, made when the request changes.
 
+use crate::ui::dialogs::edit::is_editable;
 use crate::ui::state::is_open;
 use crate::ui::text::{short_path, shown, shown_line};
 use magia_core::snapshot::RequestView;
@@ -27,6 +28,8 @@ pub struct CardData {
     pub place: String,
     /// When it came.
     pub asked_at_ms: u64,
+    /// Whether another input can be allowed in place of the agent's.
+    pub editable: bool,
     /// What "always" allows.
     pub always: Option<String>,
     /// Whether it waits for an answer.
@@ -104,6 +107,7 @@ impl CardData {
             reasons: info.risk_reasons.iter().map(|reason| shown_line(reason, 200)).collect(),
             place,
             asked_at_ms: info.asked_at_ms,
+            editable: is_editable(view),
             always: info.always.as_deref().map(|always| shown(always).into_owned()),
             open,
             held: info.provider == Provider::Codex,

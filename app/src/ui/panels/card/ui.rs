@@ -209,6 +209,12 @@ fn buttons(
                 }
             }
         }
+        if data.editable {
+            let edit = Button::new("Edit...").tip("Change it, then allow what you changed");
+            if edit.name(format!("Edit... {}", data.name)).show(ui).clicked() {
+                actions.push(Action::Edit(data.id));
+            }
+        }
         if let Some(count) = cards.asked_by(data.id) {
             let label = format!("Allow all {count}");
             let all = Button::new(&label).tip("Answers every open request that asks exactly this");

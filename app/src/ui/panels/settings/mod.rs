@@ -1,15 +1,17 @@
 //! The settings page.
 
+mod hooks;
+
 use crate::ui::action::{Action, Actions};
 use crate::ui::icon::Lucide;
 use crate::ui::provider;
 use crate::ui::state::Route;
-use crate::ui::text::{short_path, shown, shown_line};
+use crate::ui::text::{short_path, shown_line};
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::{button::Button, caption};
 use eframe::egui::{CollapsingHeader, Frame, Label, Margin, RichText, ScrollArea, Ui, vec2};
 use magia_core::policy::table::TABLE;
-use magia_core::settings::{Preset, ThemeMode};
+use magia_core::settings::{CODEX_HOLD_MAX_S, Preset, ThemeMode};
 use magia_core::snapshot::Snapshot;
 use magia_protocol::wire::Risk;
 
@@ -21,7 +23,7 @@ pub fn settings_ui(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
     let colors = palette(ui);
     ScrollArea::vertical().id_salt("settings").auto_shrink(false).show(ui, |ui| {
         let width = ui.available_width().min(640.0);
-        let left = ((ui.available_width() - width) / 2.0).clamp(theme::SPACE_4, 160.0);
+        let left = ((ui.available_width() - width) / 2.0).max(theme::SPACE_4);
         ui.horizontal_top(|ui| {
             ui.add_space(left);
             ui.vertical(|ui| {
@@ -36,8 +38,9 @@ pub fn settings_ui(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
                     ui.label(head.color(colors.foreground));
                 });
                 choices(ui, snapshot, actions);
+                directories(ui, snapshot);
                 risks(ui);
-                hooks(ui, snapshot, actions);
+                hooks::hooks_ui(ui, snapshot, actions);
                 agents(ui, snapshot, actions);
                 health(ui, snapshot, actions);
                 ui.add_space(theme::SPACE_6);
@@ -107,6 +110,22 @@ fn choices(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
                 }
             }
         });
+        let held = "So long a request of Codex waits for you here; its own dialog comes only afterwards.";
+        setting(ui, "Codex waits", held, |ui| {
+            let now = settings.codex_hold_s;
+            let mut choices = vec![0, 5, 10, CODEX_HOLD_MAX_S];
+            if !choices.contains(&now) {
+                choices.push(now);
+                choices.sort_unstable();
+            }
+            for seconds in choices {
+                let label = if seconds == 0 { "Never".to_owned() } else { format!("{seconds} s") };
+                let button = Button::new(&label).name(format!("{label}: Codex waits"));
+                if button.selected(now == seconds).show(ui).clicked() && now != seconds {
+                    actions.push(Action::setting("codexHoldSeconds", seconds));
+                }
+            }
+        });
         setting(ui, "Notifications", "", |ui| {
             let mut on = settings.notifications;
             if ui.checkbox(&mut on, "Tell the desktop when something needs you").clicked() {
@@ -135,52 +154,22 @@ fn risks(ui: &mut Ui) {
     });
 }
 
-fn hooks(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
-    group(ui, "Hooks of Claude Code", |ui| {
-        let Some(hooks) = &snapshot.hooks else {
-            caption(ui, "Looking for Claude's settings");
-            return;
+/// Directories with a preset of their own.
+fn directories(ui: &mut Ui, snapshot: &Snapshot) {
+    group(ui, "Requests by directory", |ui| {
+        for (path, preset) in &snapshot.settings.workspace_presets {
+            setting(ui, preset.label(), "", |ui| {
+                let path = shown_line(path, 400);
+                let text = RichText::new(short_path(&path)).font(theme::mono(theme::CODE));
+                ui.add(Label::new(text).truncate()).on_hover_text(path);
+            });
+        }
+        let words = match snapshot.settings.workspace_presets.is_empty() {
+            true => "None has a preset of its own: magia policy preset plan --workspace DIRECTORY sets one.",
+            false => "What works in or below a directory follows its preset; the longest wins.",
         };
-        let installed = hooks.state == "installed";
-        setting(ui, "State", "", |ui| {
-            ui.label(shown_line(&hooks.state, 80));
-        });
-        setting(ui, "File", "", |ui| {
-            let path = shown_line(&hooks.file, 400);
-            let text = RichText::new(short_path(&path)).font(theme::mono(theme::CODE));
-            ui.add(Label::new(text).truncate()).on_hover_text(path);
-        });
-        for (what, events) in [("Missing", &hooks.missing), ("Outdated", &hooks.outdated)] {
-            if !events.is_empty() {
-                setting(ui, what, "", |ui| {
-                    ui.add(Label::new(shown_line(&events.join(", "), 600)).wrap());
-                });
-            }
-        }
-        for warning in &hooks.warnings {
-            ui.add(Label::new(RichText::new(shown(warning)).color(palette(ui).muted)).wrap());
-        }
-        ui.horizontal(|ui| {
-            let unreadable = hooks.state == "unreadable";
-            let (label, why) = match (installed, hooks.state.as_str()) {
-                (true, _) => ("Install hooks...", Some("They are installed")),
-                (_, "not installed") => ("Install hooks...", None),
-                (_, "unreadable") => ("Install hooks...", Some("The file cannot be read: see above")),
-                _ => ("Repair hooks...", None),
-            };
-            let install = if installed { Button::new(label) } else { Button::new(label).main() };
-            if install.disabled(why).show(ui).clicked() {
-                actions.push(Action::install_hooks());
-            }
-            let why = match hooks.state.as_str() {
-                "not installed" => Some("They are not installed"),
-                _ if unreadable => Some("The file cannot be read: see above"),
-                _ => None,
-            };
-            if Button::new("Uninstall hooks...").disabled(why).show(ui).clicked() {
-                actions.push(Action::uninstall_hooks());
-            }
-        });
+        let text = RichText::new(words).font(theme::regular(theme::CAPTION)).color(palette(ui).muted);
+        ui.add(Label::new(text).wrap());
     });
 }
 
