@@ -166,7 +166,8 @@ impl Writer<'_> {
                     Err(_) => break,
                 },
             };
-            if order.as_ref().is_some_and(|order| !order.is_urgent()) {
+            let is_first = self.queue.is_empty() && self.failed.is_none();
+            if is_first && order.as_ref().is_some_and(|order| !order.is_urgent()) {
                 pace.gather();
             }
             let mut next = order;
