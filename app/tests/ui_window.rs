@@ -423,8 +423,7 @@ fn one_command(command: &str, risk: Risk) -> magia_core::snapshot::Snapshot {
 fn a_command_is_edited_and_allowed() {
     let mut harness = window(one_command("cargo test", Risk::Low), [1280.0, 800.0]);
     click(&mut harness, "Edit... Bash");
-    harness.get_by_label("Command").type_text(" --workspace");
-    harness.run_steps(3);
+    ui_bench::type_text(&mut harness, " --workspace");
     press(&mut harness, Modifiers::NONE, Key::Escape);
     assert!(harness.state().state.dialogs.is_empty(), "Escape closes it");
     assert_eq!(harness.state().sent, []);
@@ -442,8 +441,7 @@ fn a_command_is_edited_and_allowed() {
 fn a_refused_edit_says_why_and_loses_nothing() {
     let mut harness = window(one_command("git push", Risk::Medium), [1280.0, 800.0]);
     click(&mut harness, "Edit... Bash");
-    harness.get_by_label("Command").type_text(" origin");
-    harness.run_steps(3);
+    ui_bench::type_text(&mut harness, " origin");
     press(&mut harness, Modifiers::COMMAND, Key::Enter);
     assert_eq!(sent_input(&harness).len(), 1);
     let refusal = "your own deny Bash(git push) denies it";
@@ -453,8 +451,7 @@ fn a_refused_edit_says_why_and_loses_nothing() {
         snapshot.toasts.push(magia_core::snapshot::Toast { number, failed: true, text, about });
     });
     harness.get_by_label(refusal);
-    harness.get_by_label("Command").type_text(" main");
-    harness.run_steps(3);
+    ui_bench::type_text(&mut harness, " main");
     assert!(harness.query_by_label(refusal).is_none(), "that was said of another text");
     click(&mut harness, "Allow edited");
     let commands: Vec<_> = sent_input(&harness).into_iter().filter_map(|(input, _)| input).collect();
@@ -467,8 +464,9 @@ fn an_edit_that_becomes_risky_wants_a_word() {
     click(&mut harness, "Edit... Bash");
     click(&mut harness, "Allow edited");
     assert_eq!(harness.state().sent, [], "nothing was changed");
-    harness.get_by_label("Command").type_text("; rm -rf /");
-    harness.run_steps(3);
+    harness.get_by_label("Command").focus();
+    harness.run_steps(2);
+    ui_bench::type_text(&mut harness, "; rm -rf /");
     click(&mut harness, "Allow edited");
     assert_eq!(harness.state().sent, [], "its risk is high now");
     click(&mut harness, "although the risk is high");
@@ -481,8 +479,7 @@ fn an_edit_that_becomes_risky_wants_a_word() {
 fn other_inputs_are_edited_as_json_and_other_agents_take_none() {
     let mut harness = window(scene("edit", NOW_MS), [800.0, 500.0]);
     click(&mut harness, "Edit... Edit");
-    harness.get_by_label("Input").type_text("]");
-    harness.run_steps(3);
+    ui_bench::type_text(&mut harness, "]");
     click(&mut harness, "Allow edited");
     assert_eq!(harness.state().sent, [], "that is not JSON");
     assert!(ui_bench::shows(&harness, "this is not JSON"));

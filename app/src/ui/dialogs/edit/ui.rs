@@ -38,9 +38,6 @@ pub fn edit_ui(ui: &mut Ui, id: RequestId, edits: &mut Edits, snapshot: &Snapsho
     let send_key = ui.input_mut(|input| input.consume_key(Modifiers::COMMAND, Key::Enter));
     let rows = if draft.is_command() { 4 } else { 8 };
     let field = Id::unique(("edit", id));
-    if !std::mem::replace(&mut draft.entered, true) {
-        ui.memory_mut(|memory| memory.request_focus(field));
-    }
     ScrollArea::vertical().max_height((room.y - 300.0).clamp(60.0, 360.0)).show(ui, |ui| {
         let edit = TextEdit::multiline(&mut draft.text)
             .id(field)
@@ -52,6 +49,11 @@ pub fn edit_ui(ui: &mut Ui, id: RequestId, edits: &mut Edits, snapshot: &Snapsho
         let edit = ui.add(edit).accessible_name(name);
         if edit.changed() {
             draft.changed();
+        }
+        // A dialog takes no keyboard in its first frame, in which it is measured.
+        if !draft.entered {
+            edit.request_focus();
+            draft.entered = edit.has_focus();
         }
     });
     let visible = shown(&draft.text);
