@@ -14,7 +14,7 @@ const BLESS: &str = "MAGIA_BLESS";
 const VOLATILE_NUMBERS: &[&str] =
     &["pid", "start", "uptime_s", "accepted", "messages", "open", "refused", "ours_us", "ours_max_us"];
 /// Words that depend on the machine, the release or on what is installed at all.
-const VOLATILE_WORDS: &[&str] = &["version", "diff", "backup", "missing", "problems"];
+const VOLATILE_WORDS: &[&str] = &["version", "diff", "backup", "missing", "problems", "question"];
 
 struct Golden<'a> {
     sandbox: &'a Sandbox,

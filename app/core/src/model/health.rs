@@ -86,7 +86,11 @@ impl Model {
         match self.listeners.iter_mut().find(|known| known.name == info.name) {
             Some(known) if *known == info => return,
             Some(known) => *known = info,
-            None => self.listeners.push(info),
+            None => {
+                // By name, whichever was the first to start.
+                let at = self.listeners.partition_point(|known| known.name < info.name);
+                self.listeners.insert(at, info);
+            }
         }
         self.views.touch();
     }
