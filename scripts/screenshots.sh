@@ -93,7 +93,7 @@ for theme in light dark; do
 done
 
 keys ctrl+f
-"${own[@]}" xdotool type --window "$window" --delay 60 "test"
+"${own[@]}" xdotool type --window "$window" --delay 60 "dist"
 keys Return
 picture docs/find.png
 keys Escape ctrl+comma

@@ -51,7 +51,12 @@ impl Display {
         wait_until("the other window to be in front", PATIENCE, || {
             let active = self.run(sandbox, &["xdotool", "getactivewindow"]).ok()?;
             let class = self.run(sandbox, &["xprop", "-id", active.trim(), "WM_CLASS"]).ok()?;
-            class.contains("xmessage").then_some(())
+            if class.contains("xmessage") {
+                return Some(());
+            }
+            // The window manager does not always give a new window the focus, but when it is asked to.
+            self.run(sandbox, &["xdotool", "search", "--class", "xmessage", "windowactivate"]).ok()?;
+            None
         })?;
         Ok(program)
     }

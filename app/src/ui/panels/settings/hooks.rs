@@ -15,6 +15,10 @@ use magia_protocol::wire::info::HooksInfo;
 const STRICT: &str = "Strict: a tool call that magia does not allow is refused, also when magia does not run or does \
                       not answer in time.";
 
+/// Why most people need none for Codex.
+const CODEX: &str =
+    "Not needed for a plain Codex: magia joins its daemon. For one with --no-daemon or -c, and for exec.";
+
 /// Draws the hooks of every agent.
 pub fn hooks_ui(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
     group(ui, "Hooks", |ui| {
@@ -46,9 +50,18 @@ fn agent(ui: &mut Ui, hooks: &HooksInfo, actions: &mut Actions) {
         let text = RichText::new(short_path(&path)).font(theme::mono(theme::CODE)).color(colors.muted);
         ui.add(Label::new(text).truncate()).on_hover_text(path);
     });
+    let absent = (state == "not installed").then_some("They are not installed");
+    let is_codex = hooks.provider == Provider::Codex;
+    if is_codex && absent.is_some() {
+        setting(ui, "", "", |ui| {
+            caption(ui, CODEX);
+        });
+    }
+    // Of hooks that are not installed all are missing.
+    let is_listed = |events: &[String]| !events.is_empty() && absent.is_none();
     let lists =
         [("Missing", &hooks.missing), ("Outdated", &hooks.outdated), ("Not trusted yet", &hooks.untrusted)];
-    for (what, events) in lists.into_iter().filter(|(_, events)| !events.is_empty()) {
+    for (what, events) in lists.into_iter().filter(|(_, events)| is_listed(events)) {
         setting(ui, what, "", |ui| {
             ui.add(Label::new(shown_line(&events.join(", "), 600)).wrap());
         });
@@ -57,7 +70,6 @@ fn agent(ui: &mut Ui, hooks: &HooksInfo, actions: &mut Actions) {
         ui.add(Label::new(RichText::new(shown(warning)).color(colors.muted)).wrap());
     }
     let unreadable = (state == "unreadable").then_some("The file cannot be read: see above");
-    let absent = (state == "not installed").then_some("They are not installed");
     setting(ui, "", "", |ui| {
         let (label, why) = match state {
             "installed" => ("Install...", Some("They are installed")),
