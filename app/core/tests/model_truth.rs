@@ -131,6 +131,12 @@ fn a_session_that_lived_on_has_a_gap_that_stays_in_its_story() {
 
 #[test]
 fn the_policy_of_a_session_is_a_claim_with_an_age() {
+    // Settings that are as they come have stood since magia started.
+    let mut untouched = Script::new();
+    untouched.hook(10, "a", "SessionStart", json!({"source": "startup"}));
+    let said = claim(&untouched, "a", "policy").expect("a claim");
+    assert_eq!((said.fact.as_str(), said.at_ms), ("preset default", T0 - 5_000));
+
     let mut script = Script::new();
     script.hook(10, "a", "SessionStart", json!({"source": "startup"}));
     script.wait(3_000);

@@ -145,6 +145,7 @@ pub struct Footprint {
 impl Model {
     /// An empty model. `seed` makes its ids differ from those of other runs.
     pub fn new(program: Program, seed: u64) -> Self {
+        let started_at_ms = program.started_at_ms;
         Self {
             program,
             ids: Ids::new(seed),
@@ -174,7 +175,7 @@ impl Model {
             views: views::Views::default(),
             unplaced: 0,
             off: BTreeMap::new(),
-            settings_at_ms: 0,
+            settings_at_ms: started_at_ms,
             last_alive_mono: 0,
         }
     }
