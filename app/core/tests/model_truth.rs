@@ -11,6 +11,7 @@
 mod script;
 
 use magia_core::event::{Event, RegistryStatus::Idle};
+use magia_core::model::Program;
 use magia_core::settings::{Preset, Settings};
 use magia_core::transcript::parse_line;
 use magia_protocol::wire::AgentEventKind;
@@ -132,7 +133,7 @@ fn a_session_that_lived_on_has_a_gap_that_stays_in_its_story() {
 #[test]
 fn the_policy_of_a_session_is_a_claim_with_an_age() {
     // Settings that are as they come have stood since magia started.
-    let mut untouched = Script::new();
+    let mut untouched = Script::of_program(Program { started_at_ms: T0 - 5_000, ..Program::default() });
     untouched.hook(10, "a", "SessionStart", json!({"source": "startup"}));
     let said = claim(&untouched, "a", "policy").expect("a claim");
     assert_eq!((said.fact.as_str(), said.at_ms), ("preset default", T0 - 5_000));
