@@ -67,7 +67,7 @@ fn main() -> ExitCode {
 fn start(headless: bool) -> Result<ExitCode> {
     let places = Places::find()?;
     magia_protocol::paths::ensure_runtime_dir(&places.runtime).context("preparing the runtime directory")?;
-    let lock = match InstanceLock::try_acquire(&places.runtime) {
+    let lock = match InstanceLock::acquire(&places.runtime) {
         Ok(lock) => lock,
         Err(err) => return instance::meet_the_first(&places, headless, err),
     };

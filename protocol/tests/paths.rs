@@ -192,3 +192,31 @@ fn lock_needs_a_good_directory() {
     symlink("/etc/hostname", dir.join("lock")).expect("a link");
     assert!(matches!(InstanceLock::try_acquire(&dir), Err(LockError::Io { .. })));
 }
+
+#[test]
+fn a_lock_that_a_dead_process_left_to_a_child_is_waited_for() {
+    let temp = tempfile::tempdir().expect("a temporary directory");
+    let dir = temp.path().join("run");
+    let held = InstanceLock::try_acquire(&dir).expect("the lock");
+    let refused = InstanceLock::acquire(&dir).expect_err("its holder lives");
+    assert!(
+        matches!(refused, LockError::HeldBy { pid: Some(pid) } if pid == std::process::id()),
+        "{refused}"
+    );
+
+    let mut dead = std::process::Command::new("true").spawn().expect("started");
+    dead.wait().expect("ended");
+    fs::write(dir.join("lock"), format!("{}\n", dead.id())).expect("written");
+    let (asks, asked) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let refused = InstanceLock::try_acquire(&dir).expect_err("held");
+            assert!(matches!(refused, LockError::HeldBy { pid: Some(pid) } if pid == dead.id()), "{refused}");
+            asks.send(()).expect("heard");
+            InstanceLock::acquire(&dir)
+        });
+        asked.recv().expect("asked");
+        drop(held);
+        waiting.join().expect("no panic").expect("the lock");
+    });
+}

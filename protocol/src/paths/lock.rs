@@ -1,11 +1,13 @@
 //! The lock that says which process owns a runtime directory.
 
 use super::{PathError, ensure_runtime_dir};
+use crate::process::process_start_ticks;
 use std::error::Error;
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 const LOCK_FILE: &str = "lock";
 /// A pid has at most ten digits.
@@ -64,7 +66,31 @@ impl Error for LockError {
     }
 }
 
+/// How long a lock is waited for whose holder has ended.
+const ORPHAN_WAIT: Duration = Duration::from_secs(1);
+/// How often it is tried meanwhile.
+const ORPHAN_EVERY: Duration = Duration::from_millis(5);
+
 impl InstanceLock {
+    /// As [`InstanceLock::try_acquire`], but waits up to a second while the holder is a process that has ended: one that
+    /// is killed as it starts a child leaves its lock to that child until the child has become another program.
+    ///
+    /// # Errors
+    /// As [`InstanceLock::try_acquire`].
+    pub fn acquire(dir: &Path) -> Result<Self, LockError> {
+        let give_up = Instant::now() + ORPHAN_WAIT;
+        loop {
+            match Self::try_acquire(dir) {
+                Err(LockError::HeldBy { pid: Some(pid) })
+                    if process_start_ticks(pid).is_none() && Instant::now() < give_up =>
+                {
+                    std::thread::sleep(ORPHAN_EVERY);
+                }
+                done => return done,
+            }
+        }
+    }
+
     /// Makes the runtime directory `dir` if needed and takes its lock without waiting.
     ///
     /// # Errors
