@@ -207,7 +207,7 @@ fn a_lock_that_a_dead_process_left_to_a_child_is_waited_for() {
     let mut dead = std::process::Command::new("true").spawn().expect("started");
     dead.wait().expect("ended");
     fs::write(dir.join("lock"), format!("{}\n", dead.id())).expect("written");
-    let (asks, asked) = std::sync::mpsc::channel();
+    let (asks, asked) = std::sync::mpsc::sync_channel(1);
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| {
             let refused = InstanceLock::try_acquire(&dir).expect_err("held");
