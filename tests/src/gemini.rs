@@ -200,8 +200,9 @@ impl InteractiveGemini {
 
     /// Ends it as a user does. While Gemini still starts it takes even `/quit` for a prompt, so it is said again.
     pub fn quit(&mut self) -> Result<()> {
+        self.terminal.wait_for_text("Type your message", PATIENCE)?;
         for _ in 0..ENTERS {
-            self.prompt("/quit")?;
+            self.command("/quit")?;
             if wait_until("Gemini's end", ENTER_PATIENCE, || self.terminal.has_ended().then_some(())).is_ok()
             {
                 return Ok(());
