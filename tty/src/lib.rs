@@ -1,0 +1,1 @@
+//! Terminals that outlive the window: the holder of a PTY, its screen, and its clients.
