@@ -7,7 +7,7 @@ use magia_protocol::wire::hook::HookMessage;
 use magia_protocol::wire::info::{Decision, HooksInfo, ListenerInfo, ProviderInfo};
 use magia_protocol::wire::{
     AgentEventKind, Command, ProcessId, Provider, ProviderSessionId, RequestId, RequestState, RpcError,
-    SessionId, TitleSource,
+    SessionId, TerminalInfo, TitleSource,
 };
 use serde_json::Value;
 use std::path::PathBuf;
@@ -93,6 +93,15 @@ pub enum Event {
     },
     /// An agent's own daemon told something, or was lost.
     Daemon(Box<crate::daemon::DaemonNews>),
+    /// Where a process that is now watched runs, asked once.
+    ProcessPlaced {
+        /// Which process.
+        process: ProcessId,
+        /// Where.
+        place: Placement,
+    },
+    /// The terminals, all of them, oldest first; comes again when one of them changed.
+    TerminalsRead(Vec<TerminalInfo>),
     /// A watched process ended.
     ProcessExited(ProcessId),
     /// Processes were looked through: every agent that runs without a registry of its own, as far as its command line
@@ -170,6 +179,15 @@ pub enum Event {
     },
     /// Time passed; comes every second while something depends on it.
     ClockTicked,
+}
+
+/// Where a process runs.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Placement {
+    /// The terminal that its environment names.
+    pub terminal: Option<String>,
+    /// The processes above it, nearest first.
+    pub above: Vec<ProcessId>,
 }
 
 /// An agent's process, found by looking.

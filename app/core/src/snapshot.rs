@@ -4,7 +4,7 @@ use crate::settings::Settings;
 use crate::subject::Subject;
 use crate::timeline::TimelineItem;
 use magia_protocol::wire::info::{HooksInfo, ListenerInfo, ProviderInfo, RequestInfo, SessionInfo};
-use magia_protocol::wire::{Provider, SessionId};
+use magia_protocol::wire::{Provider, SessionId, TerminalInfo};
 use std::sync::Arc;
 
 /// Everything the window knows of the world.
@@ -28,6 +28,8 @@ pub struct Snapshot {
     pub providers: Option<Vec<ProviderInfo>>,
     /// The agents' hooks, Claude's first; an agent's are absent before the first look.
     pub hooks: Vec<Arc<HooksInfo>>,
+    /// All terminals, in the order of their start.
+    pub terminals: Vec<Arc<TerminalView>>,
     /// magia's settings.
     pub settings: Arc<Settings>,
     /// Banners: what failed, what still works.
@@ -57,6 +59,13 @@ pub struct RequestView {
     pub subject: Subject,
     /// Whether it can still be answered here.
     pub answerable: bool,
+}
+
+/// A terminal, as the window shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TerminalView {
+    /// As on the wire.
+    pub info: TerminalInfo,
 }
 
 /// A session's timeline.

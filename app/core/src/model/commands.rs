@@ -108,6 +108,20 @@ impl Model {
                     )),
                 }
             }
+            Command::GetTerminals(params) => self.list_terminals(&params),
+            Command::CreatePty(params) => return self.create_pty(reply, params, fx),
+            Command::WritePty(params) => match self.write_pty(params) {
+                Ok(wish) => return fx.push(Effect::Terminal { reply, wish }),
+                Err(err) => Err(err),
+            },
+            Command::ResizePty(params) => match self.resize_pty(&params) {
+                Ok(wish) => return fx.push(Effect::Terminal { reply, wish }),
+                Err(err) => Err(err),
+            },
+            Command::KillPty(params) => match self.kill_pty(&params.terminal) {
+                Ok(wish) => return fx.push(Effect::Terminal { reply, wish }),
+                Err(err) => Err(err),
+            },
             Command::OpenWindow(params) => self.open_window(&params, fx),
             Command::Doctor(_) => {
                 let (checks, known) = (self.checks(), self.known_sessions());

@@ -25,6 +25,7 @@ mod session;
 mod settle;
 mod strict;
 mod terminal;
+mod terminals;
 mod titles;
 mod truth;
 mod views;
@@ -119,6 +120,7 @@ pub struct Model {
     raise: (u64, Option<SessionId>),
     views: views::Views,
     unplaced: u64,
+    terminals: terminals::Terminals,
     /// Sessions that lived when magia ended and have not been heard of since: from when to when it did not run.
     off: BTreeMap<SessionId, (u64, u64)>,
     settings_at_ms: u64,
@@ -174,6 +176,7 @@ impl Model {
             raise: (0, None),
             views: views::Views::default(),
             unplaced: 0,
+            terminals: terminals::Terminals::default(),
             off: BTreeMap::new(),
             settings_at_ms: started_at_ms,
             last_alive_mono: 0,
@@ -194,6 +197,8 @@ impl Model {
             Event::RegistryRemoved { process } => self.registry_removed(process),
             Event::Daemon(news) => self.daemon_news(now, *news, &mut fx),
             Event::ProcessExited(process) => self.process_exited(now, process, &mut fx),
+            Event::ProcessPlaced { process, place } => self.process_placed(process, place),
+            Event::TerminalsRead(list) => self.terminals_read(list, &mut fx),
             Event::AgentsFound(found) => self.agents_found(now, &found, &mut fx),
             Event::WindowUsed => self.window.used_mono = Some(now.mono_ms),
             Event::TranscriptRead { session, items } => self.transcript_read(session, &items, &mut fx),
@@ -378,6 +383,7 @@ impl Model {
     }
 
     fn process_exited(&mut self, now: Now, process: ProcessId, fx: &mut Effects) {
+        self.terminals.forget(process);
         self.dead.push_back(process);
         if self.dead.len() > DEAD_MAX {
             self.dead.pop_front();

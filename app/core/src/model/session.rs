@@ -381,6 +381,7 @@ impl Session {
             disagreement: verdict.disagreement,
             process: self.processes.last().copied(),
             tty: self.tty.clone(),
+            terminal: None,
             model: self.model.clone(),
             permission_mode: self.permission_mode.clone(),
             started_at_ms: self.started_at_ms,

@@ -90,6 +90,7 @@ impl Model {
             let waits = self.requests.unsettled(id).filter(|request| request.state.waits());
             let waiting_ids: Vec<RequestId> = waits.map(|request| request.id).collect();
             let claims = self.claims(id);
+            let terminal = self.terminal_of(id);
             let Some(session) = self.sessions.get_mut(&id) else { continue };
             let verdict = session.judge(waiting.as_ref(), now.unix_ms);
             let newest = verdict.evidence.iter().map(|evidence| evidence.at_ms).max().unwrap_or_default();
@@ -103,7 +104,8 @@ impl Model {
             if changed {
                 session.shown = (verdict.state, now.unix_ms);
             }
-            let info = Arc::new(session.info(verdict, waiting_ids, claims));
+            let info = SessionInfo { terminal, ..session.info(verdict, waiting_ids, claims) };
+            let info = Arc::new(info);
             let before = self.views.rows.get(&id);
             if changed || before.is_none() {
                 fx.push(Effect::Publish(Update::LiveSessions(Arc::clone(&info))));
@@ -161,6 +163,7 @@ impl Model {
             listeners: self.listeners.clone(),
             providers: self.providers.clone(),
             hooks: self.hooks.clone(),
+            terminals: self.terminal_views(),
             settings: Arc::clone(&self.settings),
             problems: self.problems.values().cloned().collect(),
             toasts: self.toasts.iter().cloned().collect(),
