@@ -29,6 +29,10 @@ pub struct Places {
     pub home: PathBuf,
     /// The hook handler beside this program.
     pub handler: PathBuf,
+    /// The directory of terminals.
+    pub terminals: PathBuf,
+    /// The program that becomes a terminal's holder: the command line, which is small, or this one.
+    pub holder: PathBuf,
 }
 
 impl Places {
@@ -46,6 +50,8 @@ impl Places {
             gemini: paths::gemini_dir().context("finding Gemini CLI's directory")?,
             codex_homes: codex_homes(std::env::var_os("CODEX_HOME").map(PathBuf::from), &home),
             home,
+            terminals: magia_tty::directory::default_root().context("finding the directory of terminals")?,
+            holder: holder(&program),
             handler: program.with_file_name(format!("magia-hook-handler{}", std::env::consts::EXE_SUFFIX)),
         })
     }
@@ -59,6 +65,12 @@ impl Places {
         };
         StewardPaths::new(provider, home.unwrap_or(usual), &self.state, &self.data, &self.handler)
     }
+}
+
+/// `magia` beside this program when it is there, since a holder is to be small; else this program.
+fn holder(program: &Path) -> PathBuf {
+    let small = program.with_file_name(format!("magia{}", std::env::consts::EXE_SUFFIX));
+    if small.is_file() { small } else { program.to_owned() }
 }
 
 /// The named directory and the usual one, which may be the same by another path.

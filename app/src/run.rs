@@ -17,7 +17,9 @@ use crate::services::providers::Detector;
 use crate::services::registry::Registry;
 use crate::services::settings_file::SettingsFile;
 use crate::services::store::{Store, StoreConfig};
+use crate::services::terminals::{TerminalPlaces, Terminals};
 use crate::services::transcripts::Transcripts;
+use crate::terminal_link::{TerminalAsk, WISHES as TERMINAL_WISHES};
 use anyhow::{Context as _, Result};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use magia_core::event::Event;
@@ -28,6 +30,7 @@ use magia_protocol::wire::{Command, RpcError};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use tokio::sync::mpsc;
 
 /// Snapshots on the way to the window. Only the newest is read; a hidden window reads none.
 #[cfg(feature = "window")]
@@ -61,7 +64,8 @@ pub fn headless(places: Places, lock: InstanceLock) -> Result<()> {
     let stop = signals::Stop::install().context("listening for signals")?;
     let (_no_window, wishes) = bounded(1);
     let runtime = places.runtime.display().to_string();
-    let mut running = start(places, lock, None, wishes)?;
+    let (_no_terminals, asks) = mpsc::channel(1);
+    let mut running = start(places, lock, None, wishes, asks)?;
     instance::say(&format!("magia listens in {runtime}; look with `magia ls`, stop with Ctrl+C"));
     stop.wait();
     running.stop();
@@ -80,7 +84,8 @@ pub fn window(places: Places, lock: InstanceLock) -> Result<()> {
     let stop = signals::Stop::install().context("listening for signals")?;
     let (snapshots, unread) = bounded::<Arc<Snapshot>>(SNAPSHOTS);
     let (to_hub, wishes) = bounded(WISHES);
-    let link = WindowLink { snapshots: unread.clone(), to_hub };
+    let (to_terminals, asks) = mpsc::channel(TERMINAL_WISHES);
+    let link = WindowLink { snapshots: unread.clone(), to_hub, to_terminals };
     let running: Arc<Mutex<Option<Running>>> = Arc::default();
     let begun = Arc::clone(&running);
     let closing = Arc::new(AtomicBool::new(false));
@@ -96,7 +101,7 @@ pub fn window(places: Places, lock: InstanceLock) -> Result<()> {
         let display = Display { snapshots, unread, waker };
         let work = move || {
             let mut slot = begun.lock().unwrap_or_else(PoisonError::into_inner);
-            match start(places, lock, Some(display), wishes) {
+            match start(places, lock, Some(display), wishes, asks) {
                 Ok(started) => *slot = Some(started),
                 Err(err) => {
                     instance::say(&format!("error: {err:#}"));
@@ -156,6 +161,7 @@ fn start(
     lock: InstanceLock,
     display: Option<Display>,
     wishes: Receiver<FromWindow>,
+    asks: mpsc::Receiver<TerminalAsk>,
 ) -> Result<Running> {
     if let Err(err) = paths::write_runtime_pointer(&places.runtime) {
         tracing::warn!("agents with another TMPDIR will not find magia: {err}");
@@ -176,6 +182,14 @@ fn start(
     let codex =
         Codex::start(places.codex_homes.clone(), events.clone()).context("watching Codex's daemons")?;
 
+    let terminals = TerminalPlaces {
+        root: places.terminals.clone(),
+        holder: places.holder.clone(),
+        home: places.home.clone(),
+    };
+    let terminals =
+        Terminals::start(terminals, asks, events.clone()).context("starting to look for terminals")?;
+
     let shell = Shell {
         gates: listeners.gates(),
         replies: listeners.replies(),
@@ -183,6 +197,7 @@ fn start(
         store: Some(Arc::clone(&store)),
         codex: codex.daemons(),
         processes,
+        terminals: Some(terminals),
         transcripts,
         notifier: crate::os::notify::Notifier::start(events.clone()),
         jobs: jobs.clone(),

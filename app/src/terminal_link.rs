@@ -10,6 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 
+/// Lines that the window keeps above each screen. A line of 120 columns takes 2.9 KiB.
+pub const HISTORY: usize = 10_000;
+
 /// Wishes of the window for all terminals that are not dealt with yet. A person types slower; a paste is one wish.
 pub const WISHES: usize = 1_024;
 
@@ -163,14 +166,13 @@ pub enum TerminalAsk {
 pub struct TerminalPort {
     asks: mpsc::Sender<TerminalAsk>,
     open: Arc<Mutex<HashMap<String, Arc<SharedScreen>>>>,
-    history: usize,
     waker: Waker,
 }
 
 impl TerminalPort {
-    /// A port whose wishes go to `asks`. `history` lines are kept above each screen.
-    pub fn new(asks: mpsc::Sender<TerminalAsk>, history: usize, waker: Waker) -> Self {
-        Self { asks, open: Arc::default(), history, waker }
+    /// A port whose wishes go to `asks`; `waker` is rung when a screen changes.
+    pub fn new(asks: mpsc::Sender<TerminalAsk>, waker: Waker) -> Self {
+        Self { asks, open: Arc::default(), waker }
     }
 
     /// The screen of a terminal, which is attached to if it is not yet.
@@ -179,7 +181,7 @@ impl TerminalPort {
         if let Some(known) = open.get(id) {
             return Arc::clone(known);
         }
-        let screen = Arc::new(SharedScreen::new(size, self.history, self.waker.clone()));
+        let screen = Arc::new(SharedScreen::new(size, HISTORY, self.waker.clone()));
         let ask = TerminalAsk::Open { id: id.to_owned(), screen: Arc::clone(&screen), size };
         if self.asks.try_send(ask).is_ok() {
             open.insert(id.to_owned(), Arc::clone(&screen));

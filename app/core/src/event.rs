@@ -93,12 +93,12 @@ pub enum Event {
     },
     /// An agent's own daemon told something, or was lost.
     Daemon(Box<crate::daemon::DaemonNews>),
-    /// Where a process that is now watched runs, asked once.
+    /// A process that is now watched, or one above it, has a terminal's variable in its environment.
     ProcessPlaced {
         /// Which process.
         process: ProcessId,
-        /// Where.
-        place: Placement,
+        /// The terminal's id.
+        terminal: String,
     },
     /// The terminals, all of them, oldest first; comes again when one of them changed.
     TerminalsRead(Vec<TerminalInfo>),
@@ -179,15 +179,6 @@ pub enum Event {
     },
     /// Time passed; comes every second while something depends on it.
     ClockTicked,
-}
-
-/// Where a process runs.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Placement {
-    /// The terminal that its environment names.
-    pub terminal: Option<String>,
-    /// The processes above it, nearest first.
-    pub above: Vec<ProcessId>,
 }
 
 /// An agent's process, found by looking.

@@ -6,9 +6,10 @@ use crate::os::notify::Notifier;
 use crate::services::codex::CodexDaemons;
 use crate::services::processes::Processes;
 use crate::services::store::{Retention, Store};
+use crate::services::terminals::Terminals;
 use crate::services::transcripts::Transcripts;
 use crossbeam_channel::{Sender, TrySendError};
-use magia_core::effect::{Effect, Job, Update};
+use magia_core::effect::{Effect, Job, TerminalWish, Update};
 use magia_core::event::ReplyId;
 use magia_protocol::wire::{ErrorCode, RpcError};
 use serde_json::Value;
@@ -30,6 +31,8 @@ pub struct Shell {
     pub codex: CodexDaemons,
     /// Tells of processes that end.
     pub processes: Processes,
+    /// Terminals; `None` when the service could not be started.
+    pub terminals: Option<Terminals>,
     /// Follows a transcript.
     pub transcripts: Transcripts,
     /// Desktop notifications; `None` when there is no way to show any.
@@ -120,8 +123,19 @@ impl Shell {
             }
             // The snapshot carries the wish to the window.
             Effect::RaiseWindow(_) => {}
+            Effect::Terminal { reply, wish } => self.terminal(reply, wish),
             Effect::Run { reply, job } => self.run(reply, job),
         }
+    }
+
+    /// Hands a wish to the terminals service; when it cannot be taken, the reply says so.
+    fn terminal(&self, reply: ReplyId, wish: TerminalWish) {
+        let refused = match &self.terminals {
+            None => "terminals are not there: their service did not start",
+            Some(terminals) if terminals.ask(reply, wish) => return,
+            Some(_) => "too much is asked of terminals at once",
+        };
+        self.replies.answer(reply, Err(RpcError::new(ErrorCode::Internal, refused)));
     }
 
     /// Lets the store answer, after what stands in its queue.

@@ -3,4 +3,5 @@
 pub mod agents;
 pub mod ancestry;
 pub mod notify;
+pub mod priority;
 pub mod signals;

@@ -13,4 +13,5 @@ pub mod self_check;
 pub mod settings_file;
 pub mod steward;
 pub mod store;
+pub mod terminals;
 pub mod transcripts;

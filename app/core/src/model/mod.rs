@@ -197,7 +197,7 @@ impl Model {
             Event::RegistryRemoved { process } => self.registry_removed(process),
             Event::Daemon(news) => self.daemon_news(now, *news, &mut fx),
             Event::ProcessExited(process) => self.process_exited(now, process, &mut fx),
-            Event::ProcessPlaced { process, place } => self.process_placed(process, place),
+            Event::ProcessPlaced { process, terminal } => self.process_placed(process, terminal),
             Event::TerminalsRead(list) => self.terminals_read(list, &mut fx),
             Event::AgentsFound(found) => self.agents_found(now, &found, &mut fx),
             Event::WindowUsed => self.window.used_mono = Some(now.mono_ms),

@@ -1,14 +1,14 @@
 //! Terminals: which there are, and which agent session runs in which.
 //!
 //! What a terminal is doing is said by its holder through the terminals service, always as the whole list. A session runs
-//! in a terminal when its process has the terminal's variable in its environment, when the terminal's program stands
-//! above it, or when both have the same device; asked in that order, because a variable can be removed and a device
-//! changes inside tmux.
+//! in a terminal when both have the same device; one without a device, when it or a process above it has the terminal's
+//! variable in its environment. Inside tmux, or an xterm that was started in a terminal, the device is another one: what
+//! the terminal shows need not be the agent then, so there is no link.
 
 use super::commands::{Outcome, to_json};
 use super::{Effects, Model};
 use crate::effect::{Effect, TerminalWish, Update};
-use crate::event::{Placement, ReplyId};
+use crate::event::ReplyId;
 use crate::snapshot::TerminalView;
 use magia_protocol::wire::terminal::{CreatePty, ListTerminals, ResizePty, WritePty};
 use magia_protocol::wire::{ErrorCode, ProcessId, RpcError, SessionId, TerminalInfo, TerminalState};
@@ -26,26 +26,18 @@ const PLACED_MAX: usize = 4_096;
 #[derive(Debug, Default)]
 pub(super) struct Terminals {
     list: Vec<Arc<TerminalInfo>>,
-    places: HashMap<ProcessId, Placement>,
+    places: HashMap<ProcessId, String>,
 }
 
 impl Terminals {
     /// The running terminal that a process runs in.
     fn of(&self, process: ProcessId, tty: Option<&str>) -> Option<&Arc<TerminalInfo>> {
         let mut running = self.list.iter().filter(|terminal| terminal.state == TerminalState::Running);
-        let place = self.places.get(&process);
-        if let Some(id) = place.and_then(|place| place.terminal.as_deref())
-            && let Some(named) = running.clone().find(|terminal| terminal.id == id)
-        {
-            return Some(named);
+        if tty.is_some() {
+            return running.find(|terminal| terminal.tty.as_deref() == tty);
         }
-        let above = |terminal: &&Arc<TerminalInfo>| {
-            let program = terminal.process;
-            program == Some(process)
-                || program.is_some_and(|program| place.is_some_and(|place| place.above.contains(&program)))
-        };
-        let by_ancestry = running.clone().find(above);
-        by_ancestry.or_else(|| running.find(|terminal| tty.is_some() && terminal.tty.as_deref() == tty))
+        let named = self.places.get(&process)?;
+        running.find(|terminal| terminal.id == *named)
     }
 
     /// Forgets where a process ran.
@@ -69,9 +61,9 @@ impl Model {
     }
 
     /// Where a watched process runs was found out.
-    pub(super) fn process_placed(&mut self, process: ProcessId, place: Placement) {
+    pub(super) fn process_placed(&mut self, process: ProcessId, terminal: String) {
         if self.terminals.places.len() < PLACED_MAX {
-            self.terminals.places.insert(process, place);
+            self.terminals.places.insert(process, terminal);
         }
         if let Some(session) = self.by_process.get(&process).copied() {
             self.touch(session);
