@@ -16,6 +16,7 @@ pub mod directory;
 mod holder;
 mod id;
 pub mod pty;
+pub mod screen;
 mod size;
 #[cfg(unix)]
 mod start;
