@@ -30,7 +30,7 @@ pub(super) fn info(record: &TerminalRecord) -> Option<TerminalInfo> {
         tty: session.pid.filter(|_| runs).and_then(tty_name),
         cols: session.cols,
         rows: session.rows,
-        started_at_ms: magia_tty::started_at_ms(session),
+        started_at_ms: session.started_at_ms(),
         sessions: Vec::new(),
     })
 }

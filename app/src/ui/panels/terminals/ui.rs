@@ -6,13 +6,13 @@ use crate::terminal_link::{Connection, SharedScreen, TerminalPort};
 use crate::ui::action::{Action, Actions};
 use crate::ui::command::UiCommand;
 use crate::ui::icon::Lucide;
-use crate::ui::terminal::{TerminalEvents, TerminalOptions, TerminalSource, letterbox_text};
+use crate::ui::terminal::{TerminalEvents, TerminalOptions, TerminalSource};
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::{button::Button, caption, mark};
 use alacritty_terminal::Term;
 use alacritty_terminal::event::VoidListener;
 use eframe::egui::{
-    self, Frame, Label, Margin, OpenUrl, Panel, RichText, ScrollArea, Sense, Ui, ViewportCommand, vec2,
+    self, Frame, Label, Margin, OpenUrl, Panel, RichText, ScrollArea, Sense, Ui, vec2,
 };
 use magia_tty::screen::{ScreenEvent, Size};
 use std::sync::Arc;
@@ -181,10 +181,6 @@ fn terminal_ui(ui: &mut Ui, id: &str, panel: &mut TerminalsPanel, port: &Termina
     let sized_elsewhere = !facts.owns_size && facts.connection == Connection::Attached;
     let options = TerminalOptions { style: &style, name: &format!("Terminal of {name}"), sized_elsewhere };
     let events = view.show(ui, &Arc::clone(&shared), &options);
-    let notice = sized_elsewhere.then(|| letterbox_text(view.frame())).flatten();
-    if let Some(notice) = notice {
-        caption(ui, notice);
-    }
     act(ui, id, events, port, actions);
 }
 
@@ -235,9 +231,5 @@ fn act(ui: &Ui, id: &str, events: TerminalEvents, port: &TerminalPort, actions: 
     }
     if let Some(zoom) = events.zoom {
         actions.push(Action::ZoomTerminal(zoom));
-    }
-    if let Some(_selected) = events.select {
-        // egui has no way to the primary selection; the view pastes its own last selection.
-        let _ = ViewportCommand::RequestPaste;
     }
 }
