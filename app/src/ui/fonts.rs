@@ -5,10 +5,13 @@ use eframe::egui::{self, FontData, FontDefinitions, FontFamily};
 use std::sync::Arc;
 
 /// Every font of ours: name and bytes.
-const FONTS: [(&str, &[u8]); 6] = [
+const FONTS: [(&str, &[u8]); 9] = [
     ("inter", include_bytes!("../../../assets/fonts/Inter-Regular.otf")),
     ("inter-semibold", include_bytes!("../../../assets/fonts/Inter-SemiBold.otf")),
     ("jetbrains-mono", include_bytes!("../../../assets/fonts/JetBrainsMono-Regular.ttf")),
+    ("jetbrains-mono-bold", include_bytes!("../../../assets/fonts/JetBrainsMono-Bold.ttf")),
+    ("jetbrains-mono-italic", include_bytes!("../../../assets/fonts/JetBrainsMono-Italic.ttf")),
+    ("jetbrains-mono-bold-italic", include_bytes!("../../../assets/fonts/JetBrainsMono-BoldItalic.ttf")),
     ("symbols-2", include_bytes!("../../../assets/fonts/NotoSansSymbols2-Regular.ttf")),
     ("symbols", include_bytes!("../../../assets/fonts/NotoSansSymbols-Regular.ttf")),
     ("math", include_bytes!("../../../assets/fonts/NotoSansMath-Regular.ttf")),
@@ -25,6 +28,12 @@ pub fn definitions() -> FontDefinitions {
         (FontFamily::Proportional, ["inter", "jetbrains-mono"].as_slice()),
         (FontFamily::Name(theme::SEMIBOLD.into()), &["inter-semibold", "inter", "jetbrains-mono"]),
         (FontFamily::Monospace, &["jetbrains-mono", "inter"]),
+        (FontFamily::Name(theme::MONO_BOLD.into()), &["jetbrains-mono-bold", "jetbrains-mono", "inter"]),
+        (FontFamily::Name(theme::MONO_ITALIC.into()), &["jetbrains-mono-italic", "jetbrains-mono", "inter"]),
+        (
+            FontFamily::Name(theme::MONO_BOLD_ITALIC.into()),
+            &["jetbrains-mono-bold-italic", "jetbrains-mono", "inter"],
+        ),
     ];
     for (family, first) in families {
         let mut names: Vec<String> =

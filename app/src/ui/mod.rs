@@ -19,6 +19,7 @@ pub mod panels;
 mod provider;
 pub mod shell;
 pub mod state;
+pub mod terminal;
 pub mod text;
 pub mod theme;
 mod toasts;
