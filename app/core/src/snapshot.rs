@@ -29,7 +29,7 @@ pub struct Snapshot {
     /// The agents' hooks, Claude's first; an agent's are absent before the first look.
     pub hooks: Vec<Arc<HooksInfo>>,
     /// All terminals, in the order of their start.
-    pub terminals: Vec<Arc<TerminalView>>,
+    pub terminals: Vec<Arc<TerminalInfo>>,
     /// magia's settings.
     pub settings: Arc<Settings>,
     /// Banners: what failed, what still works.
@@ -59,13 +59,6 @@ pub struct RequestView {
     pub subject: Subject,
     /// Whether it can still be answered here.
     pub answerable: bool,
-}
-
-/// A terminal, as the window shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TerminalView {
-    /// As on the wire.
-    pub info: TerminalInfo,
 }
 
 /// A session's timeline.

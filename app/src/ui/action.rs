@@ -2,6 +2,7 @@
 
 use super::command::UiCommand;
 use magia_protocol::wire::info::Decision;
+use magia_protocol::wire::terminal::KillPty;
 use magia_protocol::wire::{Command, Provider, RequestId, SessionId, command};
 use serde_json::{Map, Value};
 
@@ -51,6 +52,36 @@ pub enum Action {
     FoldAgent(String),
     /// Close the field for finding.
     StopFind,
+    /// Start a program in a terminal of its own and show it.
+    StartTerminal {
+        /// The program and its arguments; the user's shell without.
+        command: Option<Vec<String>>,
+        /// Where; the home directory without.
+        cwd: Option<String>,
+        /// What to call it.
+        name: Option<String>,
+        /// Whether it is an agent, whose session is shown as soon as there is one.
+        agent: bool,
+    },
+    /// Show a terminal in a tab.
+    OpenTerminal(String),
+    /// Show a terminal beside or below the others.
+    SplitTerminal {
+        /// Which.
+        id: String,
+        /// Below instead of beside.
+        below: bool,
+    },
+    /// Take a terminal's tab away; its program goes on.
+    CloseTerminal(String),
+    /// Another size of the terminals' font.
+    ZoomTerminal(super::terminal::FontZoom),
+    /// A program wants to put this on the clipboard.
+    AskClipboard(String),
+    /// What is shown of the selected session.
+    ShowPane(super::state::SessionPane),
+    /// Say something once.
+    Say(String),
     /// Scroll the timeline to its end and stay there.
     FollowTail,
 }
@@ -146,6 +177,12 @@ impl Action {
     /// Looks for the agents again.
     pub fn detect() -> Self {
         Self::Send(Command::DetectInstalledProviders(command::Detect { refresh: true }))
+    }
+
+    /// Ends what runs in a terminal, after asking.
+    pub fn kill_terminal(id: &str) -> Self {
+        let wish = KillPty { terminal: id.to_owned() };
+        Self::Confirm(Box::new(Self::Send(Command::KillPty(wish))))
     }
 
     /// Starts a listener again.

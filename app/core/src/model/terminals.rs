@@ -9,7 +9,6 @@ use super::commands::{Outcome, to_json};
 use super::{Effects, Model};
 use crate::effect::{Effect, TerminalWish, Update};
 use crate::event::ReplyId;
-use crate::snapshot::TerminalView;
 use magia_protocol::wire::terminal::{CreatePty, ListTerminals, ResizePty, WritePty};
 use magia_protocol::wire::{ErrorCode, ProcessId, RpcError, SessionId, TerminalInfo, TerminalState};
 use std::collections::{BTreeSet, HashMap};
@@ -100,8 +99,8 @@ impl Model {
     }
 
     /// Terminals as the window shows them.
-    pub(super) fn terminal_views(&self) -> Vec<Arc<TerminalView>> {
-        self.terminal_rows(true).into_iter().map(|info| Arc::new(TerminalView { info })).collect()
+    pub(super) fn terminal_views(&self) -> Vec<Arc<TerminalInfo>> {
+        self.terminal_rows(true).into_iter().map(Arc::new).collect()
     }
 
     pub(super) fn list_terminals(&self, params: &ListTerminals) -> Outcome {

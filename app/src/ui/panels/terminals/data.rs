@@ -1,8 +1,8 @@
 //! What the terminals page says of each terminal.
 
 use crate::ui::text::{short_path, shown_line};
-use magia_core::snapshot::{Snapshot, TerminalView};
-use magia_protocol::wire::{SessionId, SessionState, TerminalState};
+use magia_core::snapshot::Snapshot;
+use magia_protocol::wire::{SessionId, SessionState, TerminalInfo, TerminalState};
 
 /// The longest name in a tab, characters.
 const NAME_MAX: usize = 40;
@@ -37,7 +37,7 @@ impl TerminalsData {
     /// What the page says of the facts.
     pub fn new(snapshot: &Snapshot) -> Self {
         let mut rows: Vec<TerminalRow> =
-            snapshot.terminals.iter().map(|view| TerminalRow::new(view, snapshot)).collect();
+            snapshot.terminals.iter().map(|info| TerminalRow::new(info, snapshot)).collect();
         rows.sort_by_key(|row| !row.runs);
         Self { rows }
     }
@@ -49,8 +49,7 @@ impl TerminalsData {
 }
 
 impl TerminalRow {
-    fn new(view: &TerminalView, snapshot: &Snapshot) -> Self {
-        let info = &view.info;
+    fn new(info: &TerminalInfo, snapshot: &Snapshot) -> Self {
         let session = info.sessions.first().copied();
         let inside = session.and_then(|id| snapshot.sessions.iter().find(|known| known.id == id));
         let title = info.title.as_deref().map(str::trim).filter(|title| !title.is_empty());

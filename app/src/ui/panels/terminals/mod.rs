@@ -74,7 +74,7 @@ impl TerminalsPanel {
             self.rows = TerminalsData::new(snapshot);
         }
         let mut arrived = Vec::new();
-        let is_there = |id: &str| snapshot.terminals.iter().any(|view| view.info.id == id);
+        let is_there = |id: &str| snapshot.terminals.iter().any(|known| known.id == id);
         for (id, agent) in std::mem::take(&mut self.started) {
             if !is_there(&id) {
                 self.started.push((id, agent));
@@ -86,14 +86,14 @@ impl TerminalsPanel {
                 arrived.push(Arrived::Terminal(id));
             }
         }
-        for view in &snapshot.terminals {
-            if let Some(session) = view.info.sessions.first()
-                && self.awaited.remove(&view.info.id)
+        for known in &snapshot.terminals {
+            if let Some(session) = known.sessions.first()
+                && self.awaited.remove(&known.id)
             {
                 arrived.push(Arrived::Session(*session));
             }
-            if view.info.state != TerminalState::Running {
-                self.awaited.remove(&view.info.id);
+            if known.state != TerminalState::Running {
+                self.awaited.remove(&known.id);
             }
         }
         arrived
@@ -158,6 +158,11 @@ impl TerminalsPanel {
         }
         let options = SimplificationOptions { all_panes_must_have_tabs: true, ..SimplificationOptions::default() };
         self.tree.simplify(&options);
+    }
+
+    /// How terminals look.
+    pub const fn style(&self) -> &TerminalStyle {
+        &self.style
     }
 
     /// The ids of the tabs.

@@ -167,14 +167,14 @@ fn terminal_ui(ui: &mut Ui, id: &str, panel: &mut TerminalsPanel, port: &Termina
     let shared = port.open(id, FIRST);
     shared.looked();
     let facts = shared.facts();
-    notes_ui(ui, id, &facts.connection, actions);
+    notes_ui(ui, id, &facts.connection, port, actions);
     let name = panel.rows.row(id).map_or_else(|| id.to_owned(), |row| row.name.clone());
     let style = panel.style.clone();
     let view = panel.view(id);
     for told in shared.take_told() {
         match told {
             ScreenEvent::Bell => view.ring(),
-            ScreenEvent::ClipboardStore { text, .. } => actions.push(Action::AskClipboard { terminal: id.to_owned(), text }),
+            ScreenEvent::ClipboardStore { text, .. } => actions.push(Action::AskClipboard(text)),
             _ => {}
         }
     }
@@ -185,7 +185,7 @@ fn terminal_ui(ui: &mut Ui, id: &str, panel: &mut TerminalsPanel, port: &Termina
 }
 
 /// What stands over a terminal that is not simply there.
-fn notes_ui(ui: &mut Ui, id: &str, connection: &Connection, actions: &mut Actions) {
+fn notes_ui(ui: &mut Ui, id: &str, connection: &Connection, port: &TerminalPort, actions: &mut Actions) {
     let (text, again) = match connection {
         Connection::Attached => return,
         Connection::Connecting => ("Attaching...".to_owned(), false),
@@ -199,7 +199,8 @@ fn notes_ui(ui: &mut Ui, id: &str, connection: &Connection, actions: &mut Action
         ui.horizontal(|ui| {
             ui.label(RichText::new(text).color(colors.muted));
             if again && Button::new("Try again").quiet().show(ui).clicked() {
-                actions.push(Action::ReopenTerminal(id.to_owned()));
+                // The next frame opens it anew.
+                port.close(id);
             }
             if matches!(connection, Connection::Ended { .. }) && Button::new("Close").quiet().show(ui).clicked() {
                 actions.push(Action::CloseTerminal(id.to_owned()));
