@@ -42,7 +42,7 @@ impl Behavior<String> for TabsBehavior<'_> {
         true
     }
 
-    fn on_tab_button(&mut self, tiles: &Tiles<String>, tile: TileId, response: Response) -> Response {
+    fn on_tab_button(&mut self, tiles: &mut Tiles<String>, tile: TileId, response: Response) -> Response {
         let row = tiles.get_pane(&tile).and_then(|id| self.rows.row(id));
         match row {
             Some(row) => response.on_hover_text(&row.detail),

@@ -6,15 +6,14 @@ use crate::terminal_link::{Connection, SharedScreen, TerminalPort};
 use crate::ui::action::{Action, Actions};
 use crate::ui::command::UiCommand;
 use crate::ui::icon::Lucide;
-use crate::ui::terminal::{TerminalEvents, TerminalOptions, TerminalSource};
+use crate::ui::terminal::{Locked, TerminalEvents, TerminalOptions, TerminalSource};
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::{button::Button, caption, mark};
-use alacritty_terminal::Term;
 use alacritty_terminal::event::VoidListener;
 use eframe::egui::{
     self, Frame, Label, Margin, OpenUrl, Panel, RichText, ScrollArea, Sense, Ui, vec2,
 };
-use magia_tty::screen::{ScreenEvent, Size};
+use magia_tty::screen::{Screen, ScreenEvent, Size};
 use std::sync::Arc;
 
 /// The size that is asked for before a view was measured.
@@ -23,8 +22,16 @@ const FIRST: Size = Size { cols: 80, rows: 24, cell_width: 0, cell_height: 0 };
 impl TerminalSource for SharedScreen {
     type Listener = VoidListener;
 
-    fn with<R>(&self, work: impl FnOnce(&mut Term<VoidListener>) -> R) -> R {
-        Self::with(self, |screen| work(screen.term_mut()))
+    fn with<R>(&self, work: impl FnOnce(Locked<'_, VoidListener>) -> R) -> R {
+        Self::with(self, |screen| {
+            let cursor = screen.cursor_style();
+            let update = screen.sync_pending().then(|| screen.sync_serial());
+            work(Locked { term: screen.term_mut(), cursor, update })
+        })
+    }
+
+    fn end_update(&self) {
+        Self::with(self, Screen::flush_sync);
     }
 }
 
