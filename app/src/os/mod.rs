@@ -2,5 +2,7 @@
 
 pub mod agents;
 pub mod ancestry;
+#[cfg(feature = "window")]
+pub mod fonts;
 pub mod notify;
 pub mod signals;

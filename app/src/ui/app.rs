@@ -5,7 +5,9 @@ use super::clock::{self, Clock};
 use super::markdown;
 use super::shell::{View, shell_ui};
 use super::state::{UiState, is_open};
+use super::terminal;
 use crate::link::{FromWindow, Waker, WindowLink};
+use crate::os::fonts::NamedFonts;
 use anyhow::anyhow;
 use crossbeam_channel::TrySendError;
 use eframe::egui::{
@@ -56,12 +58,16 @@ pub fn run(link: WindowLink, options: WindowOptions, on_start: impl FnOnce(Waker
         viewport,
         renderer: eframe::Renderer::Glow,
         persist_window: false,
+        // In a terminal Ctrl+C is the program's; `raw_input_hook` makes copy of it everywhere else.
+        clipboard_shortcuts: false,
         ..Default::default()
     };
     let started = eframe::run_native(
         "magia",
         native,
         Box::new(move |context| {
+            let named = NamedFonts::new(super::fonts::mono_fallbacks());
+            context.egui_ctx.add_font_provider(Arc::new(named));
             let window = Window::new(link, options, &context.egui_ctx);
             on_start(window.waker());
             Ok(Box::new(window))
@@ -286,6 +292,10 @@ impl eframe::App for Window {
 
     fn persist_egui_memory(&self) -> bool {
         false
+    }
+
+    fn raw_input_hook(&mut self, ctx: &Context, input: &mut egui::RawInput) {
+        terminal::clipboard::translate(ctx, input);
     }
 }
 
