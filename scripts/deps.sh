@@ -13,7 +13,7 @@ window=(libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon0 libxkbcommon-x11-0
 # A display without a screen, a window manager (without one nothing gets the keyboard), software OpenGL.
 headless=(xvfb xauth openbox xdotool x11-utils imagemagick libgl1-mesa-dri dbus dbus-x11 dunst xterm)
 agents=(git ca-certificates)
-bench=(netcat-openbsd procps)
+bench=(netcat-openbsd procps kitty)
 
 case "${1:-}" in
   build) wanted=("${build[@]}") ;;

@@ -1,7 +1,7 @@
 //! A terminal by itself, with a real program in it: the test bench of `ui::terminal`.
 //!
 //! ```text
-//! terminal [--light] [--size WxH] [--zoom Z] [--font POINTS] [--line-height H] [--cursor block|bar|underline]
+//! terminal [--light] [--size WxH] [--zoom Z] [--font POINTS] [--family NAME] [--line-height H] [--cursor block|bar|underline]
 //!          [--grid COLUMNSxLINES] [--] [PROGRAM ARGUMENT...]
 //! ```
 //! `--grid` keeps the grid at one size, as when another client owns it.
@@ -79,6 +79,7 @@ fn read() -> anyhow::Result<Arguments> {
             }
             "--zoom" => arguments.zoom = words.next().unwrap_or_default().parse()?,
             "--font" => style.font_size = words.next().unwrap_or_default().parse()?,
+            "--family" => style.font_family = words.next().unwrap_or_default(),
             "--line-height" => style.line_height = words.next().unwrap_or_default().parse()?,
             "--no-blink" => style.blink = false,
             "--cursor" => {
@@ -193,6 +194,8 @@ impl Bench {
     fn start(arguments: Arguments, context: &eframe::CreationContext<'_>) -> anyhow::Result<Self> {
         let ctx = &context.egui_ctx;
         magia_app::ui::install(ctx);
+        let fallbacks = magia_app::ui::fonts::mono_fallbacks();
+        ctx.add_font_provider(Arc::new(magia_app::os::fonts::NamedFonts::new(fallbacks)));
         ctx.set_theme(if arguments.light { egui::Theme::Light } else { egui::Theme::Dark });
         ctx.set_zoom_factor(arguments.zoom);
         let shared = Arc::new(Shared::default());

@@ -1,7 +1,7 @@
 //! Measures the figures that the README promises, on the release programs beside this one.
 //!
 //! ```text
-//! magia-bench [--markdown] [--only handler,burst,gate,window,crowd,list]
+//! magia-bench [--markdown] [--only handler,burst,gate,window,crowd,list,terminal]
 //! ```
 //!
 //! Everything runs in private directories under `/tmp`, on a display of its own, and ends with this program.
@@ -40,6 +40,12 @@ fn main() -> Result<ExitCode> {
         && role == "bare-listener"
     {
         bare::serve(Path::new(socket), events.parse()?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let [role, begin] = words.as_slice()
+        && role == "spin"
+    {
+        figures::terminal::spin(Path::new(begin))?;
         return Ok(ExitCode::SUCCESS);
     }
     let options = read(&words)?;

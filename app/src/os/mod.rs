@@ -2,6 +2,8 @@
 
 pub mod agents;
 pub mod ancestry;
+#[cfg(feature = "window")]
+pub mod fonts;
 pub mod notify;
 pub mod priority;
 pub mod signals;

@@ -5,8 +5,10 @@ use super::clock::{self, Clock};
 use super::markdown;
 use super::shell::{View, shell_ui};
 use super::state::{UiState, is_open};
+use super::terminal;
 use crate::link::{FromWindow, Waker, WindowLink};
 use crate::terminal_link::TerminalPort;
+use crate::os::fonts::NamedFonts;
 use anyhow::anyhow;
 use crossbeam_channel::TrySendError;
 use eframe::egui::{
@@ -57,7 +59,7 @@ pub fn run(link: WindowLink, options: WindowOptions, on_start: impl FnOnce(Waker
         viewport,
         renderer: eframe::Renderer::Glow,
         persist_window: false,
-        // A terminal needs Ctrl+C and its like as keys; `raw_input_hook` makes the clipboard's of them elsewhere.
+        // In a terminal Ctrl+C is the program's; `raw_input_hook` makes copy of it everywhere else.
         clipboard_shortcuts: false,
         ..Default::default()
     };
@@ -65,6 +67,8 @@ pub fn run(link: WindowLink, options: WindowOptions, on_start: impl FnOnce(Waker
         "magia",
         native,
         Box::new(move |context| {
+            let named = NamedFonts::new(super::fonts::mono_fallbacks());
+            context.egui_ctx.add_font_provider(Arc::new(named));
             let window = Window::new(link, options, &context.egui_ctx);
             on_start(window.waker());
             Ok(Box::new(window))
@@ -280,16 +284,16 @@ impl eframe::App for Window {
         self.plan_next_frame(&ctx, &clock, focused);
     }
 
-    fn raw_input_hook(&mut self, ctx: &Context, input: &mut egui::RawInput) {
-        super::terminal::clipboard::translate(ctx, input);
-    }
-
     fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
         visuals.panel_fill.to_normalized_gamma_f32()
     }
 
     fn persist_egui_memory(&self) -> bool {
         false
+    }
+
+    fn raw_input_hook(&mut self, ctx: &Context, input: &mut egui::RawInput) {
+        terminal::clipboard::translate(ctx, input);
     }
 }
 

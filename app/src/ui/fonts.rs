@@ -44,6 +44,14 @@ pub fn definitions() -> FontDefinitions {
     fonts
 }
 
+/// What a font of the system falls back to in a terminal.
+pub fn mono_fallbacks() -> Vec<(String, FontData)> {
+    let wanted = ["jetbrains-mono", "inter", "symbols-2", "symbols", "math"];
+    let find = |name: &str| FONTS.iter().find(|(known, _)| *known == name);
+    let found = wanted.into_iter().filter_map(find);
+    found.map(|(name, bytes)| ((*name).to_owned(), FontData::from_static(bytes))).collect()
+}
+
 /// Gives a context the fonts.
 pub fn install(ctx: &egui::Context) {
     ctx.set_fonts(definitions());

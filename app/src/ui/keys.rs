@@ -7,10 +7,10 @@ use super::state::{Route, UiState};
 use super::terminal::clipboard::terminal_has_focus;
 use eframe::egui::{Context, Popup};
 
-/// Turns keys into wishes. A dialog and an open menu have the keyboard for themselves; a text field has all
+/// Turns keys into wishes. A dialog, an open menu and a terminal have the keyboard for themselves; a text field has all
 /// but a few chords.
 pub fn read(ctx: &Context, view: &View<'_>, state: &mut UiState, actions: &mut Actions) {
-    if !state.dialogs.is_empty() || Popup::is_any_open(ctx) {
+    if !state.dialogs.is_empty() || Popup::is_any_open(ctx) || terminal_has_focus(ctx) {
         return;
     }
     if terminal_has_focus(ctx) {

@@ -34,6 +34,7 @@ pub(super) struct Drawing {
 impl Drawing {
     /// The shape of a frame with its top left at `origin`. Its places in the atlas are in pixels, which a text's are as
     /// well: as one it stays right when the atlas grows in the same pass.
+    #[allow(clippy::too_many_arguments, reason = "what a mesh depends on")]
     pub fn shape(
         &mut self,
         ctx: &Context,
@@ -41,9 +42,10 @@ impl Drawing {
         scene: &Scene,
         ink: &TerminalInk,
         metrics: &CellMetrics,
+        font: &str,
         origin: eframe::egui::Pos2,
     ) -> Option<Shape> {
-        let forgotten = self.glyphs.begin(ctx, metrics);
+        let forgotten = self.glyphs.begin(ctx, metrics, font);
         let made =
             Made { revision: frame.revision, scene: scene.clone(), metrics: *metrics, dark: ink.background };
         if forgotten || self.made.as_ref() != Some(&made) || self.galley.is_none() {

@@ -47,6 +47,8 @@ pub(super) fn find_bar(ui: &mut Ui, id: Id, rect: Rect, find: &mut Find, summary
                             ] {
                                 if icon_button(ui, icon, name).clicked() {
                                     wish = Some(meaning);
+                                    // Keys go on meaning the search.
+                                    find.wants_focus = true;
                                 }
                             }
                             ui.label(

@@ -141,6 +141,14 @@ impl TerminalFrame {
     }
 }
 
+#[cfg(test)]
+impl TerminalFrame {
+    /// A frame without cells, for tests of what is around them.
+    pub fn scrolled(lines: usize, history: usize, display_offset: usize) -> Self {
+        Self { columns: 80, lines, history, display_offset, ..Self::default() }
+    }
+}
+
 /// Appends a cell's character with what combines with it.
 pub fn push_cell(text: &mut String, cell: &Cell) {
     if cell.flags.intersects(Flags::WIDE_CHAR_SPACER | Flags::LEADING_WIDE_CHAR_SPACER) {

@@ -3,7 +3,7 @@
 
 use super::metrics::{CellMetrics, Face};
 use eframe::egui::epaint::text::{FontsView, TextOptions};
-use eframe::egui::{Color32, Context, FontId};
+use eframe::egui::{Color32, Context, FontFamily, FontId};
 use std::collections::HashMap;
 
 /// A picture in the font atlas and where it goes.
@@ -45,10 +45,11 @@ impl ClusterText<'_> {
 }
 
 /// What the cache depends on.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 struct Ground {
     metrics: CellMetrics,
     options: TextOptions,
+    font: String,
 }
 
 /// A range of [`GlyphCache::all`].
@@ -69,18 +70,17 @@ pub struct GlyphCache {
 
 impl GlyphCache {
     /// Makes ready for a frame: forgets everything if the atlas is another one. Gives whether it did.
-    pub fn begin(&mut self, ctx: &Context, metrics: &CellMetrics) -> bool {
+    pub fn begin(&mut self, ctx: &Context, metrics: &CellMetrics, font: &str) -> bool {
         let pass = ctx.cumulative_pass_nr();
         let skipped = pass > self.pass + 1;
         self.pass = pass;
         let stale = ctx.fonts_mut(|fonts| {
-            let ground = Ground { metrics: *metrics, options: *fonts.options() };
+            let ground = Ground { metrics: *metrics, options: *fonts.options(), font: font.to_owned() };
             let fill = fonts.font_atlas_fill_ratio();
-            let moved = self
-                .canary
-                .as_ref()
-                .is_some_and(|(text, face, size, texels)| place(fonts, text, *face, *size) != Some(*texels));
-            let stale = skipped || moved || fill < self.fill || self.ground != Some(ground);
+            let moved = self.canary.as_ref().is_some_and(|(text, face, size, texels)| {
+                place(fonts, text, face.family(font), *size) != Some(*texels)
+            });
+            let stale = skipped || moved || fill < self.fill || self.ground.as_ref() != Some(&ground);
             self.ground = Some(ground);
             self.fill = fonts.font_atlas_fill_ratio();
             stale
@@ -110,12 +110,13 @@ impl GlyphCache {
     }
 
     fn look_up(&mut self, ctx: &Context, text: String, face: Face, cells: u8) -> Span {
-        let Some(Ground { metrics, .. }) = self.ground else { return (0, 0) };
+        let Some(Ground { metrics, font, .. }) = &self.ground else { return (0, 0) };
+        let family = face.family(font);
         let start = self.all.len();
         ctx.fonts_mut(|fonts| {
             let size = metrics.font_px / metrics.pixels_per_point;
-            let used = lay_out(fonts, &text, face, cells, &metrics, size, &mut self.all);
-            if let Some(texels) = place(fonts, &text, face, used) {
+            let used = lay_out(fonts, &text, &family, cells, metrics, size, &mut self.all);
+            if let Some(texels) = place(fonts, &text, family, used) {
                 self.canary = Some((text, face, used, texels));
             }
             self.fill = fonts.font_atlas_fill_ratio();
@@ -160,9 +161,8 @@ impl GlyphSource for CachedGlyphs<'_> {
 }
 
 /// Where the atlas has the first picture of a text.
-fn place(fonts: &mut FontsView<'_>, text: &str, face: Face, size: f32) -> Option<[u16; 4]> {
-    let galley =
-        fonts.layout_no_wrap(text.to_owned(), FontId::new(size, face.family()), Color32::PLACEHOLDER);
+fn place(fonts: &mut FontsView<'_>, text: &str, family: FontFamily, size: f32) -> Option<[u16; 4]> {
+    let galley = fonts.layout_no_wrap(text.to_owned(), FontId::new(size, family), Color32::PLACEHOLDER);
     let glyph = galley.rows.first()?.glyphs.iter().find(|glyph| !glyph.uv_rect.is_nothing())?;
     Some([glyph.uv_rect.min[0], glyph.uv_rect.min[1], glyph.uv_rect.max[0], glyph.uv_rect.max[1]])
 }
@@ -171,7 +171,7 @@ fn place(fonts: &mut FontsView<'_>, text: &str, face: Face, size: f32) -> Option
 fn lay_out(
     fonts: &mut FontsView<'_>,
     text: &str,
-    face: Face,
+    family: &FontFamily,
     cells: u8,
     metrics: &CellMetrics,
     size: f32,
@@ -180,7 +180,7 @@ fn lay_out(
     let scale = metrics.pixels_per_point;
     let room = f32::from(cells) * metrics.width as f32;
     let layout = |fonts: &mut FontsView<'_>, size: f32| {
-        fonts.layout_no_wrap(text.to_owned(), FontId::new(size, face.family()), Color32::PLACEHOLDER)
+        fonts.layout_no_wrap(text.to_owned(), FontId::new(size, family.clone()), Color32::PLACEHOLDER)
     };
     let mut size = size;
     let mut galley = layout(fonts, size);

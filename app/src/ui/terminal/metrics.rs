@@ -5,6 +5,9 @@ use super::style::TerminalStyle;
 use crate::ui::theme;
 use eframe::egui::{Color32, Context, FontFamily, FontId, Rect, Vec2, pos2};
 
+/// The font that is built into the program, by the name that the settings have for it.
+const BUILT_IN: &str = "JetBrains Mono";
+
 /// Which of the four faces of a font.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Face {
@@ -30,8 +33,17 @@ impl Face {
         }
     }
 
-    /// egui's family for it.
-    pub fn family(self) -> FontFamily {
+    /// egui's family for it in a font; ours is built in, another one is the system's.
+    pub fn family(self, font: &str) -> FontFamily {
+        if font != BUILT_IN {
+            let (bold, italic) = match self {
+                Self::Regular => (false, false),
+                Self::Bold => (true, false),
+                Self::Italic => (false, true),
+                Self::BoldItalic => (true, true),
+            };
+            return crate::os::fonts::family(font, bold, italic);
+        }
         match self {
             Self::Regular => FontFamily::Monospace,
             Self::Bold => FontFamily::Name(theme::MONO_BOLD.into()),
@@ -60,7 +72,7 @@ impl CellMetrics {
     /// Measures the font.
     pub fn measure(ctx: &Context, style: &TerminalStyle) -> Self {
         let scale = ctx.pixels_per_point();
-        let font = FontId::new(style.font_size, Face::Regular.family());
+        let font = FontId::new(style.font_size, Face::Regular.family(&style.font_family));
         let galley = ctx.fonts_mut(|fonts| fonts.layout_no_wrap("M".to_owned(), font, Color32::PLACEHOLDER));
         let glyph = galley.rows.first().and_then(|row| row.glyphs.first());
         let (advance, ascent, natural) = glyph

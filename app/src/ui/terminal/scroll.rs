@@ -55,13 +55,7 @@ mod tests {
     #[test]
     fn the_thumb_is_where_one_is() {
         let rect = Rect::from_min_size(pos2(0.0, 0.0), Vec2::new(100.0, 200.0));
-        let frame = |history, display_offset| TerminalFrame {
-            lines: 25,
-            columns: 80,
-            history,
-            display_offset,
-            ..TerminalFrame::default()
-        };
+        let frame = |history, display_offset| TerminalFrame::scrolled(25, history, display_offset);
         assert_eq!(thumb(&frame(0, 0), rect), None);
         assert_eq!(thumb(&frame(75, 0), rect).map(|it| (it.top(), it.bottom())), Some((150.0, 200.0)));
         assert_eq!(thumb(&frame(75, 75), rect).map(|it| (it.top(), it.bottom())), Some((0.0, 50.0)));

@@ -9,6 +9,8 @@ const SIZES: std::ops::RangeInclusive<f32> = 6.0..=48.0;
 /// What the settings say about terminals.
 #[derive(Clone, PartialEq, Debug)]
 pub struct TerminalStyle {
+    /// The font's name; ours, or one of the system's.
+    pub font_family: String,
     /// The font's size in points.
     pub font_size: f32,
     /// Height of a line; 1 is the font's own.
@@ -28,6 +30,7 @@ impl Default for TerminalStyle {
 impl From<&Settings> for TerminalStyle {
     fn from(settings: &Settings) -> Self {
         Self {
+            font_family: settings.terminal_font_family.clone(),
             font_size: settings.terminal_font_size,
             line_height: settings.terminal_line_height,
             cursor: settings.terminal_cursor,

@@ -405,7 +405,15 @@ impl TerminalView {
             current: self.found.current.clone(),
             link: self.link.as_ref().map(|link| link.marks.clone()).unwrap_or_default(),
         };
-        if let Some(shape) = self.drawing.shape(ui.ctx(), &self.frame, &scene, ink, metrics, origin) {
+        if let Some(shape) = self.drawing.shape(
+            ui.ctx(),
+            &self.frame,
+            &scene,
+            ink,
+            metrics,
+            &options.style.font_family,
+            origin,
+        ) {
             painter.add(shape);
         }
         self.draw_preedit(&painter, origin, metrics, ink, options);
@@ -458,7 +466,10 @@ impl TerminalView {
         let at = metrics.rect(cursor.line, cursor.column, cursor.column + 1).translate(origin.to_vec2());
         let galley = painter.layout_no_wrap(
             self.preedit.clone(),
-            theme::mono(options.style.font_size),
+            egui::FontId::new(
+                options.style.font_size,
+                super::metrics::Face::Regular.family(&options.style.font_family),
+            ),
             ink.foreground,
         );
         let room = Rect::from_min_size(at.min, Vec2::new(galley.size().x, at.height()));
