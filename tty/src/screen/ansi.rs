@@ -57,9 +57,7 @@ pub(super) fn write(state: &State, splitter: &Splitter, with_history: bool) -> V
         to.rows(state.term.grid(), Line(0));
     }
     let grid = state.term.grid();
-    if alternate || grid.saved_cursor != Cursor::default() {
-        to.save_cursor(state, &grid.saved_cursor, Some(grid));
-    }
+    to.save_cursor(state, &grid.saved_cursor, Some(grid));
     let rows = grid.screen_lines();
     if state.region != (0..rows) {
         to.format(format_args!("\x1b[{};{}r", state.region.start + 1, state.region.end));

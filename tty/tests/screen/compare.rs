@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use alacritty_terminal::grid::{Cursor, Dimensions};
+use alacritty_terminal::grid::{Cursor, Dimensions, GridCell};
 use alacritty_terminal::index::{Column, Line};
-use alacritty_terminal::term::cell::Cell;
+use alacritty_terminal::term::cell::{Cell, Flags};
 use alacritty_terminal::vte::ansi::CharsetIndex;
 use magia_tty::screen::{Screen, ScreenEvent, Size};
 
@@ -96,6 +96,23 @@ pub fn difference(one: &Screen, other: &Screen, exact: bool) -> String {
         let _ = writeln!(text, "  {} and {} lines", one.len(), other.len());
     }
     text
+}
+
+/// What an eye sees of a screen: a line for every cell of it that is not blank, and the cursor.
+pub fn looks(screen: &Screen) -> Vec<String> {
+    let layout = Flags::WRAPLINE | Flags::LEADING_WIDE_CHAR_SPACER;
+    let grid = screen.term().grid();
+    let mut looks = vec![format!("{:?} wrap {}", grid.cursor.point, grid.cursor.input_needs_wrap)];
+    for line in 0..=grid.bottommost_line().0 {
+        for (column, seen) in grid[Line(line)].into_iter().enumerate() {
+            let mut seen = seen.clone();
+            seen.flags.remove(layout);
+            if !seen.is_empty() {
+                looks.push(format!("{line},{column} {}", cell(&seen, false)));
+            }
+        }
+    }
+    looks
 }
 
 /// Output that brings hidden state to light, one after the other.
