@@ -16,7 +16,7 @@ const RESOURCES: [&str; 3] = [
     "XTerm*VT100.altSendsEscape: true",
 ];
 
-/// The X server's names of keys, and ours.
+/// The X server's names of keys, and ours. Alt+Escape is not among them: the window manager takes it.
 const KEYS: &[(&str, &str)] = &[
     ("a", "a"),
     ("shift+a", "A"),
@@ -55,7 +55,6 @@ const KEYS: &[(&str, &str)] = &[
     ("Tab", "tab"),
     ("shift+Tab", "shift+tab"),
     ("Escape", "escape"),
-    ("alt+Escape", "alt+escape"),
     ("BackSpace", "backspace"),
     ("ctrl+BackSpace", "ctrl+backspace"),
     ("alt+BackSpace", "alt+backspace"),
