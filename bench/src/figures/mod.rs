@@ -5,6 +5,7 @@ pub mod crowd;
 pub mod gate;
 pub mod handler;
 pub mod list;
+pub mod terminal;
 pub mod window;
 
 use anyhow::Result;
@@ -16,11 +17,12 @@ use crate::table::Row;
 pub type Measure = fn(&Programs) -> Result<Vec<Row>>;
 
 /// All groups in the order of the table, by name.
-pub const ALL: [(&str, Measure); 6] = [
+pub const ALL: [(&str, Measure); 7] = [
     ("handler", handler::measure),
     ("burst", burst::measure),
     ("gate", gate::measure),
     ("window", window::measure),
     ("crowd", crowd::measure),
     ("list", list::measure),
+    ("terminal", terminal::measure),
 ];
