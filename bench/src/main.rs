@@ -1,7 +1,7 @@
 //! Measures the figures that the README promises, on the release programs beside this one.
 //!
 //! ```text
-//! magia-bench [--markdown] [--only handler,burst,gate,window,crowd,list,terminal]
+//! magia-bench [--markdown] [--only handler,burst,gate,window,crowd,list,terminal,view]
 //! ```
 //!
 //! Everything runs in private directories under `/tmp`, on a display of its own, and ends with this program.
@@ -15,6 +15,7 @@ mod proc;
 mod race;
 mod screen;
 mod sink;
+mod soak;
 mod stats;
 mod table;
 
@@ -42,11 +43,20 @@ fn main() -> Result<ExitCode> {
         bare::serve(Path::new(socket), events.parse()?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    if let [role, begin] = words.as_slice()
-        && role == "spin"
-    {
-        figures::terminal::spin(Path::new(begin))?;
-        return Ok(ExitCode::SUCCESS);
+    match words.split_first() {
+        Some((word, rest)) if word == soak::WRITER => {
+            soak::write_output(rest)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some((word, rest)) if word == "soak" => {
+            soak::run(rest)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some((word, [begin])) if word == "spin" => {
+            figures::terminal_view::spin(Path::new(begin))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        _ => {}
     }
     let options = read(&words)?;
     let machine = proc::machine();

@@ -6,6 +6,7 @@ pub mod gate;
 pub mod handler;
 pub mod list;
 pub mod terminal;
+pub mod terminal_view;
 pub mod window;
 
 use anyhow::Result;
@@ -17,7 +18,7 @@ use crate::table::Row;
 pub type Measure = fn(&Programs) -> Result<Vec<Row>>;
 
 /// All groups in the order of the table, by name.
-pub const ALL: [(&str, Measure); 7] = [
+pub const ALL: [(&str, Measure); 8] = [
     ("handler", handler::measure),
     ("burst", burst::measure),
     ("gate", gate::measure),
@@ -25,4 +26,5 @@ pub const ALL: [(&str, Measure); 7] = [
     ("crowd", crowd::measure),
     ("list", list::measure),
     ("terminal", terminal::measure),
+    ("view", terminal_view::measure),
 ];

@@ -1,186 +1,242 @@
-//! The window's terminal by itself (`app/examples/terminal.rs`): what a spinner costs, beside kitty in turns, and how
-//! long a key takes to be seen.
+//! Terminals: a holder's memory, its start, an attaching client, and output through it against bare parsing.
 
-use std::io::Write as _;
+use std::fmt::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
+use alacritty_terminal::Term;
+use alacritty_terminal::event::VoidListener;
+use alacritty_terminal::term::Config;
+use alacritty_terminal::vte::ansi::Processor;
 use anyhow::{Context, Result, bail};
-use magia_tests::{Display, PATIENCE, Program, Sandbox, wait_until};
+use magia_tests::{PATIENCE, Sandbox, wait_until};
+use magia_tty::client::{connect, errand};
+use magia_tty::screen::{self, Screen};
+use magia_tty::wire::{ClientKind, Format, FromHolder, Hello};
+use magia_tty::{Size, StartOptions, Started, start};
+use tokio::runtime::Runtime;
 
 use crate::app::Programs;
-use crate::proc::cpu_time;
-use crate::screen::{Keyboard, Screen};
 use crate::stats::Samples;
 use crate::table::Row;
 
-/// Lines above the screen before the spinner begins.
+const SIZE: Size = Size::new(120, 50);
+/// Lines above the screen in the bare parse, as terminals have them.
 const HISTORY: usize = 10_000;
-/// Updates, and how many in a second.
-const UPDATES: u32 = 150;
-const EVERY: Duration = Duration::from_millis(50);
-/// How long a terminal is left alone before it is measured.
-const SETTLE: Duration = Duration::from_secs(2);
-const ROUNDS: usize = 3;
-const KEYS: usize = 60;
+const STARTS: usize = 40;
+const ATTACHES: usize = 100;
+const ROUNDS: usize = 5;
+const STREAM_BYTES: usize = 50 * 1024 * 1024;
+const MIB: f64 = 1024.0 * 1024.0;
 
-/// The program that is run in a terminal: fills the scrollback, waits for the file `begin`, then turns.
-pub fn spin(begin: &Path) -> Result<()> {
-    let mut out = std::io::stdout();
-    for line in 0..HISTORY {
-        writeln!(
-            out,
-            "\x1b[3{}m{line:>6}\x1b[0m the quick brown fox jumps over the lazy dog, again and again",
-            line % 8
-        )?;
-    }
-    write!(out, "\x1b[?25l")?;
-    out.flush()?;
-    std::fs::write(begin.with_extension("ready"), "")?;
-    wait_until("the start", PATIENCE, || begin.exists().then_some(()))?;
-    for update in 0..UPDATES {
-        let frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
-        let turned = frames.into_iter().cycle().nth(update as usize).unwrap_or('⠋');
-        write!(
-            out,
-            "\x1b[?2026h\r\x1b[K\x1b[35m{turned}\x1b[0m Working... \x1b[2m({} s)\x1b[0m\x1b[?2026l",
-            update / 20
-        )?;
-        out.flush()?;
-        std::thread::sleep(EVERY);
-    }
-    std::fs::write(begin.with_extension("done"), "")?;
-    wait_until("the end", PATIENCE, || None::<()>).or(Ok(()))
-}
-
-/// The spinner's cost and the time from a key to its echo on the screen.
+/// All of them in one place.
 pub fn measure(programs: &Programs) -> Result<Vec<Row>> {
-    let ours = programs.path("examples/terminal")?;
     let sandbox = Sandbox::new()?;
-    let display = Display::start(&sandbox)?;
-    let (mut mine, mut kittys) = (Vec::new(), Vec::new());
-    for round in 0..ROUNDS {
-        let command = |begin: &Path| our_command(&sandbox, &ours, &spin_command(begin)?);
-        mine.push(spinner(&sandbox, &display, &format!("ours-{round}"), command)?);
-        let command = |begin: &Path| kitty_command(&sandbox, &spin_command(begin)?);
-        kittys.push(spinner(&sandbox, &display, &format!("kitty-{round}"), command)?);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let bench = Bench { sandbox: &sandbox, runtime, exe: programs.path("magia")? };
+    let stream = sandbox.work().join("stream");
+    fs::write(&stream, mixed_stream()).context("writing the stream")?;
+    Ok(vec![
+        bench.memory(programs)?,
+        bench.start_to_first_byte()?,
+        bench.attach_to_screen(&stream)?,
+        bench.output_rate(&stream)?,
+    ])
+}
+
+struct Bench<'a> {
+    sandbox: &'a Sandbox,
+    runtime: Runtime,
+    exe: PathBuf,
+}
+
+impl Bench<'_> {
+    fn start(&self, exe: &Path, argv: &[&str]) -> Result<Started> {
+        let env = self.sandbox.env().into_iter().map(|(name, value)| (name.into(), value.into()));
+        Ok(start(&StartOptions {
+            id: None,
+            name: None,
+            argv: argv.iter().map(Into::into).collect(),
+            cwd: self.sandbox.work(),
+            env: env.collect(),
+            size: SIZE,
+            exe: exe.to_owned(),
+            root: self.sandbox.root().join("terminals"),
+        })?)
     }
-    let mut rows = vec![spinner_row(&mine.into_iter().collect(), &kittys.into_iter().collect())];
-    rows.push(echo(&sandbox, &display, &ours)?);
-    Ok(rows)
-}
 
-fn spinner_row(mine: &Samples, kittys: &Samples) -> Row {
-    let times = mine.p50() / kittys.p50();
-    Row::new(
-        "terminal, a spinner 20 times a second, 10,000 lines of history, 1000x600",
-        format!(
-            "{:.0} ms CPU ({:.0}-{:.0}) in {:.1} s; kitty {:.0} ms ({:.0}-{:.0}): {times:.2}x; n={ROUNDS}",
-            mine.p50(),
-            mine.at(0.0),
-            mine.max(),
-            (EVERY * UPDATES).as_secs_f64(),
-            kittys.p50(),
-            kittys.at(0.0),
-            kittys.max(),
-        ),
-        "<= 1.0x kitty",
-        times <= 1.0,
-    )
-}
-
-fn spin_command(begin: &Path) -> Result<Vec<PathBuf>> {
-    let own = std::env::current_exe().context("finding this program's own path")?;
-    Ok(vec![own, "spin".into(), begin.to_owned()])
-}
-
-fn our_command(sandbox: &Sandbox, ours: &Path, program: &[PathBuf]) -> Result<Command> {
-    let mut command = sandbox.command(ours);
-    command.args(["--size", "1000x600", "--no-blink", "--"]).args(program);
-    Ok(command)
-}
-
-fn kitty_command(sandbox: &Sandbox, program: &[PathBuf]) -> Result<Command> {
-    let mut command = sandbox.command("kitty");
-    for option in [
-        "initial_window_width=1000",
-        "initial_window_height=600",
-        "remember_window_size=no",
-        "scrollback_lines=10000",
-        "cursor_blink_interval=0",
-        "update_check_interval=0",
-    ] {
-        command.args(["-o", option]);
+    fn end(&self, terminal: &Started) -> Result<()> {
+        self.runtime.block_on(errand::kill(&terminal.dir, None))?;
+        Ok(())
     }
-    command.args(["--config", "NONE"]).args(program);
-    Ok(command)
-}
 
-/// CPU milliseconds of a terminal while the spinner turns; neither its child nor the X server counts.
-fn spinner(
-    sandbox: &Sandbox,
-    display: &Display,
-    name: &str,
-    command: impl FnOnce(&Path) -> Result<Command>,
-) -> Result<f64> {
-    let begin = sandbox.work().join(name);
-    let mut command = command(&begin)?;
-    command.env("DISPLAY", display.name()).env("LIBGL_ALWAYS_SOFTWARE", "1");
-    let mut program = sandbox.spawn(name, command)?;
-    wait_for_file(&begin.with_extension("ready"), &mut program)?;
-    std::thread::sleep(SETTLE);
-    let before = cpu_time(program.pid())?;
-    std::fs::write(&begin, "")?;
-    wait_for_file(&begin.with_extension("done"), &mut program)?;
-    Ok((cpu_time(program.pid())? - before).as_secs_f64() * 1e3)
-}
-
-fn wait_for_file(path: &Path, program: &mut Program) -> Result<()> {
-    let outcome = wait_until("the program in the terminal", PATIENCE, || {
-        if let Some(status) = program.try_wait() {
-            return Some(Err(status));
+    /// An idle holder of each of the programs that can be one.
+    fn memory(&self, programs: &Programs) -> Result<Row> {
+        let mut figures = Vec::new();
+        for name in ["magia", "magia-app"] {
+            let terminal = self.start(&programs.path(name)?, &["/bin/cat"])?;
+            let client = self.runtime.block_on(connect(&terminal.dir, Hello::window(SIZE)))?;
+            drop(client);
+            figures.push((name, rss_mib(terminal.holder_pid)?));
+            self.end(&terminal)?;
         }
-        path.exists().then_some(Ok(()))
-    })?;
-    outcome.map_err(|status| anyhow::anyhow!("the terminal ended ({status}): {}", program.stderr()))
+        let text: Vec<String> = figures.iter().map(|(name, mib)| format!("{mib:.1} MiB as {name}")).collect();
+        let met = figures.iter().all(|(_, mib)| *mib <= 8.0);
+        Ok(Row::new("terminal, idle holder, 120x50: memory (RSS)", text.join(", "), "<= 8 MiB", met))
+    }
+
+    fn start_to_first_byte(&self) -> Result<Row> {
+        let mut samples = Vec::new();
+        for _ in 0..STARTS {
+            let begun = Instant::now();
+            let terminal = self.start(&self.exe, &["/bin/sh", "-c", "echo x; read wait"])?;
+            let hello = Hello { from_start: true, ..Hello::new(ClientKind::Terminal, Format::Ansi) };
+            self.runtime.block_on(async {
+                let (mut reader, _writer) = connect(&terminal.dir, hello).await?;
+                loop {
+                    match reader.next().await?.context("the holder hung up")? {
+                        FromHolder::Output { .. } => return anyhow::Ok(()),
+                        // The byte came before the client, and is on its screen.
+                        FromHolder::Snapshot { seq: 1.., .. } => return Ok(()),
+                        _ => {}
+                    }
+                }
+            })?;
+            samples.push(begun.elapsed().as_secs_f64() * 1e3);
+            self.end(&terminal)?;
+        }
+        let samples = Samples::new(samples);
+        let figures = format!("p50 {:.1} ms, p95 {:.1} ms", samples.p50(), samples.at(0.95));
+        let met = samples.p50() <= 30.0;
+        Ok(Row::new("terminal, start to the first byte at a client", figures, "<= 30 ms", met))
+    }
+
+    fn attach_to_screen(&self, stream: &Path) -> Result<Row> {
+        let show = format!("head -c 2000000 {}; echo; echo SHOWN; read wait", stream.display());
+        let terminal = self.start(&self.exe, &["/bin/sh", "-c", &show])?;
+        let mut samples = Vec::new();
+        let mut bytes = 0;
+        self.runtime.block_on(async {
+            errand::wait_text(&terminal.dir, "SHOWN", Some(PATIENCE)).await?;
+            for _ in 0..ATTACHES {
+                let begun = Instant::now();
+                let (mut reader, _writer) = connect(&terminal.dir, Hello::window(SIZE)).await?;
+                let shown = loop {
+                    match reader.next().await?.context("the holder hung up")? {
+                        FromHolder::Snapshot { data, .. } => break data,
+                        _ => {}
+                    }
+                };
+                let screen = Screen::restore(&shown, HISTORY)?;
+                samples.push(begun.elapsed().as_secs_f64() * 1e3);
+                bytes = shown.len();
+                if !screen.text(false).contains("SHOWN") {
+                    bail!("the screen is not the terminal's");
+                }
+            }
+            Ok(())
+        })?;
+        self.end(&terminal)?;
+        let samples = Samples::new(samples);
+        let figures = format!(
+            "p50 {:.1} ms, p95 {:.1} ms (500 lines above it, {} KiB)",
+            samples.p50(),
+            samples.at(0.95),
+            bytes / 1024
+        );
+        Ok(Row::new("terminal, attach to an exact screen", figures, "<= 20 ms", samples.at(0.95) <= 20.0))
+    }
+
+    /// Both in turns, so that other load falls on both alike.
+    fn output_rate(&self, stream: &Path) -> Result<Row> {
+        let bytes = fs::read(stream).context("reading the stream")?;
+        let (mut bare, mut held) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            bare.push(STREAM_BYTES as f64 / MIB / parse(&bytes).as_secs_f64());
+            held.push(STREAM_BYTES as f64 / MIB / self.flow(stream)?.as_secs_f64());
+        }
+        let shares = Samples::new(held.iter().zip(&bare).map(|(held, bare)| held / bare).collect());
+        let figures = format!(
+            "{:.0} MiB/s, bare parsing {:.0} MiB/s: {:.2}x",
+            Samples::new(held).p50(),
+            Samples::new(bare).p50(),
+            shares.p50()
+        );
+        Ok(Row::new("terminal, output through a holder, recorded", figures, ">= 0.6x", shares.p50() >= 0.6))
+    }
+
+    fn flow(&self, stream: &Path) -> Result<Duration> {
+        let script = format!("stty raw -echo; read go; exec cat {}", stream.display());
+        let terminal = self.start(&self.exe, &["/bin/sh", "-c", &script])?;
+        self.runtime.block_on(async {
+            let (mut reader, mut writer) = connect(&terminal.dir, Hello::default()).await?;
+            errand::wait_quiet(&terminal.dir, Duration::from_millis(200), Some(PATIENCE)).await?;
+            let begun = Instant::now();
+            writer.input(b"go\n").await?;
+            loop {
+                if let FromHolder::Exit(_) = reader.next().await?.context("the holder hung up")? {
+                    return Ok(begun.elapsed());
+                }
+            }
+        })
+    }
 }
 
-/// From pressing a key to the changed pixels, with the terminal driver's own echo.
-fn echo(sandbox: &Sandbox, display: &Display, ours: &Path) -> Result<Row> {
-    let screen = Screen::open(display.name())?;
-    let keyboard = Keyboard::open(display.name())?;
-    let mut command = our_command(sandbox, ours, &["cat".into()])?;
-    command.env("DISPLAY", display.name()).env("LIBGL_ALWAYS_SOFTWARE", "1");
-    let _program = sandbox.spawn("echo", command)?;
-    let window = wait_until("the terminal's window", PATIENCE, || {
-        display.run(sandbox, &["xdotool", "search", "--onlyvisible", "--class", "magia-terminal"]).ok()
-    })?;
-    let window = window.lines().next().context("a window")?;
-    display.run(sandbox, &["xdotool", "windowactivate", "--sync", window])?;
-    std::thread::sleep(SETTLE);
-    let mut times = Vec::new();
-    for _ in 0..KEYS {
-        let before = screen.look()?;
-        let pressed = Instant::now();
-        keyboard.type_a()?;
-        loop {
-            if screen.look()? != before {
-                break;
-            }
-            if pressed.elapsed() > PATIENCE {
-                bail!("a key was not echoed");
-            }
-        }
-        times.push(pressed.elapsed().as_secs_f64() * 1e3);
-        // Not in step with any clock of the terminal's.
-        std::thread::sleep(Duration::from_millis(90 + (times.len() as u64 * 7) % 40));
+/// The time that the emulator alone takes.
+fn parse(bytes: &[u8]) -> Duration {
+    let config = Config { scrolling_history: HISTORY, ..Config::default() };
+    let size = screen::Size::cells(SIZE.cols, SIZE.rows);
+    let mut term = Term::new(config, &size, VoidListener);
+    let mut parser: Processor = Processor::new();
+    let begun = Instant::now();
+    for piece in bytes.chunks(64 * 1024) {
+        parser.advance(&mut term, piece);
     }
-    let times: Samples = times.into_iter().collect();
-    Ok(Row::new(
-        "terminal, a key to its echo on the screen, 1000x600, drawn by software",
-        format!("p50 {:.1} ms, p95 {:.1}; n={}", times.p50(), times.at(0.95), times.len()),
-        "p50 <= 25 ms",
-        times.p50() <= 25.0,
-    ))
+    begun.elapsed()
+}
+
+fn rss_mib(pid: u32) -> Result<f64> {
+    let path = format!("/proc/{pid}/status");
+    wait_until("the holder's memory", PATIENCE, || {
+        let text = fs::read_to_string(&path).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok()
+    })
+    .map(|kib| kib / 1024.0)
+}
+
+/// Logs with colours and a full-screen program that paints itself anew, half and half.
+fn mixed_stream() -> Vec<u8> {
+    let mut text = String::with_capacity(STREAM_BYTES + 16 * 1024);
+    let mut line: u32 = 0;
+    while text.len() < STREAM_BYTES {
+        for _ in 0..60 {
+            line += 1;
+            let level = ["\u{1b}[32mINFO\u{1b}[m", "\u{1b}[33mWARN\u{1b}[m", "\u{1b}[1;31mERROR\u{1b}[m"]
+                [line as usize % 3];
+            // Writing into a String does not fail.
+            let _ok = write!(
+                text,
+                "2026-01-01T00:{:02}:{:02}Z {level} request {line} took {} ms from /a/path/{}\r\n",
+                line / 60 % 60,
+                line % 60,
+                line % 977,
+                line % 31
+            );
+        }
+        text.push_str("\u{1b}[H");
+        for row in 1..=SIZE.rows {
+            let _ok = write!(
+                text,
+                "\u{1b}[{row};1H\u{1b}[38;5;{}m{row:3} \u{1b}[48;2;20;{};40mcell\u{1b}[m │ {:<60}\u{1b}[K",
+                row % 200,
+                row % 200,
+                line * u32::from(row)
+            );
+        }
+    }
+    let mut bytes = text.into_bytes();
+    bytes.truncate(STREAM_BYTES);
+    bytes
 }

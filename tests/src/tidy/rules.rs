@@ -264,7 +264,7 @@ pub fn check_dependency(dependency: &Dependency) -> Option<String> {
             Some("the core is pure")
         }
         (_, "magia-app" | "magia" | "magia-hook-handler") => Some("programs are not libraries"),
-        ("magia" | "magia-app", "magia-tty") => None,
+        ("magia" | "magia-app" | "magia-bench", "magia-tty") => None,
         (_, "magia-tty") => Some("terminals are for the app and the command line"),
         _ => None,
     };

@@ -5,28 +5,16 @@
 //! follows another begins with what the screen showed then.
 
 use super::cast::{self, Writer};
-use crate::directory::{INDEX_FILE, OLDER, RECORDING_FILE, create_private};
+use crate::directory::{INDEX_FILE, IndexEntry, OLDER, RECORDING_FILE, create_private};
 use crate::size::Size;
 use crate::time::since_epoch;
 use crate::wire::RecordingState;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
-
-/// A place in the recording with the screen as it was there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IndexEntry {
-    /// How much output came before it.
-    pub seq: u64,
-    /// Where in the file the next event begins.
-    pub offset: u64,
-    /// The screen, as `Screen::restore` takes it, in base64.
-    pub state: String,
-}
 
 /// The screen at one place of the output.
 #[derive(Debug)]

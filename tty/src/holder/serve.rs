@@ -120,7 +120,7 @@ async fn write_out(present: &Present, outbox: &Outbox, mut write: WriteHalf) {
                     return;
                 }
             }
-            Next::Snapshot => present.terminal.core().snapshot_for(present.id),
+            Next::Snapshot => present.terminal.core().snapshot_for(present.id, false),
             Next::Close => return,
         }
     }
