@@ -130,7 +130,7 @@ fn begin(
     let mut argv = vec![own.as_os_str().to_owned(), WRITER.into()];
     argv.extend(words.map(Into::into));
     argv.push(file.into());
-    Ok(start(&StartOptions {
+    Ok(start(StartOptions {
         id: None,
         name: None,
         argv,

@@ -160,10 +160,10 @@ fn exit_codes_are_the_programs() -> Result<()> {
 fn a_pipe_gets_what_the_program_writes() -> Result<()> {
     sandbox_test(|sandbox| {
         let mut command = sandbox.command("/bin/sh");
-        command.args([
-            "-c",
-            "printf 'a\\nb\\n' | \"$0\" run -- sh -c 'stty -echo; cat; exit 3' > out; echo $? > code",
-        ]);
+        // What comes before the program has switched the echo off would be echoed.
+        let line = "(until [ -e ready ]; do sleep 0.05; done; printf 'a\\nb\\n') | \"$0\" run -- \
+                    sh -c 'stty -echo; touch ready; cat; exit 3' > out; echo $? > code";
+        command.args(["-c", line]);
         command.arg(binary("magia")?);
         sandbox.spawn("pipe", command)?.wait(PATIENCE)?;
         assert_eq!(file(sandbox, "out")?, "a\r\nb\r\n");

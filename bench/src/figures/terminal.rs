@@ -54,7 +54,7 @@ struct Bench<'a> {
 impl Bench<'_> {
     fn start(&self, exe: &Path, argv: &[&str]) -> Result<Started> {
         let env = self.sandbox.env().into_iter().map(|(name, value)| (name.into(), value.into()));
-        Ok(start(&StartOptions {
+        Ok(start(StartOptions {
             id: None,
             name: None,
             argv: argv.iter().map(Into::into).collect(),

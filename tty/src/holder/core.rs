@@ -227,9 +227,10 @@ impl Core {
 
     /// Puts the screen into a client's outbox, at the place where its output goes on; `is_first`: it has seen none yet.
     pub fn snapshot_for(&self, id: ClientId, is_first: bool) {
-        let Some(client) = self.clients.get(&id).filter(|client| client.format != Format::None) else {
-            return;
-        };
+        let Some(client) = self.clients.get(&id) else { return };
+        if client.format == Format::None {
+            return client.outbox.snapshot(Vec::new(), self.seq);
+        }
         let data = self.emulator.snapshot(client.format, is_first);
         let size = frame(&FromHolder::Resized(self.size));
         let screen = snapshot_frames(self.seq, client.format, &data).into_iter().map(FrameBytes::from);

@@ -4,7 +4,7 @@ use crate::support::{Place, Viewer, record, talk, wait_until};
 use magia_tty::client::errand::{self, ErrandError};
 use magia_tty::client::{ClientError, connect};
 use magia_tty::directory::SessionStatus;
-use magia_tty::wire::{ClientKind, Format, FromHolder, Hello, WIRE_MAX};
+use magia_tty::wire::{ClientKind, Format, Hello, WIRE_MAX};
 use std::time::Duration;
 
 #[test]
@@ -150,6 +150,5 @@ fn all_clients_see_the_same_bytes() {
             viewer.until_exit().await;
         }
         assert!(matches!(viewers[0].reader.next_read(), Ok(None)));
-        let _ = FromHolder::Unknown(0);
     });
 }

@@ -48,7 +48,9 @@ fn four_read_on_while_one_never_reads() {
         viewers[0].type_in("go\r").await;
         let reading = viewers.into_iter().map(|mut viewer| {
             tokio::task::spawn_local(async move {
-                let is_told = |it: &Viewer| it.output.ends_with(b"FLOODED\r\n");
+                let is_told = |it: &Viewer| {
+                    it.output.ends_with(b"FLOODED\r\n") || it.shown.trim_end().ends_with("FLOODED")
+                };
                 viewer.until("the end of the flood", is_told).await;
                 (viewer.seq, viewer.snapshots)
             })
@@ -114,10 +116,12 @@ fn a_client_that_acknowledges_is_not_ahead_of_itself() {
         // Everything that comes without another word of ours is within the window.
         careful.writer.say(&ToHolder::Heartbeat(b"x".to_vec())).await.unwrap();
         while let Ok(true) = tokio::time::timeout(Duration::from_millis(500), careful.step()).await {}
-        assert!(careful.seq - begun <= 640 * 1024, "{}", careful.seq - begun);
-        careful.writer.acknowledge(careful.seq).await.unwrap();
-        careful.until("a snapshot of the end", |it| it.snapshots == 2).await;
-        assert!(careful.seq as usize >= 4 * MIB);
+        assert!(careful.output.len() <= 640 * 1024, "{}", careful.output.len());
+        while (careful.seq as usize) < 4 * MIB {
+            careful.writer.acknowledge(careful.seq).await.unwrap();
+            careful.step().await;
+        }
+        assert!(careful.snapshots > 1);
     });
 }
 
@@ -133,7 +137,7 @@ fn a_pause_holds_the_output_back() {
         magia_tty::client::errand::wait_text(&started.dir, "unseen\nunseen", None).await.unwrap();
         hidden.writer.pause(false).await.unwrap();
         hidden.until("a snapshot", |it| it.snapshots == 2).await;
-        assert_eq!(hidden.text(), "");
+        assert!(hidden.output.is_empty());
     });
 }
 

@@ -172,6 +172,7 @@ fn as_nobody(script: &str, argument: &str) -> Option<String> {
         return None;
     }
     let mut command = Command::new("setpriv");
+    command.env("PATH", "/usr/local/bin:/usr/bin:/bin");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "python3", "-c", script, argument]);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -2,6 +2,7 @@
 
 use magia_tty::client::{Reader, Writer, connect};
 use magia_tty::directory::SessionRecord;
+use magia_tty::screen::Screen;
 use magia_tty::wire::{ClientKind, Exit, Format, FromHolder, Hello};
 use magia_tty::{Size, StartError, StartOptions, Started, TerminalId, Tuning, start_tuned};
 use std::cell::RefCell;
@@ -156,7 +157,9 @@ pub fn talk<T>(conversation: impl Future<Output = T>) -> T {
 pub struct Viewer {
     pub reader: Reader,
     pub writer: Writer,
-    /// All output since the snapshot.
+    /// The screen of the last snapshot, as far as it is text.
+    pub shown: String,
+    /// All output since.
     pub output: Vec<u8>,
     /// The place of the next output.
     pub seq: u64,
@@ -173,6 +176,7 @@ impl Viewer {
         Self {
             reader,
             writer,
+            shown: String::new(),
             output: Vec::new(),
             seq: 0,
             snapshots: 0,
@@ -197,8 +201,12 @@ impl Viewer {
     pub async fn step(&mut self) -> bool {
         match self.reader.next().await.unwrap() {
             None => return false,
-            Some(FromHolder::Snapshot { seq, .. }) => {
+            Some(FromHolder::Snapshot { seq, format, data }) => {
                 self.seq = seq;
+                self.shown = match format {
+                    Format::State => Screen::restore(&data, 0).unwrap().text(false).replace('\n', "\r\n"),
+                    _ => String::from_utf8_lossy(&data).into_owned(),
+                };
                 self.snapshots += 1;
                 self.output.clear();
             }
@@ -233,7 +241,7 @@ impl Viewer {
     }
 
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.output).into_owned()
+        format!("{}{}", self.shown, String::from_utf8_lossy(&self.output))
     }
 
     pub async fn type_in(&mut self, text: &str) {
