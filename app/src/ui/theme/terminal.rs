@@ -9,8 +9,12 @@ use std::sync::LazyLock;
 /// Text that has less contrast than this is made lighter or darker: a program cannot know the theme.
 const LEAST_CONTRAST: f32 = 3.0;
 
-/// The same for text that a program wants dim.
+/// What it has afterwards.
+const MADE_CONTRAST: f32 = 5.5;
+
+/// Both for text that a program wants dim.
 const LEAST_CONTRAST_DIM: f32 = 2.2;
+const MADE_CONTRAST_DIM: f32 = 3.0;
 
 /// The colours of one theme's terminals.
 #[derive(Clone, Debug, PartialEq)]
@@ -167,14 +171,15 @@ impl TerminalInk {
 
 /// `text` as it is, or lighter or darker until it can be read on `behind`; the very same colour is meant to hide.
 pub fn readable(text: Color32, behind: Color32, dim: bool) -> Color32 {
-    let least = if dim { LEAST_CONTRAST_DIM } else { LEAST_CONTRAST };
+    let (least, made) =
+        if dim { (LEAST_CONTRAST_DIM, MADE_CONTRAST_DIM) } else { (LEAST_CONTRAST, MADE_CONTRAST) };
     let ground = luminance(behind);
     if text == behind || contrast(luminance(text), ground) >= least {
         return text;
     }
     let end = if contrast(1.0, ground) >= contrast(0.0, ground) { Color32::WHITE } else { Color32::BLACK };
     let steps = (1..=10_u8).map(|step| mix(text, end, f32::from(step) / 10.0));
-    steps.into_iter().find(|tried| contrast(luminance(*tried), ground) >= least).unwrap_or(end)
+    steps.into_iter().find(|tried| contrast(luminance(*tried), ground) >= made).unwrap_or(end)
 }
 
 fn at(set: &Colors, index: usize) -> Option<Rgb> {
