@@ -30,5 +30,5 @@ row "└─┴┘ ╚═╩╝ ╙─╨╜ ╘═╧╛ ┗━┻┛ ┟┠┡�
 row "日本語 中文 한국어 |ｗｉｄｅ| e\u0301 a\u030A o\u0302\u0323 n\u0303 🚀🎉🔥👍❤️ ✅ ☺ ➜ ✔ ✘ ★ ☐ ☒ ⏺ ⎿ ⏵⏵ ✻ ✽ ✶ ✢ ❯ ⏸ ⧉ ◐ ○ ● → ⇒ ↵ … ─ ﬁ ﷽"
 row "${e}]8;;https://example.org/marked${e}\\\\marked link${e}]8;;${e}\\\\ https://example.org/written?a=b, (http://localhost:8080/x)."
 row "╭──────────────────────────────────────╮  ✻ ${e}[38;2;215;119;87mWelcome to Claude Code${e}[0m ${e}[2m/help for help${e}[0m"
-row "│ ${e}[38;2;215;119;87m>${e}[0m Try \"edit src/main.rs\"              │  ${e}[38;2;78;186;101m⏺${e}[0m ${e}[1mBash${e}[0m(cargo test)  ${e}[38;2;255;107;128m⏺${e}[0m ${e}[1mEdit${e}[0m(src/lib.rs)"
+row "│ ${e}[38;2;215;119;87m>${e}[0m Try \"edit src/main.rs\"             │  ${e}[38;2;78;186;101m⏺${e}[0m ${e}[1mBash${e}[0m(cargo test)  ${e}[38;2;255;107;128m⏺${e}[0m ${e}[1mEdit${e}[0m(src/lib.rs)"
 row "╰──────────────────────────────────────╯    ⎿  ${e}[48;2;34;92;43m+ let x = 1;${e}[0m ${e}[48;2;122;41;54m- let x = 2;${e}[0m"

@@ -148,7 +148,8 @@ impl EventListener for Listener {
             Event::ColorRequest(index, format) => {
                 let light = shared.light.load(Ordering::Relaxed);
                 let ink = TerminalInk::of(if light { egui::Theme::Light } else { egui::Theme::Dark });
-                self.answer(format(ink.answer(index)));
+                let palette = ink.palette();
+                self.answer(format(palette.color(index).unwrap_or(palette.foreground)));
             }
             Event::TextAreaSizeRequest(format) => {
                 let size = *shared.size.lock().unwrap_or_else(PoisonError::into_inner);

@@ -17,6 +17,7 @@ use magia_app::ui;
 use magia_app::ui::terminal::{
     FontZoom, TerminalEvents, TerminalOptions, TerminalStyle, TerminalView, clipboard,
 };
+use magia_tty::screen::{Screen, Size};
 use std::sync::Arc;
 
 /// A view with a text field above it.
@@ -479,4 +480,37 @@ fn a_bell_tints_for_a_moment() {
     assert!(delay(&harness).as_millis() <= 120, "{:?}", delay(&harness));
     harness.run_steps(10);
     assert!(delay(&harness).as_secs() > 60);
+}
+
+#[test]
+fn a_synchronized_update_is_shown_when_it_is_over() {
+    let screen = Arc::new(FairMutex::new(Screen::new(Size::cells(40, 10), 100)));
+    let view = TerminalView::new(Id::unique("screen"));
+    let source = Arc::clone(&screen);
+    let mut harness =
+        Harness::builder().with_size(Vec2::new(400.0, 240.0)).with_step_dt(0.05).build_ui_state(
+            move |ui, view: &mut TerminalView| {
+                let style = TerminalStyle::default();
+                let options = TerminalOptions { style: &style, name: "Screen", sized_elsewhere: false };
+                view.show(ui, &source, &options);
+            },
+            view,
+        );
+    ui::install(&harness.ctx);
+    let feed = |text: &str| screen.lock_unfair().advance(text.as_bytes());
+    feed("before");
+    harness.run_steps(1);
+    assert_eq!(harness.state().frame().text(), "before");
+    feed("\x1b[?2026h\x1b[2J\x1b[Hhalf");
+    harness.run_steps(1);
+    assert_eq!(harness.state().frame().text(), "before", "not half of it");
+    feed(" and whole\x1b[?2026l");
+    harness.run_steps(1);
+    assert_eq!(harness.state().frame().text(), "half and whole");
+    feed("\x1b[?2026h never ended");
+    harness.run_steps(1);
+    assert_eq!(harness.state().frame().text(), "half and whole");
+    harness.run_steps(5);
+    assert_eq!(harness.state().frame().text(), "half and whole never ended");
+    assert!(!screen.lock_unfair().sync_pending());
 }

@@ -35,6 +35,7 @@ pub fn definitions() -> FontDefinitions {
             &["jetbrains-mono-bold-italic", "jetbrains-mono", "inter"],
         ),
     ];
+    fonts.families.insert(FontFamily::Name(theme::EMOJI.into()), vec!["jetbrains-mono".to_owned()]);
     for (family, first) in families {
         let mut names: Vec<String> =
             first.iter().chain(&["symbols-2", "symbols", "math"]).map(|name| (*name).to_owned()).collect();

@@ -51,6 +51,8 @@ pub const MONO_BOLD: &str = "mono-bold";
 pub const MONO_ITALIC: &str = "mono-italic";
 /// Both.
 pub const MONO_BOLD_ITALIC: &str = "mono-bold-italic";
+/// A font without emoji, so that those come from the system, in colour.
+pub const EMOJI: &str = "emoji";
 
 /// Corner of cards.
 pub const CARD_RADIUS: CornerRadius = CornerRadius::same(6);

@@ -2,7 +2,7 @@
 //! it does not announce, all are looked up again.
 
 use super::metrics::{CellMetrics, Face};
-use eframe::egui::epaint::text::{FontsView, TextOptions};
+use eframe::egui::epaint::text::{FontsView, TextOptions, has_emoji_presentation};
 use eframe::egui::{Color32, Context, FontFamily, FontId};
 use std::collections::HashMap;
 
@@ -63,7 +63,7 @@ pub struct GlyphCache {
     single: HashMap<(char, Face, u8), Span>,
     clusters: HashMap<(String, Face, u8), Span>,
     /// The newest: it is at another place when the atlas was emptied and filled again.
-    canary: Option<(String, Face, f32, [u16; 4])>,
+    canary: Option<(String, FontFamily, f32, [u16; 4])>,
     fill: f32,
     pass: u64,
 }
@@ -77,8 +77,8 @@ impl GlyphCache {
         let stale = ctx.fonts_mut(|fonts| {
             let ground = Ground { metrics: *metrics, options: *fonts.options(), font: font.to_owned() };
             let fill = fonts.font_atlas_fill_ratio();
-            let moved = self.canary.as_ref().is_some_and(|(text, face, size, texels)| {
-                place(fonts, text, face.family(font), *size) != Some(*texels)
+            let moved = self.canary.as_ref().is_some_and(|(text, family, size, texels)| {
+                place(fonts, text, family.clone(), *size) != Some(*texels)
             });
             let stale = skipped || moved || fill < self.fill || self.ground.as_ref() != Some(&ground);
             self.ground = Some(ground);
@@ -100,24 +100,28 @@ impl GlyphCache {
     }
 
     /// How many texts were looked up since the last time everything was forgotten.
-    pub fn len(&self) -> usize {
+    #[cfg(test)]
+    fn known(&self) -> usize {
         self.single.len() + self.clusters.len()
-    }
-
-    /// Whether nothing was looked up.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     fn look_up(&mut self, ctx: &Context, text: String, face: Face, cells: u8) -> Span {
         let Some(Ground { metrics, font, .. }) = &self.ground else { return (0, 0) };
-        let family = face.family(font);
+        let mut family = face.family(font);
         let start = self.all.len();
         ctx.fonts_mut(|fonts| {
+            // Fonts of ours have some emoji too, in one colour: beside others they would look out of place.
+            let emoji = FontFamily::Name(crate::ui::theme::EMOJI.into());
+            if cells == 2
+                && has_emoji_presentation(&text)
+                && text.chars().next().is_some_and(|it| fonts.has_glyph(&FontId::new(8.0, emoji.clone()), it))
+            {
+                family = emoji;
+            }
             let size = metrics.font_px / metrics.pixels_per_point;
             let used = lay_out(fonts, &text, &family, cells, metrics, size, &mut self.all);
-            if let Some(texels) = place(fonts, &text, family, used) {
-                self.canary = Some((text, face, used, texels));
+            if let Some(texels) = place(fonts, &text, family.clone(), used) {
+                self.canary = Some((text, family, used, texels));
             }
             self.fill = fonts.font_atlas_fill_ratio();
         });
@@ -184,17 +188,22 @@ fn lay_out(
     };
     let mut size = size;
     let mut galley = layout(fonts, size);
+    // How far the pen goes, how far the ink goes, and the ink's height.
     let bounds = |galley: &eframe::egui::Galley| {
         let glyphs = galley.rows.iter().flat_map(|row| &row.glyphs);
-        glyphs.fold((0.0_f32, 0.0_f32), |(width, height), glyph| {
-            let right = (glyph.pos.x + glyph.advance_width)
-                .max(glyph.pos.x + glyph.uv_rect.offset.x + glyph.uv_rect.size.x);
-            (width.max(right * scale), height.max(glyph.uv_rect.size.y * scale))
+        glyphs.fold((0.0_f32, 0.0_f32, 0.0_f32), |(pen, ink, height), glyph| {
+            let uv = &glyph.uv_rect;
+            (
+                pen.max((glyph.pos.x + glyph.advance_width) * scale),
+                ink.max((glyph.pos.x + uv.offset.x + uv.size.x) * scale),
+                height.max(uv.size.y * scale),
+            )
         })
     };
-    let (width, height) = bounds(&galley);
+    let (pen, ink, height) = bounds(&galley);
     // Letters of the font itself may reach a little over; what comes from other fonts is made to fit.
-    let too_wide = width > room + metrics.width as f32 * 0.25;
+    let width = if pen > room + 0.5 { pen.max(ink) } else { ink };
+    let too_wide = pen > room + 0.5 || ink > room + metrics.width as f32 * 0.25;
     let too_high = !text.is_ascii() && height > metrics.height as f32 + 0.5;
     if too_wide || too_high {
         let by_width = if too_wide { room / width } else { 1.0 };
@@ -203,8 +212,8 @@ fn lay_out(
         size = ((size * scale * by_width.min(by_height) * 4.0).floor() / 4.0).max(2.0) / scale;
         galley = layout(fonts, size);
     }
-    let (width, _) = bounds(&galley);
-    let left = ((room - width) / 2.0).max(0.0);
+    let (pen, ..) = bounds(&galley);
+    let left = ((room - pen) / 2.0).max(0.0);
     for glyph in galley.rows.iter().flat_map(|row| &row.glyphs) {
         let uv = &glyph.uv_rect;
         if uv.is_nothing() {
@@ -226,4 +235,68 @@ fn lay_out(
         });
     }
     size
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::terminal::style::TerminalStyle;
+    use eframe::egui::{RawInput, Ui};
+
+    fn pass(ctx: &Context, work: impl FnMut(&mut Ui)) {
+        ctx.run_ui(RawInput::default(), work).drop_without_applying_deltas();
+    }
+
+    /// One pass in which these characters are drawn: whether all was forgotten before, and their pictures.
+    fn draw(ctx: &Context, cache: &mut GlyphCache, text: &str) -> (bool, Vec<Glyph>) {
+        let mut out = (false, Vec::new());
+        pass(ctx, |ui| {
+            let style = TerminalStyle::default();
+            let metrics = CellMetrics::measure(ui.ctx(), &style);
+            let forgot = cache.begin(ui.ctx(), &metrics, &style.font_family);
+            let mut found = Vec::new();
+            for first in text.chars() {
+                let cluster = ClusterText { first, marks: &[] };
+                cache.source(ui.ctx()).glyphs(cluster, Face::Regular, 1, &mut |glyph| found.push(*glyph));
+            }
+            out = (forgot, found);
+        });
+        out
+    }
+
+    #[test]
+    fn pictures_are_looked_up_once_and_again_when_the_atlas_is_another() {
+        let ctx = Context::default();
+        crate::ui::install(&ctx);
+        pass(&ctx, |_| {});
+        let mut cache = GlyphCache::default();
+        assert!(draw(&ctx, &mut cache, "ab").0);
+        let (forgot, first) = draw(&ctx, &mut cache, "abc");
+        assert_eq!((forgot, cache.known(), first.len()), (false, 3, 3));
+        let (forgot, again) = draw(&ctx, &mut cache, "abc");
+        assert!(!forgot && again == first);
+
+        // Other options of drawing text: egui begins a new atlas.
+        ctx.all_styles_mut(|style| style.visuals.text_options.font_hinting = false);
+        let (forgot, other) = draw(&ctx, &mut cache, "cba");
+        assert!(forgot);
+        assert_eq!((cache.known(), other.len()), (3, 3));
+        assert!(!draw(&ctx, &mut cache, "cba").0);
+        pass(&ctx, |_| {});
+        assert!(draw(&ctx, &mut cache, "cba").0, "what it did not see may have been anything");
+    }
+
+    #[test]
+    fn what_is_too_large_for_its_cell_is_made_to_fit() {
+        let ctx = Context::default();
+        crate::ui::install(&ctx);
+        pass(&ctx, |_| {});
+        let mut cache = GlyphCache::default();
+        draw(&ctx, &mut cache, "x");
+        for glyph in draw(&ctx, &mut cache, "⏺★⧉✻").1 {
+            assert!(glyph.x >= -1.0 && glyph.x + glyph.width <= 9.0, "{glyph:?}");
+            assert!(glyph.y >= 0.0 && glyph.y + glyph.height <= 17.0, "{glyph:?}");
+            assert!(glyph.height >= 3.0, "{glyph:?}");
+        }
+    }
 }

@@ -105,9 +105,8 @@ impl Looks {
     ) {
         out.clear();
         let ground = ink.resolve(Color::Named(NamedColor::Background), &frame.colors);
-        for (column, cell) in frame.row(line).iter().enumerate() {
-            let look = self.cell(frame, (line, column), cell, ground, ink);
-            out.push(look);
+        for cell in frame.row(line) {
+            out.push(plain(frame, cell, ground, ink));
         }
         mark(out, line, &scene.found, ink.found);
         mark(out, line, &scene.current, ink.found_current);
@@ -138,43 +137,37 @@ impl Looks {
         }
     }
 
-    fn cell(
-        &mut self,
-        frame: &TerminalFrame,
-        _at: (usize, usize),
-        cell: &Cell,
-        ground: Color32,
-        ink: &TerminalInk,
-    ) -> CellLook {
-        let flags = cell.flags;
-        let mut text = ink.resolve(cell.fg, &frame.colors);
-        let mut behind = ink.resolve(cell.bg, &frame.colors);
-        if flags.contains(Flags::DIM) {
-            text = ink.dimmed(text);
-        }
-        if flags.contains(Flags::INVERSE) {
-            std::mem::swap(&mut text, &mut behind);
-        }
-        let spacer = flags.intersects(Flags::WIDE_CHAR_SPACER | Flags::LEADING_WIDE_CHAR_SPACER);
-        let blank = matches!(cell.c, ' ' | '\t' | '\0') && cell.zerowidth().is_none_or(<[char]>::is_empty);
-        let line_color = cell.underline_color().map(|color| ink.resolve(color, &frame.colors));
-        let line_color = line_color.unwrap_or(text);
-        CellLook {
-            behind: (behind != ground).then_some(behind),
-            text,
-            face: Face::of(flags.contains(Flags::BOLD), flags.contains(Flags::ITALIC)),
-            underline: underline(flags).map(|style| (style, line_color)),
-            strike: flags.contains(Flags::STRIKEOUT),
-            shown: !spacer && !blank && !flags.contains(Flags::HIDDEN),
-            cells: if flags.contains(Flags::WIDE_CHAR) { 2 } else { 1 },
-        }
-    }
-
     fn readable(&mut self, text: Color32, behind: Color32, dim: bool) -> Color32 {
         if self.readable.len() >= MOST_PAIRS {
             self.readable.clear();
         }
         *self.readable.entry((text, behind, dim)).or_insert_with(|| readable(text, behind, dim))
+    }
+}
+
+/// A cell by its own attributes.
+fn plain(frame: &TerminalFrame, cell: &Cell, ground: Color32, ink: &TerminalInk) -> CellLook {
+    let flags = cell.flags;
+    let mut text = ink.resolve(cell.fg, &frame.colors);
+    let mut behind = ink.resolve(cell.bg, &frame.colors);
+    if flags.contains(Flags::DIM) {
+        text = ink.dimmed(text);
+    }
+    if flags.contains(Flags::INVERSE) {
+        std::mem::swap(&mut text, &mut behind);
+    }
+    let spacer = flags.intersects(Flags::WIDE_CHAR_SPACER | Flags::LEADING_WIDE_CHAR_SPACER);
+    let blank = matches!(cell.c, ' ' | '\t' | '\0') && cell.zerowidth().is_none_or(<[char]>::is_empty);
+    let line_color = cell.underline_color().map(|color| ink.resolve(color, &frame.colors));
+    let line_color = line_color.unwrap_or(text);
+    CellLook {
+        behind: (behind != ground).then_some(behind),
+        text,
+        face: Face::of(flags.contains(Flags::BOLD), flags.contains(Flags::ITALIC)),
+        underline: underline(flags).map(|style| (style, line_color)),
+        strike: flags.contains(Flags::STRIKEOUT),
+        shown: !spacer && !blank && !flags.contains(Flags::HIDDEN),
+        cells: if flags.contains(Flags::WIDE_CHAR) { 2 } else { 1 },
     }
 }
 

@@ -120,11 +120,13 @@ impl Pointer {
                     };
                     self.wheel(notches.into(), *modifiers, place, frame, term, &mut out);
                 }
-                Event::MiddleClickPaste { pos, text } if place.hovered && place.rect.contains(*pos) => {
-                    if !protocol(term, Modifiers::NONE).is_on() {
-                        out.bytes.extend(paste(text, *term.mode()));
-                        out.used = true;
-                    }
+                Event::MiddleClickPaste { pos, text }
+                    if place.hovered
+                        && place.rect.contains(*pos)
+                        && !protocol(term, Modifiers::NONE).is_on() =>
+                {
+                    out.bytes.extend(paste(text, *term.mode()));
+                    out.used = true;
                 }
                 _ => {}
             }

@@ -184,7 +184,7 @@ impl TerminalView {
         if let Some(offset) = scroll::bar(ui, self.id.with("bar"), &self.frame, rect, ink.scroll_bar) {
             self.scroll_to(source, offset);
         }
-        self.hover(ui, &place, &response, &mut events);
+        self.hover(ui, &place, &response);
         self.draw(ui, rect, origin, &metrics, ink, focused, now_s, options);
         self.input_method(ui, &response, origin, &metrics, rect);
         self.accessible(&response, options);
@@ -349,7 +349,7 @@ impl TerminalView {
     }
 
     /// The link under the pointer is underlined and its target shown; Ctrl and a click open it.
-    fn hover(&mut self, ui: &Ui, place: &Place<'_>, response: &Response, _events: &mut TerminalEvents) {
+    fn hover(&mut self, ui: &Ui, place: &Place<'_>, response: &Response) {
         let over = place.pointer.filter(|_| place.hovered && !self.pointer.is_selecting());
         let cell = over.map(|at| place.cell(at, &self.frame));
         self.hovered_cell = cell;
@@ -450,7 +450,7 @@ impl TerminalView {
         }
         let beat = (since / BLINK_S).floor();
         ui.ctx().request_repaint_after(Duration::from_secs_f64(((beat + 1.0) * BLINK_S - since).max(0.02)));
-        if beat as u64 % 2 == 0 { CursorLook::Shape } else { CursorLook::Off }
+        if (beat as u64).is_multiple_of(2) { CursorLook::Shape } else { CursorLook::Off }
     }
 
     /// What an input method has so far, where the cursor is.

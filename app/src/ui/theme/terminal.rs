@@ -4,13 +4,18 @@ use super::hsl;
 use alacritty_terminal::term::color::Colors;
 use alacritty_terminal::vte::ansi::{Color, NamedColor, Rgb};
 use eframe::egui::{Color32, Theme};
+use magia_tty::screen::Palette;
 use std::sync::LazyLock;
 
 /// Text that has less contrast than this is made lighter or darker: a program cannot know the theme.
 const LEAST_CONTRAST: f32 = 3.0;
 
-/// The same for text that a program wants dim.
+/// What it has afterwards.
+const MADE_CONTRAST: f32 = 5.5;
+
+/// Both for text that a program wants dim.
 const LEAST_CONTRAST_DIM: f32 = 2.2;
+const MADE_CONTRAST_DIM: f32 = 3.0;
 
 /// The colours of one theme's terminals.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,16 +120,14 @@ impl TerminalInk {
         }
     }
 
-    /// What a program is told when it asks for a colour (OSC 4, 10, 11, 12) that nobody has set; the number is
-    /// alacritty_terminal's.
-    pub fn answer(&self, index: usize) -> Rgb {
-        let color = match u8::try_from(index) {
-            Ok(index) => self.indexed(index),
-            Err(_) if index == NamedColor::Background as usize => self.background,
-            Err(_) if index == NamedColor::Cursor as usize => self.cursor,
-            Err(_) => self.foreground,
-        };
-        Rgb { r: color.r(), g: color.g(), b: color.b() }
+    /// What programs are told when they ask for a colour (OSC 4, 10, 11, 12) that they have not set.
+    pub fn palette(&self) -> Palette {
+        Palette {
+            foreground: rgb(self.foreground),
+            background: rgb(self.background),
+            cursor: rgb(self.cursor),
+            ansi: self.ansi.map(rgb),
+        }
     }
 
     fn indexed(&self, index: u8) -> Color32 {
@@ -167,20 +170,25 @@ impl TerminalInk {
 
 /// `text` as it is, or lighter or darker until it can be read on `behind`; the very same colour is meant to hide.
 pub fn readable(text: Color32, behind: Color32, dim: bool) -> Color32 {
-    let least = if dim { LEAST_CONTRAST_DIM } else { LEAST_CONTRAST };
+    let (least, made) =
+        if dim { (LEAST_CONTRAST_DIM, MADE_CONTRAST_DIM) } else { (LEAST_CONTRAST, MADE_CONTRAST) };
     let ground = luminance(behind);
     if text == behind || contrast(luminance(text), ground) >= least {
         return text;
     }
     let end = if contrast(1.0, ground) >= contrast(0.0, ground) { Color32::WHITE } else { Color32::BLACK };
     let steps = (1..=10_u8).map(|step| mix(text, end, f32::from(step) / 10.0));
-    steps.into_iter().find(|tried| contrast(luminance(*tried), ground) >= least).unwrap_or(end)
+    steps.into_iter().find(|tried| contrast(luminance(*tried), ground) >= made).unwrap_or(end)
 }
 
 fn at(set: &Colors, index: usize) -> Option<Rgb> {
     // The type has an indexing operator only.
     #[allow(clippy::indexing_slicing, reason = "the length is checked")]
     if index < alacritty_terminal::term::color::COUNT { set[index] } else { None }
+}
+
+fn rgb(color: Color32) -> Rgb {
+    Rgb { r: color.r(), g: color.g(), b: color.b() }
 }
 
 fn exact(rgb: Rgb) -> Color32 {
@@ -247,6 +255,11 @@ mod tests {
         assert_eq!(ink.indexed(110), Color32::from_rgb(135, 175, 215));
         assert_eq!(ink.indexed(232), Color32::from_gray(8));
         assert_eq!(ink.indexed(255), Color32::from_gray(238));
+        // Programs that ask are told what is drawn.
+        let palette = ink.palette();
+        for index in 0..=255_u8 {
+            assert_eq!(palette.color(usize::from(index)).map(exact), Some(ink.indexed(index)));
+        }
     }
 
     #[test]
