@@ -62,7 +62,10 @@ fn rows_of_sessions_that_did_not_change_are_kept() {
     assert_eq!(after, SessionsData::new(&snapshot, ""), "as if all were made anew");
     for row in &after.rows {
         let Row::Session(row) = row else { continue };
-        let kept = before.rows.iter().any(|old| matches!(old, Row::Session(old) if std::sync::Arc::ptr_eq(old, row)));
+        let kept = before
+            .rows
+            .iter()
+            .any(|old| matches!(old, Row::Session(old) if std::sync::Arc::ptr_eq(old, row)));
         assert_eq!(kept, row.id != id, "{}", row.title);
     }
     assert!(after.sessions().all(|id| id != gone));

@@ -567,7 +567,9 @@ fn a_rule_is_tried_from_the_settings_before_it_is_set() {
             ..Default::default()
         }));
     });
-    for words in ["would have allowed 214 of 300", "1 touch what is sensitive", "cat ~/.ssh/id_ed25519", "~/.ssh"] {
+    for words in
+        ["would have allowed 214 of 300", "1 touch what is sensitive", "cat ~/.ssh/id_ed25519", "~/.ssh"]
+    {
         assert!(ui_bench::shows(&harness, words), "{words}");
     }
 }

@@ -219,8 +219,7 @@ fn a_restart_shows_what_a_session_was_last_seen_to_do() {
     for _ in 0..2 {
         script.wait(5_000);
         script.restart(Settings::default(), None);
-        let states: Vec<_> =
-            ["works", "asks", "rests", "failed", "ended"].map(|id| script.state(id)).into();
+        let states: Vec<_> = ["works", "asks", "rests", "failed", "ended"].map(|id| script.state(id)).into();
         assert_eq!(states, [Working, WaitingPermission, AtRest, Failed, Ended]);
         assert_eq!(script.evidence("works"), "hook: BeforeAgent, before magia started");
         assert_eq!(script.evidence("asks"), "hook: asks for Bash, before magia started");

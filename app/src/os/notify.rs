@@ -210,7 +210,10 @@ impl Worker {
             Ok(()) if self.reported => None,
             Err(err) if !self.reported => {
                 tracing::warn!("desktop notifications cannot be shown: {err}");
-                Some(format!("Desktop notifications cannot be shown: {}; requests are still here", in_words(&err)))
+                Some(format!(
+                    "Desktop notifications cannot be shown: {}; requests are still here",
+                    in_words(&err)
+                ))
             }
             _ => return Some(()),
         };
@@ -273,7 +276,10 @@ mod tests {
         let unknown = "org.freedesktop.DBus.Error.ServiceUnknown: The name org.freedesktop.Notifications was not \
                        provided by any .service files";
         assert_eq!(in_words(unknown), "no program of this desktop shows any");
-        assert_eq!(in_words("I/O error: No such file or directory (os error 2)"), "this login has no session bus");
+        assert_eq!(
+            in_words("I/O error: No such file or directory (os error 2)"),
+            "this login has no session bus"
+        );
         assert_eq!(in_words("something else"), "the desktop did not take one");
     }
 

@@ -239,10 +239,14 @@ mod tests {
         let mut at = |newest, seconds| news.has_come(newest, begun + Duration::from_secs(seconds));
         assert_eq!([0, 2, 4, 6].map(|time| at(Some(7), time)), [true, true, false, false]);
         assert_eq!([8, 10, 12].map(|time| at(Some(9), time)), [true, true, false], "one has come");
-        assert_eq!([14, 16, 18].map(|time| at(Some(11 + time as u32), time)), [true; 3], "one after the other");
-        assert_eq!([20, 76, 78].map(|time| at(Some(29), time)), [true, true, false]);
-        assert_eq!([135, 136, 137].map(|time| at(Some(29), time)), [false, true, false], "a minute later");
-        assert_eq!([138, 140, 142].map(|time| at(None, time)), [true; 3], "it is not told");
+        assert_eq!(
+            [14, 16, 18].map(|time| at(Some(11 + time as u32), time)),
+            [true; 3],
+            "one after the other"
+        );
+        assert_eq!([20, 79, 80].map(|time| at(Some(29), time)), [true, false, true], "a minute later");
+        assert_eq!([139, 140, 141].map(|time| at(Some(29), time)), [false, true, false], "and again");
+        assert_eq!([142, 144, 146].map(|time| at(None, time)), [true; 3], "it is not told");
     }
 
     #[test]

@@ -32,7 +32,7 @@ const FLOOD_BATCH: u32 = 10;
 pub fn measure(programs: &Programs) -> Result<Vec<Row>> {
     measure_with(programs, &CROWD, |app, screen, agents| {
         let mut rows = vec![seen(app, screen, agents)?];
-        rows.extend(flood(app, screen, agents)?);
+        rows.extend(flood(app, agents)?);
         Ok(rows)
     })
 }
@@ -70,7 +70,7 @@ fn seen(app: &App, screen: &Screen, agents: &[Agent]) -> Result<Row> {
 }
 
 /// Ten thousand events a second: whether all are stored, and how the window draws meanwhile, by its own clock.
-fn flood(app: &App, screen: &Screen, agents: &[Agent]) -> Result<Vec<Row>> {
+fn flood(app: &App, agents: &[Agent]) -> Result<Vec<Row>> {
     let hooks = app.socket(Socket::Hooks)?;
     let before = newest_seq(app).unwrap_or(0);
     let drawn_before = app.frames().len();

@@ -73,7 +73,10 @@ pub fn measure(programs: &Programs) -> Result<Vec<Row>> {
 fn fill(app: &App, agents: &[Agent]) -> Result<()> {
     let hooks = app.socket(Socket::Hooks)?;
     let prompt = |agent: &Agent, turn: usize| {
-        agent.line("UserPromptSubmit", &json!({ "prompt": format!("Round {turn}: fix the rounding in the cart") }))
+        agent.line(
+            "UserPromptSubmit",
+            &json!({ "prompt": format!("Round {turn}: fix the rounding in the cart") }),
+        )
     };
     for agent in agents {
         deliver(&hooks, &prompt(agent, 0))?;
@@ -86,7 +89,8 @@ fn fill(app: &App, agents: &[Agent]) -> Result<()> {
                 deliver(&hooks, &line)?;
             }
         }
-        let words = "The totals are **right** now:\n\n- `round()` is called once\n- the cart has a test for it";
+        let words =
+            "The totals are **right** now:\n\n- `round()` is called once\n- the cart has a test for it";
         deliver(&hooks, &busy.line("Stop", &json!({ "last_assistant_message": words })))?;
     }
     let all = (agents.len() + TURNS * 6) as u64;

@@ -135,8 +135,7 @@ impl Model {
         let by_hook = |request: &&PermissionRequest| {
             request.state.waits() && request.gate.is_none_or(|gate| gate.daemon().is_none())
         };
-        let twice: Vec<_> =
-            self.requests.unsettled(id).filter(by_hook).map(|request| request.id).collect();
+        let twice: Vec<_> = self.requests.unsettled(id).filter(by_hook).map(|request| request.id).collect();
         for request in twice {
             if let Some(request) = self.requests.get_mut(request) {
                 let by = "magia: its daemon asks".to_owned();

@@ -4,8 +4,8 @@ use magia_core::event::{AgentEvent, Seen, StoredRequest, StoredSession};
 use magia_core::policy::RealPaths;
 use magia_protocol::wire::info::Decision;
 use magia_protocol::wire::{
-    AgentEventKind, ProcessId, Provider, ProviderSessionId, RequestId, RequestState, SessionId,
-    SessionState, TitleSource,
+    AgentEventKind, ProcessId, Provider, ProviderSessionId, RequestId, RequestState, SessionId, SessionState,
+    TitleSource,
 };
 use rusqlite::{Row, Statement, params};
 use std::sync::Arc;

@@ -47,22 +47,29 @@ fn asked(action: &Action, snapshot: &Snapshot) -> Asked {
             ),
             yes: "Uninstall hooks",
         },
-        Action::Send(Command::SaveSettings(change)) => match (preset(&change.settings), of_directory(&change.settings)) {
-            (None, Some((path, preset))) => Asked {
-                title: format!("{} in {path}?", preset.label()),
-                body: format!("{} That holds for every agent that works in or below it.", preset.explained()),
-                yes: preset.label(),
-            },
-            (Some(preset), _) => Asked {
-                title: format!("{}?", preset.label()),
-                body: format!(
-                    "{} That holds for every agent, and everywhere but in the directories with a preset of their own.",
-                    preset.explained()
-                ),
-                yes: preset.label(),
-            },
-            (None, None) => Asked { title: "Change the settings?".to_owned(), body: String::new(), yes: "Change" },
-        },
+        Action::Send(Command::SaveSettings(change)) => {
+            match (preset(&change.settings), of_directory(&change.settings)) {
+                (None, Some((path, preset))) => Asked {
+                    title: format!("{} in {path}?", preset.label()),
+                    body: format!(
+                        "{} That holds for every agent that works in or below it.",
+                        preset.explained()
+                    ),
+                    yes: preset.label(),
+                },
+                (Some(preset), _) => Asked {
+                    title: format!("{}?", preset.label()),
+                    body: format!(
+                        "{} That holds for every agent, and everywhere but in the directories with a preset of their own.",
+                        preset.explained()
+                    ),
+                    yes: preset.label(),
+                },
+                (None, None) => {
+                    Asked { title: "Change the settings?".to_owned(), body: String::new(), yes: "Change" }
+                }
+            }
+        }
         Action::Send(Command::ResolveSame(_)) => Asked {
             title: "Allow all?".to_owned(),
             body: "Every open request that asks exactly this is allowed, in all sessions. Its risk is high."

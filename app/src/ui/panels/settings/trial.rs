@@ -65,7 +65,8 @@ pub fn trial_ui(ui: &mut Ui, snapshot: &Snapshot, typed: &mut String, actions: &
                 }
             }
         });
-        let explained = "A tool, and how its command begins; with deny before it, what it would have refused.";
+        let explained =
+            "A tool, and how its command begins; with deny before it, what it would have refused.";
         setting(ui, "A rule", explained, |ui| {
             let edit = TextEdit::singleline(typed)
                 .hint_text("Bash(cargo test)")
@@ -149,7 +150,10 @@ mod tests {
         };
         let outcome = Outcome::new(&info);
         assert_eq!(outcome.head, "preset auto would have allowed 214 of 300");
-        assert_eq!(outcome.rest, "Denied 12, left 74 to you, 2 of them because they were too long to be kept");
+        assert_eq!(
+            outcome.rest,
+            "Denied 12, left 74 to you, 2 of them because they were too long to be kept"
+        );
         let headings: Vec<&str> = outcome.lists.iter().map(|(heading, _)| heading.as_str()).collect();
         assert_eq!(headings, ["Allowed, and 1 touch what is sensitive"]);
     }
