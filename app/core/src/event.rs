@@ -7,7 +7,7 @@ use magia_protocol::wire::hook::HookMessage;
 use magia_protocol::wire::info::{Decision, HooksInfo, ListenerInfo, ProviderInfo};
 use magia_protocol::wire::{
     AgentEventKind, Command, ProcessId, Provider, ProviderSessionId, RequestId, RequestState, RpcError,
-    SessionId, TerminalInfo, TitleSource,
+    SessionId, SessionState, TerminalInfo, TitleSource,
 };
 use serde_json::Value;
 use std::path::PathBuf;
@@ -284,6 +284,17 @@ pub struct StoredState {
     pub last_alive_ms: Option<u64>,
 }
 
+/// Something seen that speaks for a state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    /// For which.
+    pub state: SessionState,
+    /// What was seen.
+    pub fact: String,
+    /// When, milliseconds since 1970.
+    pub at_ms: u64,
+}
+
 /// A session as the store keeps it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredSession {
@@ -319,6 +330,11 @@ pub struct StoredSession {
     pub pinned: bool,
     /// Left out of lists.
     pub hidden: bool,
+    /// What its hooks, or a request that waited, last said of its state, as of the last change of that state; nothing
+    /// when an older magia stored it.
+    pub seen: Option<Seen>,
+    /// Whether its turn was over, though subagents may have worked on.
+    pub between_turns: bool,
 }
 
 /// A permission request as the store keeps it.

@@ -3,7 +3,9 @@
 use crate::settings::Settings;
 use crate::subject::Subject;
 use crate::timeline::TimelineItem;
-use magia_protocol::wire::info::{HooksInfo, ListenerInfo, ProviderInfo, RequestInfo, SessionInfo};
+use magia_protocol::wire::info::{
+    HooksInfo, ListenerInfo, ProviderInfo, RequestInfo, SessionInfo, TrialInfo,
+};
 use magia_protocol::wire::{Provider, SessionId, TerminalInfo};
 use std::sync::Arc;
 
@@ -32,6 +34,8 @@ pub struct Snapshot {
     pub terminals: Vec<Arc<TerminalInfo>>,
     /// magia's settings.
     pub settings: Arc<Settings>,
+    /// What came of the window's last dry run of a preset or rule.
+    pub trial: Option<Arc<TrialInfo>>,
     /// Banners: what failed, what still works.
     pub problems: Vec<Problem>,
     /// Replies to the window's own commands and other things said once, oldest first; the window shows those

@@ -1,6 +1,7 @@
 //! What drawing asks for. Drawing changes nothing itself: it may run twice for one frame.
 
 use super::command::UiCommand;
+use magia_core::settings::Preset;
 use magia_protocol::wire::info::Decision;
 use magia_protocol::wire::terminal::KillPty;
 use magia_protocol::wire::{Command, Provider, RequestId, SessionId, command};
@@ -161,6 +162,18 @@ impl Action {
         let mut settings = Map::new();
         settings.insert(key.to_owned(), value.into());
         Self::Send(Command::SaveSettings(command::SaveSettings { settings }))
+    }
+
+    /// Gives a directory a preset of its own, or takes it away.
+    pub fn workspace_preset(path: &str, preset: Option<Preset>) -> Self {
+        let mut change = Map::new();
+        change.insert(path.to_owned(), preset.map_or(Value::Null, |preset| preset.as_str().into()));
+        Self::setting("workspacePresets", change)
+    }
+
+    /// Asks what a preset or a rule would have done with the requests that are recorded.
+    pub fn try_policy(rule: &str) -> Self {
+        Self::Send(Command::TryPolicy(command::TryPolicy { rule: rule.trim().to_owned(), since_hours: None }))
     }
 
     /// Puts our hooks into an agent's settings, after asking; `strict` switches strict mode on or off.

@@ -2,6 +2,7 @@
 
 use super::action::Actions;
 use super::clock::{self, Clock};
+use super::frames::Frames;
 use super::markdown;
 use super::shell::{View, shell_ui};
 use super::state::{UiState, is_open};
@@ -99,6 +100,7 @@ pub struct Window {
     told_used_s: Option<f64>,
     attention: usize,
     hub_gone: bool,
+    frames: Frames,
 }
 
 /// Says whether a frame is on its way already, and whether anyone would see it.
@@ -130,6 +132,7 @@ impl Window {
             told_used_s: None,
             attention: 0,
             hub_gone: false,
+            frames: Frames::default(),
         }
     }
 
@@ -271,6 +274,7 @@ impl eframe::App for Window {
         if minimized || self.bell.hidden.load(Ordering::Acquire) {
             return;
         }
+        let frame = self.frames.begin();
         let clock = Clock::new(now_ms(), now_s, clock::local);
         let pulse = self.pulses(focused) && (now_s / HALF_BEAT.as_secs_f64()) as u64 % 2 == 1;
         let mut actions = Actions::new();
@@ -282,6 +286,9 @@ impl eframe::App for Window {
         self.tell(focused);
         self.tell_use(&ctx, now_s);
         self.plan_next_frame(&ctx, &clock, focused);
+        if let Some(frame) = frame {
+            frame.end(clock.now_ms.saturating_sub(snapshot.made_at_ms));
+        }
     }
 
     fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {

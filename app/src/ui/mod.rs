@@ -12,6 +12,7 @@ pub mod command;
 mod dialogs;
 mod facts;
 pub mod fonts;
+mod frames;
 mod icon;
 mod keys;
 mod markdown;

@@ -60,7 +60,7 @@ pub fn shell_ui(ui: &mut Ui, view: View<'_>, state: &mut UiState, actions: &mut 
     }
     if state.route == Route::Settings {
         let frame = Frame::new().fill(colors.background);
-        CentralPanel::default().frame(frame).show(ui, |ui| settings_ui(ui, snapshot, actions));
+        CentralPanel::default().frame(frame).show(ui, |ui| settings_ui(ui, snapshot, state, actions));
     } else if state.route == Route::Terminals {
         let frame = Frame::new().fill(colors.background);
         CentralPanel::default().frame(frame).show(ui, |ui| {

@@ -98,6 +98,8 @@ pub struct UiState {
     pub dialogs: VecDeque<Dialog>,
     /// Inputs that are being written in place of an agent's.
     pub edits: Edits,
+    /// The rule that is being typed for a dry run.
+    pub trial: String,
     /// What was said once.
     pub toasts: Toasts,
     /// What bar, banners and details say.

@@ -36,6 +36,9 @@ impl Model {
                 Command::ResolvePermission(answer) => Some(answer.id.clone()),
                 _ => None,
             };
+            if matches!(command, Command::TryPolicy(_)) {
+                self.trial.0 = Some(reply);
+            }
             self.window_replies.insert(reply, about);
         }
         let guarded = command.spec().is_none_or(|spec| spec.access == Access::Guarded);
@@ -146,6 +149,13 @@ impl Model {
 
     /// A job is done.
     pub(super) fn job_finished(&mut self, reply: ReplyId, outcome: Outcome, fx: &mut Effects) {
+        // Of several the last one counts.
+        if self.trial.0 == Some(reply)
+            && let Ok(value) = &outcome
+        {
+            self.trial = (None, serde_json::from_value(value.clone()).ok().map(std::sync::Arc::new));
+            self.views.touch();
+        }
         if self.window_replies.contains_key(&reply)
             && let Ok(value) = &outcome
             && let Some(file) = value.get("file").and_then(Value::as_str)

@@ -40,7 +40,7 @@ use crate::event::{Event, GateId, Now, ReplyId, StoredState};
 use crate::settings::Settings;
 use crate::snapshot::{Problem, Toast};
 use ids::Ids;
-use magia_protocol::wire::info::{DaemonInfo, HooksInfo, ListenerInfo, ProviderInfo};
+use magia_protocol::wire::info::{DaemonInfo, HooksInfo, ListenerInfo, ProviderInfo, TrialInfo};
 use magia_protocol::wire::{ProcessId, Provider, ProviderSessionId, RequestId, RequestState, SessionId};
 use settle::Whose;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -115,6 +115,8 @@ pub struct Model {
     held: hold::Held,
     /// What the window asked and was not answered yet; for an answer of its own, the request's name.
     window_replies: HashMap<ReplyId, Option<String>>,
+    /// The dry run that the window waits for, and what came of its last one.
+    trial: (Option<ReplyId>, Option<Arc<TrialInfo>>),
     unwritten: history::Unwritten,
     history_replies: Vec<(ReplyId, SessionId, usize)>,
     raise: (u64, Option<SessionId>),
@@ -171,6 +173,7 @@ impl Model {
             window: Window::default(),
             held: hold::Held::default(),
             window_replies: HashMap::new(),
+            trial: (None, None),
             unwritten: history::Unwritten::default(),
             history_replies: Vec::new(),
             raise: (0, None),

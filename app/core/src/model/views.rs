@@ -2,7 +2,7 @@
 
 use super::evidence::{DISAGREEMENT_MS, Waiting};
 use super::{Effects, Model};
-use crate::effect::{Effect, Update};
+use crate::effect::{Effect, StoreWrite, Update};
 use crate::event::Now;
 use crate::snapshot::{RequestView, Snapshot, TimelineView};
 use magia_protocol::wire::info::SessionInfo;
@@ -92,6 +92,9 @@ impl Model {
             let claims = self.claims(id);
             let terminal = self.terminal_of(id);
             let Some(session) = self.sessions.get_mut(&id) else { continue };
+            if session.keep_state(waiting.as_ref()) {
+                fx.push(Effect::Store(StoreWrite::Session(Box::new(session.stored()))));
+            }
             let verdict = session.judge(waiting.as_ref(), now.unix_ms);
             let newest = verdict.evidence.iter().map(|evidence| evidence.at_ms).max().unwrap_or_default();
             let differs = verdict.evidence.iter().any(|evidence| evidence.state != verdict.state);
@@ -165,6 +168,7 @@ impl Model {
             hooks: self.hooks.clone(),
             terminals: self.terminal_views(),
             settings: Arc::clone(&self.settings),
+            trial: self.trial.1.clone(),
             problems: self.problems.values().cloned().collect(),
             toasts: self.toasts.iter().cloned().collect(),
             raise: self.raise.0,
