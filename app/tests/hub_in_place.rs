@@ -18,7 +18,6 @@ use magia_core::snapshot::Snapshot;
 use magia_protocol::ipc::connect_blocking;
 use magia_protocol::paths::{InstanceLock, Socket};
 use magia_protocol::wire::{Command, Response};
-use magia_protocol::wire::info::EventInfo;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -50,9 +49,9 @@ impl Direct for Counted {
 
 /// A magia without services that look at the machine. Fields are dropped in this order.
 struct Running {
-    listeners: Listeners,
+    _listeners: Listeners,
     _hub: HubThread,
-    _store: Arc<Store>,
+    store: Arc<Store>,
     window: Sender<FromWindow>,
     _jobs: Receiver<JobRequest>,
     counted: Arc<Counted>,
@@ -104,9 +103,9 @@ fn start(display: Option<Display>) -> Running {
         std::thread::yield_now();
     }
     let running = Running {
-        listeners,
+        _listeners: listeners,
         _hub: hub,
-        _store: store,
+        store,
         window,
         _jobs: waiting_jobs,
         counted,
@@ -149,19 +148,18 @@ impl Running {
         stream
     }
 
-    /// The agent's events as they stand in the store, oldest first.
-    fn stored(&self, client: usize) -> Vec<(String, u64)> {
-        let sessions = self.call("get_active_sessions", &json!({}));
-        let own = sessions.as_array().expect("a list").iter();
-        let own = own.filter(|session| session["provider_session_id"] == session_id(client).as_str());
-        let id = own.last().expect("its session")["id"].clone();
-        let params = json!({ "session": id, "limit": 10_000 });
-        let events = self.call("get_agent_events", &params);
-        let events: Vec<EventInfo> = serde_json::from_value(events).expect("events");
+    /// All events as they stand in the store, oldest first: whose, what, and the number of its call.
+    fn stored(&self) -> Vec<(String, String, u64)> {
+        self.store.flush().expect("written");
+        let events = self.store.events(None, 0, 100_000).expect("events");
         assert!(events.is_sorted_by_key(|event| event.seq));
         events
             .into_iter()
-            .map(|event| (event.event, event.payload["tool_input"]["round"].as_u64().expect("its number")))
+            .map(|event| {
+                let payload: Value = serde_json::from_str(&event.raw).expect("JSON");
+                let round = payload["tool_input"]["round"].as_u64().expect("its number");
+                (event.provider_session_id.0, event.name, round)
+            })
             .collect()
     }
 }
@@ -219,17 +217,18 @@ fn under_load_each_gate_is_answered_once_and_no_agent_is_reordered() {
         }
     });
     // What was sent last may be on its way still.
-    let (mut last, all) = (0, (CLIENTS * ROUNDS * 3) as u64);
-    while last < all {
-        let events = running.call("get_agent_events", &json!({ "limit": 1 }));
-        last = events[0]["seq"].as_u64().unwrap_or_default();
+    let mut stored = running.stored();
+    while stored.len() < CLIENTS * ROUNDS * 3 {
+        std::thread::yield_now();
+        stored = running.stored();
     }
-    assert_eq!(last, all, "none twice");
-    let expect: Vec<(String, u64)> = (0..ROUNDS as u64)
-        .flat_map(|round| ["PreToolUse", "PermissionRequest", "PostToolUse"].map(|name| (name.to_owned(), round)))
-        .collect();
     for client in 0..CLIENTS {
-        assert_eq!(running.stored(client), expect, "client {client}");
+        let own = stored.iter().filter(|(session, ..)| *session == session_id(client));
+        let own: Vec<(&str, u64)> = own.map(|(_, name, round)| (name.as_str(), *round)).collect();
+        let expect: Vec<(&str, u64)> = (0..ROUNDS as u64)
+            .flat_map(|round| ["PreToolUse", "PermissionRequest", "PostToolUse"].map(|name| (name, round)))
+            .collect();
+        assert_eq!(own, expect, "client {client}");
     }
     let requests = running.call("get_permission_requests", &json!({ "all": true }));
     let open = requests.as_array().expect("a list").iter().filter(|request| request["state"] == "open").count();
