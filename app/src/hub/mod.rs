@@ -251,7 +251,10 @@ impl Hub {
     }
 
     fn apply(&mut self, event: Event) {
-        let effects = self.model.apply(event, self.clock.now());
+        let now = self.clock.now();
+        let effects = self.model.begin(event, now);
+        self.shell.perform(effects);
+        let effects = self.model.finish(now);
         self.shell.perform(effects);
     }
 
