@@ -4,7 +4,7 @@
 //! get "no decision"; then the hub, the worker, the services; the store last, once everything is written.
 
 use crate::clock::Clock;
-use crate::hub::{Display, HubThread, Inbox, JobRequest, JobShell, JobWorker, Shell, run_once};
+use crate::hub::{Display, HubThread, Inbox, JobRequest, JobShell, JobWorker, Owner, Shell, run_once};
 use crate::instance;
 use crate::link::FromWindow;
 use crate::listeners::{HUB_CAPACITY, Listeners};
@@ -177,7 +177,10 @@ fn start(
     let store = Arc::new(store);
     let processes = Processes::start(events.clone()).context("starting to watch processes")?;
     let transcripts = Transcripts::start(events.clone()).context("starting to follow transcripts")?;
-    let listeners = Listeners::start(Arc::new(lock), events.clone()).context("starting the listeners")?;
+    // Empty until the hub starts, which needs the listeners' gates.
+    let owner = Owner::new();
+    let listeners = Listeners::start(Arc::new(lock), events.clone(), Some(Arc::new(owner.clone())))
+        .context("starting the listeners")?;
     let listeners = Arc::new(listeners);
     let codex =
         Codex::start(places.codex_homes.clone(), events.clone()).context("watching Codex's daemons")?;
@@ -223,7 +226,7 @@ fn start(
     let seed =
         u64::from_le_bytes(uuid::Uuid::new_v4().into_bytes().first_chunk().copied().unwrap_or_default());
     let inbox = Inbox { events: facts, window: wishes, stop: stopped };
-    let hub = HubThread::start(Model::new(program, seed), shell, inbox, stop, display, clock)
+    let hub = HubThread::start(owner, Model::new(program, seed), shell, inbox, stop, display, clock)
         .context("starting the hub")?;
     let worker = JobWorker::start(worker, waiting_jobs, events.clone()).context("starting the worker")?;
     if jobs.try_send(JobRequest::Inspect).is_err() {

@@ -46,6 +46,17 @@ pub struct Shell {
 }
 
 impl Shell {
+    /// Whether no effect of one event would wait: the store's queue is the only one that may.
+    pub fn has_room(&self) -> bool {
+        self.store.as_ref().is_none_or(|store| store.has_room())
+    }
+
+    /// The hub has ended: nobody is left to answer those who wait.
+    pub fn let_go(&self) {
+        self.gates.close();
+        self.replies.close();
+    }
+
     /// Performs effects, answers to gates first.
     pub fn perform(&mut self, effects: Vec<Effect>) {
         while let Some(request) = self.later.pop_front() {

@@ -1,6 +1,6 @@
 //! Sessions, requests and timelines: the one owner of all facts.
 //!
-//! [`Model::apply`] is the only way in. It reads no clock and does no I/O: the same events at the same times give
+//! [`Model::apply`] is the only way in, in one step or in two ([`Model::begin`], [`Model::finish`]). It reads no clock and does no I/O: the same events at the same times give
 //! the same effects.
 
 mod agents;
@@ -188,6 +188,14 @@ impl Model {
 
     /// Takes an event and says what is to be done.
     pub fn apply(&mut self, event: Event, now: Now) -> Effects {
+        let mut fx = self.begin(event, now);
+        fx.append(&mut self.finish(now));
+        fx
+    }
+
+    /// The first half of [`Self::apply`], with all that somebody waits for. [`Self::finish`] must follow before anything
+    /// else is asked of the model.
+    pub fn begin(&mut self, event: Event, now: Now) -> Effects {
         let mut fx = Effects::new();
         match event {
             Event::HookReceived(message) => self.hook(now, None, &message, None, &mut fx),
@@ -237,6 +245,12 @@ impl Model {
             }
             Event::ClockTicked => self.tick(now, &mut fx),
         }
+        fx
+    }
+
+    /// The second half: rows made anew, and who is told of them.
+    pub fn finish(&mut self, now: Now) -> Effects {
+        let mut fx = Effects::new();
         self.publish_touched(now, &mut fx);
         fx
     }
