@@ -55,7 +55,7 @@ async fn create(places: &TerminalPlaces, params: CreatePty, shell: Option<String
     let options = options(places, params, shell)?;
     let root = options.root.clone();
     let started = tokio::task::spawn_blocking(move || {
-        let started = start(&options)?;
+        let started = start(options)?;
         Ok::<_, StartError>(directory::look(&root, &started.id))
     });
     let record = started.await.map_err(|err| RpcError::new(ErrorCode::Internal, err.to_string()))?;
