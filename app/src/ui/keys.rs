@@ -7,10 +7,10 @@ use super::state::{Route, UiState};
 use super::terminal::clipboard::terminal_has_focus;
 use eframe::egui::{Context, Popup};
 
-/// Turns keys into wishes. A dialog, an open menu and a terminal have the keyboard for themselves; a text field has all
-/// but a few chords.
+/// Turns keys into wishes. A dialog and an open menu have the keyboard for themselves, a terminal all but two chords, a
+/// text field all but a few.
 pub fn read(ctx: &Context, view: &View<'_>, state: &mut UiState, actions: &mut Actions) {
-    if !state.dialogs.is_empty() || Popup::is_any_open(ctx) || terminal_has_focus(ctx) {
+    if !state.dialogs.is_empty() || Popup::is_any_open(ctx) {
         return;
     }
     if terminal_has_focus(ctx) {

@@ -127,7 +127,8 @@ fn row_ui(ui: &mut Ui, row: &TerminalRow, actions: &mut Actions) {
     crate::ui::widgets::focus_ring(ui, &response, theme::CONTROL_RADIUS);
     let inner = rect.shrink2(vec2(8.0, 4.0));
     let mut child = ui.new_child(egui::UiBuilder::new().max_rect(inner));
-    child.spacing_mut().item_spacing.y = 0.0;
+    child.spacing_mut().item_spacing.y = 2.0;
+    child.spacing_mut().interact_size.y = 16.0;
     child.horizontal(|ui| {
         if let Some(state) = row.state {
             let (place, _) = ui.allocate_exact_size(vec2(mark::COLUMN, 16.0), Sense::hover());
