@@ -27,8 +27,14 @@ pub struct Places {
     pub codex_homes: Vec<PathBuf>,
     /// The user's home.
     pub home: PathBuf,
+    /// Where the HTTP API listens, when the command line says so; the settings do not count then.
+    pub http: Option<std::net::SocketAddr>,
     /// The hook handler beside this program.
     pub handler: PathBuf,
+    /// The command line beside this program.
+    pub cli: PathBuf,
+    /// Where VibeTunnel's programs look for the socket of terminals.
+    pub terminal_link: PathBuf,
 }
 
 impl Places {
@@ -46,8 +52,16 @@ impl Places {
             gemini: paths::gemini_dir().context("finding Gemini CLI's directory")?,
             codex_homes: codex_homes(std::env::var_os("CODEX_HOME").map(PathBuf::from), &home),
             home,
+            http: None,
+            cli: program.with_file_name(format!("magia{}", std::env::consts::EXE_SUFFIX)),
+            terminal_link: paths::SEED_TERMINAL_SOCKET.into(),
             handler: program.with_file_name(format!("magia-hook-handler{}", std::env::consts::EXE_SUFFIX)),
         })
+    }
+
+    /// The directory of terminals.
+    pub fn terminals(&self) -> PathBuf {
+        self.data.join("terminals")
     }
 
     /// What the settings steward works with; `home` is another directory of the agent's than the usual one.

@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::hub::{Display, HubThread, Inbox, JobRequest, JobShell, JobWorker, Shell, run_once};
 use crate::instance;
 use crate::link::FromWindow;
-use crate::listeners::{HUB_CAPACITY, Listeners};
+use crate::listeners::{HUB_CAPACITY, HttpPlaces, Listeners};
 use crate::os::signals;
 use crate::places::Places;
 use crate::services::agents::Agents;
@@ -17,6 +17,7 @@ use crate::services::providers::Detector;
 use crate::services::registry::Registry;
 use crate::services::settings_file::SettingsFile;
 use crate::services::store::{Store, StoreConfig};
+use crate::services::terminals::{TerminalPlaces, Terminals};
 use crate::services::transcripts::Transcripts;
 use anyhow::{Context as _, Result};
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -52,6 +53,7 @@ struct Running {
     registry: Option<Registry>,
     agents: Option<Agents>,
     codex: Option<Codex>,
+    terminals: Option<Terminals>,
     settings: Option<Arc<SettingsFile>>,
     store: Option<Arc<Store>>,
 }
@@ -176,7 +178,29 @@ fn start(
     let codex =
         Codex::start(places.codex_homes.clone(), events.clone()).context("watching Codex's daemons")?;
 
+    let terminals = Terminals::start(
+        TerminalPlaces {
+            exe: places.cli.clone(),
+            root: places.terminals(),
+            home: places.home.clone(),
+            runtime: places.runtime.clone(),
+            logs: places.state.join("logs"),
+            link: places.terminal_link.clone(),
+            window: display.is_some(),
+        },
+        &events,
+    )
+    .context("starting to open terminals")?;
+    let http = listeners.http(HttpPlaces {
+        token: places.state.join("http-token"),
+        terminals: places.terminals(),
+        home: places.home.clone(),
+        fixed: places.http,
+    });
+
     let shell = Shell {
+        terminals: terminals.requests(),
+        http,
         gates: listeners.gates(),
         replies: listeners.replies(),
         streams: listeners.streams(),
@@ -224,6 +248,7 @@ fn start(
         registry: Some(registry),
         agents: Some(agents),
         codex: Some(codex),
+        terminals: Some(terminals),
         settings: Some(settings),
         store: Some(store),
     })
@@ -235,6 +260,7 @@ impl Running {
         drop(self.registry.take());
         drop(self.agents.take());
         drop(self.codex.take());
+        drop(self.terminals.take());
         self.hub.stop();
         self.jobs.join();
         drop(self.settings.take());

@@ -4,3 +4,5 @@ pub mod agents;
 pub mod ancestry;
 pub mod notify;
 pub mod signals;
+pub mod tcp_peer;
+pub mod terminals;

@@ -13,4 +13,6 @@ pub mod self_check;
 pub mod settings_file;
 pub mod steward;
 pub mod store;
+#[cfg(unix)]
+pub mod terminals;
 pub mod transcripts;

@@ -6,6 +6,7 @@
 use super::info::Decision;
 use super::method::{self, MethodSpec};
 use super::nearest::nearest;
+use super::terminal::OpenTerminal;
 use super::{ErrorCode, Provider, RpcError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -330,6 +331,8 @@ pub enum Command {
     Doctor(NoParams),
     /// Forget old data.
     PurgeData(PurgeData),
+    /// Open a terminal.
+    OpenTerminal(OpenTerminal),
 }
 
 impl Command {

@@ -110,7 +110,7 @@ impl CardData {
             editable: is_editable(view),
             always: info.always.as_deref().map(|always| shown(always).into_owned()),
             open,
-            held: info.provider == Provider::Codex,
+            held: info.provider == Some(Provider::Codex),
             standing,
         }
     }
