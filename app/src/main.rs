@@ -61,6 +61,9 @@ fn wish(mut arguments: impl Iterator<Item = String>) -> Wish {
 
 #[allow(clippy::print_stdout, clippy::print_stderr, reason = "a program's own output")]
 fn main() -> ExitCode {
+    if let Some(code) = magia_tty::dispatch() {
+        return code;
+    }
     match wish(std::env::args().skip(1)) {
         Wish::Print(text) => {
             println!("{text}");

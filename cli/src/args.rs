@@ -1,6 +1,8 @@
 //! What can be typed. Each verb has one line of help and an example.
 
-use crate::verbs::{call, data, events, hooks, permissions, policy, sessions, settings, shell, wait};
+use crate::verbs::{
+    attach, call, data, events, hooks, permissions, policy, run, sessions, settings, shell, term, wait,
+};
 use clap::{Parser, Subcommand};
 
 /// Control centre for coding agents: what they do, what they ask, and your answers.
@@ -103,6 +105,21 @@ pub enum Verb {
     /// Start a failed listener again.
     #[command(after_long_help = "Example:\n  magia retry hooks")]
     Retry(data::Retry),
+    /// Run a command in a terminal that goes on when this one is closed.
+    #[command(
+        after_long_help = "Ctrl+\\ detaches. Exit codes: the command's, 128 and the signal's number when a signal ended \
+                                 it, 125 when magia itself failed, 126 when the command cannot be run, 127 when there is none; \
+                                 0 when detached.\n\n\
+                                 Examples:\n  magia run -- claude\n  magia run --detach --name tests -- make test"
+    )]
+    Run(run::Run),
+    /// Attach this terminal to one that `run` or the window started.
+    #[command(after_long_help = "Ctrl+\\ detaches. Exit codes as of `run`.\n\n\
+                                 Examples:\n  magia attach 3f9a\n  magia attach 3f9a --read-only")]
+    Attach(attach::Attach),
+    /// List, read, type into and end terminals; the app need not run.
+    #[command(after_long_help = "Example:\n  magia term ls")]
+    Term(term::Term),
     /// Try magia with recorded sessions, in a private place that is removed afterwards.
     #[command(after_long_help = "Example:\n  magia demo --headless --seconds 60")]
     Demo(crate::demo::Demo),

@@ -37,6 +37,19 @@ pub fn requests() -> ArgValueCandidates {
     })
 }
 
+/// The terminals, those that have ended as well.
+pub fn terminals() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let root = crate::verbs::term::root();
+        let found = root.map(|root| magia_tty::list(&root)).unwrap_or_default();
+        let row = |record: &magia_tty::TerminalRecord| {
+            let command = record.session.as_ref().map(|session| session.command.join(" "));
+            candidate(record.id.to_string(), &command.unwrap_or_default())
+        };
+        found.iter().map(row).collect()
+    })
+}
+
 /// The keys of the settings.
 pub fn settings() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {

@@ -17,6 +17,18 @@ pub enum Exit {
     Usage,
     /// The app is not running.
     NotRunning,
+    /// As the program in a terminal.
+    Child(u8),
+    /// Failed, in a verb that else ends as the program in a terminal.
+    OwnFailure,
+}
+
+impl Exit {
+    /// As a shell shows the end of a program.
+    pub fn of_child(exit: magia_tty::wire::Exit) -> Self {
+        // A process has no other exit codes than these.
+        Self::Child(u8::try_from(exit.shell_code() & 0xff).unwrap_or(u8::MAX))
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -26,6 +38,8 @@ impl From<Exit> for ExitCode {
             Exit::Failed => 1,
             Exit::Usage => 2,
             Exit::NotRunning => 3,
+            Exit::Child(code) => code,
+            Exit::OwnFailure => 125,
         })
     }
 }

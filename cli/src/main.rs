@@ -23,6 +23,9 @@ use output::Out;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(code) = magia_tty::dispatch() {
+        return code;
+    }
     CompleteEnv::with_factory(args::Args::command).var(verbs::shell::COMPLETE).complete();
     let args = args::Args::parse();
     let mut out = Out::stdout(args.json);

@@ -1,5 +1,6 @@
 //! The verbs, one file per group: each builds a command, asks, and prints the reply.
 
+pub mod attach;
 pub mod call;
 pub mod data;
 pub mod events;
@@ -7,10 +8,12 @@ pub mod hooks;
 pub mod permissions;
 pub mod policy;
 mod request_text;
+pub mod run;
 pub mod sessions;
 pub mod settings;
 pub mod shell;
 mod status;
+pub mod term;
 pub mod wait;
 mod window;
 
@@ -47,6 +50,9 @@ pub fn run(args: Args, out: &mut Out) -> Result<Exit> {
         Verb::Call(call) => call::run(&call, out),
         Verb::Doctor => status::doctor(out),
         Verb::Retry(retry) => data::retry(retry, out),
+        Verb::Run(run) => run::run(run, out),
+        Verb::Attach(attach) => attach::attach(attach, out),
+        Verb::Term(term) => term::run(term, out),
         Verb::Demo(demo) => crate::demo::run(&demo, out),
         Verb::Data(data) => data::run(&data, out),
         Verb::Completions(completions) => shell::completions(&completions, out),

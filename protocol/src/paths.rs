@@ -189,6 +189,43 @@ impl Socket {
 /// at most a link to ours stands there, and only when the user wants it.
 pub const SEED_TERMINAL_SOCKET: &str = "/tmp/vibetunnel-terminal.sock";
 
+/// The socket of a terminal's holder, in the terminal's own directory. Source of the name: VibeTunnel.
+const TERMINAL_SOCKET: &str = "ipc.sock";
+/// The link to the SSH agent of whoever attached last, beside [`TERMINAL_SOCKET`].
+const TERMINAL_SSH_LINK: &str = "ssh-auth.sock";
+
+/// The terminals, each in a directory of its own: `$XDG_DATA_HOME/magia/terminals`, else
+/// `~/.local/share/magia/terminals`.
+///
+/// # Errors
+/// [`PathError::NoHome`].
+pub fn terminals_dir() -> Result<PathBuf, PathError> {
+    terminals_dir_with(&process_env)
+}
+/// [`terminals_dir`] in a given environment.
+///
+/// # Errors
+/// [`PathError::NoHome`].
+pub fn terminals_dir_with(env: EnvLookup<'_>) -> Result<PathBuf, PathError> {
+    Ok(data_dir_with(env)?.join("terminals"))
+}
+
+/// The socket of the terminal whose directory is `dir`.
+///
+/// # Errors
+/// [`PathError::TooLong`] when it has more than [`SOCKET_PATH_MAX_BYTES`] bytes.
+pub fn terminal_socket(dir: &Path) -> Result<PathBuf, PathError> {
+    let path = dir.join(TERMINAL_SOCKET);
+    check_socket_path(&path)?;
+    Ok(path)
+}
+
+/// Where the programs in the terminal whose directory is `dir` find an SSH agent: a link that stays where it is while
+/// the agent behind it changes.
+pub fn terminal_ssh_link(dir: &Path) -> PathBuf {
+    dir.join(TERMINAL_SSH_LINK)
+}
+
 /// Checks that `path` fits in a socket address.
 ///
 /// # Errors

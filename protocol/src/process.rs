@@ -30,6 +30,10 @@ pub struct ProcessStat {
     pub comm: Vec<u8>,
     /// Parent's pid; 0 when it has none in our pid namespace.
     pub parent_pid: u32,
+    /// The session: the pid of the process that called setsid; 0 when that is outside of our pid namespace.
+    pub session_id: u32,
+    /// Whether it has ended and waits for its parent to ask how.
+    pub is_zombie: bool,
     /// Controlling terminal as the kernel's device number; 0 for none.
     pub tty_device: u32,
     /// Start time in clock ticks since boot.
@@ -51,10 +55,13 @@ impl ProcessStat {
         let mut fields =
             text.get(close + 1..)?.split(|byte| byte.is_ascii_whitespace()).filter(|field| !field.is_empty());
         // After the name: state, ppid, pgrp, session, tty_nr, ..., starttime as the 20th.
-        let parent_pid = number(fields.nth(1)?)?;
-        let tty_device = number::<i32>(fields.nth(2)?)?.cast_unsigned();
+        let is_zombie = matches!(fields.next()?, b"Z" | b"X");
+        let parent_pid = number(fields.next()?)?;
+        // The kernel writes -1 for a process that has left its session as it ends.
+        let session_id = number::<i64>(fields.nth(1)?).and_then(|id| u32::try_from(id).ok()).unwrap_or(0);
+        let tty_device = number::<i32>(fields.next()?)?.cast_unsigned();
         let start_ticks = number(fields.nth(14)?)?;
-        Some(Self { comm, parent_pid, tty_device, start_ticks })
+        Some(Self { comm, parent_pid, session_id, is_zombie, tty_device, start_ticks })
     }
 
     /// The controlling terminal's name below `/dev`, e.g. `pts/3`; `None` without one.
@@ -127,7 +134,8 @@ mod tests {
             );
             let stat = ProcessStat::parse(text.as_bytes()).expect(name);
             assert_eq!(stat.comm, name.as_bytes());
-            assert_eq!((stat.parent_pid, stat.start_ticks), (7, 987_654));
+            assert_eq!((stat.parent_pid, stat.session_id, stat.start_ticks), (7, 42, 987_654));
+            assert!(!stat.is_zombie);
             assert_eq!(stat.tty_name().as_deref(), Some("pts/3"));
         }
     }
