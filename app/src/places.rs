@@ -33,7 +33,7 @@ pub struct Places {
     pub handler: PathBuf,
     /// The command line beside this program.
     pub cli: PathBuf,
-    /// Where VibeTunnel's programs look for the socket of terminals.
+    /// Where VibeTunnel's programs look for the socket of terminals; `MAGIA_TERMINAL_LINK` names another place.
     pub terminal_link: PathBuf,
 }
 
@@ -54,7 +54,8 @@ impl Places {
             home,
             http: None,
             cli: program.with_file_name(format!("magia{}", std::env::consts::EXE_SUFFIX)),
-            terminal_link: paths::SEED_TERMINAL_SOCKET.into(),
+            terminal_link: std::env::var_os("MAGIA_TERMINAL_LINK")
+                .map_or_else(|| paths::SEED_TERMINAL_SOCKET.into(), PathBuf::from),
             handler: program.with_file_name(format!("magia-hook-handler{}", std::env::consts::EXE_SUFFIX)),
         })
     }

@@ -17,7 +17,7 @@ use crate::services::providers::Detector;
 use crate::services::registry::Registry;
 use crate::services::settings_file::SettingsFile;
 use crate::services::store::{Store, StoreConfig};
-use crate::services::terminals::{TerminalPlaces, Terminals};
+use crate::services::spawn::{SpawnPlaces, Spawner};
 use crate::services::transcripts::Transcripts;
 use anyhow::{Context as _, Result};
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -53,7 +53,7 @@ struct Running {
     registry: Option<Registry>,
     agents: Option<Agents>,
     codex: Option<Codex>,
-    terminals: Option<Terminals>,
+    spawner: Option<Spawner>,
     settings: Option<Arc<SettingsFile>>,
     store: Option<Arc<Store>>,
 }
@@ -178,8 +178,8 @@ fn start(
     let codex =
         Codex::start(places.codex_homes.clone(), events.clone()).context("watching Codex's daemons")?;
 
-    let terminals = Terminals::start(
-        TerminalPlaces {
+    let spawner = Spawner::start(
+        SpawnPlaces {
             exe: places.cli.clone(),
             root: places.terminals(),
             home: places.home.clone(),
@@ -199,7 +199,7 @@ fn start(
     });
 
     let shell = Shell {
-        terminals: terminals.requests(),
+        spawn: spawner.requests(),
         http,
         gates: listeners.gates(),
         replies: listeners.replies(),
@@ -248,7 +248,7 @@ fn start(
         registry: Some(registry),
         agents: Some(agents),
         codex: Some(codex),
-        terminals: Some(terminals),
+        spawner: Some(spawner),
         settings: Some(settings),
         store: Some(store),
     })
@@ -260,7 +260,7 @@ impl Running {
         drop(self.registry.take());
         drop(self.agents.take());
         drop(self.codex.take());
-        drop(self.terminals.take());
+        drop(self.spawner.take());
         self.hub.stop();
         self.jobs.join();
         drop(self.settings.take());

@@ -5,7 +5,7 @@ use crate::settings::Settings;
 use crate::transcript::TranscriptItem;
 use magia_protocol::wire::hook::HookMessage;
 use magia_protocol::wire::info::{Decision, HooksInfo, ListenerInfo, ProviderInfo};
-use magia_protocol::wire::terminal::{OpenedTerminal, SpawnError};
+use magia_protocol::wire::spawn::{OpenedTerminal, SpawnError};
 use magia_protocol::wire::{
     AgentEventKind, Command, ProcessId, Provider, ProviderSessionId, RequestId, RequestState, RpcError,
     SessionId, TitleSource,

@@ -367,11 +367,16 @@ impl Settings {
             "terminalSocketLink" => self.terminal_socket_link = value.as_bool().ok_or("true or false")?,
             "httpApi" => {
                 let wanted = "a port, or an address of this machine and a port as 127.0.0.1:4020; empty is off";
-                let typed = value.as_str().ok_or(wanted)?;
+                let typed = match value {
+                    Value::String(typed) => typed.clone(),
+                    // A port by itself, as the command line reads it.
+                    Value::Number(port) => port.to_string(),
+                    _ => return Err(wanted),
+                };
                 if !typed.is_empty() {
-                    http_address(typed).ok_or(wanted)?;
+                    http_address(&typed).ok_or(wanted)?;
                 }
-                self.http_api = typed.to_owned();
+                self.http_api = typed;
             }
             "httpRoots" => {
                 let wanted = "a list of absolute directories; ~ is your home";

@@ -9,7 +9,7 @@ use magia_core::model::REPLY_WITHIN_MS;
 use magia_core::settings::Settings;
 use magia_core::spawn::{Plan, Run};
 use magia_protocol::wire::info::Decision;
-use magia_protocol::wire::terminal::{OpenedTerminal, SpawnCode, SpawnError};
+use magia_protocol::wire::spawn::{OpenedTerminal, SpawnCode, SpawnError};
 use magia_protocol::wire::{ErrorCode, Provider, RequestId, RequestState, RpcError, SessionId};
 use script::{Script, below, cli};
 use serde_json::{Value, json};

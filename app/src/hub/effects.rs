@@ -6,7 +6,7 @@ use crate::os::notify::Notifier;
 use crate::services::codex::CodexDaemons;
 use crate::services::processes::Processes;
 use crate::services::store::{Retention, Store};
-use crate::services::terminals::{OpenRequest, OpenTerminals};
+use crate::services::spawn::{OpenRequest, Spawn};
 use crate::services::transcripts::Transcripts;
 use crossbeam_channel::{Sender, TrySendError};
 use magia_core::effect::{Effect, Job, Update};
@@ -35,7 +35,7 @@ pub struct Shell {
     /// Follows a transcript.
     pub transcripts: Transcripts,
     /// Opens terminals.
-    pub terminals: OpenTerminals,
+    pub spawn: Spawn,
     /// The HTTP API.
     pub http: HttpSwitch,
     /// Desktop notifications; `None` when there is no way to show any.
@@ -125,7 +125,7 @@ impl Shell {
                 }
             }
             Effect::OpenTerminal { reply, request, plan, by } => {
-                let refused = self.terminals.open(OpenRequest { reply, request, plan: *plan, by });
+                let refused = self.spawn.open(OpenRequest { reply, request, plan: *plan, by });
                 if let (Err(err), Some(reply)) = (refused, reply) {
                     self.replies.answer(reply, Err(err.into()));
                 }
@@ -140,7 +140,7 @@ impl Shell {
     pub fn settings(&mut self, settings: &Arc<Settings>) -> Option<String> {
         self.job(JobRequest::Settings(Arc::clone(settings)));
         self.http.settings(settings);
-        self.terminals.settings(Arc::clone(settings))
+        self.spawn.settings(Arc::clone(settings))
     }
 
     /// Lets the store answer, after what stands in its queue.

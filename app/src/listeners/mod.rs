@@ -13,7 +13,6 @@ mod descriptors;
 mod gates;
 mod health;
 mod hooks;
-#[cfg(unix)]
 pub mod http;
 mod intake;
 mod origin;
@@ -145,6 +144,10 @@ impl Listeners {
     /// Tries to bind a listener again now, if it is down; either way its state is reported. `false` when there
     /// is none of that name.
     pub fn retry(&self, name: &str) -> bool {
+        if name == self.http.health.name() {
+            // A port that is taken is tried again every two seconds by itself.
+            return self.http.shown.load(Ordering::Relaxed);
+        }
         let door = self.doors.iter().find(|door| door.health.name() == name);
         door.inspect(|door| door.retry.notify_one()).is_some()
     }

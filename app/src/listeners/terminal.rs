@@ -12,7 +12,7 @@ use magia_core::spawn::{Scan, Scanned};
 use magia_protocol::ipc::{ReadHalf, Stream, WriteHalf};
 use magia_protocol::process::PeerCred;
 use magia_protocol::wire::method::Access;
-use magia_protocol::wire::terminal::{
+use magia_protocol::wire::spawn::{
     OpenTerminal, OpenedTerminal, SPAWN_REQUEST_MAX_BYTES, SpawnCode, SpawnError, SpawnReply,
 };
 use magia_protocol::wire::{Command, ErrorCode, RpcError, visible};
@@ -81,7 +81,7 @@ impl From<Request> for OpenTerminal {
 pub(super) async fn serve(terminals: Arc<Terminals>, stream: Stream, cred: PeerCred) {
     let (mut reader, mut writer) = stream.into_split();
     let request = match read(&mut reader).await {
-        Ok(bytes) => understand(&bytes),
+        Ok(bytes) => understand(&bytes).inspect_err(|_| terminals.health.refuse(&Refusal::Garbage)),
         Err(Unread::Nothing) => return,
         Err(Unread::Refused(refusal)) => {
             terminals.health.refuse(&refusal);
@@ -97,12 +97,7 @@ pub(super) async fn serve(terminals: Arc<Terminals>, stream: Stream, cred: PeerC
             Some(reply) => reply,
             None => return,
         },
-        Err(err) => {
-            if err.code == SpawnCode::InvalidRequest {
-                terminals.health.refuse(&Refusal::Garbage);
-            }
-            SpawnReply::new(Err(err), None)
-        }
+        Err(err) => SpawnReply::new(Err(err), None),
     };
     let written = timeout(WRITE_LIMIT, async {
         writer.write_all(&reply.encode()).await?;

@@ -13,6 +13,5 @@ pub mod self_check;
 pub mod settings_file;
 pub mod steward;
 pub mod store;
-#[cfg(unix)]
-pub mod terminals;
+pub mod spawn;
 pub mod transcripts;

@@ -6,7 +6,7 @@
 use super::info::Decision;
 use super::method::{self, MethodSpec};
 use super::nearest::nearest;
-use super::terminal::OpenTerminal;
+use super::spawn::OpenTerminal;
 use super::{ErrorCode, Provider, RpcError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

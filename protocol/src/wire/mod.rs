@@ -9,7 +9,7 @@ pub mod info;
 pub mod method;
 pub mod nearest;
 pub mod rpc;
-pub mod terminal;
+pub mod spawn;
 pub mod visible;
 
 pub use agent::{AgentEventKind, Provider, RequestState, Risk, SessionState, TitleSource};

@@ -114,7 +114,7 @@ pub struct RpcError {
     pub hint: Option<String>,
     /// More for a program, where the method says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub data: Option<Value>,
+    pub data: Option<Box<Value>>,
 }
 
 impl RpcError {

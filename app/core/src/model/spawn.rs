@@ -11,7 +11,7 @@ use crate::policy::risk;
 use crate::spawn::{Plan, Run, Wish, plan};
 use crate::subject::{Subject, TERMINAL_TOOL};
 use magia_protocol::wire::info::{Decision, OutcomeInfo};
-use magia_protocol::wire::terminal::{OpenTerminal, OpenedTerminal, SpawnCode, SpawnError};
+use magia_protocol::wire::spawn::{OpenTerminal, OpenedTerminal, SpawnCode, SpawnError};
 use magia_protocol::wire::{ErrorCode, RequestId, RequestState, RpcError, SessionId};
 use serde_json::json;
 use std::collections::{BTreeMap, VecDeque};
@@ -147,7 +147,7 @@ impl Model {
                 Wish::Usual => "usual",
                 Wish::Builtin => "builtin",
                 Wish::Nowhere => "none",
-                Wish::Named(name) => name,
+                Wish::Named(name) => name.as_str(),
             },
             "shell": matches!(plan.run, Run::Shell(_)),
         });

@@ -2,7 +2,7 @@
 
 use super::grammar::{Unread, read_line};
 use super::programs::runs_text;
-use magia_protocol::wire::terminal::{OpenTerminal, SpawnCode, SpawnError, is_terminal_id};
+use magia_protocol::wire::spawn::{OpenTerminal, SpawnCode, SpawnError, is_terminal_id};
 
 /// Columns and rows at most.
 const SIZE_MAX: u16 = 1000;

@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use magia_protocol::wire::terminal::{SpawnCode, SpawnError};
+use magia_protocol::wire::spawn::{SpawnCode, SpawnError};
 use magia_tty::client::ErrandError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -3,7 +3,7 @@
 use super::answer::{Answer, Envelope, Refused};
 use super::{Api, rows};
 use axum::extract::{Path, State};
-use magia_protocol::wire::terminal::SpawnCode;
+use magia_protocol::wire::spawn::SpawnCode;
 use magia_tty::TerminalState;
 use magia_tty::directory::{CleanError, remove};
 

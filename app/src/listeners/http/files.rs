@@ -7,7 +7,7 @@ use super::{Api, rows};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Query, State};
-use magia_protocol::wire::terminal::SpawnCode;
+use magia_protocol::wire::spawn::SpawnCode;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;

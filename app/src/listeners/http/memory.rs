@@ -90,7 +90,7 @@ pub(super) struct Beginning {
     pub(super) news: broadcast::Receiver<Arc<Piece>>,
     /// The number of the newest piece so far.
     pub(super) last: Option<u64>,
-    /// From which place on the pieces tell; `None` when they do not go back so far.
+    /// Whether the pieces go back as far as was asked.
     pub(super) complete: bool,
 }
 
@@ -110,15 +110,14 @@ impl Memories {
         let (news, _) = broadcast::channel(PIECES);
         let memory =
             Arc::new(Memory { dir, began: Instant::now(), kept: Mutex::default(), news });
-        let first = {
+        {
             let mut known = self.known();
-            match known.get(id) {
+            if let Some(other) = known.get(id) {
                 // Two streams came at once; the other was faster.
-                Some(other) => return Ok(Arc::clone(other)),
-                None => known.insert(id.clone(), Arc::clone(&memory)),
+                return Ok(Arc::clone(other));
             }
-        };
-        drop(first);
+            known.insert(id.clone(), Arc::clone(&memory));
+        }
         let (all, id, of) = (Arc::downgrade(&self.0), id.clone(), Arc::clone(&memory));
         tokio::spawn(async move {
             of.follow(reader).await;
@@ -211,8 +210,7 @@ impl Memory {
         let complete = (kept.from..=kept.place).contains(&since);
         let after = |piece: &&Arc<Piece>| match piece.what {
             // The screen at `since` is what the stream has.
-            What::Screen(_) => piece.place > since,
-            What::Output(_) => piece.place > since,
+            What::Screen(_) | What::Output(_) => piece.place > since,
             What::Resized(..) | What::Exit(_) | What::Gone => piece.place >= since,
         };
         let pieces = kept.pieces.iter().filter(after).cloned().collect();

@@ -30,6 +30,7 @@ use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
 use guard::Guard;
 use magia_core::event::Event;
 use magia_core::settings::{Settings, http_address};
+use magia_protocol::wire::info::ListenerInfo;
 use memory::Memories;
 use std::io;
 use std::net::SocketAddr;
@@ -170,8 +171,8 @@ impl HttpSwitch {
         loop {
             let address = *wanted.borrow_and_update();
             let Some(address) = address else {
-                // An error says that everything stops.
-                if wanted.changed().await.is_err() || self.is_stopped() {
+                self.say_off().await;
+                if self.is_stopped() || wanted.changed().await.is_err() {
                     return;
                 }
                 continue;
@@ -235,6 +236,15 @@ impl HttpSwitch {
             roots: Arc::clone(&self.roots),
         };
         Ok((listener, router::router(api).into_make_service_with_connect_info()))
+    }
+
+    /// Neither up nor in error: it is not listed any more.
+    async fn say_off(&self) {
+        let name = self.shared.health.name().to_owned();
+        let off = Event::ListenerReported(ListenerInfo { name, ..ListenerInfo::default() });
+        if self.shared.outbox.send(off).await.is_err() {
+            tracing::debug!("the hub has stopped");
+        }
     }
 
     async fn report(&self, error: Option<String>) {

@@ -2,7 +2,7 @@
 
 use super::Api;
 use super::answer::{Answer, Refused};
-use magia_protocol::wire::terminal::SpawnCode;
+use magia_protocol::wire::spawn::SpawnCode;
 use magia_tty::{TerminalId, TerminalRecord, TerminalState};
 use serde::Serialize;
 use std::fs;

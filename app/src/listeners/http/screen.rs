@@ -35,7 +35,7 @@ pub(super) async fn snapshot(State(api): State<Api>, Path(id): Path<String>) -> 
 
 /// The terminal, while its screen can still be looked at.
 async fn held(api: &Api, typed: &str) -> Answer<TerminalRecord> {
-    use magia_protocol::wire::terminal::SpawnCode;
+    use magia_protocol::wire::spawn::SpawnCode;
     let record = rows::find(api, typed).await?;
     match record.is_held() {
         true => Ok(record),

@@ -8,8 +8,8 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Path, State};
 use magia_core::event::Event;
-use magia_protocol::wire::terminal::{OpenTerminal, OpenedTerminal, SpawnCode, SpawnError};
-use magia_protocol::wire::{Command, RpcError};
+use magia_protocol::wire::spawn::{OpenTerminal, OpenedTerminal, SpawnCode, SpawnError};
+use magia_protocol::wire::Command;
 use magia_tty::TerminalState;
 use magia_tty::client::errand;
 use serde::Deserialize;
@@ -114,7 +114,7 @@ pub(super) async fn create(
             envelope.terminal = Some(opened.terminal);
             Ok(envelope)
         }
-        Ok(Err(err)) => Err(SpawnError::from(RpcError::clone(&err)).into()),
+        Ok(Err(err)) => Err(SpawnError::from(err).into()),
         Err(_) => Err(stopping().into()),
     }
 }

@@ -11,12 +11,11 @@ use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{Stream, unfold};
-use magia_protocol::wire::terminal::SpawnCode;
+use magia_protocol::wire::spawn::SpawnCode;
 use magia_tty::{TerminalId, TerminalRecord};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::interval;
@@ -40,7 +39,7 @@ pub(super) async fn ticket(State(api): State<Api>) -> Answer<Envelope> {
 /// What a terminal writes, from the screen as it is now, or from where `Last-Event-ID` says.
 #[utoipa::path(get, path = "/api/sessions/{id}/stream", params(("id" = String, Path, description = "The terminal's id"),
     ("Last-Event-ID" = Option<u64>, Header, description = "Go on after this message")),
-    responses((status = 200, content_type = "text/event-stream"), (status = 404, body = Envelope)), tag = "streams")]
+    responses((status = 200, body = String, content_type = "text/event-stream"), (status = 404, body = Envelope)), tag = "streams")]
 pub(super) async fn one(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -61,8 +60,8 @@ pub(super) async fn one(
 }
 
 /// What all terminals write, those that are opened later as well. Each message begins with the terminal's id and a colon.
-#[utoipa::path(get, path = "/api/sessions/multistream", responses((status = 200, content_type = "text/event-stream")),
-    tag = "streams")]
+#[utoipa::path(get, path = "/api/sessions/multistream", responses((status = 200, body = String,
+    content_type = "text/event-stream")), tag = "streams")]
 pub(super) async fn all(State(api): State<Api>) -> Response {
     let (sender, receiver) = mpsc::channel(WAITING);
     tokio::spawn(async move {
@@ -290,6 +289,7 @@ fn last_lines(path: &std::path::Path) -> std::io::Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     #[test]
     fn a_character_in_two_pieces_is_told_whole() {

@@ -1,7 +1,7 @@
 //! What macOS says when a terminal cannot be told what to do.
 
 use super::failed;
-use magia_protocol::wire::terminal::SpawnError;
+use magia_protocol::wire::spawn::SpawnError;
 
 /// The error of `open` or `osascript`, by the number in its last line. Numbers: Apple's `AEDataModel.h` and
 /// `MacErrors.h`, as the seed's list has them.
@@ -26,7 +26,7 @@ fn number(line: &str) -> Option<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use magia_protocol::wire::terminal::SpawnCode;
+    use magia_protocol::wire::spawn::SpawnCode;
 
     #[test]
     fn the_seeds_numbers() {

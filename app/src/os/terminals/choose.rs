@@ -5,7 +5,7 @@ use super::{Display, Launcher, Lookup, Template};
 use magia_core::settings::TerminalChoice;
 use magia_core::spawn::Wish;
 use magia_protocol::wire::nearest::nearest;
-use magia_protocol::wire::terminal::{SpawnCode, SpawnError};
+use magia_protocol::wire::spawn::{SpawnCode, SpawnError};
 use std::path::PathBuf;
 
 /// What the choice rests on.

@@ -98,14 +98,3 @@ fn is_program(path: &Path) -> bool {
 fn is_program(path: &Path) -> bool {
     path.is_file()
 }
-
-/// The program that a command names, found as the system finds it: by its path from `cwd`, or in `PATH`.
-pub fn find_command(command: &str, cwd: &Path, path: Option<&str>) -> Option<PathBuf> {
-    if command.contains('/') {
-        let whole = cwd.join(command);
-        return is_program(&whole).then_some(whole);
-    }
-    let own = std::env::var_os("PATH").unwrap_or_default();
-    let path = path.map_or(own, OsString::from);
-    std::env::split_paths(&path).map(|dir| cwd.join(dir).join(command)).find(|path| is_program(path))
-}

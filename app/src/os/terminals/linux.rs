@@ -2,7 +2,7 @@
 //! last five were taken from the programs' own manuals.
 
 use super::{Attach, Display, Launch, Launcher, Lookup, USUAL_PATIENCE};
-use magia_protocol::wire::terminal::SpawnError;
+use magia_protocol::wire::spawn::SpawnError;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -4,7 +4,7 @@
 //! iTerm2 is told by AppleScript, its text passed as an argument and never put into the script.
 
 use super::{Attach, Display, LAUNCH_FILE, Launch, Launcher, Lookup, apple_error};
-use magia_protocol::wire::terminal::SpawnError;
+use magia_protocol::wire::spawn::SpawnError;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 

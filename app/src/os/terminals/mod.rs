@@ -20,14 +20,14 @@ mod windows;
 pub use apple::apple_error;
 pub use choose::{Chosen, Surroundings, choose};
 pub use desktop::Entry;
-pub use installed::{Installed, find_command};
+pub use installed::Installed;
 pub use linux::LINUX;
 pub use macos::MACOS;
 pub use start::{Ended, Started, start};
 pub use template::Template;
 pub use windows::WINDOWS;
 
-use magia_protocol::wire::terminal::SpawnError;
+use magia_protocol::wire::spawn::SpawnError;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -156,7 +156,7 @@ pub trait Lookup {
 
 /// A terminal program that ended by itself before anything was shown.
 pub fn failed(name: &str, code: Option<i32>, last_line: &str) -> SpawnError {
-    use magia_protocol::wire::terminal::SpawnCode;
+    use magia_protocol::wire::spawn::SpawnCode;
     let code = code.map_or("a signal".to_owned(), |code| format!("code {code}"));
     let said = if last_line.is_empty() { String::new() } else { format!(": {last_line}") };
     SpawnError::new(SpawnCode::TerminalFailed, format!("Process launch failed: {name} ended with {code}{said}"))

@@ -1,7 +1,7 @@
 //! A terminal that the user describes: a list of words, in which names in braces are filled in. No shell reads it.
 
 use super::{Attach, Launch, Lookup};
-use magia_protocol::wire::terminal::{SpawnCode, SpawnError};
+use magia_protocol::wire::spawn::{SpawnCode, SpawnError};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::os::terminals::choose::{Chosen, Surroundings, choose};
 use magia_core::settings::TerminalChoice;
 use magia_core::spawn::Wish;
-use magia_protocol::wire::terminal::SpawnCode;
+use magia_protocol::wire::spawn::SpawnCode;
 use std::collections::HashMap;
 
 fn attach() -> Attach {

@@ -2,7 +2,7 @@
 //! standard library quotes each word as `CommandLineToArgvW` reads it; no `cmd.exe` stands between.
 
 use super::{Attach, Display, Launch, Launcher, Lookup};
-use magia_protocol::wire::terminal::SpawnError;
+use magia_protocol::wire::spawn::SpawnError;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use magia_protocol::ipc::connect_blocking;
 use magia_protocol::paths::{Socket, runtime_candidates};
-use magia_protocol::wire::terminal::{SpawnError, SpawnReply};
+use magia_protocol::wire::spawn::{SpawnError, SpawnReply};
 use serde_json::{Map, Value, json};
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;

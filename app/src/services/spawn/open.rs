@@ -1,7 +1,7 @@
 //! Opening one terminal.
 
 use super::audit::Audit;
-use super::{OpenRequest, TerminalPlaces};
+use super::{OpenRequest, SpawnPlaces};
 use crate::os::terminals::{
     self, Attach, Chosen, Installed, Launch, Launcher, Started, Surroundings, USUAL_PATIENCE, choose, failed,
 };
@@ -9,7 +9,7 @@ use crate::service::Outbox;
 use crossbeam_channel::TryRecvError;
 use magia_core::settings::Settings;
 use magia_core::spawn::{Plan, Run};
-use magia_protocol::wire::terminal::{OpenedTerminal, SpawnCode, SpawnError};
+use magia_protocol::wire::spawn::{OpenedTerminal, SpawnCode, SpawnError};
 use magia_tty::client::{self, errand};
 use magia_tty::wire::{FromHolder, Hello};
 use magia_tty::{Size, StartError, StartOptions, TerminalId, TerminalState};
@@ -29,13 +29,13 @@ const NONCE_BYTES: usize = 16;
 /// Opens terminals, one at a time.
 #[derive(Debug)]
 pub(super) struct Opener {
-    places: TerminalPlaces,
+    places: SpawnPlaces,
     settings: Arc<Mutex<Arc<Settings>>>,
     audit: Arc<Audit>,
 }
 
 impl Opener {
-    pub(super) fn new(places: TerminalPlaces, settings: Arc<Mutex<Arc<Settings>>>, audit: Arc<Audit>) -> Self {
+    pub(super) fn new(places: SpawnPlaces, settings: Arc<Mutex<Arc<Settings>>>, audit: Arc<Audit>) -> Self {
         Self { places, settings, audit }
     }
 

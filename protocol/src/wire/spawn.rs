@@ -203,7 +203,7 @@ impl From<SpawnError> for RpcError {
         data.extend(err.session.map(|session| ("session".to_owned(), session.into())));
         let mut rpc = Self::new(err.code.kind(), err.message);
         rpc.hint = err.remedy;
-        rpc.data = Some(Value::Object(data));
+        rpc.data = Some(Box::new(Value::Object(data)));
         rpc
     }
 }

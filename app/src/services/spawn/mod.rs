@@ -16,7 +16,7 @@ use magia_core::event::{Event, ReplyId};
 use magia_core::settings::Settings;
 use magia_core::spawn::Plan;
 use magia_protocol::wire::RequestId;
-use magia_protocol::wire::terminal::{SpawnCode, SpawnError};
+use magia_protocol::wire::spawn::{SpawnCode, SpawnError};
 use open::Opener;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,7 +31,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where everything is that opening takes.
 #[derive(Clone, Debug)]
-pub struct TerminalPlaces {
+pub struct SpawnPlaces {
     /// The command line program, which holds and attaches.
     pub exe: PathBuf,
     /// The directory of terminals.
@@ -63,7 +63,7 @@ pub struct OpenRequest {
 
 /// The service. Dropping it takes the link away and lets what is under way go on by itself.
 #[derive(Debug)]
-pub struct Terminals {
+pub struct Spawner {
     requests: Sender<OpenRequest>,
     settings: Arc<Mutex<Arc<Settings>>>,
     link: Arc<Link>,
@@ -72,18 +72,18 @@ pub struct Terminals {
 
 /// The way to ask for a terminal. Cheap to clone; no call waits.
 #[derive(Clone, Debug)]
-pub struct OpenTerminals {
+pub struct Spawn {
     requests: Sender<OpenRequest>,
     settings: Arc<Mutex<Arc<Settings>>>,
     link: Arc<Link>,
 }
 
-impl Terminals {
+impl Spawner {
     /// Starts the threads; each terminal's end is told as [`Event::TerminalOpened`].
     ///
     /// # Errors
     /// When the system has no thread for us.
-    pub fn start(places: TerminalPlaces, events: &Sender<Event>) -> std::io::Result<Self> {
+    pub fn start(places: SpawnPlaces, events: &Sender<Event>) -> std::io::Result<Self> {
         let (requests, waiting) = bounded(WAITING_MAX);
         let settings: Arc<Mutex<Arc<Settings>>> = Arc::default();
         let link = Arc::new(Link::new(places.link.clone(), &places.runtime));
@@ -93,14 +93,14 @@ impl Terminals {
             let opener = Opener::new(places.clone(), Arc::clone(&settings), Arc::clone(&audit));
             let waiting = waiting.clone();
             let work = move |outbox| work(&opener, &waiting, &outbox);
-            threads.push(ServiceThread::start("terminals", events.clone(), work)?);
+            threads.push(ServiceThread::start("spawn", events.clone(), work)?);
         }
         Ok(Self { requests, settings, link, threads })
     }
 
     /// The way to ask.
-    pub fn requests(&self) -> OpenTerminals {
-        OpenTerminals {
+    pub fn requests(&self) -> Spawn {
+        Spawn {
             requests: self.requests.clone(),
             settings: Arc::clone(&self.settings),
             link: Arc::clone(&self.link),
@@ -108,7 +108,7 @@ impl Terminals {
     }
 }
 
-impl Drop for Terminals {
+impl Drop for Spawner {
     fn drop(&mut self) {
         self.link.remove();
         self.threads.iter_mut().for_each(ServiceThread::begin_stop);
@@ -120,7 +120,7 @@ impl Drop for Terminals {
     }
 }
 
-impl OpenTerminals {
+impl Spawn {
     /// Opens a terminal. The error says that too many wait; then nothing follows.
     ///
     /// # Errors

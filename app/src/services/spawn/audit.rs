@@ -2,7 +2,7 @@
 //! they may hold secrets.
 
 use super::OpenRequest;
-use magia_protocol::wire::terminal::{OpenedTerminal, SpawnError};
+use magia_protocol::wire::spawn::{OpenedTerminal, SpawnError};
 use magia_protocol::wire::visible;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
