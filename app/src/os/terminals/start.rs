@@ -4,7 +4,7 @@ use super::{LAUNCH_FILE, Launch};
 use crossbeam_channel::{Receiver, bounded};
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::Builder;
