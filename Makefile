@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help build run demo man test test-agents agents bench screenshots lint install-deps clean
+.PHONY: help build run demo man test test-agents agents bench soak screenshots lint install-deps clean
 
 # Tests, lints and the programs that they run share one profile, one set of features and one target
 # directory, so that no crate is compiled twice for the same purpose.
@@ -58,6 +58,10 @@ test-agents: agents ## the tests that run the real agent CLIs against a fake mod
 bench: build ## the figures of the README
 	@scripts/deps.sh bench
 	scripts/bench.sh
+
+soak: build ## thirty terminals for ten minutes: nothing lost, nothing left over
+	cargo build --release --package magia-bench
+	target/release/magia-bench soak
 
 screenshots: build ## the pictures of the README
 	@scripts/deps.sh test

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures the figures of the README on the release programs, which `make build` has put into target/release.
-#   scripts/bench.sh [--markdown] [--only handler,burst,gate,window,crowd,list]
+#   scripts/bench.sh [--markdown] [--only handler,burst,gate,window,crowd,scroll,list,terminal]
 # Everything runs in private directories and on a display of its own, and ends with the benchmark, by id.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -27,6 +27,7 @@ if ! nc -h 2>&1 | grep -q OpenBSD; then
 fi
 
 cargo build --release --package magia-bench
+cargo build --release --package magia-app --example terminal
 # By a call of its own: the flags that make it static must reach it alone.
 cargo rustc --package magia-bench-launcher --profile handler --bin magia-bench-launcher -- \
   -C target-feature=+crt-static -C relocation-model=static

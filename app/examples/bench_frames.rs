@@ -142,7 +142,9 @@ fn main() -> eframe::Result {
             let (to_window, snapshots) = crossbeam_channel::bounded(64);
             let (to_hub, _from_window) = crossbeam_channel::bounded(256);
             let options = WindowOptions { reduced_motion: true, ..WindowOptions::default() };
-            let window = Window::new(WindowLink { snapshots, to_hub }, options, &context.egui_ctx);
+            let to_terminals = tokio::sync::mpsc::channel(8).0;
+            let link = WindowLink { snapshots, to_hub, to_terminals };
+            let window = Window::new(link, options, &context.egui_ctx);
             let mut phases = phases(now_ms).into_iter();
             let phase = phases.next().unwrap();
             let mut bench = Bench {

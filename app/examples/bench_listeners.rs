@@ -37,7 +37,7 @@ fn main() {
     let temp = tempfile::tempdir().expect("a directory");
     let lock = Arc::new(InstanceLock::try_acquire(&temp.path().join("run")).expect("the lock"));
     let (sender, hub) = crossbeam_channel::bounded(HUB_CAPACITY);
-    let listeners = Listeners::start(Arc::clone(&lock), sender).expect("listeners");
+    let listeners = Listeners::start(Arc::clone(&lock), sender, None).expect("listeners");
     let path = |socket: Socket| socket.path_in(lock.dir()).expect("a path");
     while !listeners.health().iter().all(|info| info.up) {
         std::thread::yield_now();

@@ -33,7 +33,7 @@ fn main() -> anyhow::Result<()> {
     let (to_window, snapshots) = crossbeam_channel::bounded(64);
     let (to_hub, from_window) = crossbeam_channel::bounded(256);
     to_window.send(Arc::new(snapshot.clone()))?;
-    run(WindowLink { snapshots, to_hub }, options, move |waker| {
+    run(WindowLink { snapshots, to_hub, to_terminals: tokio::sync::mpsc::channel(8).0 }, options, move |waker| {
         std::thread::spawn(move || {
             for message in from_window {
                 eprintln!("{message:?}");

@@ -18,5 +18,6 @@ pub mod places;
 pub mod run;
 pub mod service;
 pub mod services;
+pub mod terminal_link;
 #[cfg(feature = "window")]
 pub mod ui;

@@ -1,9 +1,11 @@
 //! What stands between the window and the hub: snapshots one way, wishes the other, and a bell.
 
+use crate::terminal_link::TerminalAsk;
 use crossbeam_channel::{Receiver, Sender};
 use magia_core::snapshot::Snapshot;
 use magia_protocol::wire::{Command, SessionId};
 use std::sync::Arc;
+use tokio::sync::mpsc;
 
 /// What the window tells the hub.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub struct WindowLink {
     pub snapshots: Receiver<Arc<Snapshot>>,
     /// Wishes; when it is full the window says so in a toast.
     pub to_hub: Sender<FromWindow>,
+    /// Wishes of terminals, which do not pass the hub.
+    pub to_terminals: mpsc::Sender<TerminalAsk>,
 }
 
 /// Rings when there is something new to draw. The hub knows nothing else of the window.

@@ -35,6 +35,10 @@ pub struct Places {
     pub cli: PathBuf,
     /// Where VibeTunnel's programs look for the socket of terminals; `MAGIA_TERMINAL_LINK` names another place.
     pub terminal_link: PathBuf,
+    /// The directory of terminals.
+    pub terminals: PathBuf,
+    /// The program that becomes a terminal's holder: the command line, which is small, or this one.
+    pub holder: PathBuf,
 }
 
 impl Places {
@@ -56,13 +60,10 @@ impl Places {
             cli: program.with_file_name(format!("magia{}", std::env::consts::EXE_SUFFIX)),
             terminal_link: std::env::var_os("MAGIA_TERMINAL_LINK")
                 .map_or_else(|| paths::SEED_TERMINAL_SOCKET.into(), PathBuf::from),
+            terminals: magia_tty::directory::default_root().context("finding the directory of terminals")?,
+            holder: holder(&program),
             handler: program.with_file_name(format!("magia-hook-handler{}", std::env::consts::EXE_SUFFIX)),
         })
-    }
-
-    /// The directory of terminals.
-    pub fn terminals(&self) -> PathBuf {
-        self.data.join("terminals")
     }
 
     /// What the settings steward works with; `home` is another directory of the agent's than the usual one.
@@ -74,6 +75,12 @@ impl Places {
         };
         StewardPaths::new(provider, home.unwrap_or(usual), &self.state, &self.data, &self.handler)
     }
+}
+
+/// `magia` beside this program when it is there, since a holder is to be small; else this program.
+fn holder(program: &Path) -> PathBuf {
+    let small = program.with_file_name(format!("magia{}", std::env::consts::EXE_SUFFIX));
+    if small.is_file() { small } else { program.to_owned() }
 }
 
 /// The named directory and the usual one, which may be the same by another path.

@@ -4,7 +4,7 @@
 //! get "no decision"; then the hub, the worker, the services; the store last, once everything is written.
 
 use crate::clock::Clock;
-use crate::hub::{Display, HubThread, Inbox, JobRequest, JobShell, JobWorker, Shell, run_once};
+use crate::hub::{Display, HubThread, Inbox, JobRequest, JobShell, JobWorker, Owner, Shell, run_once};
 use crate::instance;
 use crate::link::FromWindow;
 use crate::listeners::{HUB_CAPACITY, HttpPlaces, Listeners};
@@ -18,7 +18,9 @@ use crate::services::registry::Registry;
 use crate::services::settings_file::SettingsFile;
 use crate::services::store::{Store, StoreConfig};
 use crate::services::spawn::{SpawnPlaces, Spawner};
+use crate::services::terminals::{TerminalPlaces, Terminals};
 use crate::services::transcripts::Transcripts;
+use crate::terminal_link::{TerminalAsk, WISHES as TERMINAL_WISHES};
 use anyhow::{Context as _, Result};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use magia_core::event::Event;
@@ -29,6 +31,7 @@ use magia_protocol::wire::{Command, RpcError};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use tokio::sync::mpsc;
 
 /// Snapshots on the way to the window. Only the newest is read; a hidden window reads none.
 #[cfg(feature = "window")]
@@ -63,7 +66,8 @@ pub fn headless(places: Places, lock: InstanceLock) -> Result<()> {
     let stop = signals::Stop::install().context("listening for signals")?;
     let (_no_window, wishes) = bounded(1);
     let runtime = places.runtime.display().to_string();
-    let mut running = start(places, lock, None, wishes)?;
+    let (_no_terminals, asks) = mpsc::channel(1);
+    let mut running = start(places, lock, None, wishes, asks)?;
     instance::say(&format!("magia listens in {runtime}; look with `magia ls`, stop with Ctrl+C"));
     stop.wait();
     running.stop();
@@ -82,7 +86,8 @@ pub fn window(places: Places, lock: InstanceLock) -> Result<()> {
     let stop = signals::Stop::install().context("listening for signals")?;
     let (snapshots, unread) = bounded::<Arc<Snapshot>>(SNAPSHOTS);
     let (to_hub, wishes) = bounded(WISHES);
-    let link = WindowLink { snapshots: unread.clone(), to_hub };
+    let (to_terminals, asks) = mpsc::channel(TERMINAL_WISHES);
+    let link = WindowLink { snapshots: unread.clone(), to_hub, to_terminals };
     let running: Arc<Mutex<Option<Running>>> = Arc::default();
     let begun = Arc::clone(&running);
     let closing = Arc::new(AtomicBool::new(false));
@@ -98,7 +103,7 @@ pub fn window(places: Places, lock: InstanceLock) -> Result<()> {
         let display = Display { snapshots, unread, waker };
         let work = move || {
             let mut slot = begun.lock().unwrap_or_else(PoisonError::into_inner);
-            match start(places, lock, Some(display), wishes) {
+            match start(places, lock, Some(display), wishes, asks) {
                 Ok(started) => *slot = Some(started),
                 Err(err) => {
                     instance::say(&format!("error: {err:#}"));
@@ -158,6 +163,7 @@ fn start(
     lock: InstanceLock,
     display: Option<Display>,
     wishes: Receiver<FromWindow>,
+    asks: mpsc::Receiver<TerminalAsk>,
 ) -> Result<Running> {
     if let Err(err) = paths::write_runtime_pointer(&places.runtime) {
         tracing::warn!("agents with another TMPDIR will not find magia: {err}");
@@ -173,7 +179,10 @@ fn start(
     let store = Arc::new(store);
     let processes = Processes::start(events.clone()).context("starting to watch processes")?;
     let transcripts = Transcripts::start(events.clone()).context("starting to follow transcripts")?;
-    let listeners = Listeners::start(Arc::new(lock), events.clone()).context("starting the listeners")?;
+    // Empty until the hub starts, which needs the listeners' gates.
+    let owner = Owner::new();
+    let listeners = Listeners::start(Arc::new(lock), events.clone(), Some(Arc::new(owner.clone())))
+        .context("starting the listeners")?;
     let listeners = Arc::new(listeners);
     let codex =
         Codex::start(places.codex_homes.clone(), events.clone()).context("watching Codex's daemons")?;
@@ -181,7 +190,7 @@ fn start(
     let spawner = Spawner::start(
         SpawnPlaces {
             exe: places.cli.clone(),
-            root: places.terminals(),
+            root: places.terminals.clone(),
             home: places.home.clone(),
             runtime: places.runtime.clone(),
             logs: places.state.join("logs"),
@@ -193,10 +202,17 @@ fn start(
     .context("starting to open terminals")?;
     let http = listeners.http(HttpPlaces {
         token: places.state.join("http-token"),
-        terminals: places.terminals(),
+        terminals: places.terminals.clone(),
         home: places.home.clone(),
         fixed: places.http,
     });
+    let terminals = TerminalPlaces {
+        root: places.terminals.clone(),
+        holder: places.holder.clone(),
+        home: places.home.clone(),
+    };
+    let terminals =
+        Terminals::start(terminals, asks, events.clone()).context("starting to look for terminals")?;
 
     let shell = Shell {
         spawn: spawner.requests(),
@@ -207,6 +223,7 @@ fn start(
         store: Some(Arc::clone(&store)),
         codex: codex.daemons(),
         processes,
+        terminals: Some(terminals),
         transcripts,
         notifier: crate::os::notify::Notifier::start(events.clone()),
         jobs: jobs.clone(),
@@ -232,7 +249,7 @@ fn start(
     let seed =
         u64::from_le_bytes(uuid::Uuid::new_v4().into_bytes().first_chunk().copied().unwrap_or_default());
     let inbox = Inbox { events: facts, window: wishes, stop: stopped };
-    let hub = HubThread::start(Model::new(program, seed), shell, inbox, stop, display, clock)
+    let hub = HubThread::start(owner, Model::new(program, seed), shell, inbox, stop, display, clock)
         .context("starting the hub")?;
     let worker = JobWorker::start(worker, waiting_jobs, events.clone()).context("starting the worker")?;
     if jobs.try_send(JobRequest::Inspect).is_err() {

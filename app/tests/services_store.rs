@@ -5,11 +5,12 @@
 use crossbeam_channel::{Receiver, bounded};
 use magia_app::services::store::{FILE_NAME, Retention, Store, StoreConfig};
 use magia_core::effect::StoreWrite;
-use magia_core::event::{AgentEvent, Event, StoredRequest, StoredSession, StoredState};
+use magia_core::event::{AgentEvent, Event, Seen, StoredRequest, StoredSession, StoredState};
 use magia_core::policy::RealPaths;
 use magia_protocol::wire::info::Decision;
 use magia_protocol::wire::{
-    AgentEventKind, ProcessId, Provider, ProviderSessionId, RequestId, RequestState, SessionId, TitleSource,
+    AgentEventKind, ProcessId, Provider, ProviderSessionId, RequestId, RequestState, SessionId, SessionState,
+    TitleSource,
 };
 use proptest::prelude::*;
 use std::fs;
@@ -88,6 +89,8 @@ fn session(id: SessionId) -> StoredSession {
         ended: false,
         pinned: true,
         hidden: false,
+        seen: Some(Seen { state: SessionState::Working, fact: "PreToolUse Bash".into(), at_ms: 3 }),
+        between_turns: true,
     }
 }
 

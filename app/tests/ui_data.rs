@@ -7,7 +7,7 @@ mod ui_scenes;
 use magia_app::ui::panels::banners::banners;
 use magia_app::ui::panels::card::CardData;
 use magia_app::ui::panels::details::DetailsData;
-use magia_app::ui::panels::sessions::{Row, SessionsData};
+use magia_app::ui::panels::sessions::{Made, Row, SessionsData};
 use magia_app::ui::panels::timeline::TimelineData;
 use magia_app::ui::panels::top_bar::TopBarData;
 use ui_scenes::{busy, scene, session_id};
@@ -46,6 +46,29 @@ fn a_list_under_the_pointer_keeps_its_places() {
     let after = SessionsData::new(&snapshot, "");
     assert!(!after.keeps_places_of(&before));
     assert!(before.keeps_places_of(&before.clone()));
+}
+
+#[test]
+fn rows_of_sessions_that_did_not_change_are_kept() {
+    let mut made = Made::default();
+    let mut snapshot = busy(NOW_MS);
+    let before = SessionsData::with(&mut made, &snapshot, "");
+    let mut changed = (*snapshot.sessions[0]).clone();
+    changed.title = "Another title".into();
+    let id = changed.id;
+    snapshot.sessions[0] = std::sync::Arc::new(changed);
+    let gone = snapshot.sessions.remove(1).id;
+    let after = SessionsData::with(&mut made, &snapshot, "");
+    assert_eq!(after, SessionsData::new(&snapshot, ""), "as if all were made anew");
+    for row in &after.rows {
+        let Row::Session(row) = row else { continue };
+        let kept = before
+            .rows
+            .iter()
+            .any(|old| matches!(old, Row::Session(old) if std::sync::Arc::ptr_eq(old, row)));
+        assert_eq!(kept, row.id != id, "{}", row.title);
+    }
+    assert!(after.sessions().all(|id| id != gone));
 }
 
 #[test]

@@ -271,7 +271,7 @@ fn no_string_breaks_the_window() {
                         return magia_app::ui::install(ui.ctx());
                     }
                     let clock = Clock::new(NOW_MS, 0.0, utc);
-                    let view = View { snapshot: &bench.snapshot, clock: &clock, pulse: true };
+                    let view = View { snapshot: &bench.snapshot, terminals: &bench.terminals, clock: &clock, pulse: true };
                     shell_ui(ui, view, &mut bench.state, &mut Actions::new());
                 }
             },
@@ -526,4 +526,78 @@ fn the_hooks_of_every_agent_are_installed_from_the_settings() {
     click(&mut harness, "5 s: Codex waits");
     let Some(Command::SaveSettings(saved)) = harness.state().sent.last() else { panic!("not saved") };
     assert_eq!(json!(saved.settings), json!({"codexHoldSeconds": 5}));
+}
+
+#[test]
+fn a_rule_is_tried_from_the_settings_before_it_is_set() {
+    let mut harness = window(busy(NOW_MS), [1280.0, 2400.0]);
+    press(&mut harness, Modifiers::CTRL, Key::Comma);
+    let tried = |harness: &Window| match harness.state().sent.last() {
+        Some(Command::TryPolicy(trial)) => Some(trial.rule.clone()),
+        _ => None,
+    };
+    click(&mut harness, "Try Auto");
+    assert_eq!(tried(&harness).as_deref(), Some("preset auto"));
+    click(&mut harness, "Try the rule");
+    assert_eq!(harness.state().sent.len(), 1, "nothing was typed");
+    harness.get_by_label("A rule to try").focus();
+    harness.run_steps(2);
+    ui_bench::type_text(&mut harness, "Bash(cat)");
+    press(&mut harness, Modifiers::NONE, Key::Enter);
+    assert_eq!(tried(&harness).as_deref(), Some("Bash(cat)"));
+    let row = magia_protocol::wire::info::TrialRow {
+        id: request_id(1),
+        session: session_id(1),
+        tool: "Bash".into(),
+        summary: "cat ~/.ssh/id_ed25519".into(),
+        asked_at_ms: NOW_MS,
+        risk: Risk::High,
+        risk_reasons: Vec::new(),
+        places: vec!["~/.ssh".into()],
+        was: "deny by window".into(),
+    };
+    follow(&mut harness, |snapshot| {
+        snapshot.trial = Some(Arc::new(magia_protocol::wire::info::TrialInfo {
+            rule: "rule Bash(cat)".into(),
+            requests: 300,
+            allowed: 214,
+            left: 86,
+            sensitive_count: 1,
+            sensitive: vec![row],
+            ..Default::default()
+        }));
+    });
+    for words in
+        ["would have allowed 214 of 300", "1 touch what is sensitive", "cat ~/.ssh/id_ed25519", "~/.ssh"]
+    {
+        assert!(ui_bench::shows(&harness, words), "{words}");
+    }
+}
+
+#[test]
+fn a_directory_gets_a_preset_of_its_own() {
+    let snapshot = busy(NOW_MS);
+    let path = snapshot.sessions[0].cwd.clone();
+    let mut harness = window(snapshot, [1280.0, 2400.0]);
+    let selected = harness.state().snapshot.sessions[0].id;
+    harness.state_mut().state.selected = Some(selected);
+    press(&mut harness, Modifiers::CTRL, Key::Comma);
+    let saved = |harness: &Window| match harness.state().sent.last() {
+        Some(Command::SaveSettings(saved)) => Some(json!(saved.settings)),
+        _ => None,
+    };
+    let shown = magia_app::ui::text::short_path(&path);
+    click(&mut harness, &format!("Plan: {shown}"));
+    assert_eq!(saved(&harness), None, "it is asked first");
+    let title = format!("Plan in {shown}?");
+    assert!(ui_bench::shows(&harness, &title));
+    press(&mut harness, Modifiers::NONE, Key::Enter);
+    assert_eq!(saved(&harness), Some(json!({"workspacePresets": {path.clone(): "plan"}})));
+    follow(&mut harness, |snapshot| {
+        let mut settings = (*snapshot.settings).clone();
+        settings.workspace_presets = vec![(path.clone(), Preset::Plan)];
+        snapshot.settings = Arc::new(settings);
+    });
+    click(&mut harness, &format!("As elsewhere: {shown}"));
+    assert_eq!(saved(&harness), Some(json!({"workspacePresets": {path: null}})));
 }

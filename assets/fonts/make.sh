@@ -37,8 +37,11 @@ PY
     pyftsubset "$work/Inter-$weight.otf" --unicodes="$text,U+25A0-25FF" --output-file="Inter-$weight.otf" \
         --layout-features=kern,mark,mkmk,ccmp,locl,calt --no-hinting --desubroutinize
 done
-pyftsubset $share/truetype/jetbrains-mono/JetBrainsMono-Regular.ttf --unicodes="$mono" \
-    --output-file=JetBrainsMono-Regular.ttf --layout-features=mark,mkmk,ccmp,locl --no-hinting
+# Bold, italic and both are for terminals.
+for style in Regular Bold Italic BoldItalic; do
+    pyftsubset "$share/truetype/jetbrains-mono/JetBrainsMono-$style.ttf" --unicodes="$mono" \
+        --output-file="JetBrainsMono-$style.ttf" --layout-features=mark,mkmk,ccmp,locl --no-hinting
+done
 pyftsubset $share/truetype/noto/NotoSansSymbols2-Regular.ttf --unicodes="$symbols2" \
     --output-file=NotoSansSymbols2-Regular.ttf --no-hinting
 pyftsubset $share/truetype/noto/NotoSansSymbols-Regular.ttf --unicodes="$symbols" \

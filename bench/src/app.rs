@@ -12,6 +12,8 @@ use magia_protocol::wire::{Request, Response};
 use magia_tests::{PATIENCE, Program, Sandbox, wait_until};
 use serde_json::Value;
 
+use crate::frames::{self, Frame};
+
 /// Where the programs under test are: beside this one.
 #[derive(Debug, Clone)]
 pub struct Programs {
@@ -70,6 +72,11 @@ impl App {
     /// Its process.
     pub fn pid(&self) -> u32 {
         self.program.pid()
+    }
+
+    /// The frames that its window has noted so far.
+    pub fn frames(&self) -> Vec<Frame> {
+        frames::read(&self.program.stderr())
     }
 
     /// One of its sockets.

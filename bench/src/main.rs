@@ -1,7 +1,7 @@
 //! Measures the figures that the README promises, on the release programs beside this one.
 //!
 //! ```text
-//! magia-bench [--markdown] [--only handler,burst,gate,window,crowd,list]
+//! magia-bench [--markdown] [--only handler,burst,gate,window,crowd,scroll,list,terminal,view]
 //! ```
 //!
 //! Everything runs in private directories under `/tmp`, on a display of its own, and ends with this program.
@@ -11,10 +11,13 @@ mod app;
 mod bare;
 mod events;
 mod figures;
+mod frames;
+mod pointer;
 mod proc;
 mod race;
 mod screen;
 mod sink;
+mod soak;
 mod stats;
 mod table;
 
@@ -41,6 +44,21 @@ fn main() -> Result<ExitCode> {
     {
         bare::serve(Path::new(socket), events.parse()?)?;
         return Ok(ExitCode::SUCCESS);
+    }
+    match words.split_first() {
+        Some((word, rest)) if word == soak::WRITER => {
+            soak::write_output(rest)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some((word, rest)) if word == "soak" => {
+            soak::run(rest)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some((word, [begin])) if word == "spin" => {
+            figures::terminal_view::spin(Path::new(begin))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        _ => {}
     }
     let options = read(&words)?;
     let machine = proc::machine();

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 
 use anyhow::{Context, Result};
 use x11rb::connection::Connection;
-use x11rb::protocol::xproto::{ConnectionExt, ImageFormat};
+use x11rb::protocol::xproto::{ConnectionExt as _, ImageFormat, KEY_PRESS_EVENT, KEY_RELEASE_EVENT};
+use x11rb::protocol::xtest::ConnectionExt as _;
 use x11rb::rust_connection::RustConnection;
+use x11rb::{CURRENT_TIME, NONE};
 
 /// Every so many lines one is looked at: a look must not cost the time that it measures.
 const LINE_STEP: u16 = 10;
@@ -47,6 +49,37 @@ impl Screen {
             pixels.extend(line.reply()?.data.as_chunks::<4>().0);
         }
         Ok(Look(pixels))
+    }
+}
+
+/// The X server's keyboard.
+pub struct Keyboard {
+    connection: RustConnection,
+    /// The code of the key that types "a".
+    code: u8,
+}
+
+impl Keyboard {
+    /// Connects to a display by its name.
+    pub fn open(display: &str) -> Result<Self> {
+        /// Its keysym.
+        const LETTER: u32 = 0x61;
+        let (connection, _) =
+            RustConnection::connect(Some(display)).with_context(|| format!("connecting to {display}"))?;
+        let (least, most) = (connection.setup().min_keycode, connection.setup().max_keycode);
+        let mapping = connection.get_keyboard_mapping(least, most - least + 1)?.reply()?;
+        let codes = mapping.keysyms.chunks(usize::from(mapping.keysyms_per_keycode)).zip(least..);
+        let code = codes.into_iter().find_map(|(syms, code)| (syms.first() == Some(&LETTER)).then_some(code));
+        Ok(Self { connection, code: code.context("the display's keyboard has no a")? })
+    }
+
+    /// Presses it and lets it go.
+    pub fn type_a(&self) -> Result<()> {
+        for event in [KEY_PRESS_EVENT, KEY_RELEASE_EVENT] {
+            self.connection.xtest_fake_input(event, self.code, CURRENT_TIME, NONE, 0, 0, 0)?;
+        }
+        self.connection.flush()?;
+        Ok(())
     }
 }
 

@@ -11,6 +11,7 @@ mod client;
 mod complete;
 mod demo;
 mod failure;
+mod forwarder;
 mod output;
 mod programs;
 mod style;
@@ -25,6 +26,9 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     if let Some(code) = magia_tty::dispatch() {
         return code;
+    }
+    if forwarder::is_meant() {
+        return forwarder::main();
     }
     CompleteEnv::with_factory(args::Args::command).var(verbs::shell::COMPLETE).complete();
     let args = args::Args::parse();

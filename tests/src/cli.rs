@@ -13,6 +13,13 @@ pub struct Cli<'a> {
     sandbox: &'a Sandbox,
 }
 
+/// A verb's words with `--json` at their end, but before those that are another command's.
+pub fn with_json<'a>(args: &[&'a str]) -> Vec<&'a str> {
+    let own = args.iter().position(|word| *word == "--").unwrap_or(args.len());
+    let (own, others) = args.split_at(own);
+    own.iter().chain(&["--json"]).chain(others).copied().collect()
+}
+
 impl<'a> Cli<'a> {
     /// The command line that talks to the sandbox's app.
     pub fn new(sandbox: &'a Sandbox) -> Self {
@@ -26,7 +33,7 @@ impl<'a> Cli<'a> {
 
     /// Runs a verb with `--json`, which must succeed.
     pub fn json(self, args: &[&str]) -> Result<Value> {
-        let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
+        let args = with_json(args);
         self.run(&args)?.json().with_context(|| format!("magia {}", args.join(" ")))
     }
 

@@ -42,7 +42,7 @@ pub use agent::{RunningHook, ScriptedAgent};
 pub use app::{App, Reply, binary, magia};
 pub use bus::Bus;
 pub use claude::{CLAUDE_VERSION, Claude, InteractiveClaude};
-pub use cli::{Cli, text};
+pub use cli::{Cli, text, with_json};
 pub use codex::{CODEX_VERSION, Codex, InteractiveCodex};
 pub use codex_trust::CodexHook;
 pub use display::Display;

@@ -382,10 +382,20 @@ impl<'s> Run<'s> {
             self.cli.json(args)?;
             return Ok(acted_ms);
         }
+        if matches!(step.act, Act::RestartMagia) {
+            self.wait_until_stored()?;
+        }
         let agent = self.agent(step.agent)?;
         let before = agent.sessions.last().map(|(_, own)| own.clone());
         agent.player.act(&step.act, before.as_deref())?;
         Ok(acted_ms)
+    }
+
+    /// What `kill -9` takes of the moment that events wait for their transaction is not what a restart is to show.
+    fn wait_until_stored(&self) -> Result<()> {
+        let newest = self.updates.newest;
+        let stored = |event: &Value| event.get("seq").and_then(Value::as_u64) >= Some(newest);
+        self.cli.wait_for_row("the newest event in the store", &["events"], stored).map(drop)
     }
 
     /// A new magia tells its stream of changes only, so what it makes of the sessions is asked for.
@@ -493,6 +503,8 @@ fn unix_ms() -> u64 {
 struct Updates {
     stream: BlockingStream,
     bytes: Vec<u8>,
+    /// The number of the newest event that it was told of.
+    newest: u64,
 }
 
 impl Updates {
@@ -504,7 +516,7 @@ impl Updates {
         let request = json!({ "id": 1, "method": "subscribe_events", "params": params, "v": 1 });
         writeln!(stream, "{request}").context("subscribing")?;
         stream.set_nonblocking(true).context("reading without waiting")?;
-        let mut updates = Self { stream, bytes: Vec::new() };
+        let mut updates = Self { stream, bytes: Vec::new(), newest: 0 };
         wait_until("the subscription", PATIENCE, || {
             updates.lines().map(|lines| lines.into_iter().next()).transpose()
         })??;
@@ -517,6 +529,8 @@ impl Updates {
         if let Some(lost) = lines.iter().find(|line| line["event"] == "lagged") {
             bail!("magia's stream has lost something: {lost}");
         }
+        let numbers = lines.iter().filter_map(|line| line.get("seq")?.as_u64());
+        self.newest = numbers.max().unwrap_or_default().max(self.newest);
         Ok(lines.into_iter().filter_map(|mut line| line.get_mut("payload").map(Value::take)).collect())
     }
 

@@ -282,6 +282,22 @@ fn alone() -> Vec<Scenario> {
                 step(says("again"), &[ENDED, IDLE, WORKING, IDLE]),
             ]),
         ),
+        row(
+            "alone: magia starts anew in a turn",
+            begin_and(vec![
+                step(hangs(), &[WORKING]),
+                step(Act::RestartMagia, &[WORKING]),
+                step(Act::PressAt(BUSY, Key::Esc), &[IDLE]),
+                step(says("again"), &[WORKING, IDLE]),
+            ]),
+        ),
+        row(
+            "alone: magia starts anew at a dialog",
+            asked_and(vec![
+                step(Act::RestartMagia, &[ASKS]),
+                step(Act::Choose(DIALOG, "y"), &[WORKING, IDLE]),
+            ]),
+        ),
         row("exec", vec![hooks(), step(Act::Print(json!(["say:hello"])), &[IDLE, WORKING, IDLE, ENDED])]),
         row(
             "exec fails",

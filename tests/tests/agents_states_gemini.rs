@@ -213,6 +213,23 @@ fn table() -> Vec<Scenario> {
             ],
         ),
         row(
+            "magia starts anew in a turn",
+            vec![
+                start(),
+                step(hangs(), &[WORKING]),
+                step(Act::RestartMagia, &[WORKING]),
+                step(Act::PressAt(BUSY, Key::Esc), &[IDLE]),
+                step(says("again"), &[WORKING, IDLE]),
+            ],
+        ),
+        row(
+            "magia starts anew at a dialog",
+            asked_and(vec![
+                step(Act::RestartMagia, &[ASKS]),
+                step(Act::PressAt(DIALOG, Key::Enter), &[WORKING, IDLE]),
+            ]),
+        ),
+        row(
             "second prompt while busy",
             vec![
                 start(),

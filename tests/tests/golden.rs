@@ -4,17 +4,28 @@
 //! replaced. `MAGIA_BLESS=1` writes the files anew; the change is then read in the diff.
 
 use anyhow::{Context, Result, bail};
-use magia_tests::{App, Cli, Sandbox, ScriptedAgent, binary, sandbox_test, text};
+use magia_tests::{App, Cli, Sandbox, ScriptedAgent, binary, sandbox_test, text, with_json};
 use serde_json::{Map, Value, json};
 use std::fs;
 use std::path::PathBuf;
 
 const BLESS: &str = "MAGIA_BLESS";
 /// Numbers that differ from run to run, by their key; `*_ms` too.
-const VOLATILE_NUMBERS: &[&str] =
-    &["pid", "start", "uptime_s", "accepted", "messages", "open", "refused", "ours_us", "ours_max_us"];
+const VOLATILE_NUMBERS: &[&str] = &[
+    "pid",
+    "holder_pid",
+    "start",
+    "uptime_s",
+    "accepted",
+    "messages",
+    "open",
+    "refused",
+    "ours_us",
+    "ours_max_us",
+];
 /// Words that depend on the machine, the release or on what is installed at all.
-const VOLATILE_WORDS: &[&str] = &["version", "diff", "backup", "missing", "problems", "question"];
+const VOLATILE_WORDS: &[&str] =
+    &["started_at", "ended_at", "version", "diff", "backup", "missing", "problems", "question"];
 
 struct Golden<'a> {
     sandbox: &'a Sandbox,
@@ -27,7 +38,7 @@ struct Golden<'a> {
 impl<'a> Golden<'a> {
     /// Compares what a verb prints, whatever its exit code, with its file; gives the reply as it is.
     fn check(&mut self, name: &str, args: &[&str]) -> Result<Value> {
-        let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
+        let args = with_json(args);
         let reply = self.cli.run(&args)?;
         assert_eq!(reply.stdout.lines().count(), 1, "one line from magia {}: {reply:?}", args.join(" "));
         let printed: Value = serde_json::from_str(&reply.stdout)
@@ -105,6 +116,25 @@ fn json_of_every_verb_is_as_kept() -> Result<()> {
         let mut golden = Golden { sandbox, cli, ids: Vec::new(), differing: Vec::new() };
         golden.check("version-without-app", &["version"])?;
         golden.check("doctor-without-app", &["doctor"])?;
+        golden.check("term-ls-none", &["term", "ls"])?;
+        let script = "echo hello; read line; exit 3";
+        let words = [
+            "run", "--detach", "--id", "golden", "--name", "a name", "--size", "80x24", "--", "sh", "-c",
+            script,
+        ];
+        golden.check("run-detach", &words)?;
+        golden.check("term-wait-text", &["term", "wait", "golden", "--until", "text", "--text", "hello"])?;
+        golden.check("term-wait-idle", &["term", "wait", "golden", "--until", "idle", "--quiet", "50ms"])?;
+        golden.check("term-ls", &["term", "ls"])?;
+        golden.check("term-screen", &["term", "screen", "golden"])?;
+        golden.check("term-resize", &["term", "resize", "golden", "100x30"])?;
+        golden.check("term-send-keys", &["term", "send-keys", "golden", "enter"])?;
+        golden.check("term-wait-exit", &["term", "wait", "golden"])?;
+        golden.check("term-show", &["term", "show", "golden"])?;
+        cli.json(&["run", "--detach", "--id", "killed", "--", "cat"])?;
+        golden.check("term-kill", &["term", "kill", "killed"])?;
+        golden.check("term-clean", &["term", "clean"])?;
+
         let _app = App::start(sandbox)?;
         golden.check("next-none", &["next"])?;
 

@@ -1,6 +1,6 @@
 //! The real window on a display of its own, worked with pointer and keyboard; the hooks come from the real handler.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use magia_tests::{
     Cli, Display, PATIENCE, Program, ScriptedAgent, Window, binary, magia, sandbox_test, text, wait_until,
 };
@@ -149,5 +149,39 @@ fn closing_the_window_ends_the_app_and_leaves_the_request_to_the_agent() -> Resu
         assert_eq!(asked.wait()?, (0, String::new()), "no decision is invented");
         assert_eq!(magia(sandbox, &["status"])?.code, 3);
         Ok(())
+    })
+}
+
+#[test]
+fn text_fields_cut_copy_and_paste() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let display = Display::start(sandbox)?;
+        let window = Window::start(sandbox, &display)?;
+        window.wait_for_text("No sessions yet")?;
+        let shows = |wanted: &str| {
+            wait_until(&format!("the filter to be {wanted:?}"), PATIENCE, || {
+                let elements = window.elements().ok()?;
+                let field = elements
+                    .into_iter()
+                    .find(|it| it.label == "Filter sessions" && it.role == "TextInput")?;
+                (field.value == wanted).then_some(())
+            })
+            .with_context(|| format!("in the window: {:#?}", window.elements().unwrap_or_default()))
+        };
+        window.key("ctrl+k")?;
+        window.type_text("cellar")?;
+        shows("cellar")?;
+        window.key("ctrl+a")?;
+        window.key("ctrl+x")?;
+        shows("")?;
+        window.key("ctrl+v")?;
+        shows("cellar")?;
+        window.key("ctrl+a")?;
+        window.key("ctrl+c")?;
+        window.key("End")?;
+        window.key("ctrl+v")?;
+        shows("cellarcellar")?;
+        window.key("shift+Insert")?;
+        shows("cellarcellarcellar")
     })
 }

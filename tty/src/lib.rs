@@ -15,6 +15,7 @@ pub mod directory;
 #[cfg(unix)]
 mod holder;
 mod id;
+pub mod input;
 pub mod pty;
 pub mod screen;
 mod size;

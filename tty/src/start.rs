@@ -142,8 +142,8 @@ pub enum StartError {
 ///
 /// # Errors
 /// See [`StartError`].
-pub fn start(options: &StartOptions) -> Result<Started, StartError> {
-    start_tuned(options, Tuning::default())
+pub fn start(options: StartOptions) -> Result<Started, StartError> {
+    start_tuned(&options, Tuning::default())
 }
 
 /// As [`start`], with what is not for users to set.

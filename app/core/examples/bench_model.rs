@@ -63,6 +63,8 @@ fn ended(n: u128) -> StoredSession {
         ended: true,
         pinned: false,
         hidden: false,
+        seen: None,
+        between_turns: false,
     }
 }
 

@@ -9,6 +9,7 @@ use magia_protocol::wire::command::{
     UpdateClaudeSettings,
 };
 use magia_protocol::wire::info::{RequestInfo, SessionInfo};
+use magia_protocol::wire::terminal::CreatePty;
 use magia_protocol::wire::{GateReply, ProcessId, ProviderSessionId, RequestId, RpcError, SessionId};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -98,12 +99,52 @@ pub enum Effect {
     },
     /// Bring the window to the front, at a session.
     RaiseWindow(Option<SessionId>),
+    /// Do something with a terminal and report [`JobFinished`](crate::event::Event::JobFinished).
+    Terminal {
+        /// The requester.
+        reply: ReplyId,
+        /// What to do.
+        wish: TerminalWish,
+    },
     /// Do something slow and report [`JobFinished`](crate::event::Event::JobFinished).
     Run {
         /// The requester.
         reply: ReplyId,
         /// What to do.
         job: Job,
+    },
+}
+
+/// Something that a terminal's holder is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TerminalWish {
+    /// Start one.
+    Create {
+        /// As it was asked for.
+        params: CreatePty,
+        /// The user's shell, when the settings name one.
+        shell: Option<String>,
+    },
+    /// Type.
+    Write {
+        /// Its id.
+        terminal: String,
+        /// What, as it is.
+        data: String,
+    },
+    /// Another size.
+    Resize {
+        /// Its id.
+        terminal: String,
+        /// Columns.
+        cols: u16,
+        /// Rows.
+        rows: u16,
+    },
+    /// End its program.
+    Kill {
+        /// Its id.
+        terminal: String,
     },
 }
 
@@ -122,6 +163,8 @@ pub enum Update {
     SettingsChanged(Value),
     /// `providers:changed`.
     ProvidersChanged(Value),
+    /// `terminals:changed`: the list of terminals.
+    TerminalsChanged(Value),
 }
 
 impl Update {
@@ -134,6 +177,7 @@ impl Update {
             Self::SessionsChanged(_) => "sessions:changed",
             Self::SettingsChanged(_) => "settings:changed",
             Self::ProvidersChanged(_) => "providers:changed",
+            Self::TerminalsChanged(_) => "terminals:changed",
         }
     }
 
@@ -145,6 +189,7 @@ impl Update {
         "sessions:changed",
         "settings:changed",
         "providers:changed",
+        "terminals:changed",
     ];
 }
 

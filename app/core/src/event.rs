@@ -8,7 +8,7 @@ use magia_protocol::wire::info::{Decision, HooksInfo, ListenerInfo, ProviderInfo
 use magia_protocol::wire::spawn::{OpenedTerminal, SpawnError};
 use magia_protocol::wire::{
     AgentEventKind, Command, ProcessId, Provider, ProviderSessionId, RequestId, RequestState, RpcError,
-    SessionId, TitleSource,
+    SessionId, SessionState, TerminalInfo, TitleSource,
 };
 use serde_json::Value;
 use std::path::PathBuf;
@@ -103,6 +103,15 @@ pub enum Event {
     },
     /// An agent's own daemon told something, or was lost.
     Daemon(Box<crate::daemon::DaemonNews>),
+    /// A process that is now watched, or one above it, has a terminal's variable in its environment.
+    ProcessPlaced {
+        /// Which process.
+        process: ProcessId,
+        /// The terminal's id.
+        terminal: String,
+    },
+    /// The terminals, all of them, oldest first; comes again when one of them changed.
+    TerminalsRead(Vec<TerminalInfo>),
     /// A watched process ended.
     ProcessExited(ProcessId),
     /// Processes were looked through: every agent that runs without a registry of its own, as far as its command line
@@ -294,6 +303,17 @@ pub struct StoredState {
     pub last_alive_ms: Option<u64>,
 }
 
+/// Something seen that speaks for a state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    /// For which.
+    pub state: SessionState,
+    /// What was seen.
+    pub fact: String,
+    /// When, milliseconds since 1970.
+    pub at_ms: u64,
+}
+
 /// A session as the store keeps it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredSession {
@@ -329,6 +349,11 @@ pub struct StoredSession {
     pub pinned: bool,
     /// Left out of lists.
     pub hidden: bool,
+    /// What its hooks, or a request that waited, last said of its state, as of the last change of that state; nothing
+    /// when an older magia stored it.
+    pub seen: Option<Seen>,
+    /// Whether its turn was over, though subagents may have worked on.
+    pub between_turns: bool,
 }
 
 /// A permission request as the store keeps it.

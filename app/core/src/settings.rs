@@ -108,6 +108,32 @@ impl ThemeMode {
     }
 }
 
+/// The cursor of a terminal whose program sets none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum TerminalCursor {
+    /// A filled cell.
+    Block,
+    /// A line before the character.
+    #[default]
+    Bar,
+    /// A line under it.
+    Underline,
+}
+
+impl TerminalCursor {
+    /// Every shape.
+    pub const ALL: &'static [Self] = &[Self::Block, Self::Bar, Self::Underline];
+
+    /// The word in settings.json.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Block => "block",
+            Self::Bar => "bar",
+            Self::Underline => "underline",
+        }
+    }
+}
+
 /// An override for one tool.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ToolPermission {
@@ -193,6 +219,18 @@ pub struct Settings {
     pub http_api: String,
     /// `httpRoots`: directories whose files the HTTP API lists; `~` is the user's home.
     pub http_roots: Vec<String>,
+    /// `terminalFontSize`, in points.
+    pub terminal_font_size: f32,
+    /// `terminalFontFamily`.
+    pub terminal_font_family: String,
+    /// `terminalCursorStyle`.
+    pub terminal_cursor: TerminalCursor,
+    /// `terminalCursorBlink`.
+    pub terminal_cursor_blink: bool,
+    /// `terminalLineHeight`: 1 is the font's own.
+    pub terminal_line_height: f32,
+    /// `terminalShell`: an absolute path; none is the user's own shell.
+    pub terminal_shell: Option<String>,
     /// The file as it was read: unknown keys are kept in it.
     pub file: Map<String, Value>,
 }
@@ -215,6 +253,12 @@ impl Default for Settings {
             terminal_socket_link: false,
             http_api: String::new(),
             http_roots: Vec::new(),
+            terminal_font_size: 13.0,
+            terminal_font_family: "JetBrains Mono".to_owned(),
+            terminal_cursor: TerminalCursor::Bar,
+            terminal_cursor_blink: true,
+            terminal_line_height: 1.0,
+            terminal_shell: None,
             file: Map::new(),
         }
     }
@@ -237,6 +281,12 @@ pub const KEYS: &[&str] = &[
     "terminalSocketLink",
     "httpApi",
     "httpRoots",
+    "terminalFontSize",
+    "terminalFontFamily",
+    "terminalCursorStyle",
+    "terminalCursorBlink",
+    "terminalLineHeight",
+    "terminalShell",
 ];
 
 impl Settings {
@@ -315,6 +365,12 @@ impl Settings {
         all.insert("terminalSocketLink".into(), json!(self.terminal_socket_link));
         all.insert("httpApi".into(), json!(self.http_api));
         all.insert("httpRoots".into(), json!(self.http_roots));
+        all.insert("terminalFontSize".into(), decimal(self.terminal_font_size));
+        all.insert("terminalFontFamily".into(), json!(self.terminal_font_family));
+        all.insert("terminalCursorStyle".into(), json!(self.terminal_cursor.as_str()));
+        all.insert("terminalCursorBlink".into(), json!(self.terminal_cursor_blink));
+        all.insert("terminalLineHeight".into(), decimal(self.terminal_line_height));
+        all.insert("terminalShell".into(), json!(self.terminal_shell));
         for (key, value) in &self.file {
             if !KEYS.contains(&key.as_str()) {
                 all.insert(key.clone(), value.clone());
@@ -385,6 +441,33 @@ impl Settings {
                 let roots = roots.map(|root| root.as_str().filter(absolute).map(str::to_owned));
                 self.http_roots = roots.collect::<Option<_>>().ok_or(wanted)?;
             }
+            "terminalFontSize" => {
+                self.terminal_font_size = between(value, 6.0, 48.0).ok_or("a number from 6 to 48")?;
+            }
+            "terminalFontFamily" => {
+                let name = value.as_str().filter(|name| !name.trim().is_empty());
+                self.terminal_font_family = name.ok_or("the name of a font")?.to_owned();
+            }
+            "terminalCursorStyle" => {
+                self.terminal_cursor = word(value, TerminalCursor::ALL, |shape| shape.as_str())
+                    .ok_or("block, bar or underline")?;
+            }
+            "terminalCursorBlink" => {
+                self.terminal_cursor_blink = value.as_bool().ok_or("true or false")?;
+            }
+            "terminalLineHeight" => {
+                self.terminal_line_height = between(value, 0.8, 2.5).ok_or("a number from 0.8 to 2.5")?;
+            }
+            "terminalShell" => {
+                // An empty text resets it, as in the settings' page.
+                let wanted = "an absolute path or null";
+                self.terminal_shell = match value {
+                    Value::Null => None,
+                    Value::String(path) if path.is_empty() => None,
+                    Value::String(path) if path.starts_with('/') => Some(path.clone()),
+                    _ => return Err(wanted),
+                };
+            }
             "providerBinaryPaths" => {
                 let wanted = "an object of claude, codex, gemini and absolute paths";
                 let mut binaries = Vec::new();
@@ -444,6 +527,17 @@ fn number(value: &Value, least: u32, most: u32) -> Option<u32> {
     (least..=most).contains(&number).then_some(number)
 }
 
+fn between(value: &Value, least: f64, most: f64) -> Option<f32> {
+    let number = value.as_f64()?;
+    (least..=most).contains(&number).then_some(number as f32)
+}
+
+/// A number as a person wrote it: 1.2, not the nearest f32's 1.2000000476837158.
+fn decimal(number: f32) -> Value {
+    let rounded = (f64::from(number) * 1_000.0).round() / 1_000.0;
+    if rounded.fract() == 0.0 { json!(rounded as i64) } else { json!(rounded) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -473,10 +567,17 @@ mod tests {
             "toolPermissions": [{"toolName": "Bash", "autoApprove": true, "commandPrefix": "cargo test"}],
             "workspacePresets": {"/home/me/shop": "plan"},
             "providerBinaryPaths": {"claude": "/opt/claude"},
+            "terminalFontSize": 14.5,
+            "terminalCursorStyle": "underline",
+            "terminalLineHeight": 1.2,
+            "terminalShell": "/bin/zsh",
         }));
         let (settings, problems) = Settings::read(file);
         assert!(problems.is_empty());
         let (again, _) = Settings::read(settings.to_json());
+        assert_eq!(again.to_json().get("terminalLineHeight"), Some(&json!(1.2)));
+        assert_eq!(again.terminal_cursor, TerminalCursor::Underline);
+        assert_eq!(again.terminal_shell.as_deref(), Some("/bin/zsh"));
         assert_eq!(again.tool_permissions, settings.tool_permissions);
         assert_eq!(again.workspace_presets, [("/home/me/shop".to_owned(), Preset::Plan)]);
         assert_eq!(again.binaries, settings.binaries);

@@ -3,8 +3,10 @@
 use crate::settings::Settings;
 use crate::subject::Subject;
 use crate::timeline::TimelineItem;
-use magia_protocol::wire::info::{HooksInfo, ListenerInfo, ProviderInfo, RequestInfo, SessionInfo};
-use magia_protocol::wire::{Provider, SessionId};
+use magia_protocol::wire::info::{
+    HooksInfo, ListenerInfo, ProviderInfo, RequestInfo, SessionInfo, TrialInfo,
+};
+use magia_protocol::wire::{Provider, SessionId, TerminalInfo};
 use std::sync::Arc;
 
 /// Everything the window knows of the world.
@@ -28,8 +30,12 @@ pub struct Snapshot {
     pub providers: Option<Vec<ProviderInfo>>,
     /// The agents' hooks, Claude's first; an agent's are absent before the first look.
     pub hooks: Vec<Arc<HooksInfo>>,
+    /// All terminals, in the order of their start.
+    pub terminals: Vec<Arc<TerminalInfo>>,
     /// magia's settings.
     pub settings: Arc<Settings>,
+    /// What came of the window's last dry run of a preset or rule.
+    pub trial: Option<Arc<TrialInfo>>,
     /// Banners: what failed, what still works.
     pub problems: Vec<Problem>,
     /// Replies to the window's own commands and other things said once, oldest first; the window shows those

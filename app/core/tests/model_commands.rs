@@ -192,6 +192,8 @@ fn a_requester_that_left_is_not_answered_when_its_timeline_is_read() {
         ended: true,
         pinned: false,
         hidden: false,
+        seen: None,
+        between_turns: false,
     };
     let stored = magia_core::event::StoredSession { id: other_id(), ..stored };
     let id = stored.id;

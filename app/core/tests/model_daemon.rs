@@ -260,3 +260,23 @@ fn the_daemon_hears_what_is_looked_at() {
     script.apply(Event::WindowChanged { focused: true, selected: None });
     assert_eq!(viewed(&script), None);
 }
+
+#[test]
+fn what_a_hook_asked_before_the_daemon_was_heard_is_one_question() {
+    for in_use in [true, false] {
+        let mut script = Script::new();
+        if in_use {
+            script.apply(Event::WindowUsed);
+        }
+        let call = json!({"tool_name": "Bash", "tool_input": {"command": "touch x"}});
+        let gate = script.of("codex", 10, "t", "PermissionRequest", call, true).unwrap();
+        assert_eq!(script.answer(gate).is_none(), in_use, "held for somebody at the window");
+        script.status("t", SessionState::Working);
+        assert_eq!(script.answer(gate).as_deref(), Some(""), "the terminal's dialog may come");
+        script.asks_command("t", "touch x");
+        let row = script.row("t");
+        assert_eq!(row.requests.len(), 1, "one card");
+        script.decide(row.requests[0], Decision::Allow).unwrap();
+        assert!(script.answers.contains_key(&GATE), "of the daemon's question");
+    }
+}

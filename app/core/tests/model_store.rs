@@ -10,9 +10,10 @@
 mod script;
 
 use magia_core::effect::{Effect, StoreWrite};
-use magia_core::event::{Event, StoredRequest, StoredSession, StoredState};
+use magia_core::event::{Event, RegistryStatus, StoredRequest, StoredSession, StoredState};
 use magia_core::normalize::understand;
-use magia_protocol::wire::SessionState::{Ended, Idle as AtRest};
+use magia_core::settings::Settings;
+use magia_protocol::wire::SessionState::{Ended, Failed, Idle as AtRest, WaitingPermission, Working};
 use magia_protocol::wire::{Provider, ProviderSessionId, RequestId, RequestState, SessionId, TitleSource};
 use script::{Script, T0, bash, in_agent, process};
 use serde_json::json;
@@ -35,6 +36,8 @@ fn stored(n: u128, psid: &str, pid: Option<u32>, ended: bool) -> StoredSession {
         ended,
         pinned: true,
         hidden: false,
+        seen: None,
+        between_turns: false,
     }
 }
 
@@ -190,4 +193,61 @@ fn a_huge_payload_is_cut_but_still_understood_when_it_is_read_back() {
     let payload = serde_json::from_str(&event.raw).expect("it parses");
     let understood = understand(Provider::Claude, &event.name, &payload);
     assert_eq!(understood.kind, event.kind);
+}
+
+#[test]
+fn a_restart_shows_what_a_session_was_last_seen_to_do() {
+    let mut script = Script::new();
+    script.of("gemini", 10, "works", "BeforeAgent", json!({"prompt": "on"}), false);
+    let since_ms = script.now.unix_ms;
+    let rows = |script: &Script, first| {
+        script.count(first, |fx| matches!(fx, Effect::Store(StoreWrite::Session(_))))
+    };
+    script.wait(700);
+    let first = script.effects.len();
+    let call = json!({"tool_name": "glob", "tool_input": {"pattern": "*"}});
+    script.of("gemini", 10, "works", "BeforeTool", call.clone(), false);
+    assert_eq!(rows(&script, first), 0, "the same state is not written again");
+    script.hook(11, "asks", "UserPromptSubmit", json!({"prompt": "on"}));
+    script.bash(11, "asks", "t1", "make");
+    script.hook(12, "rests", "UserPromptSubmit", json!({"prompt": "on"}));
+    script.hook(12, "rests", "Stop", json!({}));
+    script.hook(13, "failed", "StopFailure", json!({"error": "overloaded"}));
+    script.hook(14, "ended", "UserPromptSubmit", json!({"prompt": "on"}));
+    script.dies(14);
+
+    for _ in 0..2 {
+        script.wait(5_000);
+        script.restart(Settings::default(), None);
+        let states: Vec<_> = ["works", "asks", "rests", "failed", "ended"].map(|id| script.state(id)).into();
+        assert_eq!(states, [Working, WaitingPermission, AtRest, Failed, Ended]);
+        assert_eq!(script.evidence("works"), "hook: BeforeAgent, before magia started");
+        assert_eq!(script.evidence("asks"), "hook: asks for Bash, before magia started");
+        assert_eq!(script.row("works").state_since_ms, since_ms, "not since the restart");
+    }
+
+    // What comes afterwards is newer.
+    script.wait(1_000);
+    script.of("gemini", 10, "works", "AfterAgent", json!({}), false);
+    assert_eq!(script.evidence("works"), "hook: AfterAgent");
+    assert_eq!(script.state("works"), AtRest);
+    script.registry(11, "asks", Some(RegistryStatus::Busy));
+    assert_eq!(script.state("asks"), Working, "answered in the terminal meanwhile");
+    script.dies(12);
+    assert_eq!(script.state("rests"), Ended);
+}
+
+#[test]
+fn a_restart_knows_that_only_subagents_work() {
+    let mut script = Script::new();
+    let in_agent = |fields| in_agent(fields, "a1");
+    script.hook(10, "a", "UserPromptSubmit", json!({"prompt": "on"}));
+    script.hook(10, "a", "SubagentStart", in_agent(json!({"agent_type": "Explore"})));
+    script.hook(10, "a", "Stop", json!({}));
+    script.hook(10, "a", "PreToolUse", in_agent(bash("t1", "make")));
+    assert_eq!(script.state("a"), Working);
+    script.restart(Settings::default(), None);
+    assert_eq!(script.state("a"), Working);
+    script.hook(10, "a", "SubagentStop", in_agent(json!({"agent_type": "Explore"})));
+    assert_eq!(script.state("a"), AtRest);
 }

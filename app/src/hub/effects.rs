@@ -7,9 +7,10 @@ use crate::services::codex::CodexDaemons;
 use crate::services::processes::Processes;
 use crate::services::store::{Retention, Store};
 use crate::services::spawn::{OpenRequest, Spawn};
+use crate::services::terminals::Terminals;
 use crate::services::transcripts::Transcripts;
 use crossbeam_channel::{Sender, TrySendError};
-use magia_core::effect::{Effect, Job, Update};
+use magia_core::effect::{Effect, Job, TerminalWish, Update};
 use magia_core::event::ReplyId;
 use magia_core::settings::Settings;
 use magia_protocol::wire::{ErrorCode, RpcError};
@@ -32,6 +33,8 @@ pub struct Shell {
     pub codex: CodexDaemons,
     /// Tells of processes that end.
     pub processes: Processes,
+    /// Terminals; `None` when the service could not be started.
+    pub terminals: Option<Terminals>,
     /// Follows a transcript.
     pub transcripts: Transcripts,
     /// Opens terminals.
@@ -49,6 +52,17 @@ pub struct Shell {
 }
 
 impl Shell {
+    /// Whether no effect of one event would wait: the store's queue is the only one that may.
+    pub fn has_room(&self) -> bool {
+        self.store.as_ref().is_none_or(|store| store.has_room())
+    }
+
+    /// The hub has ended: nobody is left to answer those who wait.
+    pub fn let_go(&self) {
+        self.gates.close();
+        self.replies.close();
+    }
+
     /// Performs effects, answers to gates first.
     pub fn perform(&mut self, effects: Vec<Effect>) {
         while let Some(request) = self.later.pop_front() {
@@ -132,6 +146,7 @@ impl Shell {
             }
             // The snapshot carries the wish to the window.
             Effect::RaiseWindow(_) => {}
+            Effect::Terminal { reply, wish } => self.terminal(reply, wish),
             Effect::Run { reply, job } => self.run(reply, job),
         }
     }
@@ -141,6 +156,16 @@ impl Shell {
         self.job(JobRequest::Settings(Arc::clone(settings)));
         self.http.settings(settings);
         self.spawn.settings(Arc::clone(settings))
+    }
+
+    /// Hands a wish to the terminals service; when it cannot be taken, the reply says so.
+    fn terminal(&self, reply: ReplyId, wish: TerminalWish) {
+        let refused = match &self.terminals {
+            None => "terminals are not there: their service did not start",
+            Some(terminals) if terminals.ask(reply, wish) => return,
+            Some(_) => "too much is asked of terminals at once",
+        };
+        self.replies.answer(reply, Err(RpcError::new(ErrorCode::Internal, refused)));
     }
 
     /// Lets the store answer, after what stands in its queue.

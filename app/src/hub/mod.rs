@@ -1,16 +1,19 @@
-//! The owner thread: takes events, lets the model judge them, performs the effects, publishes what changed.
+//! The hub: takes events, lets the model judge them, performs the effects, publishes what changed.
 //!
-//! It knows no egui. It never waits for anything but its own channels: what is slow is a job.
+//! It has a thread of its own, which is the one owner of all that; while it rests, a listener may stand in for it
+//! ([`Owner`]). It knows no egui. It never waits for anything but its own channels: what is slow is a job.
 
 mod effects;
 mod jobs;
+mod owner;
 
 pub use effects::Shell;
 pub use jobs::{JobRequest, JobShell, JobWorker, run_once};
+pub use owner::{InPlace, Owner};
 
 use crate::clock::Clock;
 use crate::link::{FromWindow, Waker};
-use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, never, select};
+use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, TrySendError, never};
 use magia_core::event::{Event, Origin, ReplyId};
 use magia_core::model::Model;
 use magia_core::snapshot::Snapshot;
@@ -26,6 +29,9 @@ const SNAPSHOT_GAP: Duration = Duration::from_millis(8);
 
 /// The longest sleep. Nothing depends on it; it bounds what a suspended machine does to deadlines.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3_600);
+
+/// What the thread may oversleep: the model's clock counts whole milliseconds.
+const SLEEP_SLACK: Duration = Duration::from_millis(1);
 
 /// Where snapshots go.
 #[derive(Debug)]
@@ -57,8 +63,9 @@ pub struct HubThread {
 }
 
 impl HubThread {
-    /// Starts the thread.
+    /// Starts the thread and gives `owner` the state.
     pub fn start(
+        owner: Owner,
         model: Model,
         shell: Shell,
         inbox: Inbox,
@@ -71,11 +78,17 @@ impl HubThread {
             shell,
             display,
             clock,
+            queue: inbox.events.clone(),
             early: Vec::new(),
             next_window_reply: WINDOW_REPLIES,
             last_snapshot: None,
+            rests_until: None,
         };
-        let thread = std::thread::Builder::new().name("hub".to_owned()).spawn(move || hub.run(inbox))?;
+        let thread = std::thread::Builder::new().name("hub".to_owned()).spawn(move || {
+            if owner.begin(hub) {
+                run(&Ending(owner), inbox);
+            }
+        })?;
         Ok(Self { thread: Some(thread), stop: Some(stop) })
     }
 
@@ -99,44 +112,106 @@ impl Drop for HubThread {
 /// Reply ids of the window begin here, apart from those of the sockets.
 const WINDOW_REPLIES: u64 = 1 << 62;
 
-struct Hub {
+/// All that the hub owns.
+#[derive(Debug)]
+pub struct Hub {
     model: Model,
     shell: Shell,
     display: Option<Display>,
     clock: Clock,
+    /// What waits for the thread; taken from only by whoever owns this.
+    queue: Receiver<Event>,
     /// What came before the store was read.
     early: Vec<Event>,
     next_window_reply: u64,
     last_snapshot: Option<Instant>,
+    /// Until when the thread means to sleep; past or `None` while it is awake.
+    rests_until: Option<Instant>,
 }
 
-enum Taken {
-    Event(Event),
-    Window(FromWindow),
-    Time,
-    Stop,
+/// Ends the hub, also when its thread panics: nobody takes anything in place then, and nobody waits for an answer.
+struct Ending(Owner);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if let Some(hub) = self.0.end() {
+            hub.shell.let_go();
+        }
+    }
+}
+
+/// The thread's work, until it is told to stop.
+fn run(owner: &Ending, mut inbox: Inbox) {
+    let Ending(owner) = owner;
+    while let Some(Some(rest)) = owner.with(|hub| hub.turn(&mut inbox)) {
+        if !wait(&inbox, owner.bell(), rest) {
+            return;
+        }
+    }
+}
+
+/// Waits until there is something to do, and takes none of it: that is for the owner. `false` when it is to stop.
+fn wait(inbox: &Inbox, bell: &Receiver<()>, rest: Duration) -> bool {
+    let mut select = Select::new();
+    select.recv(bell);
+    select.recv(&inbox.stop);
+    select.recv(&inbox.events);
+    select.recv(&inbox.window);
+    // Too late or for nothing: the turn looks at all of them anyway.
+    let _ready = select.ready_timeout(rest);
+    let _rung = bell.try_recv();
+    matches!(inbox.stop.try_recv(), Err(TryRecvError::Empty))
+}
+
+impl InPlace for Hub {
+    fn is_free(&self) -> bool {
+        self.queue.is_empty() && self.shell.has_room()
+    }
+
+    fn take_in_place(&mut self, event: Event) -> bool {
+        self.take(event);
+        let due = Instant::now() + self.rest() + SLEEP_SLACK;
+        self.rests_until.is_some_and(|until| due < until)
+    }
 }
 
 impl Hub {
-    fn run(mut self, mut inbox: Inbox) {
+    /// Takes what waits, does what is due, and says how long the thread may sleep; `None` when nobody is left to send
+    /// anything.
+    fn turn(&mut self, inbox: &mut Inbox) -> Option<Duration> {
+        let begun = Instant::now();
         loop {
-            let taken = wait(&mut inbox, self.sleep());
-            if matches!(taken, Taken::Stop) {
-                return;
+            match self.queue.try_recv() {
+                Ok(event) => self.take(event),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return None,
             }
-            self.take(taken);
-            let begun = Instant::now();
-            while begun.elapsed() < BURST {
-                match inbox.events.try_recv() {
-                    Ok(event) => self.take(Taken::Event(event)),
-                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            if begun.elapsed() >= BURST {
+                break;
+            }
+        }
+        loop {
+            match inbox.window.try_recv() {
+                Ok(wish) => self.take_wish(wish),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => {
+                    inbox.window = never();
+                    break;
                 }
             }
-            self.show();
         }
+        let now = self.clock.now();
+        if self.model.next_wake_mono(now).is_some_and(|at| at <= now.mono_ms) {
+            self.take(Event::ClockTicked);
+        }
+        self.show();
+        let rest = self.rest();
+        self.rests_until = Some(Instant::now() + rest);
+        Some(rest)
     }
 
-    fn sleep(&self) -> Duration {
+    /// How long until something is due.
+    fn rest(&self) -> Duration {
         let now = self.clock.now();
         let model =
             self.model.next_wake_mono(now).map(|at| Duration::from_millis(at.saturating_sub(now.mono_ms)));
@@ -144,10 +219,9 @@ impl Hub {
         [model, snapshot].into_iter().flatten().min().unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP)
     }
 
-    fn take(&mut self, taken: Taken) {
-        let event = match taken {
-            Taken::Event(event) => event,
-            Taken::Window(FromWindow::Command(command)) => {
+    fn take_wish(&mut self, wish: FromWindow) {
+        let event = match wish {
+            FromWindow::Command(command) => {
                 self.next_window_reply += 1;
                 Event::CommandReceived {
                     reply: ReplyId(self.next_window_reply),
@@ -155,13 +229,13 @@ impl Hub {
                     origin: Origin::Window,
                 }
             }
-            Taken::Window(FromWindow::Changed { focused, selected }) => {
-                Event::WindowChanged { focused, selected }
-            }
-            Taken::Window(FromWindow::Used) => Event::WindowUsed,
-            Taken::Time => Event::ClockTicked,
-            Taken::Stop => return,
+            FromWindow::Changed { focused, selected } => Event::WindowChanged { focused, selected },
+            FromWindow::Used => Event::WindowUsed,
         };
+        self.take(event);
+    }
+
+    fn take(&mut self, event: Event) {
         if !self.model.is_loaded() && needs_store(&event) {
             return self.early.push(event);
         }
@@ -178,7 +252,10 @@ impl Hub {
     }
 
     fn apply(&mut self, event: Event) {
-        let effects = self.model.apply(event, self.clock.now());
+        let now = self.clock.now();
+        let effects = self.model.begin(event, now);
+        self.shell.perform(effects);
+        let effects = self.model.finish(now);
         self.shell.perform(effects);
     }
 
@@ -228,20 +305,4 @@ const fn needs_store(event: &Event) -> bool {
             | Event::CommandReceived { .. }
             | Event::WindowChanged { .. }
     )
-}
-
-fn wait(inbox: &mut Inbox, sleep: Duration) -> Taken {
-    let window_is_gone = select! {
-        recv(inbox.stop) -> _ => return Taken::Stop,
-        recv(inbox.events) -> event => return event.map_or(Taken::Stop, Taken::Event),
-        recv(inbox.window) -> wish => match wish {
-            Ok(wish) => return Taken::Window(wish),
-            Err(_) => true,
-        },
-        default(sleep) => false,
-    };
-    if window_is_gone {
-        inbox.window = never();
-    }
-    Taken::Time
 }

@@ -113,7 +113,7 @@ impl Connection<'_> {
         // Made before the hub hears of it, which may add the subscriber before its reply is read here.
         let subscription = subscribes.then(|| self.cli.streams.open(reply));
         let asked = Event::CommandReceived { reply, command, origin };
-        if self.cli.outbox.send(asked).await.is_err() {
+        if self.cli.outbox.ask(asked).await.is_err() {
             self.cli.replies.forget(reply);
             self.reply(id, Err(stopping())).await?;
             return Ok(Err(Gone));

@@ -78,7 +78,7 @@ impl Gates {
     }
 
     /// Lets all waiting gates go without a decision, and new ones as well.
-    pub(super) fn close(&self) {
+    pub fn close(&self) {
         let mut table = self.table();
         table.closed = true;
         table.waiting.clear();

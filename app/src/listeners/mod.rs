@@ -27,6 +27,7 @@ mod terminal;
 
 pub use gates::Gates;
 pub use http::{HttpPlaces, HttpSwitch};
+pub use outbox::Direct;
 pub use replies::{Outcome, Replies};
 pub use stream::{QUEUE_MAX, Streams};
 
@@ -75,17 +76,22 @@ pub struct Listeners {
 impl Listeners {
     /// Binds the sockets in the directory that `lock` holds and starts to accept. One that cannot be bound is
     /// reported to the hub, as all are ([`Event::ListenerReported`]), and tried again every two seconds; the
-    /// others work. Also raises this process's soft limit of open files.
+    /// others work. Also raises this process's soft limit of open files. Facts whose senders wait for an answer are
+    /// offered to `direct` before they are queued.
     ///
     /// # Errors
     /// The system has no thread or no epoll for us.
-    pub fn start(lock: Arc<InstanceLock>, hub: Sender<Event>) -> io::Result<Self> {
+    pub fn start(
+        lock: Arc<InstanceLock>,
+        hub: Sender<Event>,
+        direct: Option<Arc<dyn Direct>>,
+    ) -> io::Result<Self> {
         descriptors::raise_limit();
         let (stop, stopped) = watch::channel(false);
         let lease = Arc::new(Lease::new(lock));
         // A line of its own for each thread: neither waits for the other.
-        let agents = Arc::new(Outbox::new(hub.clone()));
-        let people = Arc::new(Outbox::new(hub));
+        let agents = Arc::new(Outbox::new(hub.clone(), direct.clone()));
+        let people = Arc::new(Outbox::new(hub, direct));
         let door = |socket: Socket, outbox: &Arc<Outbox>| Door {
             socket,
             health: Arc::new(Health::new(name_of(socket))),

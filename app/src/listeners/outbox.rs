@@ -2,6 +2,8 @@
 
 use crossbeam_channel::{Sender, TrySendError};
 use magia_core::event::Event;
+use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -9,6 +11,12 @@ use tokio::sync::Mutex;
 /// How long the first in line waits before it tries a full channel again. The channel holds 1,024 facts, which
 /// the hub does not work off in a millisecond, so it never runs dry meanwhile.
 const FULL_PAUSE: Duration = Duration::from_millis(1);
+
+/// Deals with a fact at once, on the thread that has it, when nobody else is at work and nothing stands before it.
+pub trait Direct: Send + Sync + fmt::Debug {
+    /// Takes `event`, or gives it back when it has to queue. Never waits.
+    fn take_now(&self, event: Event) -> Option<Event>;
+}
 
 /// The hub is gone, or the listeners are stopping and do not wait for it any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,23 +30,40 @@ pub(super) struct HubGone;
 #[derive(Debug)]
 pub(super) struct Outbox {
     hub: Sender<Event>,
+    direct: Option<Arc<dyn Direct>>,
     /// Fair: whoever waits longest gets it next, and nobody overtakes while somebody waits.
     turn: Mutex<()>,
     stopping: AtomicBool,
 }
 
 impl Outbox {
-    pub(super) fn new(hub: Sender<Event>) -> Self {
-        Self { hub, turn: Mutex::new(()), stopping: AtomicBool::new(false) }
+    pub(super) fn new(hub: Sender<Event>, direct: Option<Arc<dyn Direct>>) -> Self {
+        Self { hub, direct, turn: Mutex::new(()), stopping: AtomicBool::new(false) }
     }
 
     /// Delivers `event`, waiting as long as the hub has no room.
     pub(super) async fn send(&self, event: Event) -> Result<(), HubGone> {
+        self.deliver(event, None).await
+    }
+
+    /// As [`Outbox::send`], for a fact whose sender waits for what it causes: when the hub rests, it is dealt with here
+    /// and now.
+    pub(super) async fn ask(&self, event: Event) -> Result<(), HubGone> {
+        self.deliver(event, self.direct.as_deref()).await
+    }
+
+    async fn deliver(&self, event: Event, direct: Option<&dyn Direct>) -> Result<(), HubGone> {
         let _turn = match self.turn.try_lock() {
             Ok(turn) => turn,
             Err(_) => self.turn.lock().await,
         };
-        let mut event = event;
+        let mut event = match direct {
+            Some(direct) => match direct.take_now(event) {
+                Some(back) => back,
+                None => return Ok(()),
+            },
+            None => event,
+        };
         loop {
             match self.hub.try_send(event) {
                 Ok(()) => return Ok(()),

@@ -20,6 +20,8 @@ use tokio::time::timeout;
 
 /// A handler that waits reads its answer at once; one that does not has gone wrong.
 const WRITE_LIMIT: Duration = Duration::from_secs(5);
+/// A longer message is queued for the hub's thread: it takes long to understand, and this thread serves all agents.
+const ASK_MAX_BYTES: usize = 64 * 1024;
 /// Turns of the runtime that let earlier hook connections pass in front: one to accept them, and what it takes to hear
 /// them.
 const PASS_TURNS: usize = 1 + SETTLE_TURNS;
@@ -82,8 +84,11 @@ async fn hold(permissions: &Permissions, stream: &mut Stream, message: Box<HookM
         write(stream, &GateReply::no_decision()).await;
         return;
     };
+    let is_short = message.payload.get().len() <= ASK_MAX_BYTES;
     let opened = Event::GateOpened { gate, message, paths };
-    if permissions.outbox.send(opened).await.is_err() {
+    let outbox = &permissions.outbox;
+    let told = if is_short { outbox.ask(opened).await } else { outbox.send(opened).await };
+    if told.is_err() {
         permissions.gates.forget(gate);
         write(stream, &GateReply::no_decision()).await;
         return;
@@ -152,7 +157,7 @@ async fn settle(settling: &Mutex<()>) -> MutexGuard<'_, ()> {
 }
 
 async fn tell(permissions: &Permissions, event: Event) {
-    if permissions.outbox.send(event).await.is_err() {
+    if permissions.outbox.ask(event).await.is_err() {
         tracing::debug!("gate's end not told, the hub has stopped");
     }
 }

@@ -65,7 +65,7 @@ impl Replies {
     }
 
     /// Ends all waiting requests, and new ones as well.
-    pub(super) fn close(&self) {
+    pub fn close(&self) {
         let mut table = self.table();
         table.closed = true;
         table.waiting.clear();

@@ -258,7 +258,8 @@ impl Item {
                 Update::LiveSessions(info) => serde_json::to_string(&**info).unwrap_or_default(),
                 Update::SessionsChanged(value)
                 | Update::SettingsChanged(value)
-                | Update::ProvidersChanged(value) => value.to_string(),
+                | Update::ProvidersChanged(value)
+                | Update::TerminalsChanged(value) => value.to_string(),
             };
             let (event, seq) = (self.update.channel(), self.seq);
             format!(",\"event\":\"{event}\",\"seq\":{seq},\"payload\":{payload}}}\n")

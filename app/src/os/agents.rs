@@ -26,3 +26,16 @@ pub fn role_of(pid: u32) -> Option<(Provider, Role)> {
         .collect();
     role(&exe, &argv)
 }
+
+/// The newest process id that the system has given away, by which a new process shows without a list of all; `None`
+/// where the system does not say.
+#[cfg(target_os = "linux")]
+pub fn newest_pid() -> Option<u32> {
+    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
+    text.split_ascii_whitespace().next_back()?.parse().ok().filter(|pid| *pid > 0)
+}
+/// Not known on this system.
+#[cfg(not(target_os = "linux"))]
+pub fn newest_pid() -> Option<u32> {
+    None
+}

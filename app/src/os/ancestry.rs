@@ -45,23 +45,43 @@ fn walk(pid: u32) -> Option<Vec<Ancestor>> {
     Some(found)
 }
 
+/// The value of a variable in the environment of `pid`, or of the nearest process above it that has it: also where the
+/// process itself was started without an environment.
+pub fn variable(pid: u32, name: &str) -> Option<String> {
+    let mut next = pid;
+    for _ in 0..HOPS_MAX {
+        let stat = ProcessStat::read(next)?;
+        if let Some(value) = environ(next).as_deref().and_then(|environ| value_in(environ, name)) {
+            return Some(String::from_utf8_lossy(value).into_owned());
+        }
+        next = stat.parent_pid;
+    }
+    None
+}
+
 /// The variable by which an agent marked this process or one above it. Another user's environment cannot be read, and
 /// says nothing.
-#[cfg(target_os = "linux")]
 fn mark(pid: u32) -> Option<&'static str> {
+    let environ = environ(pid)?;
+    MARKS.iter().copied().find(|name| value_in(&environ, name).is_some())
+}
+
+fn value_in<'a>(environ: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let mut all = environ.split(|byte| *byte == 0);
+    all.find_map(|one| one.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+}
+
+/// The environment that a process was started with.
+#[cfg(target_os = "linux")]
+fn environ(pid: u32) -> Option<Vec<u8>> {
     use std::io::Read as _;
     let file = std::fs::File::open(format!("/proc/{pid}/environ")).ok()?;
     let mut environ = Vec::new();
     file.take(ENVIRON_MAX).read_to_end(&mut environ).ok()?;
-    let sets = |name: &str| {
-        environ
-            .split(|byte| *byte == 0)
-            .any(|one| one.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"=")))
-    };
-    MARKS.iter().copied().find(|name| sets(name))
+    Some(environ)
 }
 #[cfg(not(target_os = "linux"))]
-fn mark(_pid: u32) -> Option<&'static str> {
+fn environ(_pid: u32) -> Option<Vec<u8>> {
     None
 }
 

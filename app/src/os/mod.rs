@@ -2,7 +2,10 @@
 
 pub mod agents;
 pub mod ancestry;
+#[cfg(feature = "window")]
+pub mod fonts;
 pub mod notify;
+pub mod priority;
 pub mod signals;
 pub mod tcp_peer;
 pub mod terminals;

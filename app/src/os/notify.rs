@@ -208,11 +208,29 @@ impl Worker {
     fn report(&mut self, outcome: Result<(), String>, outbox: &Outbox) -> Option<()> {
         let problem = match outcome {
             Ok(()) if self.reported => None,
-            Err(err) if !self.reported => Some(format!("desktop notifications cannot be shown: {err}")),
+            Err(err) if !self.reported => {
+                tracing::warn!("desktop notifications cannot be shown: {err}");
+                Some(format!(
+                    "Desktop notifications cannot be shown: {}; requests are still here",
+                    in_words(&err)
+                ))
+            }
             _ => return Some(()),
         };
         self.reported = problem.is_some();
         outbox.send(Event::ServiceReported { service: "notifications", problem }).then_some(())
+    }
+}
+
+/// What an error of the session bus means to a person; its own words are in the log.
+fn in_words(err: &str) -> &'static str {
+    let says = |words: &[&str]| words.iter().any(|word| err.contains(word));
+    if says(&["ServiceUnknown", "NameHasNoOwner", "not provided by any"]) {
+        "no program of this desktop shows any"
+    } else if says(&["I/O error", "os error", "autolaunch", "address"]) {
+        "this login has no session bus"
+    } else {
+        "the desktop did not take one"
     }
 }
 
@@ -251,6 +269,18 @@ mod tests {
         assert_eq!((waiting.orders.len(), waiting.dropped), (WAITING_MAX, 37));
         assert!(matches!(waiting.orders[0], Order::Withdraw(_)));
         assert_eq!(waiting.orders[1].request(), notice(38).request);
+    }
+
+    #[test]
+    fn a_person_reads_what_is_missing() {
+        let unknown = "org.freedesktop.DBus.Error.ServiceUnknown: The name org.freedesktop.Notifications was not \
+                       provided by any .service files";
+        assert_eq!(in_words(unknown), "no program of this desktop shows any");
+        assert_eq!(
+            in_words("I/O error: No such file or directory (os error 2)"),
+            "this login has no session bus"
+        );
+        assert_eq!(in_words("something else"), "the desktop did not take one");
     }
 
     #[test]

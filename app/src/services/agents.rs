@@ -1,23 +1,28 @@
 //! Looks for agents that have no registry of their own, so that they are known before their first hook.
 //!
 //! A look lists the process ids and examines only those that are new; each is examined twice, because a process that
-//! was just forked is not yet the program that it will be. An agent with another `HOME` than ours has other settings
+//! was just forked is not yet the program that it will be. While the system has made no new process nothing is listed at
+//! all: one number tells, and the end of a known agent is told by [`processes`](super::processes). An agent with another `HOME` than ours has other settings
 //! and other sessions, which are not this account's: it is left alone.
 
-use crate::os::agents::role_of;
+use crate::os::agents::{newest_pid, role_of};
 use crate::service::{Outbox, ServiceThread};
 use crossbeam_channel::{RecvTimeoutError, Sender};
 use magia_core::event::{Event, FoundAgent};
 use magia_core::normalize::process::Role;
-use magia_protocol::process::ProcessStat;
+use magia_protocol::process::{ProcessStat, process_start_ticks};
 use magia_protocol::wire::ProcessId;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How often processes are looked through; a look at 1,000 takes less than one.
+/// How often it is looked whether there are new processes.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// How often processes are listed though the system says that none is new: it may be a number that stands still, as in
+/// some containers.
+const LIST_ANYWAY: Duration = Duration::from_secs(60);
 
 /// How often a process is examined.
 const LOOKS: u8 = 2;
@@ -43,8 +48,9 @@ impl Agents {
 fn watch(home: PathBuf, outbox: &Outbox) {
     let mut looker = Looker { home, seen: HashMap::new() };
     let mut told = Vec::new();
+    let mut news = News::default();
     loop {
-        let found = looker.look();
+        let found = if news.has_come(newest_pid(), Instant::now()) { looker.look() } else { told.clone() };
         if found != told {
             told.clone_from(&found);
             if !outbox.send(Event::AgentsFound(found)) {
@@ -54,6 +60,31 @@ fn watch(home: PathBuf, outbox: &Outbox) {
         if let Err(RecvTimeoutError::Disconnected) = outbox.stop().recv_timeout(LOOK_EVERY) {
             return;
         }
+    }
+}
+
+/// Whether processes are to be listed.
+#[derive(Debug, Default)]
+struct News {
+    /// The newest process id when they were listed last, and when that was.
+    listed: Option<(Option<u32>, Instant)>,
+    /// Lists since that id changed.
+    lists: u8,
+}
+
+impl News {
+    /// As often as a new process is examined, after one has come; and from time to time anyway.
+    fn has_come(&mut self, newest: Option<u32>, now: Instant) -> bool {
+        let (known, since) = self.listed.unwrap_or((None, now));
+        if newest.is_none() || newest != known {
+            self.lists = 0;
+        }
+        let is_due = self.lists < LOOKS || now.saturating_duration_since(since) >= LIST_ANYWAY;
+        if is_due {
+            self.lists = (self.lists + 1).min(LOOKS);
+            self.listed = Some((newest, now));
+        }
+        is_due
     }
 }
 
@@ -68,6 +99,14 @@ struct Seen {
     agent: Option<FoundAgent>,
 }
 
+impl Seen {
+    /// Whether it needs no further look. An agent's pid may be another process's by now.
+    fn is_settled(&self, pid: u32) -> bool {
+        let same = |agent: &FoundAgent| process_start_ticks(pid) == Some(agent.process.start);
+        self.looks >= LOOKS && self.agent.as_ref().is_none_or(same)
+    }
+}
+
 #[derive(Debug)]
 struct Looker {
     home: PathBuf,
@@ -80,9 +119,7 @@ impl Looker {
         let pids = all_pids();
         self.seen.retain(|pid, _| pids.contains(pid));
         for pid in pids {
-            // An agent is looked at each time: its pid may be another process's by now.
-            let settled = self.seen.get(&pid).is_some_and(|seen| seen.looks >= LOOKS && seen.agent.is_none());
-            if settled {
+            if self.seen.get(&pid).is_some_and(|seen| seen.is_settled(pid)) {
                 continue;
             }
             let looks = self.seen.get(&pid).map_or(0, |seen| seen.looks) + 1;
@@ -193,6 +230,31 @@ mod tests {
         };
         assert_eq!(found(1), [10], "a moment later it is a command");
         assert_eq!(found(LOOKS), [11], "it stays: it is the one that works");
+    }
+
+    #[test]
+    fn processes_are_listed_when_one_is_new_and_from_time_to_time() {
+        let mut news = News::default();
+        let begun = Instant::now();
+        let mut at = |newest, seconds| news.has_come(newest, begun + Duration::from_secs(seconds));
+        assert_eq!([0, 2, 4, 6].map(|time| at(Some(7), time)), [true, true, false, false]);
+        assert_eq!([8, 10, 12].map(|time| at(Some(9), time)), [true, true, false], "one has come");
+        assert_eq!(
+            [14, 16, 18].map(|time| at(Some(11 + time as u32), time)),
+            [true; 3],
+            "one after the other"
+        );
+        assert_eq!([20, 79, 80].map(|time| at(Some(29), time)), [true, false, true], "a minute later");
+        assert_eq!([139, 140, 141].map(|time| at(Some(29), time)), [false, true, false], "and again");
+        assert_eq!([142, 144, 146].map(|time| at(None, time)), [true; 3], "it is not told");
+    }
+
+    #[test]
+    fn the_newest_process_id_tells_of_a_new_process() {
+        let before = newest_pid().unwrap();
+        let mut child = Command::new("true").spawn().unwrap();
+        assert_ne!(newest_pid(), Some(before));
+        child.wait().unwrap();
     }
 
     #[test]

@@ -14,4 +14,5 @@ pub mod settings_file;
 pub mod steward;
 pub mod store;
 pub mod spawn;
+pub mod terminals;
 pub mod transcripts;

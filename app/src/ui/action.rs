@@ -1,7 +1,9 @@
 //! What drawing asks for. Drawing changes nothing itself: it may run twice for one frame.
 
 use super::command::UiCommand;
+use magia_core::settings::Preset;
 use magia_protocol::wire::info::Decision;
+use magia_protocol::wire::terminal::KillPty;
 use magia_protocol::wire::{Command, Provider, RequestId, SessionId, command};
 use serde_json::{Map, Value};
 
@@ -51,6 +53,36 @@ pub enum Action {
     FoldAgent(String),
     /// Close the field for finding.
     StopFind,
+    /// Start a program in a terminal of its own and show it.
+    StartTerminal {
+        /// The program and its arguments; the user's shell without.
+        command: Option<Vec<String>>,
+        /// Where; the home directory without.
+        cwd: Option<String>,
+        /// What to call it.
+        name: Option<String>,
+        /// Whether it is an agent, whose session is shown as soon as there is one.
+        agent: bool,
+    },
+    /// Show a terminal in a tab.
+    OpenTerminal(String),
+    /// Show a terminal beside or below the others.
+    SplitTerminal {
+        /// Which.
+        id: String,
+        /// Below instead of beside.
+        below: bool,
+    },
+    /// Take a terminal's tab away; its program goes on.
+    CloseTerminal(String),
+    /// Another size of the terminals' font.
+    ZoomTerminal(super::terminal::FontZoom),
+    /// A program wants to put this on the clipboard.
+    AskClipboard(String),
+    /// What is shown of the selected session.
+    ShowPane(super::state::SessionPane),
+    /// Say something once.
+    Say(String),
     /// Scroll the timeline to its end and stay there.
     FollowTail,
 }
@@ -132,6 +164,18 @@ impl Action {
         Self::Send(Command::SaveSettings(command::SaveSettings { settings }))
     }
 
+    /// Gives a directory a preset of its own, or takes it away.
+    pub fn workspace_preset(path: &str, preset: Option<Preset>) -> Self {
+        let mut change = Map::new();
+        change.insert(path.to_owned(), preset.map_or(Value::Null, |preset| preset.as_str().into()));
+        Self::setting("workspacePresets", change)
+    }
+
+    /// Asks what a preset or a rule would have done with the requests that are recorded.
+    pub fn try_policy(rule: &str) -> Self {
+        Self::Send(Command::TryPolicy(command::TryPolicy { rule: rule.trim().to_owned(), since_hours: None }))
+    }
+
     /// Puts our hooks into an agent's settings, after asking; `strict` switches strict mode on or off.
     pub fn install_hooks(provider: Provider, strict: Option<bool>) -> Self {
         let wish = command::InstallHooks { strict, ..command::InstallHooks::of(provider) };
@@ -146,6 +190,12 @@ impl Action {
     /// Looks for the agents again.
     pub fn detect() -> Self {
         Self::Send(Command::DetectInstalledProviders(command::Detect { refresh: true }))
+    }
+
+    /// Ends what runs in a terminal, after asking.
+    pub fn kill_terminal(id: &str) -> Self {
+        let wish = KillPty { terminal: id.to_owned() };
+        Self::Confirm(Box::new(Self::Send(Command::KillPty(wish))))
     }
 
     /// Starts a listener again.

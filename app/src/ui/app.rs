@@ -2,10 +2,14 @@
 
 use super::action::Actions;
 use super::clock::{self, Clock};
+use super::frames::Frames;
 use super::markdown;
 use super::shell::{View, shell_ui};
 use super::state::{UiState, is_open};
+use super::terminal;
 use crate::link::{FromWindow, Waker, WindowLink};
+use crate::terminal_link::TerminalPort;
+use crate::os::fonts::NamedFonts;
 use anyhow::anyhow;
 use crossbeam_channel::TrySendError;
 use eframe::egui::{
@@ -56,12 +60,16 @@ pub fn run(link: WindowLink, options: WindowOptions, on_start: impl FnOnce(Waker
         viewport,
         renderer: eframe::Renderer::Glow,
         persist_window: false,
+        // In a terminal Ctrl+C is the program's; `raw_input_hook` makes copy of it everywhere else.
+        clipboard_shortcuts: false,
         ..Default::default()
     };
     let started = eframe::run_native(
         "magia",
         native,
         Box::new(move |context| {
+            let named = NamedFonts::new(super::fonts::mono_fallbacks());
+            context.egui_ctx.add_font_provider(Arc::new(named));
             let window = Window::new(link, options, &context.egui_ctx);
             on_start(window.waker());
             Ok(Box::new(window))
@@ -78,6 +86,7 @@ pub fn run(link: WindowLink, options: WindowOptions, on_start: impl FnOnce(Waker
 pub struct Window {
     ctx: Context,
     link: WindowLink,
+    terminals: TerminalPort,
     options: WindowOptions,
     snapshot: Arc<Snapshot>,
     /// Whether a session is at work.
@@ -91,6 +100,7 @@ pub struct Window {
     told_used_s: Option<f64>,
     attention: usize,
     hub_gone: bool,
+    frames: Frames,
 }
 
 /// Says whether a frame is on its way already, and whether anyone would see it.
@@ -105,34 +115,31 @@ impl Window {
     pub fn new(link: WindowLink, options: WindowOptions, ctx: &Context) -> Self {
         super::install(ctx);
         ctx.set_zoom_factor(options.zoom);
+        let bell: Arc<Bell> = Arc::default();
+        let terminals = TerminalPort::new(link.to_terminals.clone(), waker(ctx, &bell));
         Self {
             ctx: ctx.clone(),
             link,
+            terminals,
             options,
             snapshot: Arc::default(),
             works: false,
             state: UiState::default(),
-            bell: Arc::default(),
+            bell,
             told: None,
             theme: None,
             was_focused: false,
             told_used_s: None,
             attention: 0,
             hub_gone: false,
+            frames: Frames::default(),
         }
     }
 
     /// Rings for a frame. A hidden window's frames are worth nothing, but its `logic` has to hear of a wish to
     /// be raised: so it is rung for too, and egui holds that to ten times a second.
     pub fn waker(&self) -> Waker {
-        let (ctx, bell) = (self.ctx.clone(), Arc::clone(&self.bell));
-        Waker::new(move || {
-            if !bell.dirty.swap(true, Ordering::AcqRel) {
-                let hidden = bell.hidden.load(Ordering::Acquire);
-                let soon = if hidden { Duration::from_millis(100) } else { Duration::from_millis(1) };
-                ctx.request_repaint_after(soon);
-            }
-        })
+        waker(&self.ctx, &self.bell)
     }
 
     fn drain(&mut self, ctx: &Context, now_s: f64) {
@@ -267,17 +274,21 @@ impl eframe::App for Window {
         if minimized || self.bell.hidden.load(Ordering::Acquire) {
             return;
         }
+        let frame = self.frames.begin();
         let clock = Clock::new(now_ms(), now_s, clock::local);
         let pulse = self.pulses(focused) && (now_s / HALF_BEAT.as_secs_f64()) as u64 % 2 == 1;
         let mut actions = Actions::new();
         let snapshot = Arc::clone(&self.snapshot);
-        let view = View { snapshot: &snapshot, clock: &clock, pulse };
+        let view = View { snapshot: &snapshot, terminals: &self.terminals, clock: &clock, pulse };
         shell_ui(ui, view, &mut self.state, &mut actions);
         markdown::keep_web_links(&ctx);
         self.act(actions, &ctx, now_s);
         self.tell(focused);
         self.tell_use(&ctx, now_s);
         self.plan_next_frame(&ctx, &clock, focused);
+        if let Some(frame) = frame {
+            frame.end(clock.now_ms.saturating_sub(snapshot.made_at_ms));
+        }
     }
 
     fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
@@ -287,6 +298,21 @@ impl eframe::App for Window {
     fn persist_egui_memory(&self) -> bool {
         false
     }
+
+    fn raw_input_hook(&mut self, ctx: &Context, input: &mut egui::RawInput) {
+        terminal::clipboard::translate(ctx, input);
+    }
+}
+
+fn waker(ctx: &Context, bell: &Arc<Bell>) -> Waker {
+    let (ctx, bell) = (ctx.clone(), Arc::clone(bell));
+    Waker::new(move || {
+        if !bell.dirty.swap(true, Ordering::AcqRel) {
+            let hidden = bell.hidden.load(Ordering::Acquire);
+            let soon = if hidden { Duration::from_millis(100) } else { Duration::from_millis(1) };
+            ctx.request_repaint_after(soon);
+        }
+    })
 }
 
 /// Whether a person did something since the last frame.

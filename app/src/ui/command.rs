@@ -47,6 +47,10 @@ pub enum UiCommand {
     Rename,
     /// Show or fold the details.
     Details,
+    /// Terminals in tabs.
+    Terminals,
+    /// Start an agent.
+    NewSession,
     /// The settings.
     Settings,
     /// This list.
@@ -74,7 +78,7 @@ const fn with(modifiers: Modifiers, key: Key) -> Chord {
 
 impl UiCommand {
     /// Every command, in the order of the overlay.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::NextNeedsYou,
         Self::Allow,
         Self::Always,
@@ -96,6 +100,8 @@ impl UiCommand {
         Self::CopyTimeline,
         Self::Rename,
         Self::Details,
+        Self::Terminals,
+        Self::NewSession,
         Self::Settings,
         Self::Shortcuts,
     ];
@@ -124,6 +130,8 @@ impl UiCommand {
             Self::CopyTimeline => "Copy the timeline as Markdown",
             Self::Rename => "Rename session",
             Self::Details => "Show or fold the details",
+            Self::Terminals => "Terminals, or back to the sessions",
+            Self::NewSession => "New session...",
             Self::Settings => "Settings",
             Self::Shortcuts => "Keyboard shortcuts",
         }
@@ -153,6 +161,8 @@ impl UiCommand {
             Self::CopyTimeline => "Ctrl+Shift+C",
             Self::Rename => "F2",
             Self::Details => "Ctrl+I",
+            Self::Terminals => "Ctrl+`",
+            Self::NewSession => "Ctrl+N",
             Self::Settings => "Ctrl+,",
             Self::Shortcuts => "?",
         }
@@ -177,6 +187,8 @@ impl UiCommand {
         const FOLLOW: &[Chord] = &[plain(Key::End)];
         const RENAME: &[Chord] = &[plain(Key::F2)];
         const DETAILS: &[Chord] = &[ctrl(Key::I)];
+        const TERMINALS: &[Chord] = &[ctrl(Key::Backtick)];
+        const NEW_SESSION: &[Chord] = &[ctrl(Key::N)];
         const SETTINGS: &[Chord] = &[ctrl(Key::Comma)];
         const SHORTCUTS: &[Chord] = &[plain(Key::Questionmark)];
         match self {
@@ -200,6 +212,8 @@ impl UiCommand {
             Self::CopyTimeline => COPY,
             Self::Rename => RENAME,
             Self::Details => DETAILS,
+            Self::Terminals => TERMINALS,
+            Self::NewSession => NEW_SESSION,
             Self::Settings => SETTINGS,
             Self::Shortcuts => SHORTCUTS,
         }
@@ -210,6 +224,7 @@ impl UiCommand {
         matches!(
             self,
             Self::Back
+                | Self::Terminals
                 | Self::Filter
                 | Self::Settings
                 | Self::NextNeedsYou
@@ -217,6 +232,12 @@ impl UiCommand {
                 | Self::FindNext
                 | Self::FindBefore
         )
+    }
+
+    /// The commands typed in this frame while a terminal has the keyboard: two, which no program is known to need.
+    pub fn take_in_terminal(input: &mut InputState) -> Vec<Self> {
+        let ours = [(Self::Terminals, ctrl(Key::Backtick)), (Self::NextNeedsYou, plain(Key::F8))];
+        ours.into_iter().filter(|(_, chord)| take_chord(input, *chord)).map(|(command, _)| command).collect()
     }
 
     /// The commands typed in this frame, taken out of the input. `typing` says that a text field has the

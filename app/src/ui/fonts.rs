@@ -5,10 +5,13 @@ use eframe::egui::{self, FontData, FontDefinitions, FontFamily};
 use std::sync::Arc;
 
 /// Every font of ours: name and bytes.
-const FONTS: [(&str, &[u8]); 6] = [
+const FONTS: [(&str, &[u8]); 9] = [
     ("inter", include_bytes!("../../../assets/fonts/Inter-Regular.otf")),
     ("inter-semibold", include_bytes!("../../../assets/fonts/Inter-SemiBold.otf")),
     ("jetbrains-mono", include_bytes!("../../../assets/fonts/JetBrainsMono-Regular.ttf")),
+    ("jetbrains-mono-bold", include_bytes!("../../../assets/fonts/JetBrainsMono-Bold.ttf")),
+    ("jetbrains-mono-italic", include_bytes!("../../../assets/fonts/JetBrainsMono-Italic.ttf")),
+    ("jetbrains-mono-bold-italic", include_bytes!("../../../assets/fonts/JetBrainsMono-BoldItalic.ttf")),
     ("symbols-2", include_bytes!("../../../assets/fonts/NotoSansSymbols2-Regular.ttf")),
     ("symbols", include_bytes!("../../../assets/fonts/NotoSansSymbols-Regular.ttf")),
     ("math", include_bytes!("../../../assets/fonts/NotoSansMath-Regular.ttf")),
@@ -25,7 +28,14 @@ pub fn definitions() -> FontDefinitions {
         (FontFamily::Proportional, ["inter", "jetbrains-mono"].as_slice()),
         (FontFamily::Name(theme::SEMIBOLD.into()), &["inter-semibold", "inter", "jetbrains-mono"]),
         (FontFamily::Monospace, &["jetbrains-mono", "inter"]),
+        (FontFamily::Name(theme::MONO_BOLD.into()), &["jetbrains-mono-bold", "jetbrains-mono", "inter"]),
+        (FontFamily::Name(theme::MONO_ITALIC.into()), &["jetbrains-mono-italic", "jetbrains-mono", "inter"]),
+        (
+            FontFamily::Name(theme::MONO_BOLD_ITALIC.into()),
+            &["jetbrains-mono-bold-italic", "jetbrains-mono", "inter"],
+        ),
     ];
+    fonts.families.insert(FontFamily::Name(theme::EMOJI.into()), vec!["jetbrains-mono".to_owned()]);
     for (family, first) in families {
         let mut names: Vec<String> =
             first.iter().chain(&["symbols-2", "symbols", "math"]).map(|name| (*name).to_owned()).collect();
@@ -33,6 +43,14 @@ pub fn definitions() -> FontDefinitions {
         fonts.families.insert(family, names);
     }
     fonts
+}
+
+/// What a font of the system falls back to in a terminal.
+pub fn mono_fallbacks() -> Vec<(String, FontData)> {
+    let wanted = ["jetbrains-mono", "inter", "symbols-2", "symbols", "math"];
+    let find = |name: &str| FONTS.iter().find(|(known, _)| *known == name);
+    let found = wanted.into_iter().filter_map(find);
+    found.map(|(name, bytes)| ((*name).to_owned(), FontData::from_static(bytes))).collect()
 }
 
 /// Gives a context the fonts.

@@ -4,13 +4,18 @@ use super::action::{Action, Actions};
 use super::command::{UiCommand, digit};
 use super::shell::View;
 use super::state::{Route, UiState};
+use super::terminal::clipboard::terminal_has_focus;
 use eframe::egui::{Context, Popup};
 
-/// Turns keys into wishes. A dialog and an open menu have the keyboard for themselves; a text field has all
-/// but a few chords.
+/// Turns keys into wishes. A dialog and an open menu have the keyboard for themselves, a terminal all but two chords, a
+/// text field all but a few.
 pub fn read(ctx: &Context, view: &View<'_>, state: &mut UiState, actions: &mut Actions) {
     if !state.dialogs.is_empty() || Popup::is_any_open(ctx) {
         return;
+    }
+    if terminal_has_focus(ctx) {
+        let typed = ctx.input_mut(UiCommand::take_in_terminal);
+        return push(typed.into_iter(), ctx, state, actions);
     }
     let in_field = ctx.text_edit_focused();
     // A field that was just opened gets the focus with its first frame; what is typed until then is meant for

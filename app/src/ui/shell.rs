@@ -10,13 +10,15 @@ use super::panels::details::{DetailsData, details_ui};
 use super::panels::empty;
 use super::panels::sessions::sessions_ui;
 use super::panels::settings::settings_ui;
+use super::panels::terminals::{session_terminal_ui, terminals_ui};
 use super::panels::timeline::timeline_ui;
 use super::panels::top_bar::top_bar_ui;
 use super::provider;
-use super::state::{Lookup, Rename, Route, UiState, is_open};
+use super::state::{Lookup, Rename, Route, SessionPane, UiState, is_open};
 use super::text::{short_path, shown_line};
 use super::theme::{self, palette};
 use super::widgets::{button::Button, caption, mark};
+use crate::terminal_link::TerminalPort;
 use eframe::egui::{self, CentralPanel, Frame, Label, Layout, Margin, Panel, RichText, Sense, Ui, vec2};
 use magia_core::snapshot::Snapshot;
 use magia_protocol::wire::info::SessionInfo;
@@ -26,6 +28,8 @@ use magia_protocol::wire::info::SessionInfo;
 pub struct View<'a> {
     /// The facts.
     pub snapshot: &'a Snapshot,
+    /// The way to terminals.
+    pub terminals: &'a TerminalPort,
     /// The time.
     pub clock: &'a Clock,
     /// Whether working dots are in the second half of their beat.
@@ -56,7 +60,12 @@ pub fn shell_ui(ui: &mut Ui, view: View<'_>, state: &mut UiState, actions: &mut 
     }
     if state.route == Route::Settings {
         let frame = Frame::new().fill(colors.background);
-        CentralPanel::default().frame(frame).show(ui, |ui| settings_ui(ui, snapshot, actions));
+        CentralPanel::default().frame(frame).show(ui, |ui| settings_ui(ui, snapshot, state, actions));
+    } else if state.route == Route::Terminals {
+        let frame = Frame::new().fill(colors.background);
+        CentralPanel::default().frame(frame).show(ui, |ui| {
+            terminals_ui(ui, &mut state.terminals, view.terminals, actions);
+        });
     } else if snapshot.sessions.is_empty() && snapshot.requests.is_empty() {
         let frame = Frame::new().fill(colors.background).inner_margin(Margin::symmetric(24, 0));
         CentralPanel::default().frame(frame).show(ui, |ui| empty::empty_ui(ui, snapshot, actions));
@@ -65,8 +74,9 @@ pub fn shell_ui(ui: &mut Ui, view: View<'_>, state: &mut UiState, actions: &mut 
     }
     state.toasts.ui(ui.ctx(), actions);
     if let Some(dialog) = state.dialogs.front() {
-        dialog_ui(&ui.ctx().clone(), ui, dialog, &mut state.edits, snapshot, actions);
+        dialog_ui(&ui.ctx().clone(), ui, dialog, &mut state.edits, &mut state.new_session, snapshot, actions);
     }
+    state.terminals.end_frame(view.terminals);
 }
 
 fn sessions_page(
@@ -98,6 +108,21 @@ fn sessions_page(
     CentralPanel::default().frame(Frame::new().fill(colors.background)).show(ui, |ui| match &session {
         Some(session) => {
             header(ui, session, view, details_shown, state, actions);
+            let pane = session.terminal.as_ref().map_or(SessionPane::Timeline, |_| state.pane);
+            let terminal = session.terminal.as_deref().unwrap_or_default();
+            if pane == SessionPane::Terminal {
+                return session_terminal_ui(ui, terminal, &mut state.terminals, view.terminals, actions);
+            }
+            if pane == SessionPane::Beside {
+                let half = ui.available_width() / 2.0;
+                Panel::right("session terminal")
+                    .default_size(half)
+                    .size_range(240.0..=(ui.available_width() - 240.0).max(240.0))
+                    .frame(Frame::new().fill(colors.background))
+                    .show(ui, |ui| {
+                        session_terminal_ui(ui, terminal, &mut state.terminals, view.terminals, actions);
+                    });
+            }
             ui.push_id(session.id, |ui| {
                 timeline_ui(ui, view.clock, &mut state.timeline, &mut state.cards, actions);
             });
@@ -152,6 +177,9 @@ fn header(
                 if Button::icon(Lucide::Pencil, "Rename (F2)").name("Rename...").show(ui).clicked() {
                     actions.push(Action::StartRename(session.id));
                 }
+                if session.terminal.is_some() {
+                    panes(ui, state.pane, actions);
+                }
                 let agent = provider::name(session.provider);
                 let model = session.model.as_deref().map(|model| format!(" · {}", shown_line(model, 28)));
                 if ui.available_width() > 360.0 {
@@ -165,6 +193,19 @@ fn header(
             });
         });
     });
+}
+
+/// Timeline, terminal or both; drawn from right to left.
+fn panes(ui: &mut Ui, shown: SessionPane, actions: &mut Actions) {
+    for (pane, icon, tip) in [
+        (SessionPane::Beside, Lucide::Columns2, "Timeline and terminal"),
+        (SessionPane::Terminal, Lucide::SquareTerminal, "Terminal"),
+        (SessionPane::Timeline, Lucide::List, "Timeline"),
+    ] {
+        if Button::icon(icon, tip).name(tip).selected(shown == pane).show(ui).clicked() {
+            actions.push(Action::ShowPane(pane));
+        }
+    }
 }
 
 fn title(ui: &mut Ui, session: &SessionInfo, view: View<'_>, state: &mut UiState, actions: &mut Actions) {

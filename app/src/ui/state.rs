@@ -7,11 +7,15 @@ use super::facts::Facts;
 use super::panels::card::Cards;
 use super::panels::details::Details;
 use super::panels::sessions::SessionsPanel;
+use super::dialogs::new_session::NewSession;
+use super::panels::terminals::{Arrived, TerminalsPanel};
 use super::panels::timeline::{Jump, TimelinePanel};
 use super::toasts::Toasts;
 use eframe::egui;
 use magia_core::snapshot::{RequestView, Snapshot};
-use magia_protocol::wire::{Command, RequestId, RequestState, SessionId};
+use egui_tiles::LinearDir;
+use magia_protocol::wire::terminal::CreatePty;
+use magia_protocol::wire::{Command, RequestId, RequestState, SessionId, TerminalState};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -21,8 +25,22 @@ pub enum Route {
     /// Sessions and their timelines.
     #[default]
     Sessions,
+    /// Terminals in tabs and splits.
+    Terminals,
     /// magia's settings.
     Settings,
+}
+
+/// What is shown of a session that runs in one of our terminals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SessionPane {
+    /// Its timeline.
+    #[default]
+    Timeline,
+    /// Its terminal.
+    Terminal,
+    /// Both, side by side.
+    Beside,
 }
 
 /// What stands over the page. One at a time, the rest wait.
@@ -34,6 +52,8 @@ pub enum Dialog {
     Edit(RequestId),
     /// The keyboard shortcuts.
     Shortcuts,
+    /// Which agent to start, and where.
+    NewSession,
 }
 
 /// A title that is being typed.
@@ -68,10 +88,18 @@ pub struct UiState {
     pub timeline: TimelinePanel,
     /// The details at the right.
     pub details: Details,
+    /// Terminals.
+    pub terminals: TerminalsPanel,
+    /// What is shown of a session that runs in one of our terminals.
+    pub pane: SessionPane,
+    /// What the dialog for a new session holds.
+    pub new_session: NewSession,
     /// What stands over the page.
     pub dialogs: VecDeque<Dialog>,
     /// Inputs that are being written in place of an agent's.
     pub edits: Edits,
+    /// The rule that is being typed for a dry run.
+    pub trial: String,
     /// What was said once.
     pub toasts: Toasts,
     /// What bar, banners and details say.
@@ -112,6 +140,15 @@ impl UiState {
                 && let Some(session) = first_to_show(snapshot)
             {
                 self.select(session, snapshot, now_s);
+            }
+        }
+        for arrived in self.terminals.follow(snapshot) {
+            match arrived {
+                Arrived::Terminal(_) => self.route = Route::Terminals,
+                Arrived::Session(session) => {
+                    self.select(session, snapshot, now_s);
+                    self.pane = SessionPane::Beside;
+                }
             }
         }
         // A program that asks for a terminal has requests and no session.
@@ -183,6 +220,39 @@ impl UiState {
             Action::FollowTail => self.timeline.follow_tail(),
             Action::ShowKind(kind) => self.timeline.toggle_kind(kind),
             Action::FoldAgent(agent) => self.timeline.toggle_agent(&agent),
+            Action::StartTerminal { command, cwd, name, agent } => {
+                let id = magia_tty::TerminalId::fresh().to_string();
+                self.terminals.expect(id.clone(), agent);
+                let wish = CreatePty { command, cwd, name, id: Some(id), ..CreatePty::default() };
+                return Some(Command::CreatePty(wish));
+            }
+            Action::OpenTerminal(id) => {
+                self.route = Route::Terminals;
+                self.terminals.open(&id);
+            }
+            Action::SplitTerminal { id, below } => {
+                let dir = if below { LinearDir::Vertical } else { LinearDir::Horizontal };
+                self.route = Route::Terminals;
+                self.terminals.split(&id, dir);
+            }
+            Action::CloseTerminal(id) => {
+                self.terminals.close(&id);
+                let runs = snapshot.terminals.iter().find(|known| known.id == id);
+                if runs.is_some_and(|known| known.state == TerminalState::Running) {
+                    let detached = "Detached: what runs in it goes on, and the list has it".to_owned();
+                    self.toasts.say(detached, now_s);
+                }
+            }
+            Action::ZoomTerminal(zoom) => {
+                let size = self.terminals.style().zoomed(zoom);
+                return self.apply(Action::setting("terminalFontSize", size), snapshot, ctx, now_s);
+            }
+            Action::AskClipboard(text) => {
+                let copy = Action::Copy { text, what: "The program's text" };
+                self.dialogs.push_back(Dialog::Confirm(Box::new(copy)));
+            }
+            Action::ShowPane(pane) => self.pane = pane,
+            Action::Say(text) => self.toasts.say(text, now_s),
             Action::StopFind => {
                 self.timeline.stop_find();
             }
@@ -243,10 +313,14 @@ impl UiState {
             }
             UiCommand::Details => self.details.toggle(),
             UiCommand::Settings => {
-                self.route = match self.route {
-                    Route::Sessions => Route::Settings,
-                    Route::Settings => Route::Sessions,
-                };
+                self.route = if self.route == Route::Settings { Route::Sessions } else { Route::Settings };
+            }
+            UiCommand::Terminals => {
+                self.route = if self.route == Route::Terminals { Route::Sessions } else { Route::Terminals };
+            }
+            UiCommand::NewSession => {
+                self.new_session.begin(snapshot, self.selected);
+                self.dialogs.push_back(Dialog::NewSession);
             }
             UiCommand::Shortcuts => self.dialogs.push_back(Dialog::Shortcuts),
         }

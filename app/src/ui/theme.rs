@@ -6,6 +6,8 @@ use eframe::egui::{
 use magia_protocol::wire::{Risk, SessionState};
 use std::sync::LazyLock;
 
+pub mod terminal;
+
 /// Space: 4 8 12 16 24.
 pub const SPACE_1: f32 = 4.0;
 /// Between things that belong together.
@@ -42,6 +44,15 @@ pub const CODE: f32 = 12.5;
 
 /// Name of the semibold family, registered by `fonts`.
 pub const SEMIBOLD: &str = "semibold";
+
+/// Names of the monospaced families of terminals, registered by `fonts`.
+pub const MONO_BOLD: &str = "mono-bold";
+/// Italic.
+pub const MONO_ITALIC: &str = "mono-italic";
+/// Both.
+pub const MONO_BOLD_ITALIC: &str = "mono-bold-italic";
+/// A font without emoji, so that those come from the system, in colour.
+pub const EMOJI: &str = "emoji";
 
 /// Corner of cards.
 pub const CARD_RADIUS: CornerRadius = CornerRadius::same(6);
@@ -259,6 +270,11 @@ impl Palette {
             Risk::High => self.failed,
         }
     }
+}
+
+/// What a picture with colours of its own is multiplied by.
+pub fn untinted(alpha: u8) -> Color32 {
+    Color32::from_white_alpha(alpha)
 }
 
 /// The palette that is drawn with.

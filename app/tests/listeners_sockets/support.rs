@@ -41,7 +41,7 @@ pub fn unchecked_place(capacity: usize, prepare: impl FnOnce(&InstanceLock)) -> 
     let lock = Arc::new(InstanceLock::try_acquire(&temp.path().join("run")).expect("the lock"));
     prepare(&lock);
     let (sender, hub) = crossbeam_channel::bounded(capacity);
-    let listeners = Listeners::start(Arc::clone(&lock), sender).expect("started");
+    let listeners = Listeners::start(Arc::clone(&lock), sender, None).expect("started");
     Place { listeners: Some(listeners), hub, lock, temp }
 }
 

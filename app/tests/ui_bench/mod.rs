@@ -4,6 +4,8 @@
 use eframe::egui::{Event, Key, Modifiers, Theme, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
+use magia_app::link::Waker;
+use magia_app::terminal_link::TerminalPort;
 use magia_app::ui::action::Actions;
 use magia_app::ui::clock::{Clock, utc};
 use magia_app::ui::shell::{View, shell_ui};
@@ -19,6 +21,7 @@ pub type Window = Harness<'static, Bench>;
 pub struct Bench {
     pub snapshot: Snapshot,
     pub state: UiState,
+    pub terminals: TerminalPort,
     pub actions: Actions,
     pub sent: Vec<Command>,
     pub now_s: f64,
@@ -28,7 +31,9 @@ impl Bench {
     pub fn new(snapshot: Snapshot) -> Self {
         let mut state = UiState::default();
         state.follow(&snapshot, 0.0);
-        Self { snapshot, state, actions: Vec::new(), sent: Vec::new(), now_s: 0.0 }
+        // Nobody is at the other end: no test here shows a live terminal.
+        let terminals = TerminalPort::new(tokio::sync::mpsc::channel(8).0, Waker::new(|| {}));
+        Self { snapshot, state, terminals, actions: Vec::new(), sent: Vec::new(), now_s: 0.0 }
     }
 }
 
@@ -45,7 +50,7 @@ pub fn window(snapshot: Snapshot, size: [f32; 2]) -> Window {
                     return;
                 }
                 let clock = Clock::new(NOW_MS, bench.now_s, utc);
-                let view = View { snapshot: &bench.snapshot, clock: &clock, pulse: false };
+                let view = View { snapshot: &bench.snapshot, terminals: &bench.terminals, clock: &clock, pulse: false };
                 let mut actions = Actions::new();
                 shell_ui(ui, view, &mut bench.state, &mut actions);
                 for action in actions {

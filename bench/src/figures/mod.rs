@@ -5,6 +5,9 @@ pub mod crowd;
 pub mod gate;
 pub mod handler;
 pub mod list;
+pub mod scroll;
+pub mod terminal;
+pub mod terminal_view;
 pub mod window;
 
 use anyhow::Result;
@@ -16,11 +19,14 @@ use crate::table::Row;
 pub type Measure = fn(&Programs) -> Result<Vec<Row>>;
 
 /// All groups in the order of the table, by name.
-pub const ALL: [(&str, Measure); 6] = [
+pub const ALL: [(&str, Measure); 9] = [
     ("handler", handler::measure),
     ("burst", burst::measure),
     ("gate", gate::measure),
     ("window", window::measure),
     ("crowd", crowd::measure),
+    ("scroll", scroll::measure),
     ("list", list::measure),
+    ("terminal", terminal::measure),
+    ("view", terminal_view::measure),
 ];

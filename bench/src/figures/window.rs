@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::app::{App, Programs};
 use crate::events::{Agent, deliver};
+use crate::frames;
 use crate::proc::{cpu_time, pss_mib, tree};
 use crate::screen::{Page, Screen};
 use crate::stats::Samples;
@@ -155,7 +156,8 @@ struct Bench<'a> {
 impl Bench<'_> {
     fn spawn(&self) -> Result<App> {
         let mut command = self.sandbox.command(self.programs.path("magia-app")?);
-        command.env("DISPLAY", self.display).env("LIBGL_ALWAYS_SOFTWARE", "1");
+        let (variable, value) = frames::NOTED;
+        command.env("DISPLAY", self.display).env("LIBGL_ALWAYS_SOFTWARE", "1").env(variable, value);
         Ok(App::spawned(self.sandbox, self.sandbox.spawn("magia-window", command)?))
     }
 

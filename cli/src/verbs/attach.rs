@@ -31,7 +31,7 @@ fn nonce(text: &str) -> Result<String, String> {
 }
 
 /// How an attachment came to its end.
-pub(super) enum Ended {
+pub enum Ended {
     /// With the program's own exit code.
     Exited(Exit),
     /// By the user; the program goes on.
@@ -65,7 +65,7 @@ fn attached(attach: Attach) -> Result<Exit> {
 }
 
 /// Attaches, and says when the user has detached.
-pub(super) fn to(dir: &Path, id: &TerminalId, options: &AttachOptions) -> Result<Ended> {
+pub fn to(dir: &Path, id: &TerminalId, options: &AttachOptions) -> Result<Ended> {
     match magia_tty::attach::attach(dir, options) {
         Ok(AttachEnd::Exited(exit)) => Ok(Ended::Exited(Exit::of_child(exit))),
         Ok(AttachEnd::Detached) => {
@@ -82,7 +82,7 @@ pub(super) fn to(dir: &Path, id: &TerminalId, options: &AttachOptions) -> Result
 }
 
 /// For verbs that end with a program's exit code: magia's own failures have one that programs rarely use.
-pub(super) fn or_own_failure(done: Result<Exit>) -> Result<Exit> {
+pub fn or_own_failure(done: Result<Exit>) -> Result<Exit> {
     done.or_else(|err| {
         if matches!(err.downcast_ref(), Some(Failure::OutputClosed)) {
             return Err(err);

@@ -82,7 +82,7 @@ fn started(run: Run, out: &mut Out) -> Result<Exit> {
 }
 
 /// Starts a terminal; a command that is not there or cannot be run has the exit code that it has everywhere.
-pub(super) fn begin(options: &StartOptions, tuning: Tuning) -> Result<Result<Started, Exit>> {
+pub fn begin(options: &StartOptions, tuning: Tuning) -> Result<Result<Started, Exit>> {
     let err = match start_tuned(options, tuning) {
         Ok(started) => return Ok(Ok(started)),
         Err(err) => err,

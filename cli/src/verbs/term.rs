@@ -11,8 +11,9 @@ use crate::table::{Column, Table};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use info::TerminalInfo;
-use magia_tty::client::errand::{self, ErrandError, block_on};
+use magia_tty::client::errand::{self, ErrandError, Typed, block_on};
 use magia_tty::directory::{self, FindError};
+use magia_tty::input::Key;
 use magia_tty::wire::{Format, SignalName};
 use magia_tty::{Size, TerminalId, TerminalRecord, TerminalState};
 use serde_json::json;
@@ -264,8 +265,15 @@ fn resize(resize: &Resize, out: &mut Out) -> Result<Exit> {
 
 fn send_keys(send: &SendKeys, out: &mut Out) -> Result<Exit> {
     let record = held(&send.one.id)?;
-    done(&record.id, block_on(errand::type_in(&record.dir, send.keys.concat().as_bytes())))?;
+    let typed: Vec<Typed> = send.keys.iter().map(|word| read_key(word, send.literal)).collect();
+    done(&record.id, block_on(errand::press(&record.dir, &typed)))?;
     said(&record.id, "was typed into", out)
+}
+
+/// A word that is a key's name is that key; a single character is itself either way.
+fn read_key(word: &str, is_literal: bool) -> Typed {
+    let key = Key::parse(word).ok().filter(|_| !is_literal && word.chars().count() > 1);
+    key.map_or_else(|| Typed::Text(word.to_owned()), Typed::Key)
 }
 
 fn screen(screen: &Screen, out: &mut Out) -> Result<Exit> {

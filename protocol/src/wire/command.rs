@@ -7,6 +7,7 @@ use super::info::Decision;
 use super::method::{self, MethodSpec};
 use super::nearest::nearest;
 use super::spawn::OpenTerminal;
+use super::terminal::{CreatePty, KillPty, ListTerminals, ResizePty, WritePty};
 use super::{ErrorCode, Provider, RpcError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -327,6 +328,16 @@ pub enum Command {
     RetryListener(RetryListener),
     /// Raise the window.
     OpenWindow(OpenWindow),
+    /// The terminals.
+    GetTerminals(ListTerminals),
+    /// Start a program in a terminal of its own.
+    CreatePty(CreatePty),
+    /// Type into a terminal.
+    WritePty(WritePty),
+    /// Give a terminal another size.
+    ResizePty(ResizePty),
+    /// End what runs in a terminal.
+    KillPty(KillPty),
     /// Check everything.
     Doctor(NoParams),
     /// Forget old data.

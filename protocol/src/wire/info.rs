@@ -39,6 +39,9 @@ pub struct SessionInfo {
     pub process: Option<ProcessId>,
     /// The terminal it runs in, as `pts/3`.
     pub tty: Option<String>,
+    /// The id of the magia terminal it runs in.
+    #[serde(default)]
+    pub terminal: Option<String>,
     /// Model name as the agent gave it.
     pub model: Option<String>,
     /// The agent's permission mode.

@@ -153,6 +153,19 @@ methods! {
         "Start a failed listener again";
     "open_window" [], Act, [optional("session", "string")], "{raised}",
         "Raise the window, at a session";
+    "get_terminals" ["list_terminals"], Read, [optional("all", "bool")], "[TerminalInfo]",
+        "The terminals; with all, also those whose program has ended";
+    "create_pty" [], Guarded,
+        [optional("command", "[string]"), optional("cwd", "string"), optional("name", "string"),
+         optional("id", "string"), optional("cols", "number"), optional("rows", "number")], "TerminalInfo",
+        "Start a program, or the user's shell, in a terminal that outlives magia";
+    "write_pty" [], Guarded, [required("terminal", "string"), required("data", "string")], "{written}",
+        "Type into a terminal";
+    "resize_pty" [], Guarded,
+        [required("terminal", "string"), required("cols", "number"), required("rows", "number")], "{cols, rows}",
+        "Give a terminal another size";
+    "kill_pty" [], Guarded, [required("terminal", "string")], "{killed}",
+        "End what runs in a terminal, and all that it started";
     "doctor" [], Read, [], "[CheckInfo]",
         "Check everything magia depends on";
     "purge_data" [], Guarded, [required("older_than_days", "number")], "{events, requests, sessions}",

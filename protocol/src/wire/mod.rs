@@ -10,6 +10,7 @@ pub mod method;
 pub mod nearest;
 pub mod rpc;
 pub mod spawn;
+pub mod terminal;
 pub mod visible;
 
 pub use agent::{AgentEventKind, Provider, RequestState, Risk, SessionState, TitleSource};
@@ -18,6 +19,7 @@ pub use gate::GateReply;
 pub use hook::HookMessage;
 pub use ids::{ProcessId, ProviderSessionId, RequestId, SessionId};
 pub use rpc::{ErrorCode, Request, Response, RpcError, StreamLine};
+pub use terminal::{TerminalInfo, TerminalState};
 pub use visible::{visible, visible_lines};
 
 /// Version of the hook line, the CLI line and the gate reply. A peer that sends a newer one is answered

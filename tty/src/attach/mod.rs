@@ -126,17 +126,23 @@ async fn converse(
     let mut keys = Keys::new(options.detach_key);
     let mut keyboard = keyboard::read()?;
     let mut has_input = true;
+    let mut fit = Fit::default();
     loop {
         tokio::select! {
             said = reader.next() => {
                 let Some(said) = said? else { return Err(ClientError::HungUp.into()) };
+                fit.hear(&said);
                 if let Some(exit) = show(said, filter)? {
                     return Ok(AttachEnd::Exited(exit));
                 }
                 while let Some(said) = reader.next_read()? {
+                    fit.hear(&said);
                     if let Some(exit) = show(said, filter)? {
                         return Ok(AttachEnd::Exited(exit));
                     }
+                }
+                if fit.is_regained() {
+                    writer.pause(false).await?;
                 }
                 io::stdout().flush()?;
             }
@@ -166,6 +172,29 @@ async fn converse(
             }
             () = Signals::ended(&mut signals.end) => return Ok(AttachEnd::Detached),
         }
+    }
+}
+
+/// Whether the program's screen is as large as this terminal. While another client decides on the size it may not be, and
+/// what the program paints then is not where it should be; once it is again, the screen is painted anew.
+#[derive(Debug, Default)]
+struct Fit {
+    is_lost: bool,
+    is_regained: bool,
+}
+
+impl Fit {
+    fn hear(&mut self, said: &FromHolder) {
+        if let FromHolder::Resized(size) = said {
+            let fits = terminal::size().is_none_or(|own| own == *size);
+            self.is_regained |= fits && self.is_lost;
+            self.is_lost = !fits;
+        }
+    }
+
+    /// Says once that it is.
+    fn is_regained(&mut self) -> bool {
+        std::mem::take(&mut self.is_regained)
     }
 }
 

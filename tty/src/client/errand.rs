@@ -1,8 +1,12 @@
 //! One thing done with a terminal, and gone again: what scripts, the command line and the HTTP API need.
 
 use super::{ClientError, Reader, Writer, connect};
+use crate::input::Key;
+use crate::screen::{self, Screen};
 use crate::size::Size;
-use crate::wire::{ClientKind, Exit, Fault, Format, FromHolder, Hello, SignalName, ToHolder};
+use crate::wire::{
+    ClientKind, Exit, Fault, Format, FromHolder, Hello, SignalName, ToHolder, WireError, kind,
+};
 use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
@@ -161,28 +165,59 @@ pub async fn wait_quiet(dir: &Path, quiet: Duration, limit: Option<Duration>) ->
 /// [`ErrandError::TimedOut`], [`ErrandError::Ended`], or as [`ErrandError`].
 pub async fn wait_text(dir: &Path, wanted: &str, limit: Option<Duration>) -> Result<String, ErrandError> {
     let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-    let (mut reader, mut writer) = connect(dir, Hello::new(ClientKind::Script, Format::Text)).await?;
-    let mut is_held = false;
+    let (mut reader, _writer) = connect(dir, Hello::new(ClientKind::Script, Format::State)).await?;
+    let mut screen: Option<Screen> = None;
     loop {
-        match said(&mut reader, deadline).await? {
-            FromHolder::Snapshot { data, .. } => {
-                let text = String::from_utf8_lossy(&data).into_owned();
-                if text.contains(wanted) {
-                    return Ok(text);
+        let mut next = Some(said(&mut reader, deadline).await?);
+        // The screen is read once for all that has arrived.
+        while let Some(said) = next {
+            match (said, &mut screen) {
+                (FromHolder::Snapshot { data, .. }, _) => screen = Some(restore(&data)?),
+                (FromHolder::Output { bytes, .. }, Some(screen)) => {
+                    screen.advance(&bytes);
+                    screen.take_events();
                 }
-                // Held back, the next output brings the next screen.
-                writer.pause(true).await?;
-                writer.pause(false).await?;
-                is_held = false;
+                (FromHolder::Resized(size), Some(screen)) => {
+                    screen.resize(screen::Size::cells(size.cols, size.rows))
+                }
+                _ => {}
             }
-            FromHolder::Output { .. } if !is_held => {
-                is_held = true;
-                writer.pause(true).await?;
-                writer.pause(false).await?;
-            }
-            _ => {}
+            next = reader.next_read()?.map(plain).transpose()?;
+        }
+        if let Some(text) =
+            screen.as_ref().map(|screen| screen.text(false)).filter(|text| text.contains(wanted))
+        {
+            return Ok(text);
         }
     }
+}
+
+/// Something typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Typed {
+    /// A key, which programs may want to have in another way than terminals of old sent it.
+    Key(Key),
+    /// Characters.
+    Text(String),
+}
+
+/// Types keys as the program wants them by the modes that it has set.
+///
+/// # Errors
+/// See [`ErrandError`].
+pub async fn press(dir: &Path, typed: &[Typed]) -> Result<(), ErrandError> {
+    let modes = *restore(&screen(dir, Format::State).await?)?.term().mode();
+    let bytes = typed.iter().flat_map(|typed| match typed {
+        Typed::Key(key) => key.encode(modes),
+        Typed::Text(text) => text.clone().into_bytes(),
+    });
+    type_in(dir, &bytes.collect::<Vec<u8>>()).await
+}
+
+fn restore(state: &[u8]) -> Result<Screen, ErrandError> {
+    let malformed =
+        |err: screen::SnapshotError| WireError::Malformed { kind: kind::SNAPSHOT, reason: err.to_string() };
+    Ok(Screen::restore(state, 0).map_err(malformed).map_err(ClientError::from)?)
 }
 
 /// Waits until the client that was given `nonce` has attached; also when it did before.
@@ -233,9 +268,14 @@ async fn said_until(
         },
         None => reader.next().await,
     };
-    match next?.ok_or(ClientError::HungUp)? {
+    plain(next?.ok_or(ClientError::HungUp)?).map(Some)
+}
+
+/// Ends and refusals as the errors that they are for an errand.
+fn plain(said: FromHolder) -> Result<FromHolder, ErrandError> {
+    match said {
         FromHolder::Exit(exit) => Err(ErrandError::Ended(exit)),
         FromHolder::Error(fault) => Err(ErrandError::Refused(fault)),
-        said => Ok(Some(said)),
+        said => Ok(said),
     }
 }

@@ -189,7 +189,7 @@ impl Writer {
         self.control(Control::UpdateTitle { title: name.to_owned() }).await
     }
 
-    /// Holds the output back, e.g. while nobody looks; it goes on with a snapshot.
+    /// Holds the output back, e.g. while nobody looks; with `false` it goes on with a snapshot, also if it was not held back.
     pub async fn pause(&mut self, is_paused: bool) -> Result<(), ClientError> {
         self.say(&ToHolder::Pause(is_paused)).await
     }

@@ -7,10 +7,12 @@
 mod clean;
 mod list;
 mod record;
+mod scrollback;
 
 pub use clean::{CleanError, remove};
 pub use list::{FindError, TerminalRecord, TerminalState, find, list, look};
 pub use record::{RecordError, SessionRecord, SessionStatus};
+pub use scrollback::{Page, pages};
 
 use crate::id::TerminalId;
 use magia_protocol::paths::{PathError, check_runtime_dir, ensure_runtime_dir};
@@ -18,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use clean::remove_files;
 pub(crate) use record::{SESSION_FILE, create_private, replace_file};
+pub(crate) use scrollback::IndexEntry;
 
 /// The recording; its older part has [`OLDER`] after it.
 pub(crate) const RECORDING_FILE: &str = "stdout";

@@ -105,6 +105,11 @@ impl SessionRecord {
         serde_json::from_slice(&text).map_err(|err| RecordError::Malformed(err.to_string()))
     }
 
+    /// When the program was started, milliseconds since 1970; 0 when that cannot be read.
+    pub fn started_at_ms(&self) -> u64 {
+        crate::time::read_rfc3339(&self.started_at).unwrap_or(0)
+    }
+
     /// How the program ended, when it has.
     pub fn exit(&self) -> Option<Exit> {
         match (self.status, self.exit_signal) {

@@ -20,8 +20,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// Kind, length and place before the bytes of a frame of output.
 const OUTPUT_HEAD_BYTES: usize = 13;
-/// How much output there is between two places of the recording at which one can begin to read.
-const CHECKPOINT_EVERY_BYTES: u64 = 1024 * 1024;
+/// How much output there is at most between two places of the recording at which one can begin to read.
+const CHECKPOINT_EVERY_MAX_BYTES: u64 = 1024 * 1024;
 /// How often a recording that failed is tried again.
 const MEND_EVERY: Duration = Duration::from_secs(5);
 /// How much output is kept for whoever has started the terminal, and how long.
@@ -59,6 +59,7 @@ pub struct Core {
     /// How much output there was.
     seq: u64,
     checkpoint_seq: u64,
+    checkpoint_every: u64,
     last_output: Instant,
     last_mend: Instant,
     is_dirty: bool,
@@ -70,7 +71,13 @@ pub struct Core {
 
 impl Core {
     /// A terminal whose program has just started.
-    pub fn new(record: SessionRecord, size: Size, input: Rc<Input>, disk: Disk) -> Self {
+    pub fn new(
+        record: SessionRecord,
+        size: Size,
+        input: Rc<Input>,
+        disk: Disk,
+        recording_max_bytes: u64,
+    ) -> Self {
         let now = Instant::now();
         Self {
             record,
@@ -84,6 +91,8 @@ impl Core {
             started: now,
             seq: 0,
             checkpoint_seq: 0,
+            // Several in each part of a short recording too.
+            checkpoint_every: CHECKPOINT_EVERY_MAX_BYTES.min(recording_max_bytes / 32),
             last_output: now,
             last_mend: now,
             is_dirty: false,
@@ -112,7 +121,7 @@ impl Core {
             }
         }
         let failed = || self.disk.recording().error.is_some() && self.last_mend.elapsed() > MEND_EVERY;
-        let is_due = self.seq - self.checkpoint_seq >= CHECKPOINT_EVERY_BYTES || self.disk.has_gap();
+        let is_due = self.seq - self.checkpoint_seq >= self.checkpoint_every || self.disk.has_gap();
         if is_due || failed() {
             self.checkpoint();
         }
@@ -134,8 +143,8 @@ impl Core {
             at: self.started.elapsed(),
             seq: self.seq,
             size: self.size,
-            state: self.emulator.snapshot(Format::State),
-            ansi: self.emulator.snapshot(Format::Ansi),
+            state: self.emulator.snapshot(Format::State, true),
+            ansi: self.emulator.snapshot(Format::Ansi, false),
             lost_bytes: 0,
         });
     }
@@ -177,7 +186,7 @@ impl Core {
         let early = self.early.take().filter(|_| from_start);
         match (early, self.clients.get(&id)) {
             (Some(early), Some(client)) => replay(client, &early),
-            _ => self.snapshot_for(id),
+            _ => self.snapshot_for(id, true),
         }
         self.tell_roles();
         if let (Some(exit), Some(client)) = (self.exit, self.clients.get(&id)) {
@@ -216,12 +225,13 @@ impl Core {
         }
     }
 
-    /// Puts the screen into a client's outbox, at the place where its output goes on.
-    pub fn snapshot_for(&self, id: ClientId) {
-        let Some(client) = self.clients.get(&id).filter(|client| client.format != Format::None) else {
-            return;
-        };
-        let data = self.emulator.snapshot(client.format);
+    /// Puts the screen into a client's outbox, at the place where its output goes on; `is_first`: it has seen none yet.
+    pub fn snapshot_for(&self, id: ClientId, is_first: bool) {
+        let Some(client) = self.clients.get(&id) else { return };
+        if client.format == Format::None {
+            return client.outbox.snapshot(Vec::new(), self.seq);
+        }
+        let data = self.emulator.snapshot(client.format, is_first);
         let size = frame(&FromHolder::Resized(self.size));
         let screen = snapshot_frames(self.seq, client.format, &data).into_iter().map(FrameBytes::from);
         client.outbox.snapshot(std::iter::once(size).chain(screen).collect(), self.seq);

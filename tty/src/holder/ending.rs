@@ -84,8 +84,14 @@ async fn last_output(terminal: &Terminal) {
             sleep(left).await;
         }
     };
+    let hung_up = async {
+        // It may have rung before, and the program have opened its terminal again.
+        while !terminal.is_hung_up.get() {
+            terminal.hung_up.notified().await;
+        }
+    };
     tokio::select! {
-        () = terminal.hung_up.notified() => {}
+        () = hung_up => {}
         () = quiet => {}
     }
 }

@@ -109,7 +109,7 @@ async fn run(umask: u32) -> Result<(), Refusal> {
         }
     };
     let input = Rc::new(input::Input::default());
-    let held = core::Core::new(record, plan.size, Rc::clone(&input), disk);
+    let held = core::Core::new(record, plan.size, Rc::clone(&input), disk, plan.tuning.recording_max_bytes);
     let terminal = Terminal::new(held, input, spawned, dir, plan.tuning);
     let listener = Rc::new(listener);
     start_tasks(&terminal, &listener, children);

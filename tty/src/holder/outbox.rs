@@ -8,8 +8,9 @@ use tokio::sync::Notify;
 
 /// How much output may wait for a client: a second or two of a busy program, and for a while the rest of a screen.
 const STREAM_MAX_BYTES: usize = 1024 * 1024;
-/// How many other frames may wait; none is longer than a few hundred bytes but heartbeats, which the client asked for.
+/// How many other frames may wait, and how long they may be together: heartbeats have any length.
 const KEPT_MAX: usize = 256;
+const KEPT_MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// A whole frame; the same one goes to every client.
 pub type FrameBytes = Arc<[u8]>;
@@ -42,6 +43,7 @@ struct State {
     waiting: VecDeque<Waiting>,
     stream_bytes: usize,
     kept: usize,
+    kept_bytes: usize,
     /// The client must get a snapshot before more output.
     is_behind: bool,
     is_paused: bool,
@@ -96,10 +98,11 @@ impl Outbox {
     /// Adds a frame that must arrive. A client that lets too many of them wait is hung up on.
     pub fn keep(&self, frame: FrameBytes) {
         let mut state = self.state.borrow_mut();
-        if state.kept == KEPT_MAX {
+        if state.kept == KEPT_MAX || state.kept_bytes + frame.len() > KEPT_MAX_BYTES {
             state.is_closed = true;
         } else {
             state.kept += 1;
+            state.kept_bytes += frame.len();
             state.waiting.push_back(Waiting { frame, part: Part::Kept, output_end: None });
         }
         drop(state);
@@ -111,7 +114,8 @@ impl Outbox {
         let mut state = self.state.borrow_mut();
         state.is_behind = false;
         if let Some(flow) = &mut state.flow {
-            *flow = Flow { acked: seq, sent: seq };
+            // It is not told that the client has dealt with it.
+            flow.sent = seq;
         }
         for frame in frames {
             state.waiting.push_back(Waiting { frame, part: Part::Snapshot, output_end: None });
@@ -120,9 +124,15 @@ impl Outbox {
         self.changed.notify_one();
     }
 
-    /// Holds the output back, or lets it go on with a snapshot.
+    /// Holds the output back, or lets it go on with a snapshot, which is made also for a client that had not paused: it
+    /// wants to see the screen anew.
     pub fn pause(&self, is_paused: bool) {
-        self.state.borrow_mut().is_paused = is_paused;
+        let mut state = self.state.borrow_mut();
+        state.is_paused = is_paused;
+        if !is_paused {
+            state.fall_behind();
+        }
+        drop(state);
         self.changed.notify_one();
     }
 
@@ -167,7 +177,10 @@ impl State {
             match waiting.part {
                 Part::Stream => self.stream_bytes -= waiting.frame.len(),
                 Part::Snapshot => {}
-                Part::Kept => self.kept -= 1,
+                Part::Kept => {
+                    self.kept -= 1;
+                    self.kept_bytes -= waiting.frame.len();
+                }
             }
             if let (Some(flow), Some(end)) = (&mut self.flow, waiting.output_end) {
                 flow.sent = flow.sent.max(end);
@@ -230,9 +243,10 @@ mod tests {
     #[test]
     fn a_pause_ends_with_a_snapshot() {
         let outbox = Outbox::default();
-        outbox.pause(true);
         outbox.pause(false);
-        assert_eq!(now(&outbox), None, "there was no output");
+        assert_eq!(now(&outbox), Some(Next::Snapshot));
+        outbox.snapshot(Vec::new(), 0);
+        assert_eq!(now(&outbox), None);
         outbox.pause(true);
         outbox.stream(&frame(1), Some(1));
         assert_eq!(now(&outbox), None);
@@ -249,6 +263,13 @@ mod tests {
         assert_eq!((written(&outbox), now(&outbox)), (9, None));
         outbox.acknowledge(1);
         assert_eq!((written(&outbox), now(&outbox)), (8, None));
+        outbox.stream(&frame(2 * STREAM_MAX_BYTES), Some(3 * FLOW_WINDOW_BYTES));
+        assert_eq!(now(&outbox), None, "not even a snapshot, as long as the window is full");
+        outbox.acknowledge(2);
+        assert_eq!(now(&outbox), Some(Next::Snapshot));
+        outbox.snapshot(vec![frame(5)], 3 * FLOW_WINDOW_BYTES);
+        outbox.stream(&frame(7), Some(3 * FLOW_WINDOW_BYTES + 1));
+        assert_eq!((written(&outbox), now(&outbox)), (5, None), "a snapshot is to be dealt with too");
     }
 
     #[test]

@@ -50,7 +50,8 @@ pub fn become_daemon() -> io::Result<Daemon> {
         libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
         close_inherited();
         super::session::adopt_orphans();
-        let umask = libc::umask(0o077);
+        #[allow(clippy::useless_conversion, reason = "it is not 32 bits long everywhere")]
+        let umask = u32::from(libc::umask(0o077));
         Ok(Daemon::Child { umask })
     }
 }

@@ -17,6 +17,7 @@ pub async fn read(terminal: Rc<Terminal>) {
     loop {
         match terminal.master.read(&mut piece).await {
             Ok(0) | Err(_) => {
+                terminal.is_hung_up.set(true);
                 terminal.hung_up.notify_one();
                 if terminal.core().has_exited() {
                     return;
@@ -24,6 +25,7 @@ pub async fn read(terminal: Rc<Terminal>) {
                 sleep(REOPEN_LOOK).await;
             }
             Ok(count) => {
+                terminal.is_hung_up.set(false);
                 terminal.core().output(piece.get(..count).unwrap_or_default());
                 yield_now().await;
             }

@@ -5,28 +5,16 @@
 //! follows another begins with what the screen showed then.
 
 use super::cast::{self, Writer};
-use crate::directory::{INDEX_FILE, OLDER, RECORDING_FILE, create_private};
+use crate::directory::{INDEX_FILE, IndexEntry, OLDER, RECORDING_FILE, create_private};
 use crate::size::Size;
 use crate::time::since_epoch;
 use crate::wire::RecordingState;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
-
-/// A place in the recording with the screen as it was there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IndexEntry {
-    /// How much output came before it.
-    pub seq: u64,
-    /// Where in the file the next event begins.
-    pub offset: u64,
-    /// The screen, as `Screen::restore` takes it, in base64.
-    pub state: String,
-}
 
 /// The screen at one place of the output.
 #[derive(Debug)]
@@ -121,6 +109,7 @@ impl Recording {
     /// could not be written.
     pub fn checkpoint(&mut self, checkpoint: &Checkpoint) {
         self.size = checkpoint.size;
+        self.state.lost_bytes += checkpoint.lost_bytes;
         let mended = self.mend(checkpoint).and_then(|()| self.write_index(checkpoint));
         if mended.is_ok() {
             self.state.error = None;
@@ -134,7 +123,7 @@ impl Recording {
             missing = missing.max(1);
             // Half a line may be at the end, or no file at all.
             if let Some(files) = &mut self.files {
-                files.cast.set_len(files.cast_len)?;
+                cut(&mut files.cast, files.cast_len)?;
             } else {
                 self.begin_part()?;
             }
@@ -146,7 +135,6 @@ impl Recording {
             self.begin_part()?;
         }
         if missing > 0 {
-            self.state.lost_bytes += checkpoint.lost_bytes;
             self.writer.reset();
             Writer::event(&mut self.text, checkpoint.at, 'm', "magia: some output before this is missing");
         }
@@ -174,7 +162,7 @@ impl Recording {
             return Ok(());
         }
         if let Err(err) = files.index.write_all(&line) {
-            drop(files.index.set_len(files.index_len));
+            drop(cut(&mut files.index, files.index_len));
             return Err(err);
         }
         files.index_len += line.len() as u64;
@@ -197,7 +185,7 @@ impl Recording {
             return Ok(());
         };
         if let Err(err) = files.cast.write_all(&text) {
-            drop(files.cast.set_len(files.cast_len));
+            drop(cut(&mut files.cast, files.cast_len));
             return Err(err);
         }
         files.cast_len += text.len() as u64;
@@ -234,4 +222,11 @@ impl Recording {
             self.state.error = Some(err.to_string());
         }
     }
+}
+
+/// Takes back what was written after `len`.
+fn cut(file: &mut File, len: u64) -> io::Result<()> {
+    file.set_len(len)?;
+    file.seek(SeekFrom::Start(len))?;
+    Ok(())
 }

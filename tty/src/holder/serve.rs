@@ -9,6 +9,7 @@ use crate::wire::{Control, Fault, Frame, FrameReader, FromHolder, Hello, ToHolde
 use magia_protocol::ipc::{AcceptError, Listener, ReadHalf, Stream, WriteHalf};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
@@ -103,25 +104,29 @@ async fn converse(present: &Present, stream: Stream) {
     let mut frames = FrameReader::new(read);
     let outbox = Rc::new(Outbox::default());
     let mut writing = Box::pin(write_out(present, &outbox, write));
-    // Whichever ends first ends the conversation: a client that is hung up on need not close.
+    let mut listening = Box::pin(listen(present, &mut frames, &outbox));
     tokio::select! {
-        () = &mut writing => return,
-        () = listen(present, &mut frames, &outbox) => {}
+        written = &mut writing => {
+            // A client that is hung up on need not close; one that has gone may have said something before.
+            if written.is_err() {
+                listening.await;
+            }
+            return;
+        }
+        () = &mut listening => {}
     }
+    drop(listening);
     outbox.close();
     drop(timeout(FAREWELL_LIMIT, writing).await);
 }
 
-async fn write_out(present: &Present, outbox: &Outbox, mut write: WriteHalf) {
+/// Writes until the client is to be hung up on.
+async fn write_out(present: &Present, outbox: &Outbox, mut write: WriteHalf) -> io::Result<()> {
     loop {
         match outbox.next().await {
-            Next::Write { frame, .. } => {
-                if write.write_all(&frame).await.is_err() {
-                    return;
-                }
-            }
-            Next::Snapshot => present.terminal.core().snapshot_for(present.id),
-            Next::Close => return,
+            Next::Write { frame, .. } => write.write_all(&frame).await?,
+            Next::Snapshot => present.terminal.core().snapshot_for(present.id, false),
+            Next::Close => return Ok(()),
         }
     }
 }
@@ -151,6 +156,8 @@ async fn listen(present: &Present, frames: &mut FrameReader<ReadHalf>, outbox: &
 struct Speaker {
     outbox: Rc<Outbox>,
     pending: Rc<Pending>,
+    /// It said hello.
+    is_ours: bool,
     is_read_only: bool,
 }
 
@@ -160,12 +167,13 @@ impl Speaker {
             Ok(ToHolder::Hello(hello)) => Some(hello),
             _ => None,
         };
+        let is_ours = hello.is_some();
         let is_read_only = hello.as_ref().is_some_and(|hello| hello.read_only);
         match hello {
             Some(hello) => greet(present, outbox, &hello),
             None => present.terminal.core().join_foreign(present.id, outbox),
         }
-        Self { outbox: Rc::clone(outbox), pending: Rc::default(), is_read_only }
+        Self { outbox: Rc::clone(outbox), pending: Rc::default(), is_ours, is_read_only }
     }
 
     /// Does what a frame says.
@@ -190,7 +198,8 @@ impl Speaker {
                     terminal.fit();
                 }
             }
-            ToHolder::Pause(is_paused) => self.outbox.pause(is_paused),
+            ToHolder::Pause(is_paused) if self.is_ours => self.outbox.pause(is_paused),
+            ToHolder::Pause(_) => {}
             ToHolder::Ack(place) => self.outbox.acknowledge(place),
         }
         Ok(())

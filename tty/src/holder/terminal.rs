@@ -37,7 +37,9 @@ pub struct Terminal {
     pub tuning: Tuning,
     /// Rings once nothing more is to be done.
     pub is_over: Notify,
-    /// Rings when all ends of the terminal that programs had are closed.
+    /// Whether all ends of the terminal that programs had are closed; `hung_up` rings when they have become so.
+    pub is_hung_up: Cell<bool>,
+    /// See above.
     pub hung_up: Notify,
     /// Somebody wants the holder gone: it does not stay after the program's end.
     pub is_unwanted: Cell<bool>,
@@ -58,6 +60,7 @@ impl Terminal {
             child,
             tuning,
             is_over: Notify::new(),
+            is_hung_up: Cell::new(false),
             hung_up: Notify::new(),
             is_unwanted: Cell::new(false),
             dir,

@@ -44,7 +44,7 @@ pub(super) fn write(state: &State, splitter: &Splitter, with_history: bool) -> V
         to.raw(b"\x1b[?1049l");
     }
     to.keyboard(if alternate { &state.other_keyboard } else { &state.keyboard });
-    to.raw(b"\x1b[H\x1b[2J");
+    to.raw(b"\x1b[H\x1b[J");
     to.rows(main, if with_history { main.topmost_line() } else { Line(0) });
     if alternate {
         // The switch saves the main screen's cursor, as it did when the program asked for it.
@@ -53,13 +53,11 @@ pub(super) fn write(state: &State, splitter: &Splitter, with_history: bool) -> V
         to.raw(b"\x1b[?1049h");
         to.plain(&main.cursor);
         to.keyboard(&state.keyboard);
-        to.raw(b"\x1b[H\x1b[2J");
+        to.raw(b"\x1b[H\x1b[J");
         to.rows(state.term.grid(), Line(0));
     }
     let grid = state.term.grid();
-    if alternate || grid.saved_cursor != Cursor::default() {
-        to.save_cursor(state, &grid.saved_cursor, Some(grid));
-    }
+    to.save_cursor(state, &grid.saved_cursor, Some(grid));
     let rows = grid.screen_lines();
     if state.region != (0..rows) {
         to.format(format_args!("\x1b[{};{}r", state.region.start + 1, state.region.end));

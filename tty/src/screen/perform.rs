@@ -1,5 +1,6 @@
 //! What the parsed sequences do.
 
+use alacritty_terminal::grid::Dimensions;
 use alacritty_terminal::index::Line;
 use alacritty_terminal::vte::ansi::{
     CharsetIndex, ClearMode, CursorShape, CursorStyle, Handler, LineClearMode, StandardCharset,
@@ -276,6 +277,12 @@ impl State {
             3 => ClearMode::Saved,
             _ => return,
         };
+        let rows = 0..self.term.screen_lines() as i32;
+        if what == 2 && rows.into_iter().all(|row| self.term.grid()[Line(row)].is_clear()) {
+            // `Term` would move a blank row into an empty history. The background may still change.
+            self.term.grid_mut().reset_region(..);
+            return self.damage_all();
+        }
         self.term.clear_screen(mode);
         // `Term` spares the first row when the cursor is in the second.
         if what == 1 && line == Line(1) {

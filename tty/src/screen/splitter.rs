@@ -161,12 +161,21 @@ impl Splitter {
                 return;
             }
         }
-        let (whole, rest) = bytes.split_at(bytes.len() - unfinished_character(bytes));
-        self.parser.advance(performer, whole);
-        if !rest.is_empty() {
-            self.place = Place::Utf8;
-            self.keep(rest);
+        let (mut whole, rest) = bytes.split_at(bytes.len() - unfinished_character(bytes));
+        if rest.is_empty() {
+            self.parser.advance(performer, whole);
+            return;
         }
+        // What is held back shows that a beginning right before it has no end, which the parser would wait for.
+        let mut broken = 0;
+        while let length @ 1.. = unfinished_character(whole) {
+            whole = whole.get(..whole.len() - length).unwrap_or_default();
+            broken += 1;
+        }
+        self.parser.advance(performer, whole);
+        (0..broken).for_each(|_| performer.print(char::REPLACEMENT_CHARACTER));
+        self.place = Place::Utf8;
+        self.keep(rest);
     }
 
     /// An ESC came: it ends whatever string the parser is in, as it does in vte. The parser is left at rest, for the

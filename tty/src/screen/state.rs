@@ -362,10 +362,15 @@ impl State {
     pub(super) fn heal_row(&mut self, line: Line) {
         let row = &mut self.term.grid_mut()[line];
         if heal(&mut row[..]) {
-            // Marks everything damaged; leaving a mode that is off does nothing else.
-            if !self.has(TermMode::INSERT) {
-                self.term.unset_mode(NamedMode::Insert.into());
-            }
+            self.damage_all();
+        }
+    }
+
+    /// Has everything drawn anew.
+    pub(super) fn damage_all(&mut self) {
+        // Leaving insert mode does, and nothing else when it is off; when it is on, everything is drawn anyway.
+        if !self.has(TermMode::INSERT) {
+            self.term.unset_mode(NamedMode::Insert.into());
         }
     }
 

@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn broken_payloads_are_named() {
         for (kind, payload) in
-            [(kind::HELLO, "[]"), (kind::CONTROL, "{}"), (kind::ACK, "123"), (kind::PAUSE, "")]
+            [(kind::HELLO, "7"), (kind::CONTROL, "{}"), (kind::ACK, "123"), (kind::PAUSE, "")]
         {
             let frame = Frame { kind, payload: payload.as_bytes().to_vec() };
             assert!(

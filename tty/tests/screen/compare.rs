@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use alacritty_terminal::grid::{Cursor, Dimensions};
+use alacritty_terminal::grid::{Cursor, Dimensions, GridCell};
 use alacritty_terminal::index::{Column, Line};
-use alacritty_terminal::term::cell::Cell;
+use alacritty_terminal::term::cell::{Cell, Flags};
 use alacritty_terminal::vte::ansi::CharsetIndex;
 use magia_tty::screen::{Screen, ScreenEvent, Size};
 
@@ -41,9 +41,9 @@ fn cursor(cursor: &Cursor<Cell>) -> String {
     format!("{:?} wrap {} {sets:?} {}", cursor.point, cursor.input_needs_wrap, cell(&cursor.template, true))
 }
 
-/// Everything that can be seen of a screen, a line each. `exact`: as our own snapshot keeps it; else as an escape
-/// sequence stream can.
-pub fn seen(screen: &Screen, exact: bool) -> Vec<String> {
+/// What can be seen of a screen, with or without its cells, a line each. `exact`: as our own snapshot keeps it; else as
+/// an escape sequence stream can.
+fn seen(screen: &Screen, exact: bool, cells: bool) -> Vec<String> {
     let term = screen.term();
     let grid = term.grid();
     let mut seen = vec![
@@ -60,7 +60,8 @@ pub fn seen(screen: &Screen, exact: bool) -> Vec<String> {
             seen.push(format!("color {index} {color:?}"));
         }
     }
-    for line in grid.topmost_line().0..=grid.bottommost_line().0 {
+    let lines = if cells { grid.topmost_line().0..=grid.bottommost_line().0 } else { 0..=-1 };
+    for line in lines {
         for column in 0..grid.columns() {
             seen.push(format!("{line},{column} {}", cell(&grid[Line(line)][Column(column)], exact)));
         }
@@ -68,9 +69,25 @@ pub fn seen(screen: &Screen, exact: bool) -> Vec<String> {
     seen
 }
 
+/// Whether all cells are the same. Spelling a thousand cells out for every comparison would take most of a test's time.
+fn same_cells(one: &Screen, other: &Screen) -> bool {
+    let (one, other) = (one.term().grid(), other.term().grid());
+    let same = |one: &Cell, other: &Cell| {
+        (one.c, one.fg, one.bg, one.flags) == (other.c, other.fg, other.bg, other.flags)
+            && one.zerowidth().unwrap_or_default() == other.zerowidth().unwrap_or_default()
+            && (one.underline_color(), one.hyperlink()) == (other.underline_color(), other.hyperlink())
+    };
+    (one.total_lines(), one.screen_lines(), one.columns())
+        == (other.total_lines(), other.screen_lines(), other.columns())
+        && (one.topmost_line().0..=one.bottommost_line().0).all(|line| {
+            one[Line(line)].into_iter().zip(&other[Line(line)]).all(|(one, other)| same(one, other))
+        })
+}
+
 /// What differs, as text; empty when nothing does.
 pub fn difference(one: &Screen, other: &Screen, exact: bool) -> String {
-    let (one, other) = (seen(one, exact), seen(other, exact));
+    let cells = !same_cells(one, other);
+    let (one, other) = (seen(one, exact, cells), seen(other, exact, cells));
     let mut text = String::new();
     for (one, other) in one.iter().zip(&other).filter(|(one, other)| one != other).take(12) {
         let _ = writeln!(text, "  {one}\n  {other}");
@@ -79,6 +96,23 @@ pub fn difference(one: &Screen, other: &Screen, exact: bool) -> String {
         let _ = writeln!(text, "  {} and {} lines", one.len(), other.len());
     }
     text
+}
+
+/// What an eye sees of a screen: a line for every cell of it that is not blank, and the cursor.
+pub fn looks(screen: &Screen) -> Vec<String> {
+    let layout = Flags::WRAPLINE | Flags::LEADING_WIDE_CHAR_SPACER;
+    let grid = screen.term().grid();
+    let mut looks = vec![format!("{:?} wrap {}", grid.cursor.point, grid.cursor.input_needs_wrap)];
+    for line in 0..=grid.bottommost_line().0 {
+        for (column, seen) in grid[Line(line)].into_iter().enumerate() {
+            let mut seen = seen.clone();
+            seen.flags.remove(layout);
+            if !seen.is_empty() {
+                looks.push(format!("{line},{column} {}", cell(&seen, false)));
+            }
+        }
+    }
+    looks
 }
 
 /// Output that brings hidden state to light, one after the other.

@@ -1,9 +1,10 @@
 //! Random output cut anywhere: with a snapshot at the cut, or without, the screen is the same.
 
+use alacritty_terminal::term::TermMode;
 use magia_tty::screen::{Screen, Size};
 use proptest::prelude::*;
 
-use crate::compare::{HISTORY, SIZE, difference, probe, readable};
+use crate::compare::{HISTORY, SIZE, difference, looks, probe, readable};
 
 /// A piece of output as programs write it, or as none should.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
@@ -145,7 +146,7 @@ fn sizes() -> impl Strategy<Value = Size> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_snapshot_at_any_cut_changes_nothing(
@@ -191,5 +192,20 @@ proptest! {
         let snapshot = screen.snapshot();
         let again = Screen::restore(&snapshot, HISTORY).expect("a snapshot is read again");
         prop_assert_eq!(again.snapshot(), snapshot);
+    }
+
+    #[test]
+    fn the_stream_looks_the_same_in_another_terminal(bytes in output(), size in sizes()) {
+        let mut screen = Screen::new(size, HISTORY);
+        screen.advance(&bytes);
+        let mut other = Screen::new(size, HISTORY);
+        other.advance(&screen.ansi(true));
+        if screen.term().mode().contains(TermMode::ORIGIN) {
+            // A cursor outside the margins cannot be put there; what is drawn still can be compared.
+            screen.advance(b"\x18\x1b[H");
+            other.advance(b"\x18\x1b[H");
+        }
+        prop_assert_eq!(screen.term().mode(), other.term().mode());
+        prop_assert_eq!(looks(&screen), looks(&other));
     }
 }

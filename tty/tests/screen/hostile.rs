@@ -1,9 +1,10 @@
 //! Snapshots from hostile hands: an error or a screen, never a panic, and no more memory than they are worth.
 
-use magia_tty::screen::{Screen, SnapshotError};
+use magia_tty::screen::{Screen, Size, SnapshotError};
 use proptest::prelude::*;
 
 use crate::compare::{HISTORY, PROBES, screen};
+use crate::counting::peak;
 
 /// A screen with something of everything.
 pub fn rich() -> Screen {
@@ -15,6 +16,9 @@ pub fn rich() -> Screen {
             .as_bytes(),
     )
 }
+
+/// What the largest screen may take: two grids and the rows that alacritty allocates ahead, 24 bytes a cell.
+const LARGEST: usize = 160 << 20;
 
 /// Reads bytes and, when they are a snapshot, uses the screen.
 fn read_and_use(bytes: &[u8]) {
@@ -28,7 +32,7 @@ fn read_and_use(bytes: &[u8]) {
         screen.advance(probe);
     }
     for cols in [2, 7, size.cols] {
-        screen.resize(magia_tty::screen::Size { cols, rows: 3, ..size });
+        screen.resize(Size { cols, rows: 3, ..size });
     }
     screen.text(true);
 }
@@ -58,12 +62,24 @@ fn numbers_that_promise_much_cost_nothing() {
     let good = rich().snapshot();
     for at in 9..good.len() {
         let huge = [&good[..at], &[0xff, 0xff, 0xff, 0xff, 0x07], &good[at + 1..]].concat();
+        assert!(peak(|| drop(Screen::restore(&huge, HISTORY))) < LARGEST, "a number at {at}");
         read_and_use(&huge);
     }
 }
 
+#[test]
+fn only_the_history_that_is_asked_for_is_kept() {
+    let mut long = Screen::new(Size::cells(80, 24), 50_000);
+    long.advance("\r\n".repeat(60_000).as_bytes());
+    let snapshot = long.snapshot();
+    drop(long);
+    assert!(snapshot.len() < 512 << 10, "blank rows are short: {}", snapshot.len());
+    let used = peak(|| assert!(Screen::restore(&snapshot, 500).is_ok()));
+    assert!(used < 8 << 20, "{used} bytes for 500 of 50,000 rows");
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn changed_bytes_never_panic(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)) {

@@ -2,9 +2,11 @@
 
 mod answers;
 mod compare;
+mod counting;
 mod cuts;
 mod golden;
 mod hostile;
+mod recorded;
 mod sequences;
 mod table;
 mod texts;

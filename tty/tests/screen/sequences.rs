@@ -125,3 +125,9 @@ fn the_main_screen_is_wrapped_anew_behind_the_alternate_one() {
     assert_eq!(difference(&one, &other, true), "");
     assert_eq!(one.text(true), "a line that is longer than the screen is wide\nprompt$\n");
 }
+
+#[test]
+fn a_screen_can_go_to_another_thread() {
+    fn goes<T: Send + Sync + 'static>(_: &T) {}
+    goes(&screen(b""));
+}

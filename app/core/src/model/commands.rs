@@ -36,6 +36,9 @@ impl Model {
                 Command::ResolvePermission(answer) => Some(answer.id.clone()),
                 _ => None,
             };
+            if matches!(command, Command::TryPolicy(_)) {
+                self.trial.0 = Some(reply);
+            }
             self.window_replies.insert(reply, about);
         }
         let guarded = command.spec().is_none_or(|spec| spec.access == Access::Guarded);
@@ -111,6 +114,20 @@ impl Model {
                     )),
                 }
             }
+            Command::GetTerminals(params) => self.list_terminals(&params),
+            Command::CreatePty(params) => return self.create_pty(reply, params, fx),
+            Command::WritePty(params) => match self.write_pty(params) {
+                Ok(wish) => return fx.push(Effect::Terminal { reply, wish }),
+                Err(err) => Err(err),
+            },
+            Command::ResizePty(params) => match self.resize_pty(&params) {
+                Ok(wish) => return fx.push(Effect::Terminal { reply, wish }),
+                Err(err) => Err(err),
+            },
+            Command::KillPty(params) => match self.kill_pty(&params.terminal) {
+                Ok(wish) => return fx.push(Effect::Terminal { reply, wish }),
+                Err(err) => Err(err),
+            },
             Command::OpenWindow(params) => self.open_window(&params, fx),
             Command::Doctor(_) => {
                 let (checks, known) = (self.checks(), self.known_sessions());
@@ -137,6 +154,13 @@ impl Model {
 
     /// A job is done.
     pub(super) fn job_finished(&mut self, reply: ReplyId, outcome: Outcome, fx: &mut Effects) {
+        // Of several the last one counts.
+        if self.trial.0 == Some(reply)
+            && let Ok(value) = &outcome
+        {
+            self.trial = (None, serde_json::from_value(value.clone()).ok().map(std::sync::Arc::new));
+            self.views.touch();
+        }
         if self.window_replies.contains_key(&reply)
             && let Ok(value) = &outcome
             && let Some(file) = value.get("file").and_then(Value::as_str)

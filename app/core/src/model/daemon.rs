@@ -4,7 +4,7 @@
 //! daemon's status of it, not guessed from what happens in it; a failed turn alone is remembered until the next one.
 
 use super::placing::Placed;
-use super::request::Asked;
+use super::request::{Asked, PermissionRequest};
 use super::session::Seen;
 use super::settle::Whose;
 use super::{Effects, Model};
@@ -16,7 +16,7 @@ use crate::normalize::{self, Detail, codex_daemon};
 use crate::policy::RealPaths;
 use crate::transcript::first_prompt_title;
 use magia_protocol::wire::hook::HookMessage;
-use magia_protocol::wire::info::{CheckInfo, DaemonInfo};
+use magia_protocol::wire::info::{CheckInfo, DaemonInfo, OutcomeInfo};
 use magia_protocol::wire::{GateReply, Provider, ProviderSessionId, RequestState, SessionId, SessionState};
 use serde_json::{Value, json};
 
@@ -124,8 +124,32 @@ impl Model {
         if begins {
             fx.push(Effect::Store(StoreWrite::Session(Box::new(session.stored()))));
             self.view_held(fx);
+            self.leave_to_daemon(now, id, fx);
         }
         self.touch(id);
+    }
+
+    /// What hooks asked before the daemon was heard of the daemon asks once more, with a call's name and in parallel
+    /// with the terminal: two cards for one question would be one too many.
+    fn leave_to_daemon(&mut self, now: Now, id: SessionId, fx: &mut Effects) {
+        let by_hook = |request: &&PermissionRequest| {
+            request.state.waits() && request.gate.is_none_or(|gate| gate.daemon().is_none())
+        };
+        let twice: Vec<_> = self.requests.unsettled(id).filter(by_hook).map(|request| request.id).collect();
+        for request in twice {
+            if let Some(request) = self.requests.get_mut(request) {
+                let by = "magia: its daemon asks".to_owned();
+                let at_ms = now.unix_ms;
+                request.outcome.get_or_insert(OutcomeInfo {
+                    decision: None,
+                    by,
+                    at_ms,
+                    reason: None,
+                    edited_input: None,
+                });
+            }
+            self.settle(request, RequestState::Expired, now, fx);
+        }
     }
 
     /// Something happened in a session. Gives the session and what is understood.

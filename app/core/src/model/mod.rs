@@ -1,6 +1,6 @@
 //! Sessions, requests and timelines: the one owner of all facts.
 //!
-//! [`Model::apply`] is the only way in. It reads no clock and does no I/O: the same events at the same times give
+//! [`Model::apply`] is the only way in, in one step or in two ([`Model::begin`], [`Model::finish`]). It reads no clock and does no I/O: the same events at the same times give
 //! the same effects.
 
 mod agents;
@@ -26,6 +26,7 @@ mod settle;
 mod spawn;
 mod strict;
 mod terminal;
+mod terminals;
 mod titles;
 mod truth;
 mod views;
@@ -41,7 +42,7 @@ use crate::event::{Event, GateId, Now, ReplyId, StoredState};
 use crate::settings::Settings;
 use crate::snapshot::{Problem, Toast};
 use ids::Ids;
-use magia_protocol::wire::info::{DaemonInfo, HooksInfo, ListenerInfo, ProviderInfo};
+use magia_protocol::wire::info::{DaemonInfo, HooksInfo, ListenerInfo, ProviderInfo, TrialInfo};
 use magia_protocol::wire::{ProcessId, Provider, ProviderSessionId, RequestId, RequestState, SessionId};
 use settle::Whose;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -117,6 +118,8 @@ pub struct Model {
     spawns: spawn::Spawns,
     /// What the window asked and was not answered yet; for an answer of its own, the request's name.
     window_replies: HashMap<ReplyId, Option<String>>,
+    /// The dry run that the window waits for, and what came of its last one.
+    trial: (Option<ReplyId>, Option<Arc<TrialInfo>>),
     unwritten: history::Unwritten,
     history_replies: Vec<(ReplyId, SessionId, usize)>,
     raise: (u64, Option<SessionId>),
@@ -124,6 +127,7 @@ pub struct Model {
     raise_terminal: Option<String>,
     views: views::Views,
     unplaced: u64,
+    terminals: terminals::Terminals,
     /// Sessions that lived when magia ended and have not been heard of since: from when to when it did not run.
     off: BTreeMap<SessionId, (u64, u64)>,
     settings_at_ms: u64,
@@ -175,12 +179,14 @@ impl Model {
             held: hold::Held::default(),
             spawns: spawn::Spawns::default(),
             window_replies: HashMap::new(),
+            trial: (None, None),
             unwritten: history::Unwritten::default(),
             history_replies: Vec::new(),
             raise: (0, None),
             raise_terminal: None,
             views: views::Views::default(),
             unplaced: 0,
+            terminals: terminals::Terminals::default(),
             off: BTreeMap::new(),
             settings_at_ms: started_at_ms,
             last_alive_mono: 0,
@@ -189,6 +195,14 @@ impl Model {
 
     /// Takes an event and says what is to be done.
     pub fn apply(&mut self, event: Event, now: Now) -> Effects {
+        let mut fx = self.begin(event, now);
+        fx.append(&mut self.finish(now));
+        fx
+    }
+
+    /// The first half of [`Self::apply`], with all that somebody waits for. [`Self::finish`] must follow before anything
+    /// else is asked of the model.
+    pub fn begin(&mut self, event: Event, now: Now) -> Effects {
         let mut fx = Effects::new();
         match event {
             Event::HookReceived(message) => self.hook(now, None, &message, None, &mut fx),
@@ -201,6 +215,8 @@ impl Model {
             Event::RegistryRemoved { process } => self.registry_removed(process),
             Event::Daemon(news) => self.daemon_news(now, *news, &mut fx),
             Event::ProcessExited(process) => self.process_exited(now, process, &mut fx),
+            Event::ProcessPlaced { process, terminal } => self.process_placed(process, terminal),
+            Event::TerminalsRead(list) => self.terminals_read(list, &mut fx),
             Event::AgentsFound(found) => self.agents_found(now, &found, &mut fx),
             Event::WindowUsed => self.window.used_mono = Some(now.mono_ms),
             Event::TranscriptRead { session, items } => self.transcript_read(session, &items, &mut fx),
@@ -242,6 +258,12 @@ impl Model {
             }
             Event::ClockTicked => self.tick(now, &mut fx),
         }
+        fx
+    }
+
+    /// The second half: rows made anew, and who is told of them.
+    pub fn finish(&mut self, now: Now) -> Effects {
+        let mut fx = Effects::new();
         self.publish_touched(now, &mut fx);
         fx
     }
@@ -393,6 +415,7 @@ impl Model {
     }
 
     fn process_exited(&mut self, now: Now, process: ProcessId, fx: &mut Effects) {
+        self.terminals.forget(process);
         self.dead.push_back(process);
         if self.dead.len() > DEAD_MAX {
             self.dead.pop_front();

@@ -1,8 +1,9 @@
 //! One agent session: its facts, and what was seen of it.
 
 use super::cost::HookCost;
-use super::evidence::Verdict;
+use super::evidence::{Verdict, Waiting};
 use super::titles;
+pub use crate::event::Seen;
 use crate::event::{AgentEvent, RegistryStatus, StoredSession};
 use crate::normalize::gemini::Thread;
 use crate::timeline::Timeline;
@@ -17,17 +18,6 @@ use std::sync::Arc;
 
 /// Calls, and subagents, that are remembered as begun: nothing tells of the end of one that the user broke off.
 pub const BEGUN_MAX: usize = 256;
-
-/// Something seen that speaks for a state.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Seen {
-    /// For which.
-    pub state: SessionState,
-    /// What was seen.
-    pub fact: String,
-    /// When, milliseconds since 1970.
-    pub at_ms: u64,
-}
 
 /// A tool call that has begun and not ended.
 #[derive(Clone, Debug)]
@@ -109,6 +99,8 @@ pub struct Session {
     pub hidden: bool,
     /// What the last hook said.
     pub hook: Option<Seen>,
+    /// What a restart would go by: the hook's word, or the request that waits, as of the last change of state.
+    pub kept: Option<Seen>,
     /// What the agent's own daemon says of it, or said last.
     pub daemon: Option<Seen>,
     /// Whether the daemon holds it now.
@@ -168,6 +160,7 @@ impl Session {
             pinned: false,
             hidden: false,
             hook: None,
+            kept: None,
             daemon: None,
             held: false,
             registry: None,
@@ -210,7 +203,15 @@ impl Session {
         session.hidden = stored.hidden;
         session.history = History::Unread;
         match stored.process {
-            Some(process) if !stored.ended => session.processes.push(process),
+            Some(process) if !stored.ended => {
+                session.processes.push(process);
+                session.between_turns = stored.between_turns;
+                if let Some(seen) = stored.seen {
+                    session.shown = (seen.state, seen.at_ms);
+                    session.saw(seen.state, format!("{}, before magia started", seen.fact), seen.at_ms);
+                    session.kept = Some(seen);
+                }
+            }
             _ => {
                 session.end("ended before magia started", stored.last_activity_ms);
                 session.shown = (SessionState::Ended, stored.last_activity_ms);
@@ -239,7 +240,26 @@ impl Session {
             ended: self.ended.is_some(),
             pinned: self.pinned,
             hidden: self.hidden,
+            seen: self.kept.clone(),
+            between_turns: self.between_turns,
         }
+    }
+
+    /// Keeps what a restart would go by, when that is another state than before, which makes the row worth writing
+    /// again. What a registry or a daemon says is not kept: a restart asks them anew.
+    pub fn keep_state(&mut self, waiting: Option<&Waiting>) -> bool {
+        if self.ended.is_some() || self.processes.is_empty() || self.is_unnamed() {
+            return false;
+        }
+        let state = waiting.map(|one| one.state).or(self.hook.as_ref().map(|seen| seen.state));
+        if state == self.kept.as_ref().map(|seen| seen.state) {
+            return false;
+        }
+        self.kept = match waiting {
+            Some(one) => Some(Seen { state: one.state, fact: one.fact.clone(), at_ms: one.at_ms }),
+            None => self.hook.clone(),
+        };
+        true
     }
 
     /// A number that differs when [`Self::stored`] does in more than its last activity, which alone makes no row worth
@@ -294,6 +314,7 @@ impl Session {
     /// Marks it as ended.
     pub fn end(&mut self, fact: &str, at_ms: u64) {
         self.ended = Some(Seen { state: SessionState::Ended, fact: fact.to_owned(), at_ms });
+        self.kept = None;
         self.daemon = None;
         self.held = false;
         self.registry = None;
@@ -381,6 +402,7 @@ impl Session {
             disagreement: verdict.disagreement,
             process: self.processes.last().copied(),
             tty: self.tty.clone(),
+            terminal: None,
             model: self.model.clone(),
             permission_mode: self.permission_mode.clone(),
             started_at_ms: self.started_at_ms,

@@ -2,7 +2,7 @@
 
 use super::evidence::{DISAGREEMENT_MS, Waiting};
 use super::{Effects, Model};
-use crate::effect::{Effect, Update};
+use crate::effect::{Effect, StoreWrite, Update};
 use crate::event::Now;
 use crate::snapshot::{RequestView, Snapshot, TimelineView};
 use magia_protocol::wire::info::SessionInfo;
@@ -90,7 +90,11 @@ impl Model {
             let waits = self.requests.unsettled(id).filter(|request| request.state.waits());
             let waiting_ids: Vec<RequestId> = waits.map(|request| request.id).collect();
             let claims = self.claims(id);
+            let terminal = self.terminal_of(id);
             let Some(session) = self.sessions.get_mut(&id) else { continue };
+            if session.keep_state(waiting.as_ref()) {
+                fx.push(Effect::Store(StoreWrite::Session(Box::new(session.stored()))));
+            }
             let verdict = session.judge(waiting.as_ref(), now.unix_ms);
             let newest = verdict.evidence.iter().map(|evidence| evidence.at_ms).max().unwrap_or_default();
             let differs = verdict.evidence.iter().any(|evidence| evidence.state != verdict.state);
@@ -103,7 +107,8 @@ impl Model {
             if changed {
                 session.shown = (verdict.state, now.unix_ms);
             }
-            let info = Arc::new(session.info(verdict, waiting_ids, claims));
+            let info = SessionInfo { terminal, ..session.info(verdict, waiting_ids, claims) };
+            let info = Arc::new(info);
             let before = self.views.rows.get(&id);
             if changed || before.is_none() {
                 fx.push(Effect::Publish(Update::LiveSessions(Arc::clone(&info))));
@@ -161,7 +166,9 @@ impl Model {
             listeners: self.listeners.clone(),
             providers: self.providers.clone(),
             hooks: self.hooks.clone(),
+            terminals: self.terminal_views(),
             settings: Arc::clone(&self.settings),
+            trial: self.trial.1.clone(),
             problems: self.problems.values().cloned().collect(),
             toasts: self.toasts.iter().cloned().collect(),
             raise: self.raise.0,

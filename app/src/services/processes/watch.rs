@@ -3,6 +3,7 @@
 //! On Linux each is a pidfd in one epoll set. A process that gets no descriptor (none left, or an old kernel) is
 //! looked at every second instead, and so are all of them on other systems.
 
+use crate::os::ancestry;
 use crate::service::{Outbox, ServiceThread};
 use crossbeam_channel::Sender;
 use magia_core::event::Event;
@@ -19,6 +20,8 @@ mod system;
 #[path = "other.rs"]
 mod system;
 
+/// Says in the environment of a program in which of our terminals it runs.
+const TERMINAL_VARIABLE: &str = "MAGIA_TERMINAL_ID";
 /// How often processes without a descriptor are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -165,6 +168,11 @@ impl Watcher {
             Waiting::Armed(guard) => Some(guard),
             Waiting::Unarmed => None,
         };
+        if !self.watched.contains_key(&process) {
+            if let Some(terminal) = ancestry::variable(process.pid, TERMINAL_VARIABLE) {
+                self.outbox.send(Event::ProcessPlaced { process, terminal }).then_some(())?;
+            }
+        }
         self.watched.insert(process, Watched { token, guard });
         Some(())
     }

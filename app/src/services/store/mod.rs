@@ -161,6 +161,11 @@ impl Store {
         self.order(Order::Write(write));
     }
 
+    /// Whether a few thousand writes would not wait now: more than one event can cause.
+    pub fn has_room(&self) -> bool {
+        self.orders.as_ref().is_none_or(|orders| orders.len() <= QUEUE_CAPACITY / 2)
+    }
+
     /// Waits until all writes queued before are committed.
     ///
     /// # Errors

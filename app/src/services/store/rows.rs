@@ -1,10 +1,11 @@
 //! Rows to values and back. Numbers keep their bits: SQLite's are signed.
 
-use magia_core::event::{AgentEvent, StoredRequest, StoredSession};
+use magia_core::event::{AgentEvent, Seen, StoredRequest, StoredSession};
 use magia_core::policy::RealPaths;
 use magia_protocol::wire::info::Decision;
 use magia_protocol::wire::{
-    AgentEventKind, ProcessId, Provider, ProviderSessionId, RequestId, RequestState, SessionId, TitleSource,
+    AgentEventKind, ProcessId, Provider, ProviderSessionId, RequestId, RequestState, SessionId, SessionState,
+    TitleSource,
 };
 use rusqlite::{Row, Statement, params};
 use std::sync::Arc;
@@ -57,12 +58,14 @@ pub(super) fn event(row: &Row<'_>) -> Maybe<AgentEvent> {
 
 pub(super) const INSERT_SESSION: &str = "INSERT OR REPLACE INTO sessions
     (id, provider, config_root, provider_session_id, parent, cwd, title, title_source, transcript_path, model, pid,
-     process_start, started_at_ms, last_activity_ms, ended, pinned, hidden)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+     process_start, started_at_ms, last_activity_ms, ended, pinned, hidden, seen_state, seen_fact, seen_at_ms,
+     between_turns)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)";
 
 pub(super) const SELECT_SESSION: &str = "SELECT
     id, provider, config_root, provider_session_id, parent, cwd, title, title_source, transcript_path, model, pid,
-    process_start, started_at_ms, last_activity_ms, ended, pinned, hidden FROM sessions";
+    process_start, started_at_ms, last_activity_ms, ended, pinned, hidden, seen_state, seen_fact, seen_at_ms,
+    between_turns FROM sessions";
 
 pub(super) fn insert_session(statement: &mut Statement<'_>, session: &StoredSession) -> rusqlite::Result<()> {
     statement.execute(params![
@@ -83,6 +86,10 @@ pub(super) fn insert_session(statement: &mut Statement<'_>, session: &StoredSess
         session.ended,
         session.pinned,
         session.hidden,
+        session.seen.as_ref().map(|seen| seen.state.as_str()),
+        session.seen.as_ref().map(|seen| seen.fact.as_str()),
+        session.seen.as_ref().map(|seen| seen.at_ms.cast_signed()),
+        session.between_turns,
     ])?;
     Ok(())
 }
@@ -113,11 +120,21 @@ pub(super) fn session(row: &Row<'_>) -> Maybe<StoredSession> {
         ended: row.get(14)?,
         pinned: row.get(15)?,
         hidden: row.get(16)?,
+        seen: seen(row)?,
+        between_turns: row.get(20)?,
     }))
 }
 
 /// The provider's column of a request that no agent made.
 const NO_AGENT: &str = "magia";
+
+/// What a session was last seen to do.
+fn seen(row: &Row<'_>) -> Maybe<Seen> {
+    let state = row.get_ref(17)?.as_str_or_null()?.and_then(SessionState::from_word);
+    let (fact, at_ms) = (row.get::<_, Option<String>>(18)?, row.get::<_, Option<i64>>(19)?);
+    let (Some(state), Some(fact), Some(at_ms)) = (state, fact, at_ms) else { return Ok(None) };
+    Ok(Some(Seen { state, fact, at_ms: at_ms.cast_unsigned() }))
+}
 
 pub(super) const INSERT_REQUEST: &str = "INSERT OR REPLACE INTO requests
     (id, session, provider, tool, input, agent_id, asked_at_ms, state, decision, decided_by, decided_at_ms, reason,

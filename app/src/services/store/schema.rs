@@ -62,6 +62,11 @@ const STEPS: &[&str] = &[
     ALTER TABLE requests ADD COLUMN real_target TEXT;
     ALTER TABLE requests ADD COLUMN policy TEXT NOT NULL DEFAULT '';
     ALTER TABLE requests ADD COLUMN edited_input TEXT;",
+    // 3: what a session was last seen to do, so that a restart does not call one idle that works.
+    "ALTER TABLE sessions ADD COLUMN seen_state TEXT;
+    ALTER TABLE sessions ADD COLUMN seen_fact TEXT;
+    ALTER TABLE sessions ADD COLUMN seen_at_ms INTEGER;
+    ALTER TABLE sessions ADD COLUMN between_turns INTEGER NOT NULL DEFAULT 0;",
 ];
 
 /// A file of a newer version than this program knows.

@@ -24,6 +24,12 @@ fn preset(change: &Map<String, Value>) -> Option<Preset> {
     change.get("permissionPreset").and_then(Value::as_str).and_then(Preset::from_word)
 }
 
+/// The directory, as it is shown, that a change of settings gives a preset, and which.
+fn of_directory(change: &Map<String, Value>) -> Option<(String, Preset)> {
+    let (path, preset) = change.get("workspacePresets")?.as_object()?.iter().next()?;
+    Some((short_path(&shown_line(path, 300)), Preset::from_word(preset.as_str()?)?))
+}
+
 fn asked(action: &Action, snapshot: &Snapshot) -> Asked {
     let file = |provider: Provider| {
         let known = snapshot.hooks_of(provider).map(|hooks| short_path(&shown_line(&hooks.file, 300)));
@@ -41,22 +47,45 @@ fn asked(action: &Action, snapshot: &Snapshot) -> Asked {
             ),
             yes: "Uninstall hooks",
         },
-        Action::Send(Command::SaveSettings(change)) => match preset(&change.settings) {
-            Some(preset) => Asked {
-                title: format!("{}?", preset.label()),
-                body: format!(
-                    "{} That holds for every agent, and everywhere but in the directories with a preset of their own.",
-                    preset.explained()
-                ),
-                yes: preset.label(),
-            },
-            None => Asked { title: "Change the settings?".to_owned(), body: String::new(), yes: "Change" },
-        },
+        Action::Send(Command::SaveSettings(change)) => {
+            match (preset(&change.settings), of_directory(&change.settings)) {
+                (None, Some((path, preset))) => Asked {
+                    title: format!("{} in {path}?", preset.label()),
+                    body: format!(
+                        "{} That holds for every agent that works in or below it.",
+                        preset.explained()
+                    ),
+                    yes: preset.label(),
+                },
+                (Some(preset), _) => Asked {
+                    title: format!("{}?", preset.label()),
+                    body: format!(
+                        "{} That holds for every agent, and everywhere but in the directories with a preset of their own.",
+                        preset.explained()
+                    ),
+                    yes: preset.label(),
+                },
+                (None, None) => {
+                    Asked { title: "Change the settings?".to_owned(), body: String::new(), yes: "Change" }
+                }
+            }
+        }
         Action::Send(Command::ResolveSame(_)) => Asked {
             title: "Allow all?".to_owned(),
             body: "Every open request that asks exactly this is allowed, in all sessions. Its risk is high."
                 .to_owned(),
             yes: "Allow all",
+        },
+        Action::Send(Command::KillPty(_)) => Asked {
+            title: "End what runs in it?".to_owned(),
+            body: "The program and everything that it started are told to end, and are ended after three seconds."
+                .to_owned(),
+            yes: "End it",
+        },
+        Action::Copy { text, .. } => Asked {
+            title: "Put this on the clipboard?".to_owned(),
+            body: format!("A program in a terminal asks for it: {}", shown_line(text, 400)),
+            yes: "Copy",
         },
         _ => Asked { title: "Do this?".to_owned(), body: String::new(), yes: "Do it" },
     }

@@ -2,6 +2,7 @@
 
 mod confirm;
 pub mod edit;
+pub mod new_session;
 mod shortcuts;
 
 use super::action::Actions;
@@ -10,6 +11,7 @@ use super::theme::palette;
 use edit::Edits;
 use eframe::egui::{Context, Frame, Id, Margin, Modal, Ui};
 use magia_core::snapshot::Snapshot;
+use new_session::NewSession;
 
 /// Draws the dialog on top. Escape and a click beside it close it.
 pub fn dialog_ui(
@@ -17,6 +19,7 @@ pub fn dialog_ui(
     ui: &Ui,
     dialog: &Dialog,
     edits: &mut Edits,
+    new_session: &mut NewSession,
     snapshot: &Snapshot,
     actions: &mut Actions,
 ) {
@@ -32,6 +35,7 @@ pub fn dialog_ui(
         Dialog::Confirm(action) => confirm::confirm_ui(ui, action, snapshot, actions),
         Dialog::Edit(request) => edit::edit_ui(ui, *request, edits, snapshot, actions),
         Dialog::Shortcuts => shortcuts::shortcuts_ui(ui, actions),
+        Dialog::NewSession => new_session::new_session_ui(ui, new_session, snapshot, actions),
     });
     if shown.should_close() {
         actions.push(super::action::Action::CloseDialog);

@@ -6,5 +6,6 @@ pub mod details;
 pub mod empty;
 pub mod sessions;
 pub mod settings;
+pub mod terminals;
 pub mod timeline;
 pub mod top_bar;

@@ -7,6 +7,7 @@ use magia_core::snapshot::{RequestView, Snapshot};
 use magia_protocol::wire::info::SessionInfo;
 use magia_protocol::wire::{Provider, RequestId, SessionId, SessionState};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 /// Characters of a title that are laid out.
 const TITLE_CHARS: usize = 120;
@@ -37,7 +38,7 @@ pub enum Row {
     /// A request that waits.
     Request(RequestRow),
     /// A session.
-    Session(SessionRow),
+    Session(Arc<SessionRow>),
 }
 
 /// A request that waits.
@@ -101,15 +102,64 @@ impl Row {
     }
 }
 
+/// Sessions' rows that were made before: a snapshot shares what did not change, so its words need not be made again.
+#[derive(Debug, Default)]
+pub struct Made {
+    mixed: bool,
+    rows: HashMap<SessionId, MadeRow>,
+}
+
+#[derive(Debug)]
+struct MadeRow {
+    of: Arc<SessionInfo>,
+    row: Arc<SessionRow>,
+    /// The project's name, by which rows are grouped.
+    project: Arc<str>,
+}
+
+impl Made {
+    /// Makes the rows of sessions that are new or have changed, and forgets those of sessions that are gone.
+    fn follow(&mut self, sessions: &[Arc<SessionInfo>], mixed: bool) {
+        if self.mixed != mixed {
+            self.rows.clear();
+            self.mixed = mixed;
+        }
+        for session in sessions {
+            if self.rows.get(&session.id).is_none_or(|made| !Arc::ptr_eq(&made.of, session)) {
+                let made = MadeRow {
+                    of: Arc::clone(session),
+                    row: Arc::new(session_row(session, mixed)),
+                    project: session.project.to_lowercase().into(),
+                };
+                self.rows.insert(session.id, made);
+            }
+        }
+        if self.rows.len() > sessions.len() {
+            let live: HashSet<SessionId> = sessions.iter().map(|session| session.id).collect();
+            self.rows.retain(|id, _| live.contains(id));
+        }
+    }
+}
+
 impl SessionsData {
     /// The rows for the facts that pass the filter.
     pub fn new(snapshot: &Snapshot, filter: &str) -> Self {
+        Self::with(&mut Made::default(), snapshot, filter)
+    }
+
+    /// The same, with the rows that were made before.
+    pub fn with(made: &mut Made, snapshot: &Snapshot, filter: &str) -> Self {
         let words: Vec<String> = filter.split_whitespace().map(str::to_lowercase).collect();
-        let passing: Vec<&SessionInfo> =
-            snapshot.sessions.iter().map(AsRef::as_ref).filter(|session| passes(session, &words)).collect();
-        let mut rows = Vec::with_capacity(passing.len() + 16);
         let first = snapshot.sessions.first().map(|session| session.provider);
         let mixed = snapshot.sessions.iter().any(|session| Some(session.provider) != first);
+        made.follow(&snapshot.sessions, mixed);
+        let passing: Vec<&MadeRow> = snapshot
+            .sessions
+            .iter()
+            .filter(|session| passes(session, &words))
+            .filter_map(|session| made.rows.get(&session.id))
+            .collect();
+        let mut rows = Vec::with_capacity(passing.len() + 16);
 
         let requests: Vec<&RequestView> =
             snapshot.requests.iter().map(AsRef::as_ref).filter(|view| is_open(view)).collect();
@@ -118,18 +168,17 @@ impl SessionsData {
             rows.extend(requests.into_iter().map(|view| Row::Request(request_row(view, mixed))));
         }
 
-        let mut projects: BTreeMap<(bool, String), Vec<&SessionInfo>> = BTreeMap::new();
-        let live: HashSet<&str> = passing
-            .iter()
-            .filter(|session| session.state != SessionState::Ended)
-            .map(|session| session.project.as_str())
-            .collect();
+        let mut projects: HashMap<&str, Vec<&MadeRow>> = HashMap::new();
         for session in &passing {
-            let is_live = live.contains(session.project.as_str());
-            projects.entry((!is_live, session.project.to_lowercase())).or_default().push(session);
+            projects.entry(&*session.project).or_default().push(session);
         }
+        let is_live = |session: &&MadeRow| session.of.state != SessionState::Ended;
+        let projects: BTreeMap<(bool, &str), Vec<&MadeRow>> = projects
+            .into_iter()
+            .map(|(project, sessions)| ((!sessions.iter().any(is_live), project), sessions))
+            .collect();
         for sessions in projects.into_values() {
-            rows.extend(group(sessions, mixed));
+            group(sessions, &mut rows);
         }
         let mut tops = vec![theme::SPACE_1];
         tops.extend(rows.iter().scan(theme::SPACE_1, |y, row| {
@@ -216,30 +265,26 @@ fn request_row(view: &RequestView, mixed: bool) -> RequestRow {
 }
 
 /// A project's heading and sessions: pinned first, then live ones, newest first; ended ones last.
-fn group(mut sessions: Vec<&SessionInfo>, mixed: bool) -> Vec<Row> {
-    sessions.sort_by_key(|session| {
-        (
-            !session.pinned,
-            session.state == SessionState::Ended,
-            std::cmp::Reverse(session.started_at_ms),
-            session.id,
-        )
+fn group(mut sessions: Vec<&MadeRow>, rows: &mut Vec<Row>) {
+    sessions.sort_by_key(|MadeRow { of, .. }| {
+        (!of.pinned, of.state == SessionState::Ended, std::cmp::Reverse(of.started_at_ms), of.id)
     });
-    let name = sessions.first().map(|session| session.project.as_str()).unwrap_or_default();
+    let name = sessions.first().map(|session| session.of.project.as_str()).unwrap_or_default();
     let text = if name.is_empty() { "NO PROJECT".into() } else { shown_line(name, 60).to_uppercase() };
-    let mut rows = vec![Row::Heading { text, count: sessions.len(), needs_you: false }];
-    rows.extend(sessions.into_iter().map(|session| {
-        Row::Session(SessionRow {
-            id: session.id,
-            provider: mixed.then_some(session.provider),
-            title: shown_line(&session.title, TITLE_CHARS),
-            place: short_path(&shown_line(&session.cwd, 200)),
-            state: session.state,
-            since_ms: session.state_since_ms,
-            disagreement: session.disagreement.is_some(),
-            pinned: session.pinned,
-            subagents: session.subagents,
-        })
-    }));
-    rows
+    rows.push(Row::Heading { text, count: sessions.len(), needs_you: false });
+    rows.extend(sessions.into_iter().map(|session| Row::Session(Arc::clone(&session.row))));
+}
+
+fn session_row(session: &SessionInfo, mixed: bool) -> SessionRow {
+    SessionRow {
+        id: session.id,
+        provider: mixed.then_some(session.provider),
+        title: shown_line(&session.title, TITLE_CHARS),
+        place: short_path(&shown_line(&session.cwd, 200)),
+        state: session.state,
+        since_ms: session.state_since_ms,
+        disagreement: session.disagreement.is_some(),
+        pinned: session.pinned,
+        subagents: session.subagents,
+    }
 }

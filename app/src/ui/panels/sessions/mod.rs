@@ -3,7 +3,7 @@
 mod data;
 mod ui;
 
-pub use data::{Row, SessionsData};
+pub use data::{Made, Row, SessionsData};
 pub use ui::sessions_ui;
 
 use magia_core::snapshot::Snapshot;
@@ -16,6 +16,7 @@ const HOLD_S: f64 = 1.5;
 #[derive(Debug, Default)]
 pub struct SessionsPanel {
     data: SessionsData,
+    made: Made,
     made_of: Option<(u64, String)>,
     reveal: Option<SessionId>,
     pointer_moved_s: Option<f64>,
@@ -30,7 +31,7 @@ impl SessionsPanel {
             return None;
         }
         let same_filter = self.made_of.as_ref().is_some_and(|made| made.1 == filter);
-        let data = SessionsData::new(snapshot, filter);
+        let data = SessionsData::with(&mut self.made, snapshot, filter);
         let held = self.pointer_moved_s.map(|moved| moved + HOLD_S - now_s).filter(|left| *left > 0.0);
         if let Some(left) = held
             && same_filter

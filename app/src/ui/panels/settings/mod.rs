@@ -1,11 +1,13 @@
 //! The settings page.
 
+mod directories;
 mod hooks;
+mod trial;
 
 use crate::ui::action::{Action, Actions};
 use crate::ui::icon::Lucide;
 use crate::ui::provider;
-use crate::ui::state::Route;
+use crate::ui::state::{Lookup, Route, UiState};
 use crate::ui::text::{short_path, shown_line};
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::{button::Button, caption};
@@ -19,7 +21,7 @@ use magia_protocol::wire::Risk;
 const NAMES: f32 = 112.0;
 
 /// Draws the page.
-pub fn settings_ui(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
+pub fn settings_ui(ui: &mut Ui, snapshot: &Snapshot, state: &mut UiState, actions: &mut Actions) {
     let colors = palette(ui);
     ScrollArea::vertical().id_salt("settings").auto_shrink(false).show(ui, |ui| {
         let width = ui.available_width().min(640.0);
@@ -38,7 +40,10 @@ pub fn settings_ui(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
                     ui.label(head.color(colors.foreground));
                 });
                 choices(ui, snapshot, actions);
-                directories(ui, snapshot);
+                let selected = state.selected.and_then(|id| snapshot.session(id));
+                let here = selected.map(|session| session.cwd.as_str());
+                directories::directories_ui(ui, snapshot, here, actions);
+                trial::trial_ui(ui, snapshot, &mut state.trial, actions);
                 risks(ui);
                 hooks::hooks_ui(ui, snapshot, actions);
                 agents(ui, snapshot, actions);
@@ -151,25 +156,6 @@ fn risks(ui: &mut Ui) {
                 });
             }
         });
-    });
-}
-
-/// Directories with a preset of their own.
-fn directories(ui: &mut Ui, snapshot: &Snapshot) {
-    group(ui, "Requests by directory", |ui| {
-        for (path, preset) in &snapshot.settings.workspace_presets {
-            setting(ui, preset.label(), "", |ui| {
-                let path = shown_line(path, 400);
-                let text = RichText::new(short_path(&path)).font(theme::mono(theme::CODE));
-                ui.add(Label::new(text).truncate()).on_hover_text(path);
-            });
-        }
-        let words = match snapshot.settings.workspace_presets.is_empty() {
-            true => "None has a preset of its own: magia policy preset plan --workspace DIRECTORY sets one.",
-            false => "What works in or below a directory follows its preset; the longest wins.",
-        };
-        let text = RichText::new(words).font(theme::regular(theme::CAPTION)).color(palette(ui).muted);
-        ui.add(Label::new(text).wrap());
     });
 }
 

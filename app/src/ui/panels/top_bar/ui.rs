@@ -33,6 +33,15 @@ pub fn top_bar_ui(ui: &mut Ui, data: &TopBarData, state: &mut UiState, actions: 
                 if keys.show(ui).clicked() {
                     actions.push(Action::Run(UiCommand::Shortcuts));
                 }
+                let on_terminals = state.route == Route::Terminals;
+                let terminals = Button::icon(Lucide::SquareTerminal, "Terminals (Ctrl+`)").name("Terminals");
+                if terminals.selected(on_terminals).show(ui).clicked() {
+                    actions.push(Action::Run(UiCommand::Terminals));
+                }
+                let new = Button::icon(Lucide::Plus, "New session (Ctrl+N)").name("New session...");
+                if new.show(ui).clicked() {
+                    actions.push(Action::Run(UiCommand::NewSession));
+                }
                 ui.add_space(theme::SPACE_2);
                 health(ui, data, actions);
                 ui.add_space(theme::SPACE_3);

@@ -1,0 +1,95 @@
+//! Which terminals there are: looked at when their directory changes or a holder says something.
+
+use super::record;
+use crate::service::Outbox;
+use magia_core::event::Event;
+use magia_protocol::wire::TerminalInfo;
+use magia_tty::client::{self};
+use magia_tty::wire::{FromHolder, Hello};
+use magia_tty::{TerminalId, TerminalRecord, TerminalState};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+/// A program may set its title many times a second; so often is enough to tell it.
+const DEBOUNCE: Duration = Duration::from_millis(200);
+/// How soon a terminal is looked at again that was about to start.
+const STARTING: Duration = Duration::from_millis(50);
+
+/// Follows the terminals.
+pub(super) struct Followed {
+    root: PathBuf,
+    outbox: Arc<Outbox>,
+    changed: Arc<Notify>,
+    listening: HashMap<TerminalId, JoinHandle<()>>,
+    told: Option<Vec<TerminalInfo>>,
+}
+
+impl Followed {
+    pub(super) fn new(root: PathBuf, outbox: Arc<Outbox>, changed: Arc<Notify>) -> Self {
+        Self { root, outbox, changed, listening: HashMap::new(), told: None }
+    }
+
+    /// Looks, tells and waits, until the hub is gone.
+    pub(super) async fn run(mut self) {
+        loop {
+            let root = self.root.clone();
+            let listed = tokio::task::spawn_blocking(move || magia_tty::list(&root)).await;
+            let Ok(records) = listed else { return };
+            if !self.tell(&records) {
+                return;
+            }
+            self.listen(&records);
+            if records.iter().any(|record| record.state == TerminalState::Starting) {
+                tokio::time::sleep(STARTING).await;
+                continue;
+            }
+            self.changed.notified().await;
+            tokio::time::sleep(DEBOUNCE).await;
+        }
+    }
+
+    /// `false` when the hub is gone.
+    fn tell(&mut self, records: &[TerminalRecord]) -> bool {
+        let list: Vec<TerminalInfo> = records.iter().filter_map(record::info).collect();
+        if self.told.as_ref() == Some(&list) {
+            return true;
+        }
+        self.told = Some(list.clone());
+        // The hub's channel has room but in a flood, and then the terminals wait as all others do.
+        self.outbox.send(Event::TerminalsRead(list))
+    }
+
+    /// Keeps a connection to every holder, which tells when something changes.
+    fn listen(&mut self, records: &[TerminalRecord]) {
+        self.listening.retain(|_, task| !task.is_finished());
+        for record in records.iter().filter(|record| record.state == TerminalState::Running) {
+            if self.listening.contains_key(&record.id) {
+                continue;
+            }
+            let (dir, changed) = (record.dir.clone(), Arc::clone(&self.changed));
+            let task = tokio::spawn(async move {
+                if let Ok((mut reader, _writer)) = client::connect(&dir, Hello::default()).await {
+                    while let Ok(Some(said)) = reader.next().await {
+                        if !matches!(said, FromHolder::Heartbeat(_)) {
+                            changed.notify_one();
+                        }
+                    }
+                }
+                changed.notify_one();
+            });
+            self.listening.insert(record.id.clone(), task);
+        }
+    }
+}
+
+impl Drop for Followed {
+    fn drop(&mut self) {
+        for task in self.listening.values() {
+            task.abort();
+        }
+    }
+}

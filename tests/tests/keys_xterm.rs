@@ -1,0 +1,197 @@
+//! What xterm sends for a key is what our encoder gives: real xterm, keys pressed by the X server.
+#![allow(clippy::indexing_slicing)]
+
+use anyhow::{Context, Result, ensure};
+use magia_tests::{Display, PATIENCE, Sandbox, sandbox_test, wait_until};
+use magia_tty::input::Key;
+
+/// Pressed between two keys: no other key sends what it sends.
+const BETWEEN: &str = "F12";
+const BETWEEN_SENT: &[u8] = b"\x1b[24~";
+
+/// xterm as it comes, but for its own shortcuts, and with Alt as Escape.
+const RESOURCES: [&str; 3] = [
+    "XTerm*VT100.translations: <KeyPress>: insert-seven-bit()",
+    "XTerm*VT100.metaSendsEscape: true",
+    "XTerm*VT100.altSendsEscape: true",
+];
+
+/// The X server's names of keys, and ours. Alt+Escape is not among them: the window manager takes it.
+const KEYS: &[(&str, &str)] = &[
+    ("a", "a"),
+    ("shift+a", "A"),
+    ("1", "1"),
+    ("shift+1", "shift+1"),
+    ("ctrl+a", "ctrl+a"),
+    ("ctrl+shift+a", "ctrl+shift+a"),
+    ("ctrl+z", "ctrl+z"),
+    ("ctrl+i", "ctrl+i"),
+    ("ctrl+m", "ctrl+m"),
+    ("ctrl+space", "ctrl+space"),
+    ("ctrl+2", "ctrl+2"),
+    ("ctrl+shift+2", "ctrl+@"),
+    ("ctrl+3", "ctrl+3"),
+    ("ctrl+4", "ctrl+4"),
+    ("ctrl+5", "ctrl+5"),
+    ("ctrl+6", "ctrl+6"),
+    ("ctrl+7", "ctrl+7"),
+    ("ctrl+8", "ctrl+8"),
+    ("ctrl+1", "ctrl+1"),
+    ("ctrl+9", "ctrl+9"),
+    ("ctrl+bracketleft", "ctrl+["),
+    ("ctrl+backslash", "ctrl+\\"),
+    ("ctrl+bracketright", "ctrl+]"),
+    ("ctrl+shift+6", "ctrl+^"),
+    ("ctrl+shift+minus", "ctrl+_"),
+    ("ctrl+slash", "ctrl+/"),
+    ("ctrl+semicolon", "ctrl+;"),
+    ("alt+f", "alt+f"),
+    ("alt+shift+f", "alt+F"),
+    ("alt+period", "alt+."),
+    ("alt+ctrl+c", "ctrl+alt+c"),
+    ("Return", "enter"),
+    ("ctrl+Return", "ctrl+enter"),
+    ("alt+Return", "alt+enter"),
+    ("Tab", "tab"),
+    ("shift+Tab", "shift+tab"),
+    ("Escape", "escape"),
+    ("BackSpace", "backspace"),
+    ("ctrl+BackSpace", "ctrl+backspace"),
+    ("alt+BackSpace", "alt+backspace"),
+    ("Up", "up"),
+    ("Down", "down"),
+    ("Right", "right"),
+    ("Left", "left"),
+    ("shift+Up", "shift+up"),
+    ("alt+Left", "alt+left"),
+    ("ctrl+Right", "ctrl+right"),
+    ("ctrl+shift+Down", "ctrl+shift+down"),
+    ("ctrl+alt+shift+Left", "ctrl+alt+shift+left"),
+    ("Home", "home"),
+    ("End", "end"),
+    ("shift+Home", "shift+home"),
+    ("ctrl+End", "ctrl+end"),
+    ("Insert", "insert"),
+    ("Delete", "delete"),
+    ("shift+Insert", "shift+insert"),
+    ("ctrl+Delete", "ctrl+delete"),
+    ("Prior", "pageup"),
+    ("Next", "pagedown"),
+    ("shift+Prior", "shift+pageup"),
+    ("ctrl+Next", "ctrl+pagedown"),
+    ("F1", "f1"),
+    ("F2", "f2"),
+    ("F3", "f3"),
+    ("F4", "f4"),
+    ("shift+F1", "shift+f1"),
+    ("ctrl+F4", "ctrl+f4"),
+    ("F5", "f5"),
+    ("F6", "f6"),
+    ("F7", "f7"),
+    ("F8", "f8"),
+    ("F9", "f9"),
+    ("F10", "f10"),
+    ("F11", "f11"),
+    ("shift+F5", "shift+f5"),
+    ("alt+F11", "alt+f11"),
+    ("ctrl+shift+F6", "ctrl+shift+f6"),
+    ("F13", "f13"),
+    ("F20", "f20"),
+    ("F21", "f21"),
+    ("F24", "f24"),
+    ("Menu", "menu"),
+    ("KP_Enter", "kpenter"),
+    ("KP_Home", "kphome"),
+    ("KP_Up", "kpup"),
+    ("KP_Begin", "kpbegin"),
+    ("KP_Delete", "kpdelete"),
+];
+
+/// What we send otherwise on purpose: a line break in an agent's prompt instead of sending it.
+const OURS: &[(&str, &str)] = &[("shift+Return", "shift+enter")];
+
+#[test]
+fn keys_are_sent_as_xterm_sends_them() -> Result<()> {
+    sandbox_test(|sandbox| compare(sandbox, "", Modes::default()))
+}
+
+#[test]
+fn keys_in_application_cursor_mode_are_sent_as_xterm_sends_them() -> Result<()> {
+    sandbox_test(|sandbox| compare(sandbox, "\\033[?1h", Modes { cursor: true }))
+}
+
+#[derive(Default)]
+struct Modes {
+    cursor: bool,
+}
+
+fn compare(sandbox: &Sandbox, preamble: &str, modes: Modes) -> Result<()> {
+    let sent = xterm_sends(sandbox, preamble)?;
+    let mut set = alacritty_terminal::term::TermMode::default();
+    set.set(alacritty_terminal::term::TermMode::APP_CURSOR, modes.cursor);
+    let mut wrong = Vec::new();
+    for (index, (pressed, name)) in KEYS.iter().chain(OURS).enumerate() {
+        let theirs = sent.get(index).map(Vec::as_slice).unwrap_or_default();
+        let ours = Key::parse(name)?.encode(set);
+        let same = ours == theirs;
+        if same != (index < KEYS.len()) {
+            wrong.push(format!("{pressed}: xterm {}, we {}", theirs.escape_ascii(), ours.escape_ascii()));
+        }
+    }
+    ensure!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+    Ok(())
+}
+
+/// What a program in xterm reads for each key, in order.
+fn xterm_sends(sandbox: &Sandbox, preamble: &str) -> Result<Vec<Vec<u8>>> {
+    let display = Display::start(sandbox)?;
+    let (ready, read) = (sandbox.work().join("ready"), sandbox.work().join("read"));
+    let mut command = sandbox.command("xterm");
+    command.env("DISPLAY", display.name());
+    for resource in RESOURCES {
+        command.args(["-xrm", resource]);
+    }
+    let script = format!("stty raw -echo; printf '{preamble}'; : > \"$1\"; exec cat > \"$2\"");
+    command.args(["-e", "sh", "-c", &script, "reader"]).args([&ready, &read]);
+    let _xterm = sandbox.spawn("xterm", command)?;
+    wait_until("xterm's reader", PATIENCE, || ready.exists().then_some(()))?;
+    let found = wait_until("xterm's window", PATIENCE, || {
+        let found = display.run(sandbox, &["xdotool", "search", "--onlyvisible", "--class", "xterm"]).ok()?;
+        Some(found.trim().to_owned()).filter(|found| !found.is_empty())
+    })?;
+    let window = found.lines().next().context("a window")?;
+    wait_until("xterm to have the keyboard", PATIENCE, || {
+        display.run(sandbox, &["xdotool", "windowfocus", window]).ok()?;
+        let focused = display.run(sandbox, &["xdotool", "getwindowfocus"]).ok()?;
+        (focused.trim() == window).then_some(())
+    })?;
+
+    let mut argv = vec!["xdotool", "key"];
+    for (pressed, _) in KEYS.iter().chain(OURS) {
+        argv.extend([*pressed, BETWEEN]);
+    }
+    display.run(sandbox, &argv)?;
+    let wanted = KEYS.len() + OURS.len();
+    wait_until("all keys to be read", PATIENCE, || {
+        let parts = split(&std::fs::read(&read).ok()?);
+        (parts.len() >= wanted).then_some(parts)
+    })
+    .with_context(|| format!("{:?}", std::fs::read(&read).map(|it| it.escape_ascii().to_string())))
+}
+
+/// What came before each [`BETWEEN`].
+fn split(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut parts = vec![Vec::new()];
+    let mut at = 0;
+    while at < bytes.len() {
+        if bytes[at..].starts_with(BETWEEN_SENT) {
+            parts.push(Vec::new());
+            at += BETWEEN_SENT.len();
+        } else if let Some(last) = parts.last_mut() {
+            last.push(bytes[at]);
+            at += 1;
+        }
+    }
+    parts.pop();
+    parts
+}
