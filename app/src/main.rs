@@ -3,16 +3,19 @@
 use anyhow::{Context as _, Result};
 use magia_app::places::Places;
 use magia_app::{call, instance, logging, run};
+use magia_core::settings::http_address;
 use magia_protocol::paths::InstanceLock;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
 magia-app: the control centre for coding agents
 
-Usage: magia-app [--headless]
+Usage: magia-app [--headless] [--http [ADDRESS:]PORT]
        magia-app --call METHOD [PARAMS]
 
   --headless   run everything but the window; `magia` is then the way to look
+  --http       serve the HTTP API there, an address of this machine; docs/http-api.md
   --call       do one command without a running program, print its reply as JSON
   --version    print the version
   --help       print this
@@ -21,17 +24,31 @@ Environment: MAGIA_RUNTIME_DIR (sockets), MAGIA_LOG (log filter, also to standar
 
 /// What the arguments ask for.
 enum Wish {
-    Window,
-    Headless,
+    Start { headless: bool, http: Option<SocketAddr> },
     Call { method: String, params: String },
     Print(String),
     Wrong(String),
 }
 
 fn wish(mut arguments: impl Iterator<Item = String>) -> Wish {
-    match arguments.next().as_deref() {
-        None => Wish::Window,
-        Some("--headless") => Wish::Headless,
+    let (mut headless, mut http) = (false, None);
+    let mut next = arguments.next();
+    loop {
+        match next.as_deref() {
+            Some("--headless") => headless = true,
+            Some("--http") => match arguments.next().as_deref().map(http_address) {
+                Some(Some(address)) => http = Some(address),
+                Some(None) => return Wish::Wrong("--http needs a port, or an address of this machine".to_owned()),
+                None => return Wish::Wrong("--http needs a port".to_owned()),
+            },
+            _ => break,
+        }
+        next = arguments.next();
+    }
+    let plain = !headless && http.is_none();
+    match next.as_deref() {
+        None => Wish::Start { headless, http },
+        Some(other) if !plain => Wish::Wrong(format!("unknown argument {other}")),
         Some("--call") => match arguments.next() {
             Some(method) => Wish::Call { method, params: arguments.next().unwrap_or_default() },
             None => Wish::Wrong("--call needs a method".to_owned()),
@@ -57,7 +74,7 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
         Wish::Call { method, params } => call::print_reply(&method, &params),
-        wish => match start(matches!(wish, Wish::Headless)) {
+        Wish::Start { headless, http } => match start(headless, http) {
             Ok(code) => code,
             Err(err) => {
                 eprintln!("error: {err:#}");
@@ -67,8 +84,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn start(headless: bool) -> Result<ExitCode> {
-    let places = Places::find()?;
+fn start(headless: bool, http: Option<SocketAddr>) -> Result<ExitCode> {
+    let places = Places { http, ..Places::find()? };
     magia_protocol::paths::ensure_runtime_dir(&places.runtime).context("preparing the runtime directory")?;
     let lock = match InstanceLock::acquire(&places.runtime) {
         Ok(lock) => lock,

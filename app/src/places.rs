@@ -27,8 +27,14 @@ pub struct Places {
     pub codex_homes: Vec<PathBuf>,
     /// The user's home.
     pub home: PathBuf,
+    /// Where the HTTP API listens, when the command line says so; the settings do not count then.
+    pub http: Option<std::net::SocketAddr>,
     /// The hook handler beside this program.
     pub handler: PathBuf,
+    /// The command line beside this program.
+    pub cli: PathBuf,
+    /// Where VibeTunnel's programs look for the socket of terminals; `MAGIA_TERMINAL_LINK` names another place.
+    pub terminal_link: PathBuf,
     /// The directory of terminals.
     pub terminals: PathBuf,
     /// The program that becomes a terminal's holder: the command line, which is small, or this one.
@@ -50,6 +56,10 @@ impl Places {
             gemini: paths::gemini_dir().context("finding Gemini CLI's directory")?,
             codex_homes: codex_homes(std::env::var_os("CODEX_HOME").map(PathBuf::from), &home),
             home,
+            http: None,
+            cli: program.with_file_name(format!("magia{}", std::env::consts::EXE_SUFFIX)),
+            terminal_link: std::env::var_os("MAGIA_TERMINAL_LINK")
+                .map_or_else(|| paths::SEED_TERMINAL_SOCKET.into(), PathBuf::from),
             terminals: magia_tty::directory::default_root().context("finding the directory of terminals")?,
             holder: holder(&program),
             handler: program.with_file_name(format!("magia-hook-handler{}", std::env::consts::EXE_SUFFIX)),

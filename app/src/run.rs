@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::hub::{Display, HubThread, Inbox, JobRequest, JobShell, JobWorker, Owner, Shell, run_once};
 use crate::instance;
 use crate::link::FromWindow;
-use crate::listeners::{HUB_CAPACITY, Listeners};
+use crate::listeners::{HUB_CAPACITY, HttpPlaces, Listeners};
 use crate::os::signals;
 use crate::places::Places;
 use crate::services::agents::Agents;
@@ -17,6 +17,7 @@ use crate::services::providers::Detector;
 use crate::services::registry::Registry;
 use crate::services::settings_file::SettingsFile;
 use crate::services::store::{Store, StoreConfig};
+use crate::services::spawn::{SpawnPlaces, Spawner};
 use crate::services::terminals::{TerminalPlaces, Terminals};
 use crate::services::transcripts::Transcripts;
 use crate::terminal_link::{TerminalAsk, WISHES as TERMINAL_WISHES};
@@ -55,6 +56,7 @@ struct Running {
     registry: Option<Registry>,
     agents: Option<Agents>,
     codex: Option<Codex>,
+    spawner: Option<Spawner>,
     settings: Option<Arc<SettingsFile>>,
     store: Option<Arc<Store>>,
 }
@@ -185,6 +187,25 @@ fn start(
     let codex =
         Codex::start(places.codex_homes.clone(), events.clone()).context("watching Codex's daemons")?;
 
+    let spawner = Spawner::start(
+        SpawnPlaces {
+            exe: places.cli.clone(),
+            root: places.terminals.clone(),
+            home: places.home.clone(),
+            runtime: places.runtime.clone(),
+            logs: places.state.join("logs"),
+            link: places.terminal_link.clone(),
+            window: display.is_some(),
+        },
+        &events,
+    )
+    .context("starting to open terminals")?;
+    let http = listeners.http(HttpPlaces {
+        token: places.state.join("http-token"),
+        terminals: places.terminals.clone(),
+        home: places.home.clone(),
+        fixed: places.http,
+    });
     let terminals = TerminalPlaces {
         root: places.terminals.clone(),
         holder: places.holder.clone(),
@@ -194,6 +215,8 @@ fn start(
         Terminals::start(terminals, asks, events.clone()).context("starting to look for terminals")?;
 
     let shell = Shell {
+        spawn: spawner.requests(),
+        http,
         gates: listeners.gates(),
         replies: listeners.replies(),
         streams: listeners.streams(),
@@ -242,6 +265,7 @@ fn start(
         registry: Some(registry),
         agents: Some(agents),
         codex: Some(codex),
+        spawner: Some(spawner),
         settings: Some(settings),
         store: Some(store),
     })
@@ -253,6 +277,7 @@ impl Running {
         drop(self.registry.take());
         drop(self.agents.take());
         drop(self.codex.take());
+        drop(self.spawner.take());
         self.hub.stop();
         self.jobs.join();
         drop(self.settings.take());

@@ -98,7 +98,7 @@ fn request(number: u128, state: RequestState) -> StoredRequest {
     StoredRequest {
         id: RequestId::from_uuid(Uuid::from_u128(number)),
         session: session_id(1),
-        provider: Provider::Claude,
+        provider: Some(Provider::Claude),
         tool: "Bash".into(),
         input: "{\"command\":\"ls\"}".into(),
         agent_id: Some("a".into()),

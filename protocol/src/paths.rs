@@ -156,11 +156,13 @@ pub enum Socket {
     Permissions,
     /// Requests of the command line, and of anything that speaks its protocol.
     Cli,
+    /// Requests for terminals, one JSON object per connection.
+    Terminal,
 }
 
 impl Socket {
     /// All of them, in the order in which the app binds them.
-    pub const ALL: [Self; 3] = [Self::Hooks, Self::Permissions, Self::Cli];
+    pub const ALL: [Self; 4] = [Self::Hooks, Self::Permissions, Self::Cli, Self::Terminal];
 
     /// The file's name, e.g. `hooks.sock`.
     pub fn file_name(self) -> &'static str {
@@ -168,6 +170,7 @@ impl Socket {
             Self::Hooks => "hooks.sock",
             Self::Permissions => "permissions.sock",
             Self::Cli => "cli.sock",
+            Self::Terminal => "terminal.sock",
         }
     }
 
@@ -181,6 +184,10 @@ impl Socket {
         Ok(path)
     }
 }
+
+/// Where VibeTunnel's programs look for the service that opens terminals: a directory that everybody can write to, so
+/// at most a link to ours stands there, and only when the user wants it.
+pub const SEED_TERMINAL_SOCKET: &str = "/tmp/vibetunnel-terminal.sock";
 
 /// The socket of a terminal's holder, in the terminal's own directory. Source of the name: VibeTunnel.
 const TERMINAL_SOCKET: &str = "ipc.sock";

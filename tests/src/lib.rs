@@ -12,6 +12,7 @@
 
 mod agent;
 mod app;
+mod bus;
 mod claude;
 mod cli;
 mod codex;
@@ -19,11 +20,13 @@ mod codex_hooks;
 mod codex_trust;
 mod display;
 mod gemini;
+pub mod http;
 mod model;
 mod process;
 mod registry;
 mod sandbox;
 mod scene;
+pub mod spawn;
 pub mod states;
 mod states_claude;
 mod states_codex;
@@ -37,6 +40,7 @@ mod window;
 
 pub use agent::{RunningHook, ScriptedAgent};
 pub use app::{App, Reply, binary, magia};
+pub use bus::Bus;
 pub use claude::{CLAUDE_VERSION, Claude, InteractiveClaude};
 pub use cli::{Cli, text, with_json};
 pub use codex::{CODEX_VERSION, Codex, InteractiveCodex};

@@ -90,6 +90,19 @@ impl GateId {
         Self(Self::DAEMONS | (index as u64) << Self::PER_DAEMON)
     }
 
+    /// Ids with this bit belong to requests for terminals, which no connection of a handler waits for.
+    const TERMINALS: u64 = 1 << 61;
+
+    /// The gate of the request for a terminal number `count`.
+    pub const fn of_terminal(count: u64) -> Self {
+        Self(Self::TERMINALS | count)
+    }
+
+    /// Whether a request for a terminal waits here.
+    pub const fn is_terminal(self) -> bool {
+        self.0 & (Self::DAEMONS | Self::TERMINALS) == Self::TERMINALS
+    }
+
     /// The number of the daemon that asks here; `None` for a hook's gate.
     pub const fn daemon(self) -> Option<u16> {
         if self.0 & Self::DAEMONS == 0 { None } else { Some((self.0 >> Self::PER_DAEMON) as u16) }

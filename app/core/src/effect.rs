@@ -3,6 +3,7 @@
 use crate::drift::Known;
 use crate::event::{AgentEvent, GateId, ReplyId, StoredRequest, StoredSession};
 use crate::policy::trial::Trial;
+use crate::spawn::Plan;
 use magia_protocol::wire::command::{
     ChangeHooks, Detect, InstallHooks, ListEvents, OneProvider, PurgeData, SaveSettings, Subscribe,
     UpdateClaudeSettings,
@@ -85,6 +86,17 @@ pub enum Effect {
     Notify(Notice),
     /// Take a notification back.
     Withdraw(RequestId),
+    /// Open a terminal and report [`TerminalOpened`](crate::event::Event::TerminalOpened).
+    OpenTerminal {
+        /// Who waits for it.
+        reply: Option<ReplyId>,
+        /// The permission request that a person allowed for it.
+        request: Option<RequestId>,
+        /// What is opened.
+        plan: Box<Plan>,
+        /// Who asked for it, for the log.
+        by: String,
+    },
     /// Bring the window to the front, at a session.
     RaiseWindow(Option<SessionId>),
     /// Do something with a terminal and report [`JobFinished`](crate::event::Event::JobFinished).

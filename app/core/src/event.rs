@@ -5,6 +5,7 @@ use crate::settings::Settings;
 use crate::transcript::TranscriptItem;
 use magia_protocol::wire::hook::HookMessage;
 use magia_protocol::wire::info::{Decision, HooksInfo, ListenerInfo, ProviderInfo};
+use magia_protocol::wire::spawn::{OpenedTerminal, SpawnError};
 use magia_protocol::wire::{
     AgentEventKind, Command, ProcessId, Provider, ProviderSessionId, RequestId, RequestState, RpcError,
     SessionId, SessionState, TerminalInfo, TitleSource,
@@ -38,6 +39,15 @@ pub enum Origin {
     /// A process on the CLI socket.
     Cli {
         /// Its pid.
+        pid: u32,
+        /// Its program's path, when it could be read.
+        exe: Option<PathBuf>,
+        /// Itself and its ancestors, nearest first.
+        ancestors: Vec<Ancestor>,
+    },
+    /// A process that showed the HTTP API's token.
+    Http {
+        /// Its pid; 0 when it could not be found out.
         pid: u32,
         /// Its program's path, when it could be read.
         exe: Option<PathBuf>,
@@ -176,6 +186,15 @@ pub enum Event {
         service: &'static str,
         /// What failed and what still works.
         problem: Option<String>,
+    },
+    /// A terminal was opened, or could not be.
+    TerminalOpened {
+        /// Who waits for it.
+        reply: Option<ReplyId>,
+        /// The permission request that a person allowed for it.
+        request: Option<RequestId>,
+        /// Its id and what shows it.
+        outcome: Result<OpenedTerminal, SpawnError>,
     },
     /// Time passed; comes every second while something depends on it.
     ClockTicked,
@@ -344,8 +363,8 @@ pub struct StoredRequest {
     pub id: RequestId,
     /// Who asked.
     pub session: SessionId,
-    /// The agent's kind.
-    pub provider: Provider,
+    /// The agent's kind; `None` when no agent asked.
+    pub provider: Option<Provider>,
     /// Tool name.
     pub tool: String,
     /// The tool's input as JSON text, cut at [`PAYLOAD_CAP`].

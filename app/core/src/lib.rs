@@ -19,6 +19,7 @@ pub mod normalize;
 pub mod policy;
 pub mod settings;
 pub mod snapshot;
+pub mod spawn;
 pub mod steward;
 pub mod subject;
 pub mod timeline;

@@ -3,6 +3,7 @@
 use crate::policy::is_shell;
 use magia_protocol::wire::Provider;
 use serde_json::{Map, Value, json};
+use core::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 /// What `permissionPreset` must be.
@@ -144,6 +145,46 @@ pub struct ToolPermission {
     pub auto_approve: bool,
 }
 
+/// Where terminals are shown when a request does not say.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum TerminalChoice {
+    /// What the desktop says.
+    #[default]
+    Usual,
+    /// A terminal program by its name, or `builtin`.
+    Named(String),
+    /// A command of the user's: program and arguments, with `{exe}`, `{id}`, `{nonce}`, `{cwd}`, `{title}` and
+    /// `{attach}` (all words of the attach command) in them.
+    Template(Vec<String>),
+}
+
+impl TerminalChoice {
+    fn read(value: &Value) -> Option<Self> {
+        match value {
+            Value::String(name) if name.trim().is_empty() => Some(Self::Usual),
+            Value::String(name) => Some(Self::Named(name.trim().to_owned())),
+            Value::Array(words) => {
+                let words: Vec<String> =
+                    words.iter().map(|word| word.as_str().map(str::to_owned)).collect::<Option<_>>()?;
+                let attaches = words.iter().any(|word| word == "{attach}")
+                    || (words.iter().any(|word| word.contains("{exe}"))
+                        && words.iter().any(|word| word.contains("{id}")));
+                let starts = words.first().is_some_and(|program| !program.is_empty());
+                (starts && attaches).then_some(Self::Template(words))
+            }
+            _ => None,
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        match self {
+            Self::Usual => json!(""),
+            Self::Named(name) => json!(name),
+            Self::Template(words) => json!(words),
+        }
+    }
+}
+
 /// The settings this version knows.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Settings {
@@ -166,6 +207,18 @@ pub struct Settings {
     pub retention_days: u32,
     /// `retentionMib`: the store's size, above which the oldest events are forgotten.
     pub retention_mib: u32,
+    /// `terminal`: where terminals are shown when a request does not say.
+    pub terminal: TerminalChoice,
+    /// `terminalsPerMinute`: terminals that may be asked for within a minute.
+    pub terminals_per_minute: u32,
+    /// `terminalsMax`: terminals that may live at once.
+    pub terminals_max: u32,
+    /// `terminalSocketLink`: whether a link at VibeTunnel's place leads to `terminal.sock`.
+    pub terminal_socket_link: bool,
+    /// `httpApi`: `PORT` or `ADDRESS:PORT` of the HTTP API; empty is off.
+    pub http_api: String,
+    /// `httpRoots`: directories whose files the HTTP API lists; `~` is the user's home.
+    pub http_roots: Vec<String>,
     /// `terminalFontSize`, in points.
     pub terminal_font_size: f32,
     /// `terminalFontFamily`.
@@ -194,6 +247,12 @@ impl Default for Settings {
             binaries: Vec::new(),
             retention_days: 90,
             retention_mib: 512,
+            terminal: TerminalChoice::Usual,
+            terminals_per_minute: 30,
+            terminals_max: 64,
+            terminal_socket_link: false,
+            http_api: String::new(),
+            http_roots: Vec::new(),
             terminal_font_size: 13.0,
             terminal_font_family: "JetBrains Mono".to_owned(),
             terminal_cursor: TerminalCursor::Bar,
@@ -216,6 +275,12 @@ pub const KEYS: &[&str] = &[
     "providerBinaryPaths",
     "retentionDays",
     "retentionMib",
+    "terminal",
+    "terminalsPerMinute",
+    "terminalsMax",
+    "terminalSocketLink",
+    "httpApi",
+    "httpRoots",
     "terminalFontSize",
     "terminalFontFamily",
     "terminalCursorStyle",
@@ -294,6 +359,12 @@ impl Settings {
         all.insert("providerBinaryPaths".into(), Value::Object(binaries));
         all.insert("retentionDays".into(), json!(self.retention_days));
         all.insert("retentionMib".into(), json!(self.retention_mib));
+        all.insert("terminal".into(), self.terminal.to_json());
+        all.insert("terminalsPerMinute".into(), json!(self.terminals_per_minute));
+        all.insert("terminalsMax".into(), json!(self.terminals_max));
+        all.insert("terminalSocketLink".into(), json!(self.terminal_socket_link));
+        all.insert("httpApi".into(), json!(self.http_api));
+        all.insert("httpRoots".into(), json!(self.http_roots));
         all.insert("terminalFontSize".into(), decimal(self.terminal_font_size));
         all.insert("terminalFontFamily".into(), json!(self.terminal_font_family));
         all.insert("terminalCursorStyle".into(), json!(self.terminal_cursor.as_str()));
@@ -340,6 +411,35 @@ impl Settings {
             }
             "retentionMib" => {
                 self.retention_mib = number(value, 16, 1 << 20).ok_or("a number from 16 to 1048576")?
+            }
+            "terminal" => {
+                self.terminal = TerminalChoice::read(value)
+                    .ok_or("a terminal's name, builtin, or a list of words with {attach}, or {exe} and {id}")?;
+            }
+            "terminalsPerMinute" => {
+                self.terminals_per_minute = number(value, 1, 600).ok_or("a number from 1 to 600")?
+            }
+            "terminalsMax" => self.terminals_max = number(value, 1, 1_000).ok_or("a number from 1 to 1000")?,
+            "terminalSocketLink" => self.terminal_socket_link = value.as_bool().ok_or("true or false")?,
+            "httpApi" => {
+                let wanted = "a port, or an address of this machine and a port as 127.0.0.1:4020; empty is off";
+                let typed = match value {
+                    Value::String(typed) => typed.clone(),
+                    // A port by itself, as the command line reads it.
+                    Value::Number(port) => port.to_string(),
+                    _ => return Err(wanted),
+                };
+                if !typed.is_empty() {
+                    http_address(&typed).ok_or(wanted)?;
+                }
+                self.http_api = typed;
+            }
+            "httpRoots" => {
+                let wanted = "a list of absolute directories; ~ is your home";
+                let absolute = |path: &&str| path.starts_with('/') || *path == "~" || path.starts_with("~/");
+                let roots = value.as_array().ok_or(wanted)?.iter();
+                let roots = roots.map(|root| root.as_str().filter(absolute).map(str::to_owned));
+                self.http_roots = roots.collect::<Option<_>>().ok_or(wanted)?;
             }
             "terminalFontSize" => {
                 self.terminal_font_size = between(value, 6.0, 48.0).ok_or("a number from 6 to 48")?;
@@ -389,6 +489,17 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// Where the HTTP API listens: `PORT`, or a loopback address and a port. Any other address is refused: the token would
+/// cross a network in the clear.
+pub fn http_address(typed: &str) -> Option<SocketAddr> {
+    let typed = typed.trim();
+    if let Ok(port) = typed.parse::<u16>() {
+        return Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    }
+    let address = typed.strip_prefix("localhost:").map_or(typed.to_owned(), |port| format!("127.0.0.1:{port}"));
+    address.parse::<SocketAddr>().ok().filter(|address| address.ip().is_loopback())
 }
 
 fn tool_permission(value: &Value) -> Option<ToolPermission> {
@@ -471,6 +582,37 @@ mod tests {
         assert_eq!(again.workspace_presets, [("/home/me/shop".to_owned(), Preset::Plan)]);
         assert_eq!(again.binaries, settings.binaries);
         assert_eq!(again.to_json(), settings.to_json());
+    }
+
+    #[test]
+    fn terminals_and_the_http_api() {
+        for (key, value) in [
+            ("terminal", json!("kitty")),
+            ("terminal", json!("")),
+            ("terminal", json!(["st", "-e", "{attach}"])),
+            ("terminal", json!(["st", "-e", "{exe}", "attach", "{id}", "--spawn-nonce", "{nonce}"])),
+            ("terminalSocketLink", json!(true)),
+            ("httpApi", json!("4020")),
+            ("httpApi", json!("[::1]:0")),
+            ("httpRoots", json!(["~/src", "/srv"])),
+        ] {
+            let (settings, problems) = Settings::read(object(json!({ key: value })));
+            assert_eq!(problems, Vec::<String>::new());
+            assert_eq!(settings.to_json().get(key), Some(&value));
+        }
+        for (key, value) in [
+            ("terminal", json!([])),
+            ("terminal", json!(["st", "-e", "sh"])),
+            ("terminal", json!(7)),
+            ("httpApi", json!("0.0.0.0:4020")),
+            ("httpApi", json!("192.168.1.2:4020")),
+            ("httpApi", json!("x")),
+            ("httpRoots", json!(["src"])),
+            ("terminalsPerMinute", json!(0)),
+        ] {
+            assert!(Settings::check(&object(json!({ key: value.clone() }))).is_err(), "{key} {value}");
+        }
+        assert_eq!(http_address("localhost:80"), http_address("80"));
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub struct Snapshot {
     pub raise: u64,
     /// The session to show with it.
     pub raise_session: Option<SessionId>,
+    /// The terminal to show with it.
+    pub raise_terminal: Option<String>,
 }
 
 impl Snapshot {

@@ -101,6 +101,9 @@ pub struct Choice {
     pub description: String,
 }
 
+/// What a request for a terminal is called where an agent's has its tool's name.
+pub const TERMINAL_TOOL: &str = "Terminal";
+
 /// Lines of a diff that are made at most; the rest is one [`Change::Gap`].
 const DIFF_LINES_MAX: usize = 4_000;
 
@@ -121,7 +124,7 @@ impl Subject {
     pub fn unmarked(tool: &str, input: &Value) -> Self {
         let text = |key: &str| input.get(key).and_then(Value::as_str);
         match tool {
-            "Bash" | "run_shell_command" => match text("command") {
+            "Bash" | "run_shell_command" | TERMINAL_TOOL => match text("command") {
                 Some(command) => Self::Command {
                     command: command.to_owned(),
                     description: text("description").map(str::to_owned),

@@ -45,7 +45,7 @@ fn stored_request(n: u128, session: u128, state: RequestState, by: Option<&str>)
     StoredRequest {
         id: RequestId::from_uuid(uuid::Uuid::from_u128(n)),
         session: SessionId::from_uuid(uuid::Uuid::from_u128(session)),
-        provider: Provider::Claude,
+        provider: Some(Provider::Claude),
         tool: "Bash".into(),
         input: json!({"command": "make"}).to_string(),
         agent_id: None,

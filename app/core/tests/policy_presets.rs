@@ -140,7 +140,7 @@ fn stored(n: u128, tool: &str, input: &Value, said: Option<(Decision, &str)>) ->
     StoredRequest {
         id: RequestId::from_uuid(Uuid::from_u128(n)),
         session: SessionId::from_uuid(Uuid::from_u128(1)),
-        provider: Provider::Claude,
+        provider: Some(Provider::Claude),
         tool: tool.into(),
         input: input.to_string(),
         agent_id: None,

@@ -1,16 +1,18 @@
 //! Performing effects: each goes to the one that can do it, none waits.
 
 use super::jobs::JobRequest;
-use crate::listeners::{Gates, Replies, Streams};
+use crate::listeners::{Gates, HttpSwitch, Replies, Streams};
 use crate::os::notify::Notifier;
 use crate::services::codex::CodexDaemons;
 use crate::services::processes::Processes;
 use crate::services::store::{Retention, Store};
+use crate::services::spawn::{OpenRequest, Spawn};
 use crate::services::terminals::Terminals;
 use crate::services::transcripts::Transcripts;
 use crossbeam_channel::{Sender, TrySendError};
 use magia_core::effect::{Effect, Job, TerminalWish, Update};
 use magia_core::event::ReplyId;
+use magia_core::settings::Settings;
 use magia_protocol::wire::{ErrorCode, RpcError};
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -35,6 +37,10 @@ pub struct Shell {
     pub terminals: Option<Terminals>,
     /// Follows a transcript.
     pub transcripts: Transcripts,
+    /// Opens terminals.
+    pub spawn: Spawn,
+    /// The HTTP API.
+    pub http: HttpSwitch,
     /// Desktop notifications; `None` when there is no way to show any.
     pub notifier: Option<Notifier>,
     /// Does what is slow.
@@ -132,11 +138,24 @@ impl Shell {
                     notifier.withdraw(request);
                 }
             }
+            Effect::OpenTerminal { reply, request, plan, by } => {
+                let refused = self.spawn.open(OpenRequest { reply, request, plan: *plan, by });
+                if let (Err(err), Some(reply)) = (refused, reply) {
+                    self.replies.answer(reply, Err(err.into()));
+                }
+            }
             // The snapshot carries the wish to the window.
             Effect::RaiseWindow(_) => {}
             Effect::Terminal { reply, wish } => self.terminal(reply, wish),
             Effect::Run { reply, job } => self.run(reply, job),
         }
+    }
+
+    /// Tells of new settings. What keeps a part of them from working is returned, for a person.
+    pub fn settings(&mut self, settings: &Arc<Settings>) -> Option<String> {
+        self.job(JobRequest::Settings(Arc::clone(settings)));
+        self.http.settings(settings);
+        self.spawn.settings(Arc::clone(settings))
     }
 
     /// Hands a wish to the terminals service; when it cannot be taken, the reply says so.

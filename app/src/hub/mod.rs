@@ -240,7 +240,8 @@ impl Hub {
             return self.early.push(event);
         }
         if let Event::SettingsLoaded { settings, .. } = &event {
-            self.shell.job(JobRequest::Settings(Arc::clone(settings)));
+            let problem = self.shell.settings(settings);
+            self.apply(Event::ServiceReported { service: "terminal link", problem });
         }
         self.apply(event);
         if self.model.is_loaded() {

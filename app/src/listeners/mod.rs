@@ -1,4 +1,4 @@
-//! The sockets: hooks, permissions and CLI. They accept, understand lines and tell the hub facts; what a fact
+//! The sockets: hooks, permissions, CLI and terminals. They accept, understand lines and tell the hub facts; what a fact
 //! means is decided elsewhere.
 //!
 //! Two threads, each with a runtime of its own. "listeners" serves hooks and permissions: one thread, because
@@ -13,6 +13,7 @@ mod descriptors;
 mod gates;
 mod health;
 mod hooks;
+pub mod http;
 mod intake;
 mod origin;
 mod outbox;
@@ -22,8 +23,10 @@ mod real_paths;
 mod replies;
 mod salvage;
 mod stream;
+mod terminal;
 
 pub use gates::Gates;
+pub use http::{HttpPlaces, HttpSwitch};
 pub use outbox::Direct;
 pub use replies::{Outcome, Replies};
 pub use stream::{QUEUE_MAX, Streams};
@@ -41,11 +44,13 @@ use outbox::Outbox;
 use permissions::Permissions;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::{Mutex, Notify, Semaphore, watch};
 use tokio::task::unconstrained;
+use terminal::Terminals;
 use tokio::time::{Instant, timeout_at};
 
 /// Facts that wait for the hub; the capacity of the channel given to [`Listeners::start`]. A burst of all
@@ -63,6 +68,7 @@ pub struct Listeners {
     gates: Gates,
     replies: Replies,
     streams: Streams,
+    http: Arc<http::Shared>,
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -97,17 +103,24 @@ impl Listeners {
         let hooks = door(Socket::Hooks, &agents);
         let permissions = door(Socket::Permissions, &agents);
         let cli = door(Socket::Cli, &people);
+        let terminal = door(Socket::Terminal, &people);
+        let replies = Replies::default();
         let mut listeners = Self {
-            doors: vec![hooks.clone(), permissions.clone(), cli.clone()],
+            http: Arc::new(http::Shared::new(Arc::clone(&people), replies.clone())),
+            doors: vec![hooks.clone(), permissions.clone(), cli.clone(), terminal.clone()],
             gates: Gates::default(),
-            replies: Replies::default(),
+            replies,
             streams: Streams::default(),
             stop,
             threads: Vec::new(),
         };
         let for_agents = Agents { hooks, permissions, gates: listeners.gates.clone() };
-        let for_people =
-            People { cli, replies: listeners.replies.clone(), streams: listeners.streams.clone() };
+        let for_people = People {
+            cli,
+            terminal,
+            replies: listeners.replies.clone(),
+            streams: listeners.streams.clone(),
+        };
         let stopped_too = stopped.clone();
         listeners.spawn("listeners", move |runtime| for_agents.run(runtime, stopped))?;
         listeners.spawn("listeners-cli", move |runtime| for_people.run(runtime, stopped_too))?;
@@ -129,16 +142,26 @@ impl Listeners {
         self.streams.clone()
     }
 
+    /// Switches the HTTP API, which is off until the settings or the command line want it.
+    pub fn http(&self, places: HttpPlaces) -> HttpSwitch {
+        HttpSwitch::new(places, Arc::clone(&self.http))
+    }
+
     /// Tries to bind a listener again now, if it is down; either way its state is reported. `false` when there
     /// is none of that name.
     pub fn retry(&self, name: &str) -> bool {
+        if name == self.http.health.name() {
+            // A port that is taken is tried again every two seconds by itself.
+            return self.http.shown.load(Ordering::Relaxed);
+        }
         let door = self.doors.iter().find(|door| door.health.name() == name);
         door.inspect(|door| door.retry.notify_one()).is_some()
     }
 
     /// How the listeners are, now.
     pub fn health(&self) -> Vec<ListenerInfo> {
-        self.doors.iter().map(|door| door.health.info()).collect()
+        let http = self.http.shown.load(Ordering::Relaxed).then(|| self.http.health.info());
+        self.doors.iter().map(|door| door.health.info()).chain(http).collect()
     }
 
     /// Stops accepting, lets open gates go without a decision, ends requests and subscriptions, removes the
@@ -167,6 +190,7 @@ impl Listeners {
 
     fn stop_now(&mut self) {
         self.stop.send_replace(true);
+        self.http.stop();
         for door in &self.doors {
             door.outbox.stop_waiting();
         }
@@ -232,16 +256,17 @@ impl Agents {
     }
 }
 
-/// The thread for the CLI socket.
+/// The thread for the CLI socket and the one for terminals.
 struct People {
     cli: Door,
+    terminal: Door,
     replies: Replies,
     streams: Streams,
 }
 
 impl People {
     fn run(self, runtime: &Runtime, stop: watch::Receiver<bool>) {
-        let Self { cli, replies, streams } = self;
+        let Self { cli, terminal, replies, streams } = self;
         let for_cli = Arc::new(Cli {
             health: Arc::clone(&cli.health),
             outbox: Arc::clone(&cli.outbox),
@@ -249,15 +274,29 @@ impl People {
             replies: replies.clone(),
             streams: streams.clone(),
         });
-        let places = [Arc::clone(&cli.places)];
-        let accepting = runtime.spawn(unconstrained(cli.run(stop.clone(), move |incoming| {
-            let cred = incoming.cred();
-            let served = cli::serve(Arc::clone(&for_cli), incoming.into_stream()?, cred);
-            Ok(Greeted::Stays { served, has_more: false })
-        })));
+        let for_terminals = Arc::new(Terminals {
+            health: Arc::clone(&terminal.health),
+            outbox: Arc::clone(&terminal.outbox),
+            replies: replies.clone(),
+        });
+        let places = [Arc::clone(&cli.places), Arc::clone(&terminal.places)];
+        let accepting = [
+            runtime.spawn(unconstrained(cli.run(stop.clone(), move |incoming| {
+                let cred = incoming.cred();
+                let served = cli::serve(Arc::clone(&for_cli), incoming.into_stream()?, cred);
+                Ok(Greeted::Stays { served, has_more: false })
+            }))),
+            runtime.spawn(unconstrained(terminal.run(stop.clone(), move |incoming| {
+                let cred = incoming.cred();
+                let served = terminal::serve(Arc::clone(&for_terminals), incoming.into_stream()?, cred);
+                Ok(Greeted::Stays { served, has_more: false })
+            }))),
+        ];
         runtime.block_on(async {
             stopped(stop).await;
-            log_panic(accepting.await);
+            for accepting in accepting {
+                log_panic(accepting.await);
+            }
             replies.close();
             streams.close();
             all_done(&places).await;
@@ -291,5 +330,6 @@ fn name_of(socket: Socket) -> &'static str {
         Socket::Hooks => "hooks",
         Socket::Permissions => "permissions",
         Socket::Cli => "cli",
+        Socket::Terminal => "terminal",
     }
 }

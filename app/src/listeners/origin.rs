@@ -1,9 +1,11 @@
 //! Who is at the other end of the CLI socket.
 
 use crate::os::ancestry::ancestors;
+use crate::os::tcp_peer::tcp_peer;
 use magia_core::event::Origin;
 use magia_protocol::process::PeerCred;
 use magia_protocol::wire::method::Access;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Describes the peer. Its program and its ancestors are looked up only for methods that an agent may not call:
@@ -11,11 +13,19 @@ use std::path::PathBuf;
 /// peer that has gone, too long a chain), never that there are none: each list begins with the peer itself and
 /// goes up to the first process.
 pub(super) fn of_peer(cred: PeerCred, access: Access) -> Origin {
-    let guarded = access == Access::Guarded && cred.pid != 0;
+    let guarded = matches!(access, Access::Guarded | Access::Asked) && cred.pid != 0;
     Origin::Cli {
         pid: cred.pid,
         exe: if guarded { exe_path(cred.pid) } else { None },
         ancestors: if guarded { ancestors(cred.pid) } else { Vec::new() },
+    }
+}
+
+/// Describes the other end of a loopback connection: which process it is, the kernel's tables say.
+pub(super) fn of_http(peer: SocketAddr) -> Origin {
+    match tcp_peer(peer) {
+        Some(pid) => Origin::Http { pid, exe: exe_path(pid), ancestors: ancestors(pid) },
+        None => Origin::Http { pid: 0, exe: None, ancestors: Vec::new() },
     }
 }
 

@@ -7,3 +7,5 @@ pub mod fonts;
 pub mod notify;
 pub mod priority;
 pub mod signals;
+pub mod tcp_peer;
+pub mod terminals;

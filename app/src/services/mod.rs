@@ -13,5 +13,6 @@ pub mod self_check;
 pub mod settings_file;
 pub mod steward;
 pub mod store;
+pub mod spawn;
 pub mod terminals;
 pub mod transcripts;

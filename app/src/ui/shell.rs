@@ -66,7 +66,7 @@ pub fn shell_ui(ui: &mut Ui, view: View<'_>, state: &mut UiState, actions: &mut 
         CentralPanel::default().frame(frame).show(ui, |ui| {
             terminals_ui(ui, &mut state.terminals, view.terminals, actions);
         });
-    } else if snapshot.sessions.is_empty() {
+    } else if snapshot.sessions.is_empty() && snapshot.requests.is_empty() {
         let frame = Frame::new().fill(colors.background).inner_margin(Margin::symmetric(24, 0));
         CentralPanel::default().frame(frame).show(ui, |ui| empty::empty_ui(ui, snapshot, actions));
     } else {
@@ -127,10 +127,29 @@ fn sessions_page(
                 timeline_ui(ui, view.clock, &mut state.timeline, &mut state.cards, actions);
             });
         }
+        None if state.selected.is_some_and(|id| view.snapshot.requests_of(id).next().is_some()) => {
+            nobodys_header(ui);
+            ui.push_id("nobody", |ui| {
+                timeline_ui(ui, view.clock, &mut state.timeline, &mut state.cards, actions);
+            });
+        }
         None => {
             let waiting = view.snapshot.requests.iter().filter(|request| is_open(request)).count();
             empty::none_selected_ui(ui, waiting);
         }
+    });
+}
+
+/// Over the requests of programs that are no agents.
+fn nobodys_header(ui: &mut Ui) {
+    let colors = palette(ui);
+    let frame =
+        Frame::new().fill(colors.background).inner_margin(Margin { left: 16, right: 8, top: 0, bottom: 0 });
+    Panel::top("session").exact_size(theme::BAR + 4.0).resizable(false).frame(frame).show(ui, |ui| {
+        ui.horizontal_centered(|ui| {
+            let text = RichText::new("Programs that ask for terminals");
+            ui.label(text.font(theme::semibold(theme::TITLE)).color(colors.foreground));
+        });
     });
 }
 

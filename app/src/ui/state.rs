@@ -151,7 +151,9 @@ impl UiState {
                 }
             }
         }
-        if self.selected.is_some_and(|id| snapshot.session(id).is_none()) {
+        // A program that asks for a terminal has requests and no session.
+        let is_there = |id| snapshot.session(id).is_some() || snapshot.requests_of(id).next().is_some();
+        if self.selected.is_some_and(|id| !is_there(id)) {
             self.selected = None;
         }
         self.cards.follow(self.selected, &snapshot.requests, now_s);

@@ -9,3 +9,4 @@ mod hooks;
 mod hostile;
 mod streams;
 mod support;
+mod terminal;

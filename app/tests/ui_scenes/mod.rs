@@ -88,7 +88,7 @@ pub fn request(
             id: request_id(number),
             session: of.id,
             session_title: of.title.clone(),
-            provider: Provider::Claude,
+            provider: Some(Provider::Claude),
             kind: subject.kind().into(),
             tool: tool.into(),
             input,

@@ -2,7 +2,7 @@
 
 use crate::age::age;
 use magia_protocol::wire::info::RequestInfo;
-use magia_protocol::wire::{RequestState, visible, visible_lines};
+use magia_protocol::wire::{Provider, RequestState, SessionId, visible, visible_lines};
 use serde_json::Value;
 
 /// The request, its risk and what to type.
@@ -10,12 +10,15 @@ pub fn lines(request: &RequestInfo, now_ms: u64) -> Vec<String> {
     let id = request.id.short();
     let mut lines = vec![format!(
         "{id}  {} {}, {} risk, {}",
-        request.provider,
+        request.provider.map_or("magia", Provider::as_str),
         request.tool,
         request.risk,
         standing(request, now_ms)
     )];
-    let mut session = format!("  session  {} ({})", request.session_title, request.session.short());
+    let mut session = match request.session {
+        SessionId::NOBODY => format!("  from     {}", request.session_title),
+        id => format!("  session  {} ({})", request.session_title, id.short()),
+    };
     if request.agent_id.is_some() {
         session.push_str(", asked by a subagent");
     }

@@ -2,6 +2,7 @@
 //! themselves; the app need not run.
 
 mod info;
+mod open;
 mod wait;
 
 use crate::failure::{Exit, Failure, say};
@@ -60,6 +61,12 @@ enum TermVerb {
                                  magia term wait 3f9a --until text --text \"tests passed\""
     )]
     Wait(wait::Wait),
+    /// Open a terminal window with a command in it, which goes on when the window is closed.
+    #[command(after_long_help = "The app opens it, and asks you first when an agent wants it or the command gives a script to \
+                                 a shell. Prints the terminal's id.\n\n\
+                                 Examples:\n  magia term open -- htop\n  \
+                                 magia term open --terminal kitty --cwd /srv -- claude --resume")]
+    Open(open::Open),
     /// Forget terminals that have ended: their last state and their recording.
     #[command(after_long_help = "Examples:\n  magia term clean\n  magia term clean 3f9a")]
     Clean(Clean),
@@ -143,6 +150,7 @@ pub fn run(term: Term, out: &mut Out) -> Result<Exit> {
         TermVerb::SendKeys(verb) => send_keys(&verb, out),
         TermVerb::Screen(verb) => screen(&verb, out),
         TermVerb::Wait(verb) => wait::wait(&verb, out),
+        TermVerb::Open(verb) => open::open(&verb, out),
         TermVerb::Clean(verb) => clean(&verb, out),
     }
 }

@@ -6,6 +6,7 @@
 use super::info::Decision;
 use super::method::{self, MethodSpec};
 use super::nearest::nearest;
+use super::spawn::OpenTerminal;
 use super::terminal::{CreatePty, KillPty, ListTerminals, ResizePty, WritePty};
 use super::{ErrorCode, Provider, RpcError};
 use serde::{Deserialize, Serialize};
@@ -341,6 +342,8 @@ pub enum Command {
     Doctor(NoParams),
     /// Forget old data.
     PurgeData(PurgeData),
+    /// Open a terminal.
+    OpenTerminal(OpenTerminal),
 }
 
 impl Command {

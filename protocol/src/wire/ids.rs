@@ -66,6 +66,10 @@ uuid_id! {
     /// Ours, UUIDv7: one per (provider, config root, provider session id), kept over restarts and resumes.
     SessionId
 }
+impl SessionId {
+    /// No session: what is asked by a program that is no agent.
+    pub const NOBODY: Self = Self(Uuid::nil());
+}
 uuid_id! {
     /// Ours, UUIDv7: one per permission request. `allow` and `deny` take these only.
     RequestId

@@ -129,12 +129,12 @@ pub struct EvidenceInfo {
 pub struct RequestInfo {
     /// Ours; what `allow` and `deny` take.
     pub id: RequestId,
-    /// Who asks.
+    /// Who asks; [`SessionId::NOBODY`] when it is no agent but a program that wants a terminal.
     pub session: SessionId,
-    /// The session's title.
+    /// The session's title; of a program, who it is.
     pub session_title: String,
-    /// The agent's kind.
-    pub provider: Provider,
+    /// The agent's kind; `null` when it is no agent.
+    pub provider: Option<Provider>,
     /// `tool`, `question` or `plan`.
     pub kind: String,
     /// Tool name as the agent gave it.
@@ -297,7 +297,7 @@ pub struct StateCount {
 /// A listener's health.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ListenerInfo {
-    /// `hooks`, `permissions`, `cli`.
+    /// `hooks`, `permissions`, `cli`, `terminal`, `http`.
     pub name: String,
     /// Whether it accepts connections.
     pub up: bool,

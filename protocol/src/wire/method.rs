@@ -14,6 +14,8 @@ pub enum Access {
     Act,
     /// Decides, changes policy or settings; refused to agents and their children.
     Guarded,
+    /// Starts programs; what an agent or its children ask for waits for the user's yes.
+    Asked,
 }
 
 /// A parameter.
@@ -168,6 +170,12 @@ methods! {
         "Check everything magia depends on";
     "purge_data" [], Guarded, [required("older_than_days", "number")], "{events, requests, sessions}",
         "Forget old events and outcomes";
+    "open_terminal" [], Asked,
+        [optional("argv", "[string]"), optional("command", "string"), optional("working_dir", "string"),
+         optional("session_id", "string"), optional("terminal", "string"), optional("name", "string"),
+         optional("env", "object"), optional("cols", "number"), optional("rows", "number"),
+         optional("term", "string")], "OpenedTerminal",
+        "Run a program in a terminal of its own and show it in a terminal window";
 }
 
 #[cfg(test)]

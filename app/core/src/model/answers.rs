@@ -58,10 +58,11 @@ impl Model {
         if params.decision != Decision::Allow || params.answers.is_some() {
             return Err(bad("an edited input goes with allow, and with nothing else".to_owned()));
         }
-        if request.provider != Provider::Claude {
+        if request.provider != Some(Provider::Claude) {
+            let asker = request.provider.map_or("a request for a terminal", Provider::as_str);
             return Err(RpcError::new(
                 ErrorCode::Unsupported,
-                format!("{} takes no edited input, only its own or none", request.provider),
+                format!("{asker} takes no edited input, only its own or none"),
             )
             .with_hint("deny it with --reason and say what to run instead"));
         }
@@ -124,11 +125,14 @@ impl Model {
     }
 }
 
-fn answered_by(origin: &Origin) -> String {
+pub(super) fn answered_by(origin: &Origin) -> String {
     match origin {
         Origin::Window => "window".to_owned(),
         Origin::Cli { pid, exe: Some(exe), .. } => format!("cli {pid} ({})", exe.display()),
         Origin::Cli { pid, exe: None, .. } => format!("cli {pid}"),
+        Origin::Http { pid: 0, .. } => "http".to_owned(),
+        Origin::Http { pid, exe: Some(exe), .. } => format!("http {pid} ({})", exe.display()),
+        Origin::Http { pid, exe: None, .. } => format!("http {pid}"),
     }
 }
 

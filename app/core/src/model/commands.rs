@@ -45,6 +45,9 @@ impl Model {
         if guarded && let Err(err) = self.refuse_agents(origin) {
             return self.reply(reply, Err(err), fx);
         }
+        if let Command::OpenTerminal(params) = command {
+            return self.open_terminal(now, reply, &params, origin, fx);
+        }
         let keeps = changes_facts(&command);
         let outcome: Outcome = match command {
             Command::Status(_) => to_json(self.status(now)),
@@ -130,6 +133,8 @@ impl Model {
                 let (checks, known) = (self.checks(), self.known_sessions());
                 return run(reply, Job::Doctor { checks, known }, fx);
             }
+            // Taken above, for it may be asked about.
+            Command::OpenTerminal(_) => Ok(Value::Null),
             Command::PurgeData(params) => {
                 let live = self.sessions.values().filter(|session| session.ended.is_none());
                 let keep = live.map(|session| session.id).collect();
@@ -252,6 +257,7 @@ impl Model {
             ));
         }
         self.raise = (self.raise.0 + 1, session);
+        self.raise_terminal = None;
         self.views.touch();
         fx.push(Effect::RaiseWindow(session));
         Ok(json!({ "raised": true }))

@@ -34,7 +34,7 @@ const NEVER_AGENTS: &[&str] = &[
 impl Model {
     /// An agent must not approve itself, by accident or because a text told it to.
     pub(super) fn refuse_agents(&self, origin: &Origin) -> Result<(), RpcError> {
-        let Origin::Cli { ancestors, .. } = origin else { return Ok(()) };
+        let (Origin::Cli { ancestors, .. } | Origin::Http { ancestors, .. }) = origin else { return Ok(()) };
         if ancestors.is_empty() {
             return Err(RpcError::new(
                 ErrorCode::Refused,

@@ -7,6 +7,9 @@ use crate::snapshot::Problem;
 use magia_protocol::wire::info::{CheckInfo, ListenerInfo, StateCount, StatusInfo};
 use magia_protocol::wire::{SessionState, WIRE_VERSION};
 
+/// The listener that the user switches on and off: neither up nor in error it is off, and not listed.
+const SWITCHED: &str = "http";
+
 impl Model {
     /// The `status` reply.
     pub(super) fn status(&self, now: Now) -> StatusInfo {
@@ -78,6 +81,12 @@ impl Model {
 
     /// A listener started, failed or counted.
     pub(super) fn listener_reported(&mut self, info: ListenerInfo) {
+        let switched_off = info.name == SWITCHED && !info.up && info.error.is_none();
+        if switched_off {
+            self.listeners.retain(|known| known.name != info.name);
+            self.problem(&format!("listener.{}", info.name), None, None);
+            return self.views.touch();
+        }
         let problem = (!info.up).then(|| {
             let why = info.error.clone().unwrap_or_else(|| "it did not start".to_owned());
             format!("The {} socket does not listen: {why}", info.name)

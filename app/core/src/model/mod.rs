@@ -23,6 +23,7 @@ mod request;
 mod requests;
 mod session;
 mod settle;
+mod spawn;
 mod strict;
 mod terminal;
 mod terminals;
@@ -34,6 +35,7 @@ pub use guard::no_agent_above;
 pub use request::PermissionRequest;
 pub use requests::SETTLED_MAX;
 pub use session::{BEGUN_MAX, Session};
+pub use spawn::REPLY_WITHIN_MS;
 
 use crate::effect::{Effect, StoreWrite, Update};
 use crate::event::{Event, GateId, Now, ReplyId, StoredState};
@@ -113,6 +115,7 @@ pub struct Model {
     next_toast: u64,
     window: Window,
     held: hold::Held,
+    spawns: spawn::Spawns,
     /// What the window asked and was not answered yet; for an answer of its own, the request's name.
     window_replies: HashMap<ReplyId, Option<String>>,
     /// The dry run that the window waits for, and what came of its last one.
@@ -120,6 +123,8 @@ pub struct Model {
     unwritten: history::Unwritten,
     history_replies: Vec<(ReplyId, SessionId, usize)>,
     raise: (u64, Option<SessionId>),
+    /// The terminal that the last wish for the window is about.
+    raise_terminal: Option<String>,
     views: views::Views,
     unplaced: u64,
     terminals: terminals::Terminals,
@@ -172,11 +177,13 @@ impl Model {
             next_toast: 1,
             window: Window::default(),
             held: hold::Held::default(),
+            spawns: spawn::Spawns::default(),
             window_replies: HashMap::new(),
             trial: (None, None),
             unwritten: history::Unwritten::default(),
             history_replies: Vec::new(),
             raise: (0, None),
+            raise_terminal: None,
             views: views::Views::default(),
             unplaced: 0,
             terminals: terminals::Terminals::default(),
@@ -217,7 +224,10 @@ impl Model {
             Event::CommandReceived { reply, command, origin } => {
                 self.command(now, reply, command, &origin, &mut fx);
             }
-            Event::RequesterGone(reply) => self.history_replies.retain(|(waiting, ..)| *waiting != reply),
+            Event::RequesterGone(reply) => {
+                self.history_replies.retain(|(waiting, ..)| *waiting != reply);
+                self.spawns.requester_gone(reply);
+            }
             Event::JobFinished { reply, outcome } => self.job_finished(reply, outcome, &mut fx),
             Event::HistoryLoaded { session, events } => self.history_loaded(session, events, &mut fx),
             Event::StoreLoaded(state) => self.store_loaded(now, *state, &mut fx),
@@ -243,6 +253,9 @@ impl Model {
             Event::ServiceReported { service, problem } => {
                 self.problem(service, problem, None);
             }
+            Event::TerminalOpened { reply, request, outcome } => {
+                self.terminal_opened(now, reply, request, outcome, &mut fx);
+            }
             Event::ClockTicked => self.tick(now, &mut fx),
         }
         fx
@@ -264,7 +277,8 @@ impl Model {
     pub fn next_wake_mono(&self, now: Now) -> Option<u64> {
         let lives = !self.by_process.is_empty();
         let alive = lives.then(|| (self.last_alive_mono + ALIVE_EVERY_MS).max(now.mono_ms));
-        [alive, self.views.recheck_mono(), self.held.next_mono()].into_iter().flatten().min()
+        let waits = [alive, self.views.recheck_mono(), self.held.next_mono(), self.spawns.next_mono()];
+        waits.into_iter().flatten().min()
     }
 
     /// How much it holds.
@@ -282,6 +296,7 @@ impl Model {
     fn tick(&mut self, now: Now, fx: &mut Effects) {
         self.views.recheck(now.mono_ms);
         self.end_holds(now, fx);
+        self.tick_terminals(now, fx);
         if now.mono_ms.saturating_sub(self.last_alive_mono) >= ALIVE_EVERY_MS {
             self.alive(now, fx);
         }

@@ -16,10 +16,10 @@ use std::sync::Arc;
 pub struct PermissionRequest {
     /// Ours.
     pub id: RequestId,
-    /// Who asks.
+    /// Who asks; [`SessionId::NOBODY`] when it is no agent.
     pub session: SessionId,
-    /// The agent's kind.
-    pub provider: Provider,
+    /// The agent's kind; `None` when it is no agent.
+    pub provider: Option<Provider>,
     /// The connection that waits; taken by the answer.
     pub gate: Option<GateId>,
     /// Tool name.
@@ -122,7 +122,7 @@ impl PermissionRequest {
     fn has_words(&self, input: &Value) -> bool {
         let runs = self.runs();
         match self.provider {
-            Provider::Codex if runs.get("command").is_some() => runs.get("command") == input.get("command"),
+            Some(Provider::Codex) if runs.get("command").is_some() => runs.get("command") == input.get("command"),
             _ => runs == input,
         }
     }

@@ -12,7 +12,7 @@ use crate::event::{GateId, Now};
 use crate::policy::risk;
 use crate::policy::{Call, Says, Verdict, verdict};
 use crate::snapshot::RequestView;
-use crate::subject::Subject;
+use crate::subject::{Subject, TERMINAL_TOOL};
 use magia_protocol::wire::info::{Decision, OutcomeInfo, RequestInfo};
 use magia_protocol::wire::{ErrorCode, RequestId, RequestState, RpcError, SessionId, SessionState, visible};
 use serde_json::{Map, Value};
@@ -133,7 +133,7 @@ impl Model {
         let request = PermissionRequest {
             id: self.ids.request(now.unix_ms),
             session: asked.session,
-            provider: asked.provider,
+            provider: Some(asked.provider),
             gate: asked.gate,
             subject: Subject::of(&asked.tool, &asked.input),
             judgement: risk::judge(&asked.tool, &asked.input, asked.paths.as_ref()),
@@ -183,10 +183,12 @@ impl Model {
     fn notify(&mut self, id: RequestId, fx: &mut Effects) {
         let Some(request) = self.requests.get_mut(id) else { return };
         request.notified = true;
-        let title = self.sessions.get(&request.session).map(|session| session.title().0).unwrap_or_default();
+        let nobody = || "A program".to_owned();
+        let title = self.sessions.get(&request.session).map_or_else(nobody, |session| session.title().0);
         let asks = match request.subject.kind() {
             "question" => "asks a question".to_owned(),
             "plan" => "has a plan to approve".to_owned(),
+            _ if request.tool == TERMINAL_TOOL => "wants to open a terminal".to_owned(),
             _ => format!("wants to use {}", visible(&request.tool)),
         };
         let line: String = request.subject.summary().chars().take(300).collect();
@@ -221,6 +223,9 @@ impl Model {
             return Err(RpcError::new(ErrorCode::AlreadyAnswered, format!("it is already {how}"))
                 .with_hint("`magia permissions` lists what is open"));
         };
+        if gate.is_terminal() {
+            return self.decide_terminal(now, id, decision, by, reason, fx);
+        }
         let question = answer::Question {
             tool: &request.tool,
             input: &request.input,
@@ -312,7 +317,7 @@ impl Model {
         RequestInfo {
             id: request.id,
             session: request.session,
-            session_title: title.unwrap_or_default(),
+            session_title: title.unwrap_or_else(|| asker(request)),
             provider: request.provider,
             kind: request.subject.kind().to_owned(),
             tool: request.tool.clone(),
@@ -345,4 +350,10 @@ impl Model {
     pub(super) fn waits_for(&self, session: SessionId) -> Option<&PermissionRequest> {
         self.requests.unsettled(session).find(|request| request.state.waits())
     }
+}
+
+/// Who asks when it is no session: the program that wants a terminal.
+fn asker(request: &PermissionRequest) -> String {
+    let from = request.input.get("from").and_then(Value::as_str).unwrap_or_default();
+    visible(from).into_owned()
 }

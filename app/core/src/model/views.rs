@@ -173,6 +173,7 @@ impl Model {
             toasts: self.toasts.iter().cloned().collect(),
             raise: self.raise.0,
             raise_session: self.raise.1,
+            raise_terminal: self.raise_terminal.clone(),
         }))
     }
 }

@@ -4,7 +4,7 @@ use super::sensitive;
 use super::shell::{self, Call};
 use super::table::{self, RiskRow};
 use super::{EDIT_TOOLS, READ_TOOLS, RealPaths, command_of, inside, is_project_file, is_shell};
-use crate::subject::Mark;
+use crate::subject::{Mark, TERMINAL_TOOL};
 use magia_protocol::wire::Risk;
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ pub struct Judgement {
 
 /// How much harm a call of `tool` could do.
 pub fn judge(tool: &str, input: &Value, paths: Option<&RealPaths>) -> Judgement {
-    if is_shell(tool) {
+    if is_shell(tool) || tool == TERMINAL_TOOL {
         return judge_command(&command_of(input).unwrap_or_default());
     }
     let edits = EDIT_TOOLS.contains(&tool);

@@ -14,8 +14,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 /// What is asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
-    /// The agent's kind.
-    pub provider: Provider,
+    /// The agent's kind; `None` when it is no agent.
+    pub provider: Option<Provider>,
     /// The tool.
     pub tool: &'a str,
     /// Its input.
@@ -73,13 +73,13 @@ mod tests {
         let base = json!({"command": "npm test", "description": "Run the tests"});
         let ask = |tool: &'static str, input: &Value, cwd: &str, suggestions: &[Value]| {
             let first = Question {
-                provider: Provider::Claude,
+                provider: Some(Provider::Claude),
                 tool: "Bash",
                 input: &base,
                 cwd: "/p",
                 suggestions: &[],
             };
-            let other = Question { provider: Provider::Claude, tool, input, cwd, suggestions };
+            let other = Question { provider: Some(Provider::Claude), tool, input, cwd, suggestions };
             let same = first.is_same(&other);
             assert_eq!(same, other.is_same(&first));
             assert!(!same || first.key() == other.key());
@@ -94,8 +94,8 @@ mod tests {
         assert!(!ask("Bash", &json!({"command": "npm test", "run_in_background": true}), "/p", &[]));
         assert!(!ask("Bash", &base, "/p", &[json!({"type": "setMode"})]));
         let codex =
-            Question { provider: Provider::Codex, tool: "Bash", input: &base, cwd: "/p", suggestions: &[] };
-        assert!(!codex.is_same(&Question { provider: Provider::Claude, ..codex }));
+            Question { provider: Some(Provider::Codex), tool: "Bash", input: &base, cwd: "/p", suggestions: &[] };
+        assert!(!codex.is_same(&Question { provider: Some(Provider::Claude), ..codex }));
         let nowhere = Question { cwd: "", ..codex };
         assert!(!nowhere.is_same(&nowhere));
     }

@@ -76,7 +76,8 @@ pub fn replay(settings: &Settings, trial: &Trial, recorded: &[StoredRequest]) ->
         tried.workspace_presets.clear();
     }
     let mut info = TrialInfo { rule: trial.name(), ..TrialInfo::default() };
-    for request in recorded {
+    // No rule speaks of terminals.
+    for request in recorded.iter().filter(|request| request.provider.is_some()) {
         info.requests += 1;
         let input: Value = serde_json::from_str(&request.input).unwrap_or_default();
         if !input.is_object() {

@@ -125,6 +125,9 @@ pub(super) fn session(row: &Row<'_>) -> Maybe<StoredSession> {
     }))
 }
 
+/// The provider's column of a request that no agent made.
+const NO_AGENT: &str = "magia";
+
 /// What a session was last seen to do.
 fn seen(row: &Row<'_>) -> Maybe<Seen> {
     let state = row.get_ref(17)?.as_str_or_null()?.and_then(SessionState::from_word);
@@ -146,7 +149,7 @@ pub(super) fn insert_request(statement: &mut Statement<'_>, request: &StoredRequ
     statement.execute(params![
         request.id.as_uuid().as_bytes().as_slice(),
         request.session.as_uuid().as_bytes().as_slice(),
-        request.provider.as_str(),
+        request.provider.map_or(NO_AGENT, Provider::as_str),
         request.tool,
         request.input,
         request.agent_id,
@@ -166,7 +169,10 @@ pub(super) fn insert_request(statement: &mut Statement<'_>, request: &StoredRequ
 }
 
 pub(super) fn request(row: &Row<'_>) -> Maybe<StoredRequest> {
-    let Some(provider) = provider(row, 2)? else { return Ok(None) };
+    let provider = match provider(row, 2)? {
+        None if row.get_ref(2)?.as_str()? != NO_AGENT => return Ok(None),
+        provider => provider,
+    };
     Ok(Some(StoredRequest {
         id: RequestId::from_uuid(uuid(row, 0)?),
         session: SessionId::from_uuid(uuid(row, 1)?),

@@ -15,7 +15,7 @@ use std::fmt::Write;
 /// Whether another input can be allowed: Claude alone takes one, and for tools only.
 pub fn is_editable(view: &RequestView) -> bool {
     let asks_person = matches!(view.subject, Subject::Questions(_) | Subject::Plan(_));
-    view.info.provider == Provider::Claude && !asks_person
+    view.info.provider == Some(Provider::Claude) && !asks_person
 }
 
 /// An input that a person writes.

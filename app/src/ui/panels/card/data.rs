@@ -36,6 +36,8 @@ pub struct CardData {
     pub open: bool,
     /// Whether the terminal does not ask before this is answered or let go.
     pub held: bool,
+    /// Whether an agent asks, which has a dialog of its own.
+    pub of_agent: bool,
     /// How it stands when it does not wait, or that it may be answered already.
     pub standing: Option<String>,
 }
@@ -62,6 +64,7 @@ impl CardData {
         };
         let tool = shown_line(&info.tool, 60);
         let (head, wants) = match &view.subject {
+            Subject::Command { .. } if info.provider.is_none() => (tool.clone(), "to be opened"),
             Subject::Command { .. } => (tool.clone(), "wants to run"),
             Subject::Edit { whole: true, .. } => (tool.clone(), "wants to write a file"),
             Subject::Edit { .. } => (tool.clone(), "wants to change a file"),
@@ -110,7 +113,8 @@ impl CardData {
             editable: is_editable(view),
             always: info.always.as_deref().map(|always| shown(always).into_owned()),
             open,
-            held: info.provider == Provider::Codex,
+            of_agent: info.provider.is_some(),
+            held: info.provider == Some(Provider::Codex),
             standing,
         }
     }

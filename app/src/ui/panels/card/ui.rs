@@ -150,7 +150,7 @@ fn subject(ui: &mut Ui, view: &RequestView, data: &CardData, cards: &mut Cards, 
 
 fn facts(ui: &mut Ui, data: &CardData, clock: &Clock) {
     let asked = clock.ago(data.asked_at_ms);
-    let also = match (data.open, data.held) {
+    let also = match (data.open && data.of_agent, data.held) {
         (true, false) => " · also asked in the terminal",
         (true, true) => " · the terminal asks after that",
         (false, _) => "",
@@ -231,10 +231,8 @@ fn buttons(
         if deny.name(format!("Deny... {}", data.name)).show(ui).clicked() {
             actions.push(Action::StartDeny(data.id));
         }
-        let terminal = Button::new("Answer in terminal").quiet().with_icon(Lucide::Terminal);
-        let terminal = terminal.tip("Takes no part: the agent's own dialog decides");
-        if terminal.name(format!("Answer in terminal, {}", data.name)).show(ui).clicked() {
-            actions.push(Action::decide(data.id, Decision::None));
+        if data.of_agent {
+            pass_button(ui, data, actions);
         }
         if !has_keys {
             let keys = Button::new("Use keys").quiet().with_icon(Lucide::Keyboard);
@@ -243,6 +241,14 @@ fn buttons(
             }
         }
     });
+}
+
+fn pass_button(ui: &mut Ui, data: &CardData, actions: &mut Actions) {
+    let terminal = Button::new("Answer in terminal").quiet().with_icon(Lucide::Terminal);
+    let terminal = terminal.tip("Takes no part: the agent's own dialog decides");
+    if terminal.name(format!("Answer in terminal, {}", data.name)).show(ui).clicked() {
+        actions.push(Action::decide(data.id, Decision::None));
+    }
 }
 
 fn deny_field(ui: &mut Ui, data: &CardData, denying: &mut Denying, actions: &mut Actions) {

@@ -249,7 +249,7 @@ fn request_row(view: &RequestView, mixed: bool) -> RequestRow {
     RequestRow {
         id: view.info.id,
         session: view.info.session,
-        provider: mixed.then_some(view.info.provider),
+        provider: view.info.provider.filter(|_| mixed),
         title: shown_line(&view.info.session_title, TITLE_CHARS),
         what: match view.info.kind.as_str() {
             "question" => shown_line(&view.info.summary, TITLE_CHARS),

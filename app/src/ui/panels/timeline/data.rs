@@ -144,14 +144,16 @@ impl TimelineData {
             self.loading = false;
             return true;
         };
-        self.loading = view.is_none_or(|view| view.loading);
+        // What no session asks has no timeline to be read.
+        let of_nobody = session == SessionId::NOBODY;
+        self.loading = !of_nobody && view.is_none_or(|view| view.loading);
         let mut open: HashMap<_, &Arc<RequestView>> = snapshot
             .requests_of(session)
             .filter(|view| matches!(view.info.state, RequestState::Open | RequestState::Decided))
             .map(|view| (view.info.id, view))
             .collect();
         let items = view.map(|view| Arc::clone(&view.items)).unwrap_or_default();
-        if view.is_none() && !old.is_empty() {
+        if view.is_none() && !of_nobody && !old.is_empty() {
             // Another session's facts came first: what is on screen stays until ours are there.
             self.rows = old;
             return true;

@@ -1,0 +1,260 @@
+//! The HTTP API: the seed's routes for scripts and other programs. Off unless the settings or `--http` ask for it.
+//!
+//! It listens on a loopback address alone. Every request but `/api/health` shows the token (`token`); who is asked by a
+//! web page's name, or asks on behalf of one, is turned away before anything is read (`guard`). Ids are checked before
+//! they become part of a path, and files are shown below the configured directories alone.
+
+mod answer;
+mod cleanup;
+mod document;
+mod files;
+mod guard;
+mod input;
+mod keys;
+mod memory;
+mod router;
+mod rows;
+mod screen;
+mod sessions;
+mod stream;
+mod tickets;
+mod token;
+
+pub use document::document;
+pub use router::ROUTES;
+
+use super::health::Health;
+use super::outbox::Outbox;
+use super::replies::Replies;
+use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
+use guard::Guard;
+use magia_core::event::Event;
+use magia_core::settings::{Settings, http_address};
+use magia_protocol::wire::info::ListenerInfo;
+use memory::Memories;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::Builder;
+use std::time::Duration;
+use tickets::Tickets;
+use token::Token;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+/// How often a port that is taken is tried again.
+const RETRY_EVERY: Duration = Duration::from_secs(2);
+/// How long connections may take to end once the API is switched off.
+const STOP_GRACE: Duration = Duration::from_millis(300);
+/// Threads for files and processes.
+const DISK_THREADS: usize = 4;
+
+/// Where the API finds what it shows.
+#[derive(Clone, Debug)]
+pub struct HttpPlaces {
+    /// The file with the token.
+    pub token: PathBuf,
+    /// The directory of terminals.
+    pub terminals: PathBuf,
+    /// The user's home.
+    pub home: PathBuf,
+    /// Where it listens whatever the settings say.
+    pub fixed: Option<SocketAddr>,
+}
+
+/// Switches the API on and off. Cheap to clone; no call waits.
+#[derive(Clone, Debug)]
+pub struct HttpSwitch {
+    places: Arc<HttpPlaces>,
+    shared: Arc<Shared>,
+    wanted: watch::Sender<Option<SocketAddr>>,
+    started: Arc<AtomicBool>,
+    roots: Arc<RwLock<Vec<String>>>,
+}
+
+/// What the API shares with the rest of the listeners.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) health: Arc<Health>,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) replies: Replies,
+    /// Whether the API is wanted, so that it is listed.
+    pub(super) shown: AtomicBool,
+    /// The running switch, for the end.
+    pub(super) stop: Mutex<Option<watch::Sender<Option<SocketAddr>>>>,
+}
+
+impl Shared {
+    pub(super) fn new(outbox: Arc<Outbox>, replies: Replies) -> Self {
+        let health = Arc::new(Health::new("http"));
+        Self { health, outbox, replies, shown: AtomicBool::new(false), stop: Mutex::default() }
+    }
+
+    /// Switches it off, for good.
+    pub(super) fn stop(&self) {
+        if let Some(wanted) = self.stop.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            wanted.send_replace(None);
+        }
+    }
+}
+
+/// What a request needs.
+#[derive(Clone, Debug)]
+struct Api {
+    shared: Arc<Shared>,
+    places: Arc<HttpPlaces>,
+    token: Arc<Token>,
+    tickets: Arc<Tickets>,
+    memories: Memories,
+    guard: Guard,
+    roots: Arc<RwLock<Vec<String>>>,
+}
+
+impl HttpSwitch {
+    pub(super) fn new(places: HttpPlaces, shared: Arc<Shared>) -> Self {
+        let (wanted, _) = watch::channel(None);
+        *shared.stop.lock().unwrap_or_else(PoisonError::into_inner) = Some(wanted.clone());
+        let switch = Self {
+            places: Arc::new(places),
+            shared,
+            wanted,
+            started: Arc::default(),
+            roots: Arc::default(),
+        };
+        if let Some(address) = switch.places.fixed {
+            switch.want(Some(address));
+        }
+        switch
+    }
+
+    /// Takes new settings.
+    pub fn settings(&self, settings: &Settings) {
+        *self.roots.write().unwrap_or_else(PoisonError::into_inner) = settings.http_roots.clone();
+        if self.places.fixed.is_none() {
+            self.want(http_address(&settings.http_api));
+        }
+    }
+
+    fn want(&self, address: Option<SocketAddr>) {
+        self.shared.shown.store(address.is_some(), Ordering::Relaxed);
+        let changed = self.wanted.send_if_modified(|wanted| std::mem::replace(wanted, address) != address);
+        // A thread of its own, once there is a use for it: most users have none.
+        if changed && address.is_some() && !self.started.swap(true, Ordering::AcqRel) {
+            let this = self.clone();
+            let started = Builder::new().name("listeners-http".to_owned()).spawn(move || this.run());
+            if let Err(err) = started {
+                tracing::error!("the HTTP API has no thread: {err}");
+            }
+        }
+    }
+
+    fn run(self) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(DISK_THREADS)
+            .thread_name("listeners-http-disk")
+            .build();
+        match runtime {
+            Ok(runtime) => {
+                let mut wanted = self.wanted.subscribe();
+                runtime.block_on(self.serve(&mut wanted));
+                runtime.shutdown_background();
+            }
+            Err(err) => tracing::error!("the HTTP API has no runtime: {err}"),
+        }
+    }
+
+    async fn serve(&self, wanted: &mut watch::Receiver<Option<SocketAddr>>) {
+        loop {
+            let address = *wanted.borrow_and_update();
+            let Some(address) = address else {
+                self.say_off().await;
+                if self.is_stopped() || wanted.changed().await.is_err() {
+                    return;
+                }
+                continue;
+            };
+            match self.bind(address).await {
+                Ok((listener, app)) => {
+                    self.report(None).await;
+                    let mut stop = wanted.clone();
+                    let stopped = async move {
+                        let changed = stop.wait_for(|now| *now != Some(address)).await;
+                        drop(changed);
+                    };
+                    let mut off = wanted.clone();
+                    let served = axum::serve(listener, app).with_graceful_shutdown(stopped);
+                    let ended = async {
+                        let changed = off.wait_for(|now| *now != Some(address)).await;
+                        drop(changed);
+                        // Streams never end by themselves.
+                        sleep(STOP_GRACE).await;
+                    };
+                    tokio::select! {
+                        served = std::future::IntoFuture::into_future(served) => {
+                            if let Err(err) = served {
+                                tracing::warn!("the HTTP API ended: {err}");
+                            }
+                        }
+                        () = ended => {}
+                    }
+                }
+                Err(err) => {
+                    self.report(Some(format!("cannot listen on {address}: {err}"))).await;
+                    // Another address may be wanted meanwhile.
+                    drop(timeout(RETRY_EVERY, wanted.changed()).await);
+                }
+            }
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.shared.stop.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
+    async fn bind(
+        &self,
+        address: SocketAddr,
+    ) -> io::Result<(TcpListener, IntoMakeServiceWithConnectInfo<axum::Router, SocketAddr>)> {
+        if !address.ip().is_loopback() {
+            return Err(io::Error::other("only addresses of this machine are served"));
+        }
+        let token = Arc::new(Token::load(&self.places.token)?);
+        let listener = TcpListener::bind(address).await?;
+        let bound = listener.local_addr()?;
+        token.write_address(bound)?;
+        let api = Api {
+            shared: Arc::clone(&self.shared),
+            places: Arc::clone(&self.places),
+            token,
+            tickets: Arc::default(),
+            memories: Memories::new(&self.places.terminals),
+            guard: Guard::new(bound.port()),
+            roots: Arc::clone(&self.roots),
+        };
+        Ok((listener, router::router(api).into_make_service_with_connect_info()))
+    }
+
+    /// Neither up nor in error: it is not listed any more.
+    async fn say_off(&self) {
+        let name = self.shared.health.name().to_owned();
+        let off = Event::ListenerReported(ListenerInfo { name, ..ListenerInfo::default() });
+        if self.shared.outbox.send(off).await.is_err() {
+            tracing::debug!("the hub has stopped");
+        }
+    }
+
+    async fn report(&self, error: Option<String>) {
+        if let Some(error) = &error {
+            tracing::warn!("{error}");
+        }
+        self.shared.health.set_state(error);
+        let info = self.shared.health.info();
+        if self.shared.outbox.send(Event::ListenerReported(info)).await.is_err() {
+            tracing::debug!("the hub has stopped");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Which process is at the other end of a connection over the loopback interface.
+//!
+//! `/proc/net/tcp` knows the socket, `/proc/PID/fd` whose it is. A process of another user is not found, nor is anything
+//! where the system has no such tables: then it is not known, and never guessed.
+
+#[cfg(target_os = "linux")]
+pub use linux::tcp_peer;
+
+/// The process that has the socket with this address; not known on this system.
+#[cfg(not(target_os = "linux"))]
+pub fn tcp_peer(_peer: std::net::SocketAddr) -> Option<u32> {
+    None
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use magia_protocol::paths::own_uid;
+    use std::fs;
+    use std::net::{IpAddr, SocketAddr};
+
+    /// The state of a connection that is open both ways.
+    const ESTABLISHED: &str = "01";
+
+    /// The process that has the socket whose own address is `peer`, if it is one of ours.
+    pub fn tcp_peer(peer: SocketAddr) -> Option<u32> {
+        let table = if peer.is_ipv4() { "/proc/net/tcp" } else { "/proc/net/tcp6" };
+        let inode = inode_of(&fs::read_to_string(table).ok()?, peer)?;
+        let wanted = format!("socket:[{inode}]");
+        let pids = fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| {
+            entry.file_name().to_str()?.parse::<u32>().ok()
+        });
+        // The newest first: whoever asks has often just been started.
+        let mut pids: Vec<u32> = pids.collect();
+        pids.sort_unstable_by(|one, other| other.cmp(one));
+        pids.into_iter().find(|pid| {
+            let fds = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+            fds.map(|fd| fs::read_link(fd.path())).any(|to| to.is_ok_and(|to| to.as_os_str() == wanted.as_str()))
+        })
+    }
+
+    /// The inode of the socket with this address of our user.
+    fn inode_of(table: &str, address: SocketAddr) -> Option<u64> {
+        let wanted = written(address);
+        table.lines().skip(1).find_map(|line| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let ours = fields.get(7)?.parse::<u32>().ok()? == own_uid();
+            let is_it = *fields.get(1)? == wanted && *fields.get(3)? == ESTABLISHED && ours;
+            is_it.then(|| fields.get(9)?.parse().ok())?
+        })
+    }
+
+    /// An address as the kernel writes it: each 32-bit word in the machine's byte order.
+    fn written(address: SocketAddr) -> String {
+        let bytes = match address.ip() {
+            IpAddr::V4(ip) => ip.octets().to_vec(),
+            IpAddr::V6(ip) => ip.octets().to_vec(),
+        };
+        let words = bytes.as_chunks::<4>().0.iter().map(|word| format!("{:08X}", u32::from_ne_bytes(*word)));
+        format!("{}:{:04X}", words.collect::<String>(), address.port())
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+        use std::net::{TcpListener, TcpStream};
+
+        #[test]
+        fn both_ends_of_a_connection_are_this_process() {
+            for address in ["127.0.0.1:0", "[::1]:0"] {
+                let Ok(listener) = TcpListener::bind(address) else { continue };
+                let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+                let (server, peer) = listener.accept().unwrap();
+                assert_eq!(peer, client.local_addr().unwrap());
+                assert_eq!(tcp_peer(peer), Some(std::process::id()), "{address}");
+                drop((client, server));
+            }
+            assert_eq!(tcp_peer("127.0.0.1:1".parse().unwrap()), None);
+        }
+
+        #[cfg(target_endian = "little")]
+        #[test]
+        fn addresses_as_the_kernel_writes_them() {
+            assert_eq!(written("127.0.0.1:4020".parse().unwrap()), "0100007F:0FB4");
+            assert_eq!(written("[::1]:80".parse().unwrap()), "00000000000000000000000001000000:0050");
+        }
+    }
+}
