@@ -88,6 +88,7 @@ fn list(out: &mut Out) -> Result<Exit> {
         Access::Read => "read",
         Access::Act => "act",
         Access::Guarded => "guarded",
+        Access::Asked => "asked",
     };
     if out.is_json() {
         let methods: Vec<Value> = METHODS

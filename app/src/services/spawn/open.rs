@@ -65,7 +65,7 @@ impl Opener {
         )?;
         self.check_count(settings.terminals_max)?;
         let options = self.options(plan)?;
-        let started = magia_tty::start(&options).map_err(|err| start_error(err, &options))?;
+        let started = magia_tty::start(options.clone()).map_err(|err| start_error(err, &options))?;
         let session = Session { id: started.id, dir: started.dir };
         let opened = |terminal: &str| OpenedTerminal {
             session_id: session.id.to_string(),
