@@ -71,7 +71,8 @@ impl Http {
         let mut stream = TcpStream::connect(&self.address).context("connecting to the API")?;
         stream.set_read_timeout(Some(PATIENCE)).context("setting a limit")?;
         let body = body.unwrap_or_default();
-        let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+        let mut head =
+            format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
         if !headers.iter().any(|line| line.to_lowercase().starts_with("host:")) {
             head.push_str(&format!("Host: {}\r\n", self.address));
         }
@@ -108,7 +109,7 @@ pub struct Message {
 
 impl EventStream {
     /// The next message.
-    pub fn next(&mut self) -> Result<Message> {
+    pub fn message(&mut self) -> Result<Message> {
         let mut message = Message::default();
         loop {
             let mut line = String::new();
@@ -129,7 +130,7 @@ impl EventStream {
     /// The next message whose data holds a text.
     pub fn until(&mut self, text: &str) -> Result<Message> {
         loop {
-            let message = self.next()?;
+            let message = self.message()?;
             if message.data.contains(text) {
                 return Ok(message);
             }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
@@ -115,7 +115,7 @@ impl<'a> Dumper<'a> {
             bail!("{name}: the arguments came as {words:?}");
         }
         let cwd = fs::read_to_string(out.with_extension("cwd")).context("reading the directory")?;
-        if self.cwd()? != PathBuf::from(&cwd) {
+        if self.cwd()? != Path::new(&cwd) {
             bail!("{name}: it runs in {cwd:?}");
         }
         Ok(())

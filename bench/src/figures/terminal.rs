@@ -123,9 +123,9 @@ impl Bench<'_> {
                 let begun = Instant::now();
                 let (mut reader, _writer) = connect(&terminal.dir, Hello::window(SIZE)).await?;
                 let shown = loop {
-                    match reader.next().await?.context("the holder hung up")? {
-                        FromHolder::Snapshot { data, .. } => break data,
-                        _ => {}
+                    let said = reader.next().await?.context("the holder hung up")?;
+                    if let FromHolder::Snapshot { data, .. } = said {
+                        break data;
                     }
                 };
                 let screen = Screen::restore(&shown, HISTORY)?;
@@ -213,8 +213,11 @@ fn mixed_stream() -> Vec<u8> {
     while text.len() < STREAM_BYTES {
         for _ in 0..60 {
             line += 1;
-            let level = ["\u{1b}[32mINFO\u{1b}[m", "\u{1b}[33mWARN\u{1b}[m", "\u{1b}[1;31mERROR\u{1b}[m"]
-                [line as usize % 3];
+            let level = match line % 3 {
+                0 => "\u{1b}[32mINFO\u{1b}[m",
+                1 => "\u{1b}[33mWARN\u{1b}[m",
+                _ => "\u{1b}[1;31mERROR\u{1b}[m",
+            };
             // Writing into a String does not fail.
             let _ok = write!(
                 text,
