@@ -398,7 +398,7 @@ pub fn scene(name: &str, now_ms: u64) -> Snapshot {
                 let model = if provider == Provider::Codex { "gpt-5.2-codex" } else { "gemini-3-pro" };
                 session.model = Some(model.into());
             }
-            Arc::make_mut(&mut snapshot.requests[1]).info.provider = Provider::Gemini;
+            Arc::make_mut(&mut snapshot.requests[1]).info.provider = Some(Provider::Gemini);
             snapshot
         }
         "question" | "edit" => {
