@@ -33,19 +33,23 @@ fn main() -> anyhow::Result<()> {
     let (to_window, snapshots) = crossbeam_channel::bounded(64);
     let (to_hub, from_window) = crossbeam_channel::bounded(256);
     to_window.send(Arc::new(snapshot.clone()))?;
-    run(WindowLink { snapshots, to_hub, to_terminals: tokio::sync::mpsc::channel(8).0 }, options, move |waker| {
-        std::thread::spawn(move || {
-            for message in from_window {
-                eprintln!("{message:?}");
-                if let FromWindow::Changed { selected: Some(selected), .. } = message
-                    && snapshot.timeline.as_ref().is_none_or(|view| view.session != selected)
-                {
-                    snapshot.revision += 1;
-                    snapshot.timeline = Some(scenes::timeline(&snapshot, selected, now_ms));
-                    let _ = to_window.send(Arc::new(snapshot.clone()));
-                    waker.wake();
+    run(
+        WindowLink { snapshots, to_hub, to_terminals: tokio::sync::mpsc::channel(8).0 },
+        options,
+        move |waker| {
+            std::thread::spawn(move || {
+                for message in from_window {
+                    eprintln!("{message:?}");
+                    if let FromWindow::Changed { selected: Some(selected), .. } = message
+                        && snapshot.timeline.as_ref().is_none_or(|view| view.session != selected)
+                    {
+                        snapshot.revision += 1;
+                        snapshot.timeline = Some(scenes::timeline(&snapshot, selected, now_ms));
+                        let _ = to_window.send(Arc::new(snapshot.clone()));
+                        waker.wake();
+                    }
                 }
-            }
-        });
-    })
+            });
+        },
+    )
 }

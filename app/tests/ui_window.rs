@@ -271,7 +271,12 @@ fn no_string_breaks_the_window() {
                         return magia_app::ui::install(ui.ctx());
                     }
                     let clock = Clock::new(NOW_MS, 0.0, utc);
-                    let view = View { snapshot: &bench.snapshot, terminals: &bench.terminals, clock: &clock, pulse: true };
+                    let view = View {
+                        snapshot: &bench.snapshot,
+                        terminals: &bench.terminals,
+                        clock: &clock,
+                        pulse: true,
+                    };
                     shell_ui(ui, view, &mut bench.state, &mut Actions::new());
                 }
             },

@@ -112,7 +112,10 @@ fn wishes_name_a_running_terminal_by_a_unique_prefix() {
     assert_eq!(fails("kill_pty", json!({"terminal": ""})).code, ErrorCode::NotFound);
     assert_eq!(fails("kill_pty", json!({"terminal": "x"})).code, ErrorCode::Conflict);
     assert_eq!(fails("kill_pty", json!({"terminal": "y"})).code, ErrorCode::NotFound);
-    assert_eq!(fails("resize_pty", json!({"terminal": "abc", "cols": 0, "rows": 5})).code, ErrorCode::BadParams);
+    assert_eq!(
+        fails("resize_pty", json!({"terminal": "abc", "cols": 0, "rows": 5})).code,
+        ErrorCode::BadParams
+    );
     assert_eq!(
         fails("resize_pty", json!({"terminal": "abc", "cols": 80, "rows": 1_001})).code,
         ErrorCode::BadParams

@@ -8,8 +8,8 @@ use super::shell::{View, shell_ui};
 use super::state::{UiState, is_open};
 use super::terminal;
 use crate::link::{FromWindow, Waker, WindowLink};
-use crate::terminal_link::TerminalPort;
 use crate::os::fonts::NamedFonts;
+use crate::terminal_link::TerminalPort;
 use anyhow::anyhow;
 use crossbeam_channel::TrySendError;
 use eframe::egui::{

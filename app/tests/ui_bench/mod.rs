@@ -50,7 +50,12 @@ pub fn window(snapshot: Snapshot, size: [f32; 2]) -> Window {
                     return;
                 }
                 let clock = Clock::new(NOW_MS, bench.now_s, utc);
-                let view = View { snapshot: &bench.snapshot, terminals: &bench.terminals, clock: &clock, pulse: false };
+                let view = View {
+                    snapshot: &bench.snapshot,
+                    terminals: &bench.terminals,
+                    clock: &clock,
+                    pulse: false,
+                };
                 let mut actions = Actions::new();
                 shell_ui(ui, view, &mut bench.state, &mut actions);
                 for action in actions {

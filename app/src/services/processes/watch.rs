@@ -168,10 +168,10 @@ impl Watcher {
             Waiting::Armed(guard) => Some(guard),
             Waiting::Unarmed => None,
         };
-        if !self.watched.contains_key(&process) {
-            if let Some(terminal) = ancestry::variable(process.pid, TERMINAL_VARIABLE) {
-                self.outbox.send(Event::ProcessPlaced { process, terminal }).then_some(())?;
-            }
+        if !self.watched.contains_key(&process)
+            && let Some(terminal) = ancestry::variable(process.pid, TERMINAL_VARIABLE)
+        {
+            self.outbox.send(Event::ProcessPlaced { process, terminal }).then_some(())?;
         }
         self.watched.insert(process, Watched { token, guard });
         Some(())

@@ -163,7 +163,11 @@ async fn talk(
 }
 
 /// Takes what the holder said; the exit code when the program has ended.
-async fn take(screen: &SharedScreen, said: FromHolder, writer: &mut Writer) -> Result<Option<i32>, ClientError> {
+async fn take(
+    screen: &SharedScreen,
+    said: FromHolder,
+    writer: &mut Writer,
+) -> Result<Option<i32>, ClientError> {
     match said {
         FromHolder::Snapshot { data, .. } => match screen.with(|shown| restore(shown, &data)) {
             Ok(()) => {
@@ -190,7 +194,9 @@ async fn take(screen: &SharedScreen, said: FromHolder, writer: &mut Writer) -> R
         }),
         FromHolder::Role(role) => screen.note(|facts| facts.owns_size = role.owner),
         FromHolder::Exit(exit) => return Ok(Some(exit.shell_code())),
-        FromHolder::Error(fault) => tracing::debug!("a terminal's holder refused something: {}", fault.message),
+        FromHolder::Error(fault) => {
+            tracing::debug!("a terminal's holder refused something: {}", fault.message)
+        }
         _ => {}
     }
     Ok(None)

@@ -51,7 +51,11 @@ async fn fulfil(places: &TerminalPlaces, wish: TerminalWish) -> Result<Value, Rp
     }
 }
 
-async fn create(places: &TerminalPlaces, params: CreatePty, shell: Option<String>) -> Result<Value, RpcError> {
+async fn create(
+    places: &TerminalPlaces,
+    params: CreatePty,
+    shell: Option<String>,
+) -> Result<Value, RpcError> {
     let options = options(places, params, shell)?;
     let root = options.root.clone();
     let started = tokio::task::spawn_blocking(move || {
@@ -78,7 +82,8 @@ fn options(
         None => vec![shell.map_or_else(own_shell, OsString::from)],
     };
     let cwd = params.cwd.map_or_else(|| places.home.clone(), |cwd| from_home(&cwd, &places.home));
-    let size = Size::new(params.cols.unwrap_or(Size::DEFAULT.cols), params.rows.unwrap_or(Size::DEFAULT.rows));
+    let size =
+        Size::new(params.cols.unwrap_or(Size::DEFAULT.cols), params.rows.unwrap_or(Size::DEFAULT.rows));
     let size = size.usable().ok_or_else(|| bad("a terminal has at least 1 column and row".to_owned()))?;
     Ok(StartOptions {
         id,
@@ -94,7 +99,9 @@ fn options(
 
 /// The user's shell.
 fn own_shell() -> OsString {
-    std::env::var_os("SHELL").filter(|shell| Path::new(shell).is_absolute()).unwrap_or_else(|| LAST_SHELL.into())
+    std::env::var_os("SHELL")
+        .filter(|shell| Path::new(shell).is_absolute())
+        .unwrap_or_else(|| LAST_SHELL.into())
 }
 
 fn from_home(cwd: &str, home: &Path) -> PathBuf {

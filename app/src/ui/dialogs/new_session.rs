@@ -64,7 +64,9 @@ pub fn new_session_ui(ui: &mut Ui, state: &mut NewSession, snapshot: &Snapshot, 
     if known.is_empty() {
         let what = match snapshot.providers {
             None => "Looking for agents...",
-            Some(_) => "No agent was found. Install Claude Code, Codex or Gemini CLI, then look again in the settings.",
+            Some(_) => {
+                "No agent was found. Install Claude Code, Codex or Gemini CLI, then look again in the settings."
+            }
         };
         ui.add(Label::new(RichText::new(what).color(colors.muted)).wrap());
     }
@@ -101,7 +103,8 @@ pub fn new_session_ui(ui: &mut Ui, state: &mut NewSession, snapshot: &Snapshot, 
     let entered = field.lost_focus() && ui.input(|input| input.key_pressed(eframe::egui::Key::Enter));
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         ui.set_min_height(theme::ROW);
-        let program = state.provider.and_then(|wanted| known.iter().find(|(provider, _)| *provider == wanted));
+        let program =
+            state.provider.and_then(|wanted| known.iter().find(|(provider, _)| *provider == wanted));
         let cwd = state.cwd.trim();
         let why = match (program, cwd.starts_with('/') || cwd.starts_with('~')) {
             (None, _) => Some("Choose an agent"),

@@ -156,7 +156,8 @@ impl TerminalsPanel {
         if let Some(tile) = self.tree.tiles.find_pane(&id.to_owned()) {
             self.tree.remove_recursively(tile);
         }
-        let options = SimplificationOptions { all_panes_must_have_tabs: true, ..SimplificationOptions::default() };
+        let options =
+            SimplificationOptions { all_panes_must_have_tabs: true, ..SimplificationOptions::default() };
         self.tree.simplify(&options);
     }
 

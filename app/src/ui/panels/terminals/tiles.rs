@@ -66,11 +66,23 @@ impl Behavior<String> for TabsBehavior<'_> {
         self.colors.card
     }
 
-    fn tab_bg_color(&self, _visuals: &Visuals, _tiles: &Tiles<String>, _tile: TileId, state: &TabState) -> Color32 {
+    fn tab_bg_color(
+        &self,
+        _visuals: &Visuals,
+        _tiles: &Tiles<String>,
+        _tile: TileId,
+        state: &TabState,
+    ) -> Color32 {
         if state.active { self.colors.background } else { Color32::TRANSPARENT }
     }
 
-    fn tab_text_color(&self, _visuals: &Visuals, _tiles: &Tiles<String>, _tile: TileId, state: &TabState) -> Color32 {
+    fn tab_text_color(
+        &self,
+        _visuals: &Visuals,
+        _tiles: &Tiles<String>,
+        _tile: TileId,
+        state: &TabState,
+    ) -> Color32 {
         if state.active { self.colors.foreground } else { self.colors.muted }
     }
 

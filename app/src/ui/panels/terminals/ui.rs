@@ -10,9 +10,7 @@ use crate::ui::terminal::{Locked, TerminalEvents, TerminalOptions, TerminalSourc
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::{button::Button, caption, mark};
 use alacritty_terminal::event::VoidListener;
-use eframe::egui::{
-    self, Frame, Label, Margin, OpenUrl, Panel, RichText, ScrollArea, Sense, Ui, vec2,
-};
+use eframe::egui::{self, Frame, Label, Margin, OpenUrl, Panel, RichText, ScrollArea, Sense, Ui, vec2};
 use magia_tty::screen::{Screen, ScreenEvent, Size};
 use std::sync::Arc;
 
@@ -116,7 +114,8 @@ fn list_ui(ui: &mut Ui, panel: &TerminalsPanel, actions: &mut Actions) {
 
 fn row_ui(ui: &mut Ui, row: &TerminalRow, actions: &mut Actions) {
     let colors = palette(ui);
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), theme::ROW_TALL), Sense::click());
+    let (rect, response) =
+        ui.allocate_exact_size(vec2(ui.available_width(), theme::ROW_TALL), Sense::click());
     response.widget_info(|| {
         let word = row.ended.as_deref().unwrap_or("running");
         egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Terminal {}, {word}", row.name))
@@ -159,10 +158,11 @@ fn row_ui(ui: &mut Ui, row: &TerminalRow, actions: &mut Actions) {
         if let Some(session) = row.session {
             item(ui, "Show its session", Action::Select(session));
         }
-        item(ui, "Copy the command to attach", Action::Copy {
-            text: format!("magia attach {}", row.id),
-            what: "Command",
-        });
+        item(
+            ui,
+            "Copy the command to attach",
+            Action::Copy { text: format!("magia attach {}", row.id), what: "Command" },
+        );
         if row.runs {
             item(ui, "End its program...", Action::kill_terminal(&row.id));
         }
@@ -170,7 +170,13 @@ fn row_ui(ui: &mut Ui, row: &TerminalRow, actions: &mut Actions) {
 }
 
 /// One terminal, over all the room there is.
-fn terminal_ui(ui: &mut Ui, id: &str, panel: &mut TerminalsPanel, port: &TerminalPort, actions: &mut Actions) {
+fn terminal_ui(
+    ui: &mut Ui,
+    id: &str,
+    panel: &mut TerminalsPanel,
+    port: &TerminalPort,
+    actions: &mut Actions,
+) {
     panel.shown.insert(id.to_owned());
     let shared = port.open(id, FIRST);
     shared.looked();
@@ -197,8 +203,12 @@ fn notes_ui(ui: &mut Ui, id: &str, connection: &Connection, port: &TerminalPort,
     let (text, again) = match connection {
         Connection::Attached => return,
         Connection::Connecting => ("Attaching...".to_owned(), false),
-        Connection::Ended { code: 0 } => ("The program has ended. This is its last screen.".to_owned(), false),
-        Connection::Ended { code } => (format!("The program has ended with code {code}. This is its last screen."), false),
+        Connection::Ended { code: 0 } => {
+            ("The program has ended. This is its last screen.".to_owned(), false)
+        }
+        Connection::Ended { code } => {
+            (format!("The program has ended with code {code}. This is its last screen."), false)
+        }
         Connection::Lost { why } => (format!("Not attached: {why}"), true),
     };
     let colors = palette(ui);
@@ -210,7 +220,9 @@ fn notes_ui(ui: &mut Ui, id: &str, connection: &Connection, port: &TerminalPort,
                 // The next frame opens it anew.
                 port.close(id);
             }
-            if matches!(connection, Connection::Ended { .. }) && Button::new("Close").quiet().show(ui).clicked() {
+            if matches!(connection, Connection::Ended { .. })
+                && Button::new("Close").quiet().show(ui).clicked()
+            {
                 actions.push(Action::CloseTerminal(id.to_owned()));
             }
         });
@@ -219,12 +231,15 @@ fn notes_ui(ui: &mut Ui, id: &str, connection: &Connection, port: &TerminalPort,
 
 fn act(ui: &Ui, id: &str, events: TerminalEvents, port: &TerminalPort, actions: &mut Actions) {
     if let Some(size) = events.size {
-        port.resize(id, Size {
-            cols: size.columns,
-            rows: size.lines,
-            cell_width: size.cell_width,
-            cell_height: size.cell_height,
-        });
+        port.resize(
+            id,
+            Size {
+                cols: size.columns,
+                rows: size.lines,
+                cell_width: size.cell_width,
+                cell_height: size.cell_height,
+            },
+        );
     }
     if events.focus == Some(true) || events.used {
         port.focus(id);
