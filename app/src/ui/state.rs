@@ -133,6 +133,9 @@ impl UiState {
             if let Some(session) = snapshot.raise_session {
                 self.select(session, snapshot, now_s);
             }
+            if let Some(terminal) = &snapshot.raise_terminal {
+                self.terminals.expect(terminal.clone(), false);
+            }
         }
         if !self.started && snapshot.loaded && !snapshot.sessions.is_empty() {
             self.started = true;
