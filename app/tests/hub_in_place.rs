@@ -6,9 +6,10 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use magia_app::clock::Clock;
 use magia_app::hub::{Display, HubThread, Inbox, JobRequest, Owner, Shell};
 use magia_app::link::{FromWindow, Waker};
-use magia_app::listeners::{Direct, HUB_CAPACITY, Listeners};
+use magia_app::listeners::{Direct, HUB_CAPACITY, HttpPlaces, Listeners};
 use magia_app::services::codex::CodexDaemons;
 use magia_app::services::processes::Processes;
+use magia_app::services::spawn::{SpawnPlaces, Spawner};
 use magia_app::services::store::{Store, StoreConfig};
 use magia_app::services::transcripts::Transcripts;
 use magia_core::event::Event;
@@ -72,6 +73,19 @@ fn start(display: Option<Display>) -> Running {
         Listeners::start(Arc::clone(&lock), events.clone(), Some(counted.clone())).expect("listeners");
     let config = StoreConfig::new(temp.path().join("data"));
     let store = Arc::new(Store::start(config, events.clone()).expect("a store"));
+    let spawner = Spawner::start(
+        SpawnPlaces {
+            exe: temp.path().join("magia"),
+            root: temp.path().join("terminals"),
+            home: temp.path().to_owned(),
+            runtime: temp.path().join("run"),
+            logs: temp.path().join("logs"),
+            link: temp.path().join("link"),
+            window: false,
+        },
+        &events,
+    )
+    .expect("the service that opens terminals");
     let shell = Shell {
         gates: listeners.gates(),
         replies: listeners.replies(),
@@ -80,6 +94,14 @@ fn start(display: Option<Display>) -> Running {
         codex: CodexDaemons::default(),
         processes: Processes::start(events.clone()).expect("processes"),
         transcripts: Transcripts::start(events.clone()).expect("transcripts"),
+        terminals: None,
+        spawn: spawner.requests(),
+        http: listeners.http(HttpPlaces {
+            token: temp.path().join("token"),
+            terminals: temp.path().join("terminals"),
+            home: temp.path().to_owned(),
+            fixed: None,
+        }),
         notifier: None,
         jobs,
         later: VecDeque::new(),

@@ -490,7 +490,7 @@ fn other_inputs_are_edited_as_json_and_other_agents_take_none() {
     assert!(ui_bench::shows(&harness, "this is not JSON"));
 
     let mut snapshot = one_command("ls", Risk::Low);
-    Arc::make_mut(&mut snapshot.requests[0]).info.provider = magia_protocol::wire::Provider::Codex;
+    Arc::make_mut(&mut snapshot.requests[0]).info.provider = Some(magia_protocol::wire::Provider::Codex);
     let harness = window(snapshot, [1280.0, 800.0]);
     assert!(!ui_bench::shows(&harness, "Edit... Bash"), "Codex takes no edited input");
 }

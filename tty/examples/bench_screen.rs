@@ -2,6 +2,7 @@
 //!
 //! `cargo run --release -p magia-tty --example bench_screen`: MiB of output in a second of this thread's processor time,
 //! best of some rounds taken in turn, the time and size of a snapshot, and the resident memory of a holder's screen.
+#![allow(clippy::print_stdout, reason = "a program's own output")]
 
 use std::time::Duration;
 

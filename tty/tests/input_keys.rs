@@ -1,5 +1,12 @@
 //! Keys: names, the legacy forms, the kitty keyboard protocol.
-#![allow(missing_docs)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail"
+)]
 
 use alacritty_terminal::term::TermMode;
 use magia_tty::input::{Key, KeyCode, KeyEvent, Keypad, ModifierKey, Mods, Phase, encode};

@@ -131,7 +131,7 @@ fn a_no_is_told_with_its_reason() {
                 json!({ "id": id.to_string(), "decision": "deny", "reason": "not now" }),
             )
             .unwrap();
-        let denied = script.replies.values().filter(|reply| reply.is_err()).next_back().unwrap();
+        let denied = script.replies.values().rfind(|reply| reply.is_err()).unwrap();
         assert_eq!(code(denied), expected);
         assert!(denied.clone().unwrap_err().message.ends_with("not now"));
         assert_eq!(script.request_state(id), RequestState::TookEffect);

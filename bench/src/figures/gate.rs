@@ -171,10 +171,16 @@ impl Bench {
         Ok(call)
     }
 
-    /// Sends an event and waits until the app stands still again.
+    /// Sends an event and waits until the app has taken it in and stands still again: a command may be answered before
+    /// the event is even accepted, for they come over different sockets.
     fn event(&mut self, event: &str, more: &Value) -> Result<()> {
         deliver(&self.hooks, &self.agent.line(event, more))?;
-        self.client.call("status", json!({})).map(drop)
+        wait_until("the event to be taken in", PATIENCE, || {
+            let sessions = self.client.call("get_active_sessions", json!({})).ok()?;
+            let evidence = sessions.get(0)?.get("evidence")?.as_array()?;
+            let facts = evidence.iter().filter_map(|source| source.get("fact")?.as_str());
+            facts.into_iter().any(|fact| fact.starts_with(event)).then_some(())
+        })
     }
 }
 

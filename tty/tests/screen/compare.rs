@@ -60,7 +60,8 @@ fn seen(screen: &Screen, exact: bool, cells: bool) -> Vec<String> {
             seen.push(format!("color {index} {color:?}"));
         }
     }
-    let lines = if cells { grid.topmost_line().0..=grid.bottommost_line().0 } else { 0..=-1 };
+    let (first, last) = (grid.topmost_line().0, grid.bottommost_line().0);
+    let lines = if cells { first..last + 1 } else { first..first };
     for line in lines {
         for column in 0..grid.columns() {
             seen.push(format!("{line},{column} {}", cell(&grid[Line(line)][Column(column)], exact)));
