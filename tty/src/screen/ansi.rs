@@ -219,7 +219,8 @@ impl Stream {
     fn place(&mut self, cursor: &Cursor<Cell>, grid: Option<&Grid<Cell>>, top: usize) {
         let line = (cursor.point.line.0 as usize).saturating_sub(top);
         let mut column = cursor.point.column.0;
-        let last = grid.filter(|_| cursor.input_needs_wrap).map(|grid| {
+        let at_edge = |grid: &&Grid<Cell>| cursor.input_needs_wrap && column + 1 == grid.columns();
+        let last = grid.filter(at_edge).map(|grid| {
             let row = &grid[cursor.point.line];
             if row[Column(column)].flags.contains(Flags::WIDE_CHAR_SPACER) {
                 column = column.saturating_sub(1);

@@ -148,7 +148,8 @@ impl State {
                     _ => return,
                 };
                 self.term.clear_line(mode);
-                self.heal_cursor_row();
+                let column = self.term.grid().cursor.point.column.0;
+                self.heal_edges(column, column + 1);
             }
             'L' => self.term.insert_blank_lines(n),
             'M' => self.term.delete_lines(n),
@@ -160,9 +161,14 @@ impl State {
             'T' if params.len() == 1 => self.term.scroll_down(n),
             'X' => {
                 self.term.erase_chars(n);
-                self.heal_cursor_row();
+                let column = self.term.grid().cursor.point.column.0;
+                self.heal_edges(column, column + n);
             }
-            'Z' => self.term.move_backward_tabs(n as u16),
+            'Z' => {
+                self.term.move_backward_tabs(n as u16);
+                // `Term` would wrap the next character although the cursor has left the edge.
+                self.term.grid_mut().cursor.input_needs_wrap = false;
+            }
             'b' => {
                 if let Some(c) = self.last_char {
                     (0..n.min(MOST_REPEATS)).for_each(|_| self.print(c));
@@ -288,7 +294,8 @@ impl State {
         if what == 1 && line == Line(1) {
             self.term.grid_mut().reset_region(..Line(1));
         }
-        self.heal_cursor_row();
+        let column = self.term.grid().cursor.point.column.0;
+        self.heal_edges(column, column + 1);
     }
 
     /// The colour that is in force at a place of the table: the program's, else the default.

@@ -379,6 +379,19 @@ impl State {
         self.heal_row(self.term.grid().cursor.point.line);
     }
 
+    /// Repairs the row of the cursor when erasing from one column up to another has cut a wide character. Only the two
+    /// edges are looked at, for programs erase the rest of every line they write.
+    pub(super) fn heal_edges(&mut self, from: usize, to: usize) {
+        let line = self.term.grid().cursor.point.line;
+        let row = &self.term.grid()[line];
+        let has = |column: usize, flag: Flags| column < row.len() && row[Column(column)].flags.contains(flag);
+        let left = from > 0 && has(from - 1, Flags::WIDE_CHAR) && !has(from, Flags::WIDE_CHAR_SPACER);
+        let right = to > 0 && has(to, Flags::WIDE_CHAR_SPACER) && !has(to - 1, Flags::WIDE_CHAR);
+        if left || right {
+            self.heal_row(line);
+        }
+    }
+
     /// Changes the size. The main screen is wrapped anew; the alternate screen is cut.
     pub(super) fn resize(&mut self, size: Size) {
         let size = size.clamped();

@@ -23,6 +23,11 @@ fn relative_moves_keep_to_the_margins_in_origin_mode() {
 }
 
 #[test]
+fn a_tab_back_from_the_edge_forgets_the_wrap() {
+    assert_eq!(screen(b"12345678901234567890\x1b[Z!").text(false), "1234567890123456!890\n");
+}
+
+#[test]
 fn erasing_above_the_second_row_takes_the_first_too() {
     assert_eq!(screen(b"one\r\ntwo\r\nthree\x1b[2;3H\x1b[1J").text(false), "\n\nthree\n");
 }
@@ -36,7 +41,7 @@ fn half_a_wide_character_is_never_left() {
         let row = &screen.term().grid()[Line(0)];
         for column in 0..20 {
             let flags = row[Column(column)].flags;
-            let after = (column + 1 < 20).then(|| row[Column(column + 1)].flags).unwrap_or(Flags::empty());
+            let after = if column + 1 < 20 { row[Column(column + 1)].flags } else { Flags::empty() };
             assert_eq!(
                 flags.contains(Flags::WIDE_CHAR),
                 after.contains(Flags::WIDE_CHAR_SPACER),
