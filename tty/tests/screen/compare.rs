@@ -60,9 +60,8 @@ fn seen(screen: &Screen, exact: bool, cells: bool) -> Vec<String> {
             seen.push(format!("color {index} {color:?}"));
         }
     }
-    let (first, last) = (grid.topmost_line().0, grid.bottommost_line().0);
-    let lines = if cells { first..last + 1 } else { first..first };
-    for line in lines {
+    let first = if cells { grid.topmost_line().0 } else { grid.bottommost_line().0 + 1 };
+    for line in first..=grid.bottommost_line().0 {
         for column in 0..grid.columns() {
             seen.push(format!("{line},{column} {}", cell(&grid[Line(line)][Column(column)], exact)));
         }
@@ -177,11 +176,10 @@ pub fn probe(one: &mut Screen, other: &mut Screen, exact: bool) -> String {
 pub fn readable(events: &[ScreenEvent]) -> String {
     let mut text = String::new();
     for event in events {
-        match event {
-            ScreenEvent::Reply(bytes) => write!(text, "{} ", bytes.escape_ascii()),
-            other => write!(text, "{other:?} "),
-        }
-        .expect("writing to memory");
+        text += &match event {
+            ScreenEvent::Reply(bytes) => format!("{} ", bytes.escape_ascii()),
+            other => format!("{other:?} "),
+        };
     }
     text
 }
