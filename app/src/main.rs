@@ -38,7 +38,9 @@ fn wish(mut arguments: impl Iterator<Item = String>) -> Wish {
             Some("--headless") => headless = true,
             Some("--http") => match arguments.next().as_deref().map(http_address) {
                 Some(Some(address)) => http = Some(address),
-                Some(None) => return Wish::Wrong("--http needs a port, or an address of this machine".to_owned()),
+                Some(None) => {
+                    return Wish::Wrong("--http needs a port, or an address of this machine".to_owned());
+                }
                 None => return Wish::Wrong("--http needs a port".to_owned()),
             },
             _ => break,

@@ -71,7 +71,8 @@ impl Http {
         let mut stream = TcpStream::connect(&self.address).context("connecting to the API")?;
         stream.set_read_timeout(Some(PATIENCE)).context("setting a limit")?;
         let body = body.unwrap_or_default();
-        let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+        let mut head =
+            format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
         if !headers.iter().any(|line| line.to_lowercase().starts_with("host:")) {
             head.push_str(&format!("Host: {}\r\n", self.address));
         }

@@ -53,16 +53,30 @@ fn a_terminal_from_its_beginning_to_its_end() -> Result<()> {
         let list = done(&http.call("GET", "/api/sessions", None)?, 200)?;
         ensure!(list[0]["id"] == "two" && list[1]["id"] == "one", "the newest first: {list}");
         let row = done(&http.call("GET", "/api/sessions/one", None)?, 200)?;
-        ensure!(row["command"] == "cat -u" && row["status"] == "running" && row["exitCode"].is_null(), "{row}");
+        ensure!(
+            row["command"] == "cat -u" && row["status"] == "running" && row["exitCode"].is_null(),
+            "{row}"
+        );
         ensure!(row["workingDir"] == row["working_dir"] && row["startedAt"] == row["started_at"], "{row}");
         ensure!(row["lastModified"].is_string() && row["pid"].is_u64(), "{row}");
 
-        done(&http.call("POST", "/api/sessions/one/input", Some(&json!({ "text": "gr\u{fc}\u{df}e" })))?, 200)?;
+        done(
+            &http.call("POST", "/api/sessions/one/input", Some(&json!({ "text": "gr\u{fc}\u{df}e" })))?,
+            200,
+        )?;
         done(&http.call("POST", "/api/sessions/one/input", Some(&json!({ "key": "enter" })))?, 200)?;
-        done(&http.call("POST", "/api/sessions/one/input", Some(&json!({ "text": "enter", "literal": true })))?, 200)?;
+        done(
+            &http.call(
+                "POST",
+                "/api/sessions/one/input",
+                Some(&json!({ "text": "enter", "literal": true })),
+            )?,
+            200,
+        )?;
         let shown = wait_until("the echo on the screen", PATIENCE, || {
             let answer = http.call("GET", "/api/sessions/one/text", None).ok()?;
-            (answer.body.matches("gr\u{fc}\u{df}e").count() == 2 && answer.body.contains("enter")).then_some(answer)
+            (answer.body.matches("gr\u{fc}\u{df}e").count() == 2 && answer.body.contains("enter"))
+                .then_some(answer)
         })?;
         ensure!(shown.head.to_lowercase().contains("content-type: text/plain"), "{}", shown.head);
         for (wrong, status) in [
@@ -183,7 +197,10 @@ impl TicketStream {
         let mut line = String::new();
         while !line.contains(words) {
             line.clear();
-            ensure!(self.0.read_line(&mut line).context("reading")? > 0, "the stream has ended before {words}");
+            ensure!(
+                self.0.read_line(&mut line).context("reading")? > 0,
+                "the stream has ended before {words}"
+            );
         }
         Ok(())
     }
@@ -253,12 +270,17 @@ fn pages_strangers_and_paths_are_turned_away() -> Result<()> {
             }
         }
         ensure!(sandbox.root().join("data/magia/cleanup").is_dir());
-        for wrong in [json!({ "command": [] }), json!({ "command": ["cat"], "sessionId": "../x" }), json!([1])] {
+        for wrong in
+            [json!({ "command": [] }), json!({ "command": ["cat"], "sessionId": "../x" }), json!([1])]
+        {
             ensure!(http.call("POST", "/api/sessions", Some(&wrong))?.status == 400, "{wrong}");
         }
         let gone = json!({ "command": ["cat"], "workingDir": "/nonexistent" });
         let answer = http.call("POST", "/api/sessions", Some(&gone))?;
-        ensure!(answer.status == 400 && answer.body.contains("Working directory does not exist"), "{answer:?}");
+        ensure!(
+            answer.status == 400 && answer.body.contains("Working directory does not exist"),
+            "{answer:?}"
+        );
 
         // Files, without configured roots and with one.
         ensure!(http.call("GET", "/api/fs/browse", None)?.status == 403);

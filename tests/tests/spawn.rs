@@ -51,14 +51,21 @@ fn the_seeds_request_works_from_nc() -> Result<()> {
                 .with_context(|| String::from_utf8_lossy(&output.stdout).into_owned())?;
             ensure!(reply["success"] == true && reply["sessionId"] == json!(id), "{reply}");
             ensure!(reply["error"].is_null() && reply["terminal"] == "xterm", "{reply}");
-            ensure!(reply.as_object().is_some_and(|keys| keys.contains_key("error")), "explicit nulls: {reply}");
+            ensure!(
+                reply.as_object().is_some_and(|keys| keys.contains_key("error")),
+                "explicit nulls: {reply}"
+            );
             let info = show(sandbox, &id)?;
             ensure!(text(&info, "state") == "running", "{info}");
-            let windows = display.run(sandbox, &["xdotool", "search", "--onlyvisible", "--class", "xterm"])?;
+            let windows =
+                display.run(sandbox, &["xdotool", "search", "--onlyvisible", "--class", "xterm"])?;
             ensure!(windows.lines().count() == 1, "one window, not {windows:?}");
             kill(sandbox, &id)?;
             wait_until("the window to close", PATIENCE, || {
-                display.run(sandbox, &["xdotool", "search", "--onlyvisible", "--class", "xterm"]).is_err().then_some(())
+                display
+                    .run(sandbox, &["xdotool", "search", "--onlyvisible", "--class", "xterm"])
+                    .is_err()
+                    .then_some(())
             })?;
         }
         Ok(())
@@ -82,7 +89,10 @@ fn a_request_may_come_in_any_pieces_and_nobody_waits_for_a_silent_client() -> Re
         ensure!(reply["success"] == true && reply["terminal"] == "none", "{reply}");
         drop(silent);
         let info = show(sandbox, "pieces")?;
-        ensure!(text(&info, "cwd") == sandbox.home().to_string_lossy(), "without a directory the home: {info}");
+        ensure!(
+            text(&info, "cwd") == sandbox.home().to_string_lossy(),
+            "without a directory the home: {info}"
+        );
         kill(sandbox, "pieces")
     })
 }
@@ -122,7 +132,12 @@ fn each_error_has_its_code() -> Result<()> {
             request
         };
         check(sandbox, &none(json!({ "workingDir": "/nonexistent" })), "CWD_NOT_FOUND", "Working directory")?;
-        check(sandbox, &none(json!({ "argv": ["nonexistent-program"] })), "COMMAND_NOT_FOUND", "nonexistent")?;
+        check(
+            sandbox,
+            &none(json!({ "argv": ["nonexistent-program"] })),
+            "COMMAND_NOT_FOUND",
+            "nonexistent",
+        )?;
         let taken = none(json!({ "sessionId": "taken" }));
         ensure!(ask(sandbox, &taken)?["success"] == true);
         check(sandbox, &taken, "SESSION_EXISTS", "taken")?;
@@ -143,7 +158,8 @@ fn each_error_has_its_code() -> Result<()> {
         for id in ["taken", "late"] {
             kill(sandbox, id)?;
         }
-        let log = fs::read_to_string(sandbox.root().join("state/magia/logs/terminals.log")).context("the log")?;
+        let log =
+            fs::read_to_string(sandbox.root().join("state/magia/logs/terminals.log")).context("the log")?;
         ensure!(log.contains("program=\"cat\"") && log.contains("TERMINAL_START_TIMEOUT"), "{log}");
         drop(app);
         Ok(())
@@ -206,7 +222,9 @@ fn a_shells_command_waits_for_a_yes() -> Result<()> {
         cli.json(&["allow", text(&card, "id")])?;
         let allowed = reply(stream)?;
         ensure!(allowed["success"] == true && allowed["sessionId"] == "yes", "{allowed}");
-        wait_until("the shell's work", PATIENCE, || fs::read_to_string(&done).ok().filter(|text| text == "one\n"))?;
+        wait_until("the shell's work", PATIENCE, || {
+            fs::read_to_string(&done).ok().filter(|text| text == "one\n")
+        })?;
         cli.wait_for_request_state(text(&card, "id"), "took effect")?;
         fs::remove_file(&done).context("removing it")?;
         // Later: the requester hears in time, and a late yes still counts.
@@ -227,7 +245,9 @@ fn what_an_agent_starts_asks_first() -> Result<()> {
         let _app = App::start(sandbox)?;
         let cli = Cli::new(sandbox);
         let mut command = sandbox.command(magia_tests::binary("magia")?);
-        command.args(["term", "open", "--terminal", "none", "--id", "agents", "--", "cat"]).env("CLAUDECODE", "1");
+        command
+            .args(["term", "open", "--terminal", "none", "--id", "agents", "--", "cat"])
+            .env("CLAUDECODE", "1");
         let mut open = sandbox.spawn("open", command)?;
         let card = cli.wait_for_request()?;
         ensure!(text(&card, "policy").contains("an agent started the caller"), "{card}");
@@ -324,17 +344,20 @@ fn another_user_cannot_connect_and_a_squatted_path_is_refused_on_both_ends() -> 
         let path = socket(sandbox).to_string_lossy().into_owned();
         let tried = as_stranger(&["nc", "-U", "-N", "-w", "2", &path])?;
         ensure!(!tried.status.success(), "the directory is closed");
-        fs::set_permissions(sandbox.runtime_dir(), fs::Permissions::from_mode(0o755)).context("opening it")?;
+        fs::set_permissions(sandbox.runtime_dir(), fs::Permissions::from_mode(0o755))
+            .context("opening it")?;
         let tried = as_stranger(&["nc", "-U", "-N", "-w", "2", &path])?;
         ensure!(!tried.status.success(), "the socket is closed");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).context("opening the socket")?;
         let tried = as_stranger(&["sh", "-c", &format!("echo '{{}}' | nc -U -w 2 '{path}'")])?;
         ensure!(tried.stdout.is_empty(), "a stranger is not answered: {tried:?}");
         // The command line refuses a directory that is open to others.
-        fs::set_permissions(sandbox.runtime_dir(), fs::Permissions::from_mode(0o700)).context("closing it")?;
+        fs::set_permissions(sandbox.runtime_dir(), fs::Permissions::from_mode(0o700))
+            .context("closing it")?;
         wait_until("the stranger to be counted", PATIENCE, || {
             let status = Cli::new(sandbox).json(&["status"]).ok()?;
-            let row = status["listeners"].as_array()?.iter().find(|row| row["name"] == "terminal").cloned()?;
+            let row =
+                status["listeners"].as_array()?.iter().find(|row| row["name"] == "terminal").cloned()?;
             (row["refused"].as_u64() > Some(0)).then_some(())
         })?;
         drop(app);
@@ -381,7 +404,9 @@ fn a_client_says_nothing_to_another_users_server() -> Result<()> {
         std::os::unix::fs::chown(&runtime, Some(0), Some(0)).context("taking it back")?;
         fs::set_permissions(&runtime, fs::Permissions::from_mode(0o700)).context("closing it")?;
         let mut command = sandbox.command(magia_tests::binary("magia")?);
-        command.args(["term", "open", "--", "secret-program", "secret-token"]).env("MAGIA_RUNTIME_DIR", &runtime);
+        command
+            .args(["term", "open", "--", "secret-program", "secret-token"])
+            .env("MAGIA_RUNTIME_DIR", &runtime);
         let output = command.output().context("magia term open")?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         ensure!(!output.status.success() && said.contains("65534"), "{said}");

@@ -1,9 +1,9 @@
 //! magia's settings: settings.json in camelCase. Every key has a default; unknown keys are kept.
 
 use crate::policy::is_shell;
+use core::net::{Ipv4Addr, SocketAddr};
 use magia_protocol::wire::Provider;
 use serde_json::{Map, Value, json};
-use core::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 /// What `permissionPreset` must be.
@@ -413,16 +413,20 @@ impl Settings {
                 self.retention_mib = number(value, 16, 1 << 20).ok_or("a number from 16 to 1048576")?
             }
             "terminal" => {
-                self.terminal = TerminalChoice::read(value)
-                    .ok_or("a terminal's name, builtin, or a list of words with {attach}, or {exe} and {id}")?;
+                self.terminal = TerminalChoice::read(value).ok_or(
+                    "a terminal's name, builtin, or a list of words with {attach}, or {exe} and {id}",
+                )?;
             }
             "terminalsPerMinute" => {
                 self.terminals_per_minute = number(value, 1, 600).ok_or("a number from 1 to 600")?
             }
-            "terminalsMax" => self.terminals_max = number(value, 1, 1_000).ok_or("a number from 1 to 1000")?,
+            "terminalsMax" => {
+                self.terminals_max = number(value, 1, 1_000).ok_or("a number from 1 to 1000")?
+            }
             "terminalSocketLink" => self.terminal_socket_link = value.as_bool().ok_or("true or false")?,
             "httpApi" => {
-                let wanted = "a port, or an address of this machine and a port as 127.0.0.1:4020; empty is off";
+                let wanted =
+                    "a port, or an address of this machine and a port as 127.0.0.1:4020; empty is off";
                 let typed = match value {
                     Value::String(typed) => typed.clone(),
                     // A port by itself, as the command line reads it.
@@ -498,7 +502,8 @@ pub fn http_address(typed: &str) -> Option<SocketAddr> {
     if let Ok(port) = typed.parse::<u16>() {
         return Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     }
-    let address = typed.strip_prefix("localhost:").map_or(typed.to_owned(), |port| format!("127.0.0.1:{port}"));
+    let address =
+        typed.strip_prefix("localhost:").map_or(typed.to_owned(), |port| format!("127.0.0.1:{port}"));
     address.parse::<SocketAddr>().ok().filter(|address| address.ip().is_loopback())
 }
 

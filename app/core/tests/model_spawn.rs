@@ -126,7 +126,10 @@ fn a_no_is_told_with_its_reason() {
         ask(&mut script, params, cli());
         let id = waits(&script);
         script
-            .cli("resolve_permission", json!({ "id": id.to_string(), "decision": "deny", "reason": "not now" }))
+            .cli(
+                "resolve_permission",
+                json!({ "id": id.to_string(), "decision": "deny", "reason": "not now" }),
+            )
             .unwrap();
         let denied = script.replies.values().filter(|reply| reply.is_err()).next_back().unwrap();
         assert_eq!(code(denied), expected);

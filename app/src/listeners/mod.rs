@@ -47,10 +47,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
+use terminal::Terminals;
 use tokio::runtime::Runtime;
 use tokio::sync::{Mutex, Notify, Semaphore, watch};
 use tokio::task::unconstrained;
-use terminal::Terminals;
 use tokio::time::{Instant, timeout_at};
 
 /// Facts that wait for the hub; the capacity of the channel given to [`Listeners::start`]. A burst of all
@@ -115,12 +115,8 @@ impl Listeners {
             threads: Vec::new(),
         };
         let for_agents = Agents { hooks, permissions, gates: listeners.gates.clone() };
-        let for_people = People {
-            cli,
-            terminal,
-            replies: listeners.replies.clone(),
-            streams: listeners.streams.clone(),
-        };
+        let for_people =
+            People { cli, terminal, replies: listeners.replies.clone(), streams: listeners.streams.clone() };
         let stopped_too = stopped.clone();
         listeners.spawn("listeners", move |runtime| for_agents.run(runtime, stopped))?;
         listeners.spawn("listeners-cli", move |runtime| for_people.run(runtime, stopped_too))?;

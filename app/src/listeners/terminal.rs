@@ -147,8 +147,8 @@ async fn read(reader: &mut ReadHalf) -> Result<Vec<u8>, Unread> {
 }
 
 fn understand(bytes: &[u8]) -> Result<Request, SpawnError> {
-    let request: Request =
-        serde_json::from_slice(bytes).map_err(|err| invalid(format!("the request is not understood: {err}")))?;
+    let request: Request = serde_json::from_slice(bytes)
+        .map_err(|err| invalid(format!("the request is not understood: {err}")))?;
     if let Some(path) = &request.tty_fwd_path {
         let shown: String = visible(path).chars().take(300).collect();
         tracing::debug!("a terminal is asked for by a forwarder that is not run: {shown}");

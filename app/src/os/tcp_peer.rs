@@ -26,15 +26,17 @@ mod linux {
         let table = if peer.is_ipv4() { "/proc/net/tcp" } else { "/proc/net/tcp6" };
         let inode = inode_of(&fs::read_to_string(table).ok()?, peer)?;
         let wanted = format!("socket:[{inode}]");
-        let pids = fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| {
-            entry.file_name().to_str()?.parse::<u32>().ok()
-        });
+        let pids = fs::read_dir("/proc")
+            .ok()?
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
         // The newest first: whoever asks has often just been started.
         let mut pids: Vec<u32> = pids.collect();
         pids.sort_unstable_by(|one, other| other.cmp(one));
         pids.into_iter().find(|pid| {
             let fds = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-            fds.map(|fd| fs::read_link(fd.path())).any(|to| to.is_ok_and(|to| to.as_os_str() == wanted.as_str()))
+            fds.map(|fd| fs::read_link(fd.path()))
+                .any(|to| to.is_ok_and(|to| to.as_os_str() == wanted.as_str()))
         })
     }
 

@@ -32,12 +32,15 @@ fn a_request_needs_no_newline_and_no_end_of_stream() {
     });
     stream.write_all(format!("{request}trailing rubbish").as_bytes()).expect("written");
     let (id, command, origin) = place.next_command();
-    assert_eq!(wanted(command), OpenTerminal {
-        command: Some("htop".into()),
-        working_dir: Some("~/".into()),
-        session_id: Some("s".into()),
-        ..OpenTerminal::default()
-    });
+    assert_eq!(
+        wanted(command),
+        OpenTerminal {
+            command: Some("htop".into()),
+            working_dir: Some("~/".into()),
+            session_id: Some("s".into()),
+            ..OpenTerminal::default()
+        }
+    );
     let Origin::Cli { ancestors, .. } = origin else { panic!("not a peer") };
     assert!(!ancestors.is_empty(), "who asks is looked up");
     let opened = json!({ "session_id": "s", "terminal": "kitty" });
@@ -52,7 +55,8 @@ fn a_request_needs_no_newline_and_no_end_of_stream() {
 fn both_spellings_and_pieces_of_one_byte() {
     let place = place();
     let mut stream = place.client(Socket::Terminal);
-    let request = json!({ "argv": ["a", "}\"{"], "working_dir": "/w", "session_id": "i", "cols": 80, "rows": 24 });
+    let request =
+        json!({ "argv": ["a", "}\"{"], "working_dir": "/w", "session_id": "i", "cols": 80, "rows": 24 });
     for byte in request.to_string().as_bytes() {
         stream.write_all(&[*byte]).expect("written");
     }
@@ -73,7 +77,8 @@ fn both_spellings_and_pieces_of_one_byte() {
 fn garbage_is_answered_and_never_delivered() {
     let place = place();
     let long = format!("{{\"command\":\"{}\"", "x".repeat(70 * 1024));
-    for garbage in ["hello", "[1]", "{\"command\":7}", "{\"argv\":\"x\"}", "{\"cols\":70000}", long.as_str()] {
+    for garbage in ["hello", "[1]", "{\"command\":7}", "{\"argv\":\"x\"}", "{\"cols\":70000}", long.as_str()]
+    {
         let mut stream = place.client(Socket::Terminal);
         // It may have been refused before all was written.
         drop(stream.write_all(garbage.as_bytes()));

@@ -62,10 +62,12 @@ enum TermVerb {
     )]
     Wait(wait::Wait),
     /// Open a terminal window with a command in it, which goes on when the window is closed.
-    #[command(after_long_help = "The app opens it, and asks you first when an agent wants it or the command gives a script to \
+    #[command(
+        after_long_help = "The app opens it, and asks you first when an agent wants it or the command gives a script to \
                                  a shell. Prints the terminal's id.\n\n\
                                  Examples:\n  magia term open -- htop\n  \
-                                 magia term open --terminal kitty --cwd /srv -- claude --resume")]
+                                 magia term open --terminal kitty --cwd /srv -- claude --resume"
+    )]
     Open(open::Open),
     /// Forget terminals that have ended: their last state and their recording.
     #[command(after_long_help = "Examples:\n  magia term clean\n  magia term clean 3f9a")]

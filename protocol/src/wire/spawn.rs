@@ -172,11 +172,8 @@ impl SpawnError {
 
     /// Nobody answers at the socket: the seed's first sentence.
     pub fn unavailable(path: impl fmt::Display) -> Self {
-        Self::new(
-            SpawnCode::ServiceUnavailable,
-            format!("Terminal spawn service not available at {path}"),
-        )
-        .remedy("start magia: `magia` with a display, `magia-app --headless` without one")
+        Self::new(SpawnCode::ServiceUnavailable, format!("Terminal spawn service not available at {path}"))
+            .remedy("start magia: `magia` with a display, `magia-app --headless` without one")
     }
 
     /// The system keeps magia from using a terminal program: the seed's second sentence.
@@ -302,7 +299,9 @@ mod tests {
         let reply: Value = serde_json::from_slice(&reply).unwrap();
         assert_eq!(reply["success"], false);
         assert_eq!(reply["code"], "TERMINAL_NOT_FOUND");
-        assert!(reply["error"].as_str().unwrap().starts_with("Terminal application not found: Warp: install"));
+        assert!(
+            reply["error"].as_str().unwrap().starts_with("Terminal application not found: Warp: install")
+        );
         assert_eq!(reply["sessionId"], "a-1");
     }
 

@@ -25,7 +25,8 @@ impl Model {
     pub(super) fn wait_for_person(&mut self, now: Now, id: RequestId, fx: &mut Effects) {
         // A hook holds the terminal's dialog back; a daemon asks at both at once.
         let holds = self.requests.get(id).is_some_and(|request| {
-            request.provider == Some(Provider::Codex) && request.gate.is_some_and(|gate| gate.daemon().is_none())
+            request.provider == Some(Provider::Codex)
+                && request.gate.is_some_and(|gate| gate.daemon().is_none())
         });
         if !holds {
             return self.changed_request(id, fx);

@@ -122,7 +122,9 @@ impl PermissionRequest {
     fn has_words(&self, input: &Value) -> bool {
         let runs = self.runs();
         match self.provider {
-            Some(Provider::Codex) if runs.get("command").is_some() => runs.get("command") == input.get("command"),
+            Some(Provider::Codex) if runs.get("command").is_some() => {
+                runs.get("command") == input.get("command")
+            }
             _ => runs == input,
         }
     }

@@ -101,12 +101,9 @@ impl Model {
         };
         let by = answered_by(origin);
         match self.why_ask(&plan, origin) {
-            None => fx.push(Effect::OpenTerminal {
-                reply: Some(reply),
-                request: None,
-                plan: Box::new(plan),
-                by,
-            }),
+            None => {
+                fx.push(Effect::OpenTerminal { reply: Some(reply), request: None, plan: Box::new(plan), by })
+            }
             Some(_) if self.spawns.waiting.len() >= WAITING_MAX => {
                 let err = SpawnError::new(SpawnCode::LimitReached, "too many terminals wait for a yes")
                     .remedy("answer them: `magia permissions`");
@@ -208,7 +205,8 @@ impl Model {
                 format!("a request for a terminal is allowed or denied, {what} means nothing here"),
             ));
         }
-        let (Some(request), Some(waiting)) = (self.requests.get_mut(id), self.spawns.waiting.remove(&id)) else {
+        let (Some(request), Some(waiting)) = (self.requests.get_mut(id), self.spawns.waiting.remove(&id))
+        else {
             return Err(RpcError::new(ErrorCode::NotFound, "there is no such request"));
         };
         request.gate = None;

@@ -93,8 +93,13 @@ mod tests {
         assert!(!ask("Bash", &json!({"command": "npm  test"}), "/p", &[]));
         assert!(!ask("Bash", &json!({"command": "npm test", "run_in_background": true}), "/p", &[]));
         assert!(!ask("Bash", &base, "/p", &[json!({"type": "setMode"})]));
-        let codex =
-            Question { provider: Some(Provider::Codex), tool: "Bash", input: &base, cwd: "/p", suggestions: &[] };
+        let codex = Question {
+            provider: Some(Provider::Codex),
+            tool: "Bash",
+            input: &base,
+            cwd: "/p",
+            suggestions: &[],
+        };
         assert!(!codex.is_same(&Question { provider: Some(Provider::Claude), ..codex }));
         let nowhere = Question { cwd: "", ..codex };
         assert!(!nowhere.is_same(&nowhere));

@@ -163,11 +163,7 @@ mod tests {
             id,
             &["zsh", "-l"],
         );
-        check(
-            "tty-fwd --session-id=\"123e4567-e89b-42d3-a456-426614174000\" -- zsh && exit",
-            id,
-            &["zsh"],
-        );
+        check("tty-fwd --session-id=\"123e4567-e89b-42d3-a456-426614174000\" -- zsh && exit", id, &["zsh"]);
         let line = check(
             "cd \"/a b\" && tty-fwd --session 123e4567-e89b-42d3-a456-426614174000 --session-name 'my work' -- \
              claude --resume 'a;b' -- x && exit",
@@ -190,9 +186,15 @@ mod tests {
 
     #[test]
     fn what_takes_a_shell_and_what_nobody_can_read() {
-        for command in
-            ["a && b", "cd /x && a && b", "ls ~", "tty-fwd -- a | b", "X=~/y z", "exit && a", "cd x && cd y && z"]
-        {
+        for command in [
+            "a && b",
+            "cd /x && a && b",
+            "ls ~",
+            "tty-fwd -- a | b",
+            "X=~/y z",
+            "exit && a",
+            "cd x && cd y && z",
+        ] {
             assert!(matches!(read_line(command), Err(Unread::Shell(_))), "{command}");
         }
         for command in [
@@ -207,7 +209,11 @@ mod tests {
             "''",
             "&& exit",
         ] {
-            assert!(matches!(read_line(command), Err(Unread::Wrong(_))), "{command}: {:?}", read_line(command));
+            assert!(
+                matches!(read_line(command), Err(Unread::Wrong(_))),
+                "{command}: {:?}",
+                read_line(command)
+            );
         }
     }
 }

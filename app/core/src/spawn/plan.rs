@@ -136,12 +136,7 @@ pub fn plan(params: &OpenTerminal) -> Result<Plan, SpawnError> {
     Ok(Plan { id, name, run, cwd: cwd.unwrap_or_else(|| "~".to_owned()), env, size, shown, ask })
 }
 
-fn check(
-    run: &Run,
-    id: Option<&str>,
-    cwd: Option<&str>,
-    env: &[(String, String)],
-) -> Result<(), SpawnError> {
+fn check(run: &Run, id: Option<&str>, cwd: Option<&str>, env: &[(String, String)]) -> Result<(), SpawnError> {
     if let Some(id) = id
         && !is_terminal_id(id)
     {

@@ -40,9 +40,9 @@ fn of_program(program: &str, arguments: &[String]) -> Option<&'static str> {
         "watch" | "parallel" | "xargs" | "script" | "su" | "runuser" | "at" | "batch" | "eval" => {
             (!arguments.is_empty()).then_some("gives a command to a program that runs it by a shell")
         }
-        "env" | "sudo" | "doas" | "nohup" | "setsid" | "nice" | "ionice" | "timeout" | "stdbuf" | "time" | "exec"
-        | "command" | "chroot" | "busybox" | "toybox" | "systemd-run" | "flatpak-spawn" | "uv" | "pipenv"
-        | "poetry" => wrapped(arguments),
+        "env" | "sudo" | "doas" | "nohup" | "setsid" | "nice" | "ionice" | "timeout" | "stdbuf" | "time"
+        | "exec" | "command" | "chroot" | "busybox" | "toybox" | "systemd-run" | "flatpak-spawn" | "uv"
+        | "pipenv" | "poetry" => wrapped(arguments),
         _ => None,
     }
 }
@@ -56,16 +56,31 @@ fn wrapped(arguments: &[String]) -> Option<&'static str> {
     if arguments.iter().any(steers) {
         return Some("sets a variable that makes programs run other code");
     }
-    arguments.iter().enumerate().find_map(|(at, word)| {
-        of_program(base_name(word), arguments.get(at + 1..).unwrap_or_default())
-    })
+    arguments
+        .iter()
+        .enumerate()
+        .find_map(|(at, word)| of_program(base_name(word), arguments.get(at + 1..).unwrap_or_default()))
 }
 
 fn is_shell(program: &str) -> bool {
     matches!(
         program,
-        "sh" | "bash" | "dash" | "ash" | "zsh" | "fish" | "ksh" | "mksh" | "csh" | "tcsh" | "rbash" | "nu" | "elvish"
-            | "xonsh" | "pwsh" | "powershell" | "cmd"
+        "sh" | "bash"
+            | "dash"
+            | "ash"
+            | "zsh"
+            | "fish"
+            | "ksh"
+            | "mksh"
+            | "csh"
+            | "tcsh"
+            | "rbash"
+            | "nu"
+            | "elvish"
+            | "xonsh"
+            | "pwsh"
+            | "powershell"
+            | "cmd"
     )
 }
 
@@ -74,8 +89,28 @@ fn is_interpreter(program: &str) -> bool {
     let plain = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
     matches!(
         plain,
-        "python" | "pypy" | "node" | "nodejs" | "deno" | "bun" | "perl" | "ruby" | "php" | "lua" | "luajit" | "tclsh"
-            | "wish" | "expect" | "osascript" | "awk" | "gawk" | "mawk" | "Rscript" | "julia" | "guile" | "groovy"
+        "python"
+            | "pypy"
+            | "node"
+            | "nodejs"
+            | "deno"
+            | "bun"
+            | "perl"
+            | "ruby"
+            | "php"
+            | "lua"
+            | "luajit"
+            | "tclsh"
+            | "wish"
+            | "expect"
+            | "osascript"
+            | "awk"
+            | "gawk"
+            | "mawk"
+            | "Rscript"
+            | "julia"
+            | "guile"
+            | "groovy"
     )
 }
 
@@ -87,10 +122,35 @@ fn steers_programs(name: &str) -> bool {
         || name.starts_with("GIT_CONFIG")
         || matches!(
             name,
-            "PATH" | "ENV" | "BASH_ENV" | "ZDOTDIR" | "PROMPT_COMMAND" | "SHELLOPTS" | "IFS" | "PYTHONSTARTUP"
-                | "PYTHONPATH" | "PYTHONHOME" | "NODE_OPTIONS" | "NODE_PATH" | "PERL5OPT" | "PERL5LIB" | "RUBYOPT"
-                | "RUBYLIB" | "GIT_SSH_COMMAND" | "GIT_SSH" | "GIT_EXTERNAL_DIFF" | "GIT_PAGER" | "GIT_EDITOR"
-                | "PAGER" | "EDITOR" | "VISUAL" | "LESSOPEN" | "LESSCLOSE" | "BROWSER" | "HOME" | "SHELL"
+            "PATH"
+                | "ENV"
+                | "BASH_ENV"
+                | "ZDOTDIR"
+                | "PROMPT_COMMAND"
+                | "SHELLOPTS"
+                | "IFS"
+                | "PYTHONSTARTUP"
+                | "PYTHONPATH"
+                | "PYTHONHOME"
+                | "NODE_OPTIONS"
+                | "NODE_PATH"
+                | "PERL5OPT"
+                | "PERL5LIB"
+                | "RUBYOPT"
+                | "RUBYLIB"
+                | "GIT_SSH_COMMAND"
+                | "GIT_SSH"
+                | "GIT_EXTERNAL_DIFF"
+                | "GIT_PAGER"
+                | "GIT_EDITOR"
+                | "PAGER"
+                | "EDITOR"
+                | "VISUAL"
+                | "LESSOPEN"
+                | "LESSCLOSE"
+                | "BROWSER"
+                | "HOME"
+                | "SHELL"
         )
 }
 
@@ -106,16 +166,49 @@ mod tests {
     #[test]
     fn a_shell_is_started_and_a_script_is_asked_about() {
         for command in [
-            "zsh", "bash -l", "/bin/sh -i", "fish", "python3", "node", "ruby -v", "claude --resume x", "htop",
-            "vim a.c", "sudo -i", "env A=1 zsh", "make -c", "nice -n 5 htop", "busybox sh", "codex exec hi",
+            "zsh",
+            "bash -l",
+            "/bin/sh -i",
+            "fish",
+            "python3",
+            "node",
+            "ruby -v",
+            "claude --resume x",
+            "htop",
+            "vim a.c",
+            "sudo -i",
+            "env A=1 zsh",
+            "make -c",
+            "nice -n 5 htop",
+            "busybox sh",
+            "codex exec hi",
         ] {
             assert!(!asks(command), "{command}");
         }
         for command in [
-            "bash -c x", "sh -lc x", "/bin/sh a.sh", "zsh --command=x", "python3 a.py", "python3.11 -c x",
-            "perl -e x", "node --eval x", "php -r x", "awk x", "env bash -c x", "env -S x", "sudo sh a.sh",
-            "nohup setsid bash -c x", "watch ls", "busybox sh -c x", "timeout 5 python3 a.py", "osascript -e x",
-            "env LD_PRELOAD=/x.so ls", "cmd.exe /c dir", "pwsh -Command x", "bash -s", "python3 -m x",
+            "bash -c x",
+            "sh -lc x",
+            "/bin/sh a.sh",
+            "zsh --command=x",
+            "python3 a.py",
+            "python3.11 -c x",
+            "perl -e x",
+            "node --eval x",
+            "php -r x",
+            "awk x",
+            "env bash -c x",
+            "env -S x",
+            "sudo sh a.sh",
+            "nohup setsid bash -c x",
+            "watch ls",
+            "busybox sh -c x",
+            "timeout 5 python3 a.py",
+            "osascript -e x",
+            "env LD_PRELOAD=/x.so ls",
+            "cmd.exe /c dir",
+            "pwsh -Command x",
+            "bash -s",
+            "python3 -m x",
         ] {
             assert!(asks(command), "{command}");
         }

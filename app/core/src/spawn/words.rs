@@ -135,8 +135,27 @@ mod tests {
     #[test]
     fn what_only_a_shell_can_do_is_named() {
         for command in [
-            "a;b", "a|b", "a||b", "a&", "a<b", "a>b", "(a)", "a\nb", "echo $x", "echo `x`", "echo \"$x\"",
-            "echo \"`x`\"", "ls *.c", "ls a?", "ls [ab]", "echo {a,b}", "# a", "! a", "'a", "\"a", "a\\",
+            "a;b",
+            "a|b",
+            "a||b",
+            "a&",
+            "a<b",
+            "a>b",
+            "(a)",
+            "a\nb",
+            "echo $x",
+            "echo `x`",
+            "echo \"$x\"",
+            "echo \"`x`\"",
+            "ls *.c",
+            "ls a?",
+            "ls [ab]",
+            "echo {a,b}",
+            "# a",
+            "! a",
+            "'a",
+            "\"a",
+            "a\\",
         ] {
             assert!(pieces(command).is_err(), "{command}");
         }

@@ -96,7 +96,8 @@ impl Place {
             return Err(Refused::wrong("Path is not a directory"));
         }
         let entries = fs::read_dir(&real).map_err(|err| Refused::failed(err.to_string()))?;
-        let mut files: Vec<Entry> = entries.flatten().take(ENTRIES_MAX).filter_map(|entry| listed(&entry)).collect();
+        let mut files: Vec<Entry> =
+            entries.flatten().take(ENTRIES_MAX).filter_map(|entry| listed(&entry)).collect();
         files.sort_by(|one, other| (!one.is_dir, &one.name).cmp(&(!other.is_dir, &other.name)));
         Ok(Listing { absolute_path: real.to_string_lossy().into_owned(), files })
     }
@@ -131,11 +132,8 @@ impl Place {
             let why = "not below a directory of the setting httpRoots";
             Refused::new(403, SpawnCode::PermissionDenied, why)
         };
-        let roots: Vec<PathBuf> = self
-            .roots
-            .iter()
-            .filter_map(|root| self.absolute(root).ok()?.canonicalize().ok())
-            .collect();
+        let roots: Vec<PathBuf> =
+            self.roots.iter().filter_map(|root| self.absolute(root).ok()?.canonicalize().ok()).collect();
         let inside = |path: &Path| roots.iter().any(|root| path.starts_with(root));
         match path.canonicalize() {
             Ok(real) if inside(&real) => Ok(real),
@@ -208,10 +206,16 @@ mod tests {
         }
         place.make(&format!("{inside}/c/d")).unwrap();
         assert!(root.join("c/d").is_dir());
-        for typed in [format!("{inside}/../x"), format!("{inside}/way-out/x"), "~/x".to_owned(), "/x/y".to_owned()] {
+        for typed in
+            [format!("{inside}/../x"), format!("{inside}/way-out/x"), "~/x".to_owned(), "/x/y".to_owned()]
+        {
             assert!(place.make(&typed).is_err(), "{typed}");
         }
         assert!(!dir.path().join("secret/x").exists() && !home.join("x").exists());
-        assert_eq!(status(Place { home, roots: Vec::new() }.list(&inside)), 403, "without roots nothing is shown");
+        assert_eq!(
+            status(Place { home, roots: Vec::new() }.list(&inside)),
+            403,
+            "without roots nothing is shown"
+        );
     }
 }

@@ -122,13 +122,22 @@ mod tests {
             assert!(check(&[("host", host), ("sec-fetch-site", "none")]));
             assert!(check(&[("host", host), ("origin", "http://127.0.0.1:4020")]));
         }
-        for host in ["evil.example:4020", "127.0.0.1", "127.0.0.1:80", "localhost.evil.example:4020", "127.1:4020", ""] {
+        for host in [
+            "evil.example:4020",
+            "127.0.0.1",
+            "127.0.0.1:80",
+            "localhost.evil.example:4020",
+            "127.1:4020",
+            "",
+        ] {
             assert!(!check(&[("host", host)]), "{host}");
         }
         let ours = ("host", "127.0.0.1:4020");
         assert!(!check(&[]));
         assert!(!check(&[ours, ("host", "evil.example")]));
-        for origin in ["http://evil.example", "null", "https://127.0.0.1:4020", "http://127.0.0.1:80", "file://"] {
+        for origin in
+            ["http://evil.example", "null", "https://127.0.0.1:4020", "http://127.0.0.1:80", "file://"]
+        {
             assert!(!check(&[ours, ("origin", origin)]), "{origin}");
         }
         for site in ["cross-site", "same-site", "x"] {

@@ -1,9 +1,8 @@
 //! Keys by their names, as terminals send them. Source: VibeTunnel's `tty-fwd` and the names that its server took later.
 
 /// The seed's own names, which also work as a `text`.
-const SEED: &[&str] = &[
-    "arrow_up", "arrow_down", "arrow_left", "arrow_right", "escape", "enter", "ctrl_enter", "shift_enter",
-];
+const SEED: &[&str] =
+    &["arrow_up", "arrow_down", "arrow_left", "arrow_right", "escape", "enter", "ctrl_enter", "shift_enter"];
 
 /// What a key sends; `None` for an unknown name.
 pub(super) fn bytes(name: &str) -> Option<&'static [u8]> {

@@ -108,8 +108,7 @@ impl Memories {
         let hello = Hello { read_only: true, ..Hello::new(ClientKind::Http, Format::Ansi) };
         let (reader, writer) = client::connect(&dir, hello).await?;
         let (news, _) = broadcast::channel(PIECES);
-        let memory =
-            Arc::new(Memory { dir, began: Instant::now(), kept: Mutex::default(), news });
+        let memory = Arc::new(Memory { dir, began: Instant::now(), kept: Mutex::default(), news });
         {
             let mut known = self.known();
             if let Some(other) = known.get(id) {

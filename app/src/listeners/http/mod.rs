@@ -117,13 +117,8 @@ impl HttpSwitch {
     pub(super) fn new(places: HttpPlaces, shared: Arc<Shared>) -> Self {
         let (wanted, _) = watch::channel(None);
         *shared.stop.lock().unwrap_or_else(PoisonError::into_inner) = Some(wanted.clone());
-        let switch = Self {
-            places: Arc::new(places),
-            shared,
-            wanted,
-            started: Arc::default(),
-            roots: Arc::default(),
-        };
+        let switch =
+            Self { places: Arc::new(places), shared, wanted, started: Arc::default(), roots: Arc::default() };
         if let Some(address) = switch.places.fixed {
             switch.want(Some(address));
         }

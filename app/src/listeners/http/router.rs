@@ -1,11 +1,11 @@
 //! The routes.
 
 use super::{Api, cleanup, document, files, guard, input, screen, sessions, stream};
+use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, delete, get, post};
-use axum::Router;
 
 /// The longest body, in bytes: what is typed at once.
 const BODY_MAX_BYTES: usize = 1024 * 1024;

@@ -67,7 +67,8 @@ pub(super) fn row(record: &TerminalRecord) -> Option<SessionRow> {
         TerminalState::Lost => ("exited", None),
         TerminalState::Broken { .. } => return None,
     };
-    let modified = ["stdout", "session.json"].iter().filter_map(|name| fs::metadata(record.dir.join(name)).ok());
+    let modified =
+        ["stdout", "session.json"].iter().filter_map(|name| fs::metadata(record.dir.join(name)).ok());
     let modified = modified.filter_map(|facts| facts.modified().ok()).max().unwrap_or(UNIX_EPOCH);
     let modified = modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().to_string();
     Some(SessionRow {
@@ -116,7 +117,9 @@ pub(super) async fn running(api: &Api, typed: &str) -> Answer<TerminalRecord> {
         TerminalState::Exited { .. } | TerminalState::Broken { .. } => {
             Err(Refused::new(400, SpawnCode::SessionNotRunning, "Session is not running"))
         }
-        TerminalState::Lost => Err(Refused::new(410, SpawnCode::SessionNotRunning, "Session process has died")),
+        TerminalState::Lost => {
+            Err(Refused::new(410, SpawnCode::SessionNotRunning, "Session process has died"))
+        }
     }
 }
 

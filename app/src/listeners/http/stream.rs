@@ -51,7 +51,8 @@ pub(super) async fn one(
     let to = Sink { sender, prefix: None };
     if record.is_held() {
         let memory = api.memories.of(&record.id).await;
-        let memory = memory.map_err(|err| Refused::new(410, SpawnCode::SessionNotRunning, err.to_string()))?;
+        let memory =
+            memory.map_err(|err| Refused::new(410, SpawnCode::SessionNotRunning, err.to_string()))?;
         tokio::spawn(async move { drop(follow(&memory, &record, since, &to).await) });
     } else {
         tokio::spawn(async move { drop(replay(record, &to).await) });
@@ -199,12 +200,7 @@ impl Teller<'_> {
 }
 
 /// Tells all that a terminal writes, to its end.
-async fn follow(
-    memory: &Memory,
-    record: &TerminalRecord,
-    since: Option<u64>,
-    to: &Sink,
-) -> Result<(), Gone> {
+async fn follow(memory: &Memory, record: &TerminalRecord, since: Option<u64>, to: &Sink) -> Result<(), Gone> {
     let mut teller = Teller { to, id: record.id.to_string(), place: 0, text: Text::default() };
     let mut resume = since;
     loop {
@@ -306,7 +302,9 @@ mod tests {
         let (sender, mut receiver) = mpsc::channel(8);
         let to = Sink { sender, prefix: Some("t".to_owned()) };
         let mut teller = Teller { to: &to, id: "t".to_owned(), place: 12, text: Text::default() };
-        let piece = |place, text: &str| Arc::new(Piece { number: 0, at: 1.0, place, what: What::Output(text.into()) });
+        let piece = |place, text: &str| {
+            Arc::new(Piece { number: 0, at: 1.0, place, what: What::Output(text.into()) })
+        };
         assert!(teller.tell(&piece(11, "old")).await.is_ok_and(|goes_on| goes_on));
         assert!(teller.tell(&piece(14, "abcd")).await.is_ok_and(|goes_on| goes_on));
         assert_eq!(format!("{:?}", receiver.try_recv().unwrap()).matches("cd").count(), 1);

@@ -37,11 +37,19 @@ mod tests {
             assert!(err.remedy.is_some());
         };
         let denied = "Permission denied";
-        check("execution error: Not authorized to send Apple events to iTerm2. (-1743)", SpawnCode::PermissionDenied, denied);
+        check(
+            "execution error: Not authorized to send Apple events to iTerm2. (-1743)",
+            SpawnCode::PermissionDenied,
+            denied,
+        );
         check("execution error: not allowed assistive access. (-25211)", SpawnCode::PermissionDenied, denied);
         check("execution error: Invalid index. (-1719)", SpawnCode::PermissionDenied, denied);
         let missing = "Terminal application not found";
-        check("execution error: Can't get application \"iTerm2\". (-1728)", SpawnCode::TerminalNotFound, missing);
+        check(
+            "execution error: Can't get application \"iTerm2\". (-1728)",
+            SpawnCode::TerminalNotFound,
+            missing,
+        );
         check("Unable to find application named 'Ghostty'", SpawnCode::TerminalNotFound, missing);
         let failed = "Process launch failed";
         check("execution error: iTerm2 got an error: not handled (-1708)", SpawnCode::TerminalFailed, failed);

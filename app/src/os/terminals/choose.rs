@@ -178,10 +178,7 @@ impl<'a> Surroundings<'a> {
     fn own_terminal(&self) -> Option<Chosen<'a>> {
         let marked = MARKS.iter().filter(|(variable, _)| (self.env)(variable).is_some());
         let program = (self.env)("TERM_PROGRAM");
-        marked
-            .map(|(_, name)| (*name).to_owned())
-            .chain(program)
-            .find_map(|name| self.named(&name))
+        marked.map(|(_, name)| (*name).to_owned()).chain(program).find_map(|name| self.named(&name))
     }
 
     /// What the user or the desktop has chosen for all programs.
@@ -190,7 +187,8 @@ impl<'a> Surroundings<'a> {
         let by_list = || self.installed.preferred_entries().iter().find_map(|name| self.named(name));
         let by_desktop = || {
             let desktops = (self.env)("XDG_CURRENT_DESKTOP").unwrap_or_default().to_lowercase();
-            let of = |desktop: &str| DESKTOPS.iter().find(|(name, _)| *name == desktop).map(|(_, names)| *names);
+            let of =
+                |desktop: &str| DESKTOPS.iter().find(|(name, _)| *name == desktop).map(|(_, names)| *names);
             desktops.split(':').filter_map(of).flatten().find_map(|name| self.named(name))
         };
         by_command().or_else(by_list).or_else(by_desktop).or_else(|| self.named("x-terminal-emulator"))
@@ -198,7 +196,8 @@ impl<'a> Surroundings<'a> {
 
     fn any(&self) -> Option<Chosen<'a>> {
         let known = || self.launchers.iter().find_map(|launcher| self.named(launcher.name()));
-        let entry = || self.installed.desktop_entries().into_iter().next().map(|one| Chosen::Entry(Box::new(one)));
+        let entry =
+            || self.installed.desktop_entries().into_iter().next().map(|one| Chosen::Entry(Box::new(one)));
         known().or_else(entry)
     }
 }

@@ -58,7 +58,8 @@ impl Lookup for Installed {
             "com.github.wez.wezterm" => "WezTerm.app",
             _ => return None,
         };
-        let roots = [PathBuf::from("/Applications"), "/System/Applications".into(), self.home.join("Applications")];
+        let roots =
+            [PathBuf::from("/Applications"), "/System/Applications".into(), self.home.join("Applications")];
         roots.iter().map(|root| root.join(name)).find(|path| path.is_dir())
     }
 

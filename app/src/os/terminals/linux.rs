@@ -49,10 +49,7 @@ pub static LINUX: &[LinuxTerminal] = &[
     words("xdg-terminal-exec", &["xdg"], Shows::Both, &[]),
     words("ghostty", &["ghostty-gtk"], Shows::Both, &["--gtk-single-instance=false", "-e"]),
     // 0.26.5. Its cold start takes seconds.
-    LinuxTerminal {
-        patience: Duration::from_secs(15),
-        ..words("kitty", &[], Shows::Both, &["--"])
-    },
+    LinuxTerminal { patience: Duration::from_secs(15), ..words("kitty", &[], Shows::Both, &["--"]) },
     // 0.11
     words("alacritty", &[], Shows::Both, &["-e"]),
     words("wezterm", &["wezterm-gui"], Shows::Both, &["start", "--always-new-process", "--"]),

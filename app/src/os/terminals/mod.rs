@@ -159,8 +159,11 @@ pub fn failed(name: &str, code: Option<i32>, last_line: &str) -> SpawnError {
     use magia_protocol::wire::spawn::SpawnCode;
     let code = code.map_or("a signal".to_owned(), |code| format!("code {code}"));
     let said = if last_line.is_empty() { String::new() } else { format!(": {last_line}") };
-    SpawnError::new(SpawnCode::TerminalFailed, format!("Process launch failed: {name} ended with {code}{said}"))
-        .remedy(format!("start {name} by hand to see what it wants, or choose another terminal"))
+    SpawnError::new(
+        SpawnCode::TerminalFailed,
+        format!("Process launch failed: {name} ended with {code}{said}"),
+    )
+    .remedy(format!("start {name} by hand to see what it wants, or choose another terminal"))
 }
 
 /// The terminal programs of this system, in the order in which they are looked for.

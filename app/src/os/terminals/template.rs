@@ -17,7 +17,11 @@ impl Template<'_> {
     pub fn find(&self, installed: &dyn Lookup) -> Result<PathBuf, SpawnError> {
         let named = self.0.first().map(String::as_str).unwrap_or_default();
         let path = Path::new(named);
-        let found = if path.is_absolute() { path.is_file().then(|| path.to_owned()) } else { installed.program(named) };
+        let found = if path.is_absolute() {
+            path.is_file().then(|| path.to_owned())
+        } else {
+            installed.program(named)
+        };
         found.ok_or_else(|| {
             SpawnError::new(
                 SpawnCode::TerminalNotFound,

@@ -75,11 +75,11 @@ fn macos_terminals() {
     let file = named("Terminal.app").compose(Path::new("/Apps/Terminal.app"), &attach()).unwrap();
     let (name, text) = file.file.unwrap();
     assert_eq!(name, "open-a-1.command");
+    assert_eq!(text, "#!/bin/sh\nrm -f \"$0\"\nexec '/opt/my $X/magia' attach a-1 --spawn-nonce 00ff\n");
     assert_eq!(
-        text,
-        "#!/bin/sh\nrm -f \"$0\"\nexec '/opt/my $X/magia' attach a-1 --spawn-nonce 00ff\n"
+        of("terminal", "/Apps/Terminal.app"),
+        ["/usr/bin/open", "-a", "/Apps/Terminal.app", LAUNCH_FILE]
     );
-    assert_eq!(of("terminal", "/Apps/Terminal.app"), ["/usr/bin/open", "-a", "/Apps/Terminal.app", LAUNCH_FILE]);
     let iterm = of("iTerm", "/Apps/iTerm.app");
     assert_eq!(iterm[..2], ["/usr/bin/osascript", "-e"]);
     assert!(iterm[2].contains("quoted form of") && !iterm[2].contains("a-1"), "{}", iterm[2]);
@@ -266,8 +266,10 @@ fn names_lead_to_one_terminal_each() {
         MACOS.iter().map(|one| one as &dyn Launcher).collect(),
         WINDOWS.iter().map(|one| one as &dyn Launcher).collect(),
     ] {
-        let mut names: Vec<&str> =
-            table.iter().flat_map(|one| std::iter::once(one.name()).chain(one.aliases().iter().copied())).collect();
+        let mut names: Vec<&str> = table
+            .iter()
+            .flat_map(|one| std::iter::once(one.name()).chain(one.aliases().iter().copied()))
+            .collect();
         let count = names.len();
         names.sort_unstable();
         names.dedup();

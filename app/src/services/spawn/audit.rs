@@ -54,11 +54,7 @@ impl Audit {
 }
 
 /// Milliseconds since 1970, then pairs.
-fn line(
-    at: SystemTime,
-    request: &OpenRequest,
-    outcome: &Result<OpenedTerminal, SpawnError>,
-) -> String {
+fn line(at: SystemTime, request: &OpenRequest, outcome: &Result<OpenedTerminal, SpawnError>) -> String {
     let at = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let plan = &request.plan;
     let (id, result) = match outcome {
@@ -75,8 +71,8 @@ fn line(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use magia_core::spawn::{Run, Wish};
     use magia_core::spawn::Plan;
+    use magia_core::spawn::{Run, Wish};
     use std::os::unix::fs::PermissionsExt as _;
 
     #[test]

@@ -45,7 +45,8 @@ impl Link {
                 return Ok(());
             }
             Ok(Found::Ours) => {
-                std::fs::remove_file(&self.place).map_err(|err| format!("cannot replace the old link ({err}): {place}"))?;
+                std::fs::remove_file(&self.place)
+                    .map_err(|err| format!("cannot replace the old link ({err}): {place}"))?;
             }
             Ok(Found::Foreign(what)) => {
                 return Err(format!(
@@ -131,7 +132,8 @@ mod tests {
     fn an_old_one_of_ours_is_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let link = link(&dir);
-        std::os::unix::fs::symlink(Path::new("/gone").join(Socket::Terminal.file_name()), &link.place).unwrap();
+        std::os::unix::fs::symlink(Path::new("/gone").join(Socket::Terminal.file_name()), &link.place)
+            .unwrap();
         link.want(true).unwrap();
         assert_eq!(fs::read_link(&link.place).unwrap(), link.target);
     }

@@ -83,7 +83,12 @@ impl Opener {
             Chosen::Builtin => return Ok(opened("builtin")),
             Chosen::Program { launcher, program } => nonce().and_then(|nonce| {
                 let launch = launcher.compose(program, &attach(nonce.clone()))?;
-                self.show(Window { name: launcher.name(), launch, launcher: Some(*launcher) }, &session, &nonce, outbox)
+                self.show(
+                    Window { name: launcher.name(), launch, launcher: Some(*launcher) },
+                    &session,
+                    &nonce,
+                    outbox,
+                )
             }),
             Chosen::Template { template, program } => nonce().and_then(|nonce| {
                 let launch = template.compose(program, &attach(nonce.clone()));
@@ -115,8 +120,11 @@ impl Opener {
         if living < most as usize {
             return Ok(());
         }
-        Err(SpawnError::new(SpawnCode::LimitReached, format!("{living} terminals live already, at most {most} may"))
-            .remedy("end some, or raise the setting terminalsMax"))
+        Err(SpawnError::new(
+            SpawnCode::LimitReached,
+            format!("{living} terminals live already, at most {most} may"),
+        )
+        .remedy("end some, or raise the setting terminalsMax"))
     }
 
     fn options(&self, plan: &Plan) -> Result<StartOptions, SpawnError> {
@@ -165,8 +173,11 @@ impl Opener {
     ) -> Result<String, SpawnError> {
         let home = &self.places.home;
         let started = terminals::start(&window.launch, home, &self.places.runtime).map_err(|err| {
-            SpawnError::new(SpawnCode::TerminalFailed, format!("Process launch failed: {} ({err})", window.name))
-                .remedy("start it by hand to see what it wants, or choose another terminal")
+            SpawnError::new(
+                SpawnCode::TerminalFailed,
+                format!("Process launch failed: {} ({err})", window.name),
+            )
+            .remedy("start it by hand to see what it wants, or choose another terminal")
         })?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|err| internal(format!("no runtime to wait with ({err})")))?;

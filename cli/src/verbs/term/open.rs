@@ -82,7 +82,9 @@ fn ask(request: &Value) -> Result<SpawnReply> {
         let path = Socket::Terminal.path_in(&dir)?;
         match connect_blocking(&path, CONNECT_TIMEOUT) {
             Ok(mut stream) => {
-                stream.set_read_timeout(Some(REPLY_TIMEOUT)).context("cannot set the time limit of the socket")?;
+                stream
+                    .set_read_timeout(Some(REPLY_TIMEOUT))
+                    .context("cannot set the time limit of the socket")?;
                 stream.write_all(request.to_string().as_bytes()).context("cannot send the request")?;
                 let mut reply = Vec::new();
                 stream.take(REPLY_MAX_BYTES).read_to_end(&mut reply).context("cannot read the reply")?;
