@@ -382,7 +382,7 @@ fn a_question_of_the_model_is_answered_by_a_label_and_by_the_terminal() -> Resul
         assert_eq!((text(&request, "kind"), text(&request, "tool")), ("question", "AskUserQuestion"));
         scene.wait_for_state("waiting for an answer")?;
         let plain = scene.cli.run(&["allow", id])?;
-        assert_eq!(plain.code, 1, "a question is not allowed but answered");
+        assert_eq!(plain.code, 2, "a question is not allowed but answered");
         scene.cli.json(&["allow", id, "--answer", "Blue"])?;
         tui.wait_for_answer("blue it is")?;
         told("Blue")?;

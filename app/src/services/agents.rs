@@ -1,9 +1,10 @@
 //! Looks for agents that have no registry of their own, so that they are known before their first hook.
 //!
 //! A look lists the process ids and examines only those that are new; each is examined twice, because a process that
-//! was just forked is not yet the program that it will be. While the system has made no new process nothing is listed at
-//! all: one number tells, and the end of a known agent is told by [`processes`](super::processes). An agent with another `HOME` than ours has other settings
-//! and other sessions, which are not this account's: it is left alone.
+//! was just forked is not yet the program that it will be. The newest number that the system has given away tells which may
+//! be new, so that all are listed only once a minute; the end of a known agent is told by [`processes`](super::processes).
+//! An agent with another `HOME` than ours has other settings and other sessions, which are not this account's: it is left
+//! alone.
 
 use crate::os::agents::{newest_pid, role_of};
 use crate::service::{Outbox, ServiceThread};
@@ -14,6 +15,7 @@ use magia_protocol::process::{ProcessStat, process_start_ticks};
 use magia_protocol::wire::ProcessId;
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -23,6 +25,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How often processes are listed though the system says that none is new: it may be a number that stands still, as in
 /// some containers.
 const LIST_ANYWAY: Duration = Duration::from_secs(60);
+
+/// So many new process ids are looked at one by one; for more, all processes are listed.
+const BETWEEN_MAX: u32 = 512;
 
 /// How often a process is examined.
 const LOOKS: u8 = 2;
@@ -46,11 +51,16 @@ impl Agents {
 }
 
 fn watch(home: PathBuf, outbox: &Outbox) {
-    let mut looker = Looker { home, seen: HashMap::new() };
+    let mut looker = Looker::new(home);
     let mut told = Vec::new();
     let mut news = News::default();
     loop {
-        let found = if news.has_come(newest_pid(), Instant::now()) { looker.look() } else { told.clone() };
+        let found = match news.take(newest_pid(), Instant::now()) {
+            Some(New::All) => looker.look_at_all(),
+            Some(New::Between(pids)) => looker.look_at(pids),
+            None if looker.once.is_empty() => told.clone(),
+            None => looker.look_at([]),
+        };
         if found != told {
             told.clone_from(&found);
             if !outbox.send(Event::AgentsFound(found)) {
@@ -63,28 +73,38 @@ fn watch(home: PathBuf, outbox: &Outbox) {
     }
 }
 
-/// Whether processes are to be listed.
+/// What may hold new processes.
+#[derive(Debug, PartialEq)]
+enum New {
+    /// Any process id.
+    All,
+    /// These, some of which are threads or have ended.
+    Between(RangeInclusive<u32>),
+}
+
+/// The newest process id of the last look, and when all were listed last.
 #[derive(Debug, Default)]
 struct News {
-    /// The newest process id when they were listed last, and when that was.
-    listed: Option<(Option<u32>, Instant)>,
-    /// Lists since that id changed.
-    lists: u8,
+    last: Option<(u32, Instant)>,
 }
 
 impl News {
-    /// As often as a new process is examined, after one has come; and from time to time anyway.
-    fn has_come(&mut self, newest: Option<u32>, now: Instant) -> bool {
-        let (known, since) = self.listed.unwrap_or((None, now));
-        if newest.is_none() || newest != known {
-            self.lists = 0;
+    /// What is to be looked at, if anything. A list of all costs a microsecond or two for each process on the machine,
+    /// so it is for the start, for many new ones, for numbers that began anew, and for once in a while.
+    fn take(&mut self, newest: Option<u32>, now: Instant) -> Option<New> {
+        let Some(newest) = newest else { return Some(New::All) };
+        match self.last {
+            Some((known, listed)) if now.saturating_duration_since(listed) < LIST_ANYWAY => {
+                let new = known.saturating_add(1)..=newest;
+                if newest >= known && newest - known <= BETWEEN_MAX {
+                    self.last = Some((newest, listed));
+                    return (newest > known).then_some(New::Between(new));
+                }
+            }
+            _ => {}
         }
-        let is_due = self.lists < LOOKS || now.saturating_duration_since(since) >= LIST_ANYWAY;
-        if is_due {
-            self.lists = (self.lists + 1).min(LOOKS);
-            self.listed = Some((newest, now));
-        }
-        is_due
+        self.last = Some((newest, now));
+        Some(New::All)
     }
 }
 
@@ -111,28 +131,59 @@ impl Seen {
 struct Looker {
     home: PathBuf,
     seen: HashMap<u32, Seen>,
+    /// Processes that want another look.
+    once: Vec<u32>,
 }
 
 impl Looker {
+    fn new(home: PathBuf) -> Self {
+        Self { home, seen: HashMap::new(), once: Vec::new() }
+    }
+
     /// All agents that run, by process id.
-    fn look(&mut self) -> Vec<FoundAgent> {
+    fn look_at_all(&mut self) -> Vec<FoundAgent> {
         let pids = all_pids();
         self.seen.retain(|pid, _| pids.contains(pid));
+        self.once.clear();
         for pid in pids {
-            if self.seen.get(&pid).is_some_and(|seen| seen.is_settled(pid)) {
-                continue;
+            if !self.seen.get(&pid).is_some_and(|seen| seen.is_settled(pid)) {
+                self.examine(pid);
             }
-            let looks = self.seen.get(&pid).map_or(0, |seen| seen.looks) + 1;
-            if !is_own(pid) {
-                self.seen.insert(pid, Seen { looks: looks.min(LOOKS), parent: 0, agent: None });
-                continue;
-            }
-            let stat = ProcessStat::read(pid);
-            let parent = stat.as_ref().map_or(0, |stat| stat.parent_pid);
-            let agent = stat.and_then(|stat| agent(pid, &stat, &self.home));
-            self.seen.insert(pid, Seen { looks: looks.min(LOOKS), parent, agent });
         }
         self.found()
+    }
+
+    /// The same, when only these may be new. The end of one is not noticed here.
+    fn look_at(&mut self, pids: impl IntoIterator<Item = u32>) -> Vec<FoundAgent> {
+        for pid in std::mem::take(&mut self.once) {
+            self.examine(pid);
+        }
+        for pid in pids {
+            // Whatever had this number before has gone.
+            self.seen.remove(&pid);
+            if !self.examine(pid) {
+                // A number is given away a moment before its process is there.
+                self.once.push(pid);
+            }
+        }
+        self.found()
+    }
+
+    /// Whether there was something to examine.
+    fn examine(&mut self, pid: u32) -> bool {
+        let Some(own) = is_own(pid) else {
+            self.seen.remove(&pid);
+            return false;
+        };
+        let looks = self.seen.get(&pid).map_or(0, |seen| seen.looks) + 1;
+        let stat = if own { ProcessStat::read(pid) } else { None };
+        let parent = stat.as_ref().map_or(0, |stat| stat.parent_pid);
+        let agent = stat.and_then(|stat| agent(pid, &stat, &self.home));
+        if own && looks < LOOKS {
+            self.once.push(pid);
+        }
+        self.seen.insert(pid, Seen { looks: if own { looks.min(LOOKS) } else { LOOKS }, parent, agent });
+        true
     }
 
     fn found(&self) -> Vec<FoundAgent> {
@@ -156,6 +207,9 @@ impl Looker {
 
 fn agent(pid: u32, stat: &ProcessStat, home: &Path) -> Option<FoundAgent> {
     let (provider, Role::Session) = role_of(pid)? else { return None };
+    if !is_process(pid) {
+        return None;
+    }
     if home_of(pid)? != home {
         return None;
     }
@@ -195,16 +249,23 @@ fn all_pids() -> HashSet<u32> {
     HashSet::new()
 }
 
-/// Whether a process is this user's.
+/// Whether a process is this user's; `None` when there is none.
 #[cfg(unix)]
-fn is_own(pid: u32) -> bool {
+fn is_own(pid: u32) -> Option<bool> {
     use std::os::unix::fs::MetadataExt as _;
-    let facts = std::fs::metadata(format!("/proc/{pid}"));
-    facts.is_ok_and(|facts| facts.uid() == magia_protocol::paths::own_uid())
+    let facts = std::fs::metadata(format!("/proc/{pid}")).ok()?;
+    Some(facts.uid() == magia_protocol::paths::own_uid())
 }
 #[cfg(not(unix))]
-fn is_own(_pid: u32) -> bool {
-    false
+fn is_own(_pid: u32) -> Option<bool> {
+    None
+}
+
+/// Whether a number is that of a process and not of a thread, which has a directory too, though none that is listed.
+fn is_process(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let group = status.lines().find_map(|line| line.strip_prefix("Tgid:"));
+    group.and_then(|group| group.trim().parse().ok()) == Some(pid)
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -225,7 +286,7 @@ mod tests {
         let seen = |pid, looks, parent| (pid, Seen { looks, parent, agent: Some(agent(pid)) });
         let found = |looks| {
             let seen = HashMap::from([seen(10, LOOKS, 1), seen(11, looks, 10)]);
-            let looker = Looker { home: PathBuf::new(), seen };
+            let looker = Looker { seen, ..Looker::new(PathBuf::new()) };
             looker.found().iter().map(|agent| agent.process.pid).collect::<Vec<_>>()
         };
         assert_eq!(found(1), [10], "a moment later it is a command");
@@ -233,20 +294,18 @@ mod tests {
     }
 
     #[test]
-    fn processes_are_listed_when_one_is_new_and_from_time_to_time() {
+    fn processes_are_listed_rarely_and_new_ones_looked_at_by_their_numbers() {
         let mut news = News::default();
         let begun = Instant::now();
-        let mut at = |newest, seconds| news.has_come(newest, begun + Duration::from_secs(seconds));
-        assert_eq!([0, 2, 4, 6].map(|time| at(Some(7), time)), [true, true, false, false]);
-        assert_eq!([8, 10, 12].map(|time| at(Some(9), time)), [true, true, false], "one has come");
-        assert_eq!(
-            [14, 16, 18].map(|time| at(Some(11 + time as u32), time)),
-            [true; 3],
-            "one after the other"
-        );
-        assert_eq!([20, 79, 80].map(|time| at(Some(29), time)), [true, false, true], "a minute later");
-        assert_eq!([139, 140, 141].map(|time| at(Some(29), time)), [false, true, false], "and again");
-        assert_eq!([142, 144, 146].map(|time| at(None, time)), [true; 3], "it is not told");
+        let mut at = |newest, seconds| news.take(newest, begun + Duration::from_secs(seconds));
+        assert_eq!(at(Some(7), 0), Some(New::All), "at the start");
+        assert_eq!([at(Some(7), 2), at(Some(7), 4)], [None, None]);
+        assert_eq!(at(Some(9), 6), Some(New::Between(8..=9)));
+        assert_eq!(at(Some(9), 8), None);
+        assert_eq!(at(Some(10 + BETWEEN_MAX), 10), Some(New::All), "too many");
+        assert_eq!(at(Some(3), 12), Some(New::All), "the numbers began anew");
+        assert_eq!([at(Some(3), 71), at(Some(3), 72)], [None, Some(New::All)], "a minute later");
+        assert_eq!([at(None, 74), at(None, 76)], [Some(New::All), Some(New::All)], "it is not told");
     }
 
     #[test]
@@ -274,17 +333,22 @@ mod tests {
         // `cat` echoes once it runs.
         std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"x").unwrap();
         std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut [0]).unwrap();
-        let looker = |home: &Path| Looker { home: home.to_owned(), seen: HashMap::new() };
+        let looker = |home: &Path| Looker::new(home.to_owned());
         let mut looker = (looker(temp.path()), looker(Path::new("/somebody/else")));
         let of = |found: Vec<FoundAgent>, pid: u32| found.into_iter().find(|agent| agent.process.pid == pid);
-        assert_eq!(of(looker.1.look(), child.id()), None, "not of this home");
-        let found = of(looker.0.look(), child.id()).expect("found at once");
+        assert_eq!(of(looker.1.look_at_all(), child.id()), None, "not of this home");
+        let found = of(looker.0.look_at_all(), child.id()).expect("found at once");
         assert_eq!(found.provider, Provider::Gemini);
         assert_eq!(found.cwd, std::fs::canonicalize(temp.path()).unwrap().to_string_lossy());
         assert_eq!(Some(found.process.start), magia_protocol::process::process_start_ticks(child.id()));
-        assert_eq!(of(looker.0.look(), child.id()), Some(found));
+        assert_eq!(of(looker.0.look_at_all(), child.id()), Some(found.clone()));
+        let mut by_number = Looker::new(temp.path().to_owned());
+        let others = child.id().saturating_sub(20);
+        assert_eq!(of(by_number.look_at(others..=child.id() + 20), child.id()), Some(found.clone()));
+        assert_eq!(of(by_number.look_at([]), child.id()), Some(found), "examined again");
+        assert!(by_number.once.is_empty(), "and then no more");
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!(of(looker.0.look(), child.id()), None);
+        assert_eq!(of(looker.0.look_at_all(), child.id()), None);
     }
 }

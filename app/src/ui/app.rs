@@ -59,6 +59,9 @@ pub fn run(link: WindowLink, options: WindowOptions, on_start: impl FnOnce(Waker
     let native = eframe::NativeOptions {
         viewport,
         renderer: eframe::Renderer::Glow,
+        // All areas have one colour: there are no steps between colours that noise could hide, and it takes as long as
+        // all other work on a pixel where there is no GPU.
+        dithering: false,
         persist_window: false,
         // In a terminal Ctrl+C is the program's; `raw_input_hook` makes copy of it everywhere else.
         clipboard_shortcuts: false,

@@ -105,7 +105,8 @@ fn sessions_page(
             .frame(Frame::new().fill(colors.card).inner_margin(Margin::symmetric(12, 4)))
             .show(ui, |ui| details_ui(ui, data, view.clock, view.pulse, actions));
     }
-    CentralPanel::default().frame(Frame::new().fill(colors.background)).show(ui, |ui| match &session {
+    // The window is cleared to this colour already; most of its pixels need not be painted twice.
+    CentralPanel::default().frame(Frame::NONE).show(ui, |ui| match &session {
         Some(session) => {
             header(ui, session, view, details_shown, state, actions);
             let pane = session.terminal.as_ref().map_or(SessionPane::Timeline, |_| state.pane);

@@ -73,6 +73,8 @@ fn seen(app: &App, screen: &Screen, agents: &[Agent]) -> Result<Row> {
 fn flood(app: &App, agents: &[Agent]) -> Result<Vec<Row>> {
     let hooks = app.socket(Socket::Hooks)?;
     let before = newest_seq(app).unwrap_or(0);
+    let turns: Vec<Turn> = agents.iter().map(Turn::of).collect();
+    let turns = &turns;
     let drawn_before = app.frames().len();
     let begun = Instant::now();
     let sent: Result<u32> = std::thread::scope(|scope| {
@@ -83,9 +85,9 @@ fn flood(app: &App, agents: &[Agent]) -> Result<Vec<Row>> {
                     let mut sent = 0;
                     while sent < FLOOD_PER_SECOND * FLOOD_SECONDS / SENDERS {
                         for _ in 0..FLOOD_BATCH {
-                            let at = (number + SENDERS * (sent / 4)) as usize % agents.len();
-                            let Some(agent) = agents.get(at) else { bail!("no agents") };
-                            deliver(hooks, &step(agent, sent))?;
+                            let at = (number + SENDERS * (sent / 4)) as usize % turns.len();
+                            let Some(turn) = turns.get(at) else { bail!("no agents") };
+                            deliver(hooks, &turn.line(sent))?;
                             sent += 1;
                         }
                         let due = Duration::from_secs(1) * sent * SENDERS / FLOOD_PER_SECOND;
@@ -134,13 +136,31 @@ fn flood(app: &App, agents: &[Agent]) -> Result<Vec<Row>> {
     ])
 }
 
-/// The next event of an agent that works on one short turn after the other.
-fn step(agent: &Agent, number: u32) -> Vec<u8> {
-    let [begun, ended] = agent.call(&format!("toolu_{:06}", number / 4));
-    match number % 4 {
-        0 => agent.line("UserPromptSubmit", &json!({ "prompt": "Fix the rounding in the cart" })),
-        1 => begun,
-        2 => ended,
-        _ => agent.line("Stop", &json!({ "last_assistant_message": "The totals are right now." })),
+/// What stands in a turn's lines for the number of its call.
+const NO_CALL: &[u8] = b"toolu_000000";
+
+/// The four lines of an agent's short turn, made before the flood: what the senders do takes from what they measure.
+struct Turn([(Vec<u8>, Option<usize>); 4]);
+
+impl Turn {
+    fn of(agent: &Agent) -> Self {
+        let [begun, ended] = agent.call("toolu_000000");
+        let prompt = agent.line("UserPromptSubmit", &json!({ "prompt": "Fix the rounding in the cart" }));
+        let stop = agent.line("Stop", &json!({ "last_assistant_message": "The totals are right now." }));
+        Self([prompt, begun, ended, stop].map(|line| {
+            let place = line.windows(NO_CALL.len()).position(|part| part == NO_CALL);
+            (line, place)
+        }))
+    }
+
+    /// The next line of an agent that works on one turn after the other, each with a call of its own.
+    fn line(&self, number: u32) -> Vec<u8> {
+        let Some((line, place)) = self.0.get(number as usize % 4) else { return Vec::new() };
+        let mut line = line.clone();
+        let id = format!("toolu_{:06}", number / 4 % 1_000_000);
+        if let Some(part) = place.and_then(|place| line.get_mut(place..place + NO_CALL.len())) {
+            part.copy_from_slice(id.as_bytes());
+        }
+        line
     }
 }

@@ -91,7 +91,8 @@ fn fill(app: &App, agents: &[Agent]) -> Result<()> {
         }
         let words =
             "The totals are **right** now:\n\n- `round()` is called once\n- the cart has a test for it";
-        deliver(&hooks, &busy.line("Stop", &json!({ "last_assistant_message": words })))?;
+        let stop = json!({ "last_assistant_message": words, "prompt_id": format!("turn-{turn}") });
+        deliver(&hooks, &busy.line("Stop", &stop))?;
     }
     let all = (agents.len() + TURNS * 6) as u64;
     wait_until("the events to be stored", PATIENCE, || newest_seq(app).filter(|seq| *seq >= all)).map(drop)

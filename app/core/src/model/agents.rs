@@ -147,14 +147,15 @@ impl Model {
         if prompt.is_some() || custom.is_some() {
             self.titles_read(id, Titles { custom, ai: None, prompt }, fx);
         }
-        let Some(session) = self.sessions.get(&id) else { return };
+        let Some(session) = self.sessions.get_mut(&id) else { return };
         let turn_ended = matches!(
             understood.detail,
             Detail::TurnEnded { .. } | Detail::TurnFailed { .. } | Detail::TurnInterrupted
         );
-        if session.fingerprint() != before || turn_ended {
-            fx.push(Effect::Store(StoreWrite::Session(Box::new(session.stored()))));
-        }
+        // Written with what else changes of it, see `publish_touched`.
+        session.unsaved |= session.fingerprint() != before || turn_ended;
+        self.touch(id);
+        let Some(session) = self.sessions.get(&id) else { return };
         if turn_ended {
             self.read_titles(session, fx);
         }

@@ -143,6 +143,8 @@ impl Model {
         };
         match outcome {
             Ok(result) if keeps => {
+                // A session's row may have to be written for what was done; that comes before the acknowledgement too.
+                self.publish_touched(now, fx);
                 // The window has the facts in its next snapshot.
                 if self.window_replies.remove(&reply).is_none() {
                     fx.push(Effect::Acknowledge { to: reply, result });

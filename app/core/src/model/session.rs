@@ -101,6 +101,8 @@ pub struct Session {
     pub hook: Option<Seen>,
     /// What a restart would go by: the hook's word, or the request that waits, as of the last change of state.
     pub kept: Option<Seen>,
+    /// Its row in the store is to be written again.
+    pub unsaved: bool,
     /// What the agent's own daemon says of it, or said last.
     pub daemon: Option<Seen>,
     /// Whether the daemon holds it now.
@@ -161,6 +163,7 @@ impl Session {
             hidden: false,
             hook: None,
             kept: None,
+            unsaved: false,
             daemon: None,
             held: false,
             registry: None,

@@ -92,7 +92,8 @@ impl Model {
             let claims = self.claims(id);
             let terminal = self.terminal_of(id);
             let Some(session) = self.sessions.get_mut(&id) else { continue };
-            if session.keep_state(waiting.as_ref()) {
+            let unsaved = std::mem::take(&mut session.unsaved);
+            if session.keep_state(waiting.as_ref()) || unsaved {
                 fx.push(Effect::Store(StoreWrite::Session(Box::new(session.stored()))));
             }
             let verdict = session.judge(waiting.as_ref(), now.unix_ms);
