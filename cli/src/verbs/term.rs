@@ -113,8 +113,8 @@ struct SendKeys {
     /// Type every word as it is.
     #[arg(long, short)]
     literal: bool,
-    /// Texts and names of keys.
-    #[arg(required = true, allow_hyphen_values = true)]
+    /// Texts and names of keys; after `--` also those that begin with -.
+    #[arg(required = true)]
     keys: Vec<String>,
 }
 

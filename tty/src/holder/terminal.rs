@@ -152,7 +152,10 @@ pub async fn end_session(leader: u32, grace: Duration) {
 
 /// The number of a signal.
 fn number(name: &SignalName) -> Result<i32, String> {
-    let unknown = || format!("there is no signal {name:?}");
+    let unknown = || match name {
+        SignalName::Number(number) => format!("there is no signal {number}"),
+        SignalName::Name(name) => format!("there is no signal {name}"),
+    };
     match name {
         SignalName::Number(number) => Some(*number).filter(|number| (1..=64).contains(number)),
         SignalName::Name(name) => match name.strip_prefix("SIG").unwrap_or(name) {

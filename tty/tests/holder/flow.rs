@@ -17,7 +17,8 @@ fn flood(mib: usize) -> String {
 #[test]
 fn fifty_megabytes_flow_with_nobody_looking() {
     let place = Place::new();
-    let started = place.sh(&flood(50));
+    let started = place.sh(&flood(50).replace("; cat", "; touch flowed; cat"));
+    wait_until("the program to have written all", || place.path().join("flowed").exists().then_some(()));
     talk(async {
         magia_tty::client::errand::wait_text(&started.dir, "FLOODED", None).await.unwrap();
         let viewer = Viewer::window(&started, place.size).await;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long a fact may take before a test gives up on it; a test that passes never waits this long.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 pub const SIZE: Size = Size::new(80, 24);
 
 /// A directory of terminals of one test; everything in it ends with it.
