@@ -231,7 +231,8 @@ fn under_load_each_gate_is_answered_once_and_no_agent_is_reordered() {
         assert_eq!(own, expect, "client {client}");
     }
     let requests = running.call("get_permission_requests", &json!({ "all": true }));
-    let open = requests.as_array().expect("a list").iter().filter(|request| request["state"] == "open").count();
+    let open =
+        requests.as_array().expect("a list").iter().filter(|request| request["state"] == "open").count();
     assert_eq!(open, 0);
     let (taken, refused) =
         (running.counted.taken.load(Ordering::Relaxed), running.counted.refused.load(Ordering::Relaxed));
@@ -292,7 +293,8 @@ fn when_the_hub_has_panicked_nobody_waits() {
     let waker = Waker::new(move || assert_eq!(armed.load(Ordering::Relaxed), 0, "the window is broken"));
     let running = start(Some(Display { snapshots, unread, waker }));
     panics.store(1, Ordering::Relaxed);
-    let payload = json!({ "session_id": "s", "cwd": "/tmp", "tool_name": "Bash", "tool_input": { "command": "x" } });
+    let payload =
+        json!({ "session_id": "s", "cwd": "/tmp", "tool_name": "Bash", "tool_input": { "command": "x" } });
     // It is on record before the thread wakes to show it, and panics.
     assert_eq!(answer(running.ask(1, &payload)), None);
     assert_eq!(answer(running.ask(1, &payload)), None);

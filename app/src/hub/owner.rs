@@ -194,7 +194,10 @@ mod tests {
         assert!(owner.take_now(event(3)).is_none());
         assert_eq!(owner.end().unwrap().read, [1, 2, 3]);
         assert!(owner.take_now(event(4)).is_some(), "nobody is there any more");
-        assert!(!owner.begin(Book { queue: bounded(1).1, read: Vec::new(), wakes: false }) && owner.end().is_none());
+        assert!(
+            !owner.begin(Book { queue: bounded(1).1, read: Vec::new(), wakes: false })
+                && owner.end().is_none()
+        );
     }
 
     #[test]
