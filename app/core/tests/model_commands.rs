@@ -61,7 +61,7 @@ fn every_command_is_answered_exactly_once() {
                 .since(first)
                 .iter()
                 .filter_map(|fx| match fx {
-                    Effect::Run { reply, .. } => Some(*reply),
+                    Effect::Run { reply, .. } | Effect::Terminal { reply, .. } => Some(*reply),
                     _ => None,
                 })
                 .collect();

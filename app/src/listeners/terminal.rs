@@ -29,6 +29,10 @@ const IDLE_LIMIT: Duration = Duration::from_secs(5);
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 /// A client that does not read its reply for so long will not read it at all.
 const WRITE_LIMIT: Duration = Duration::from_secs(5);
+/// How long a client may go on sending after its reply.
+const DRAIN_LIMIT: Duration = Duration::from_secs(1);
+/// How much of that is read.
+const DRAIN_MAX_BYTES: u64 = 1024 * 1024;
 /// So often a client that waits is asked whether it is still there.
 const GONE_CHECK: Duration = Duration::from_secs(1);
 
@@ -105,6 +109,17 @@ pub(super) async fn serve(terminals: Arc<Terminals>, stream: Stream, cred: PeerC
     });
     if !matches!(written.await, Ok(Ok(()))) {
         tracing::debug!("a client did not take its reply about a terminal");
+    }
+    // What is closed with something unread is reset, and the reply with it.
+    let mut rest = Vec::with_capacity(SPAWN_REQUEST_MAX_BYTES);
+    let drained = timeout(DRAIN_LIMIT, async {
+        let mut reader = reader.take(DRAIN_MAX_BYTES);
+        while reader.read_buf(&mut rest).await.is_ok_and(|read| read > 0) {
+            rest.clear();
+        }
+    });
+    if drained.await.is_err() {
+        tracing::debug!("a client did not close its connection after its reply");
     }
 }
 

@@ -106,6 +106,7 @@ const FORBIDDEN: &[Forbidden] = &[
         except: &[
             "app/src/run.rs",
             "app/src/service.rs",
+            "app/src/hub/owner.rs",
             "app/src/services/",
             "app/src/os/",
             "app/src/listeners/",

@@ -4,7 +4,7 @@ use super::record;
 use crate::service::Outbox;
 use magia_core::event::Event;
 use magia_protocol::wire::TerminalInfo;
-use magia_tty::client::{self};
+use magia_tty::client;
 use magia_tty::wire::{FromHolder, Hello};
 use magia_tty::{TerminalId, TerminalRecord, TerminalState};
 use std::collections::HashMap;
