@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 
 /// The example of the seed's text, and what its program really sends.
 const SEEDS: [&str; 2] = [
-    r#"{"command":"tty-fwd --session-id=\"ID\" -- cat && exit","workingDir":"~/","sessionId":"ID","ttyFwdPath":"/usr/local/bin/tty-fwd","terminal":"ghostty"}"#,
-    r#"{"command":"TTY_SESSION_ID=\"ID\" /evil/tty-fwd -- cat","workingDir":"~/","sessionId":"ID","ttyFwdPath":"/evil/tty-fwd","terminal":null}"#,
+    r#"{"command":"tty-fwd --session-id=\"UUID\" -- cat && exit","workingDir":"~/","sessionId":"UUID","ttyFwdPath":"/usr/local/bin/tty-fwd","terminal":"ghostty"}"#,
+    r#"{"command":"TTY_SESSION_ID=\"UUID\" /evil/tty-fwd -- cat","workingDir":"~/","sessionId":"UUID","ttyFwdPath":"/evil/tty-fwd","terminal":null}"#,
 ];
 
 fn set(sandbox: &Sandbox, key: &str, value: &str) -> Result<()> {
@@ -41,7 +41,7 @@ fn the_seeds_request_works_from_nc() -> Result<()> {
         set(sandbox, "terminal", "xterm")?;
         for (number, request) in SEEDS.iter().enumerate() {
             let id = format!("0f1e2d3c-0000-4000-8000-00000000000{number}");
-            let request = request.replace("ID", &id);
+            let request = request.replace("UUID", &id);
             let mut nc = sandbox.command("nc");
             nc.arg("-U").arg(socket(sandbox)).stdin(Stdio::piped()).stdout(Stdio::piped());
             let mut nc = nc.spawn().context("nc; `make install-deps` installs it")?;
@@ -166,10 +166,14 @@ fn each_error_has_its_code() -> Result<()> {
     })
 }
 
-/// Ids of the terminals that live.
+/// Ids of the terminals whose program runs.
 fn terminals(sandbox: &Sandbox) -> Result<Vec<String>> {
     let rows = Cli::new(sandbox).rows(&["term", "ls"])?;
-    Ok(rows.iter().map(|row| text(row, "id").to_owned()).collect())
+    Ok(rows
+        .iter()
+        .filter(|row| text(row, "state") == "running")
+        .map(|row| text(row, "id").to_owned())
+        .collect())
 }
 
 #[test]

@@ -96,6 +96,11 @@ fn a_program_outlives_its_terminal_and_whoever_started_it() -> Result<()> {
     sandbox_test(|sandbox| {
         let cli = Cli::new(sandbox);
         let mut terminal = in_terminal(sandbox, "dies", &["run", "--id", "outlives", "--", "cat"])?;
+        // What is typed earlier is echoed by the outer terminal.
+        wait_until("the program to run", PATIENCE, || {
+            let shown = cli.json(&["term", "show", "outlives"]).ok()?;
+            (shown["state"] == "running").then_some(())
+        })?;
         terminal.type_text("before\r")?;
         terminal.wait_for_text("before", PATIENCE)?;
         terminal.kill9()?;
@@ -219,7 +224,8 @@ fn under_its_name_tty_fwds_flags_are_taken() -> Result<()> {
             "-c",
             "read a; echo got $a; read b; exit 6",
         ]);
-        let mut holding = sandbox.spawn("holding", command)?;
+        // Its stdin stays open: the end of it would be typed as Ctrl+D.
+        let mut holding = sandbox.spawn_piped("holding", command)?;
         let listed = wait_until("the terminal", PATIENCE, || {
             let list: Value = serde_json::from_str(&run(&["--list-sessions"]).ok()?.1).ok()?;
             list.get(uuid).filter(|it| it["status"] == "running").cloned()
@@ -233,7 +239,7 @@ fn under_its_name_tty_fwds_flags_are_taken() -> Result<()> {
         assert_eq!(run(&["--session", uuid, "--send-key", "enter"])?.0, Some(0));
         assert_eq!(holding.wait(PATIENCE)?.code(), Some(6));
 
-        let held = sandbox.spawn("from-env", {
+        let held = sandbox.spawn_piped("from-env", {
             let mut command = sandbox.command(&name);
             command.args(["--", "cat"]).env("TTY_SESSION_ID", "from-env");
             command

@@ -62,6 +62,7 @@ fn every_command_is_answered_exactly_once() {
                 .iter()
                 .filter_map(|fx| match fx {
                     Effect::Run { reply, .. } | Effect::Terminal { reply, .. } => Some(*reply),
+                    Effect::OpenTerminal { reply, .. } => *reply,
                     _ => None,
                 })
                 .collect();

@@ -226,7 +226,14 @@ impl JobShell {
                     Ok(trial::replay(&settings, &trial, &store.requests_since(since_ms, REQUESTS_MAX)?))
                 })
             }
-            Job::SaveSettings(params) => self.settings.save(&params.settings).map(Value::Object),
+            Job::SaveSettings(params) => {
+                let saved = self.settings.save(&params.settings).map(Value::Object);
+                // Before the reply: who saved may count on it at once.
+                if saved.is_ok() {
+                    events.push(self.settings.now());
+                }
+                saved
+            }
             Job::HooksStatus(params) => self
                 .steward(params.provider, params.home.as_deref())
                 .and_then(|paths| self.hooks(&paths))

@@ -92,6 +92,12 @@ impl SettingsFile {
         .with_hint("try again"))
     }
 
+    /// What the file says now, as it will be told: whoever saved can tell it before the reply.
+    pub fn now(&self) -> Event {
+        let (settings, problem) = read(&self.place);
+        Event::SettingsLoaded { settings: Arc::new(settings), problem }
+    }
+
     fn broken(&self, bytes: &[u8], reason: &str) -> RpcError {
         let hint = match self.place.back_up(bytes) {
             Ok(backup) => {
@@ -133,6 +139,28 @@ fn disk_error(doing: &str, err: &anyhow::Error) -> RpcError {
 
 /// What was told last: the settings, and what was wrong.
 type Told = (Settings, Option<String>);
+
+/// What the file says, and what is wrong with it.
+fn read(place: &Place) -> Told {
+    match place.read() {
+        Ok(Found::Missing) => (Settings::default(), None),
+        Ok(Found::Whole { file, .. }) => {
+            let (settings, problems) = Settings::read(file);
+            (settings, (!problems.is_empty()).then(|| problems.join("; ")))
+        }
+        Ok(Found::Broken { bytes, reason }) => {
+            let copy = match place.back_up(&bytes) {
+                Ok(backup) => format!("a copy is {}", backup.display()),
+                Err(err) => format!("it could not be copied: {err:#}"),
+            };
+            let problem = format!("settings.json {reason}; the defaults are used until it is mended; {copy}");
+            (Settings::default(), Some(problem))
+        }
+        Err(err) => {
+            (Settings::default(), Some(format!("cannot read settings.json: {err:#}; the defaults are used")))
+        }
+    }
+}
 
 struct Follower {
     place: Arc<Place>,
@@ -182,36 +210,13 @@ impl Follower {
 
     /// Reads the file and tells what is new. `None` when the thread is to end.
     fn look(&mut self, outbox: &Outbox) -> Option<()> {
-        let now = self.read();
+        let now = read(&self.place);
         if self.told.as_ref() == Some(&now) {
             return Some(());
         }
         self.told = Some(now.clone());
         let (settings, problem) = now;
         outbox.send(Event::SettingsLoaded { settings: Arc::new(settings), problem }).then_some(())
-    }
-
-    fn read(&self) -> Told {
-        match self.place.read() {
-            Ok(Found::Missing) => (Settings::default(), None),
-            Ok(Found::Whole { file, .. }) => {
-                let (settings, problems) = Settings::read(file);
-                (settings, (!problems.is_empty()).then(|| problems.join("; ")))
-            }
-            Ok(Found::Broken { bytes, reason }) => {
-                let copy = match self.place.back_up(&bytes) {
-                    Ok(backup) => format!("a copy is {}", backup.display()),
-                    Err(err) => format!("it could not be copied: {err:#}"),
-                };
-                let problem =
-                    format!("settings.json {reason}; the defaults are used until it is mended; {copy}");
-                (Settings::default(), Some(problem))
-            }
-            Err(err) => (
-                Settings::default(),
-                Some(format!("cannot read settings.json: {err:#}; the defaults are used")),
-            ),
-        }
     }
 }
 

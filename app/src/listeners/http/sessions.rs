@@ -119,6 +119,11 @@ pub(super) async fn create(
     }
 }
 
+/// How long a holder may take to write its record down before the reply goes out all the same.
+const WRITTEN_LIMIT: std::time::Duration = std::time::Duration::from_secs(2);
+/// How often the record is looked at until then.
+const WRITTEN_LOOK: std::time::Duration = std::time::Duration::from_millis(10);
+
 /// Renames a terminal.
 #[utoipa::path(patch, path = "/api/sessions/{id}", request_body = Change,
     params(("id" = String, Path, description = "The terminal's id")),
@@ -132,6 +137,15 @@ pub(super) async fn change(State(api): State<Api>, Path(id): Path<String>, body:
     }
     let record = rows::running(&api, &id).await?;
     errand::rename(&record.dir, name.trim()).await?;
+    // The holder writes its record down a moment later; who asks next is to read the new name.
+    let until = tokio::time::Instant::now() + WRITTEN_LIMIT;
+    while tokio::time::Instant::now() < until {
+        let written = rows::find(&api, &id).await?;
+        if written.session.is_some_and(|session| session.name == name.trim()) {
+            break;
+        }
+        tokio::time::sleep(WRITTEN_LOOK).await;
+    }
     Ok(Envelope::done("Session renamed").about(id))
 }
 
