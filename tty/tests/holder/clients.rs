@@ -51,9 +51,11 @@ fn errands_type_look_and_wait() {
             Err(ErrandError::Refused(_) | ErrandError::Ended(_))
         ));
     });
-    let record = record(&started);
+    let record = wait_until("the end on disk", || {
+        let record = record(&started);
+        (record.status == SessionStatus::Exited).then_some(record)
+    });
     assert_eq!((record.name.as_str(), record.title.as_deref()), ("new[31m name", Some("a title")));
-    assert_eq!(record.status, SessionStatus::Exited);
 }
 
 #[test]

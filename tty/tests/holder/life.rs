@@ -113,8 +113,12 @@ fn ends_are_written_down_and_told() {
             assert_eq!(viewer.until_exit().await, expected, "{script}");
             assert_eq!(viewer.text(), "last", "the last output comes before the end");
         });
-        let record = record(&started);
-        assert_eq!((record.status, record.exit()), (SessionStatus::Exited, Some(expected)));
+        // Clients are told first; the disk has a thread of its own.
+        let record = wait_until("the end on disk", || {
+            let record = record(&started);
+            (record.status == SessionStatus::Exited).then_some(record)
+        });
+        assert_eq!(record.exit(), Some(expected));
         assert_eq!(record.exit_code, Some(expected.shell_code()));
         assert!(record.ended_at.is_some_and(|ended| ended > record.started_at));
         // Whoever comes now still sees it.
