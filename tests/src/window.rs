@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 use egui_inspection::protocol::read_handshake;
 use egui_inspection::{INSPECTION_ENV_VAR, PROTOCOL_VERSION, Request, Response, read_message, write_message};
+use magia_protocol::ipc::connect_blocking;
+use magia_protocol::paths::Socket;
 
 use crate::app::binary;
 use crate::display::Display;
@@ -39,7 +41,8 @@ pub struct Window<'a> {
 }
 
 impl<'a> Window<'a> {
-    /// Starts the app and waits until its window answers.
+    /// Starts the app and waits until its window answers and its sockets take connections: they are opened beside the
+    /// first frames, and a hook that finds none goes away without a word.
     pub fn start(sandbox: &'a Sandbox, display: &'a Display) -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")
             .and_then(|free| free.local_addr())
@@ -57,6 +60,13 @@ impl<'a> Window<'a> {
             None => window.ask(&Request::GetInfo).ok().map(Ok),
         })?;
         answer?;
+        let runtime = sandbox.runtime_dir();
+        wait_until("the sockets to be open", PATIENCE, || {
+            let is_open = |socket: Socket| {
+                socket.path_in(&runtime).is_ok_and(|path| connect_blocking(&path, PATIENCE).is_ok())
+            };
+            [Socket::Hooks, Socket::Permissions, Socket::Cli].into_iter().all(is_open).then_some(())
+        })?;
         Ok(window)
     }
 

@@ -146,7 +146,8 @@ impl Window {
     }
 
     fn drain(&mut self, ctx: &Context, now_s: f64) {
-        self.bell.dirty.store(false, Ordering::Release);
+        // In one order with what the hub does, or a snapshot sent just now could be missed by both.
+        self.bell.dirty.store(false, Ordering::SeqCst);
         let mut newest = None;
         while let Ok(snapshot) = self.link.snapshots.try_recv() {
             newest = Some(snapshot);
@@ -310,7 +311,7 @@ impl eframe::App for Window {
 fn waker(ctx: &Context, bell: &Arc<Bell>) -> Waker {
     let (ctx, bell) = (ctx.clone(), Arc::clone(bell));
     Waker::new(move || {
-        if !bell.dirty.swap(true, Ordering::AcqRel) {
+        if !bell.dirty.swap(true, Ordering::SeqCst) {
             let hidden = bell.hidden.load(Ordering::Acquire);
             let soon = if hidden { Duration::from_millis(100) } else { Duration::from_millis(1) };
             ctx.request_repaint_after(soon);

@@ -104,6 +104,8 @@ pub struct Model {
     dead: VecDeque<ProcessId>,
     requests: requests::Requests,
     gates: HashMap<GateId, RequestId>,
+    /// Answered by a rule, and nobody has been told yet: [`Self::finish`] does.
+    told_later: Vec<RequestId>,
     listeners: Vec<ListenerInfo>,
     daemons: Vec<DaemonInfo>,
     /// The session of a daemon that a person looks at.
@@ -167,6 +169,7 @@ impl Model {
             dead: VecDeque::new(),
             requests: requests::Requests::default(),
             gates: HashMap::new(),
+            told_later: Vec::new(),
             listeners: Vec::new(),
             daemons: Vec::new(),
             viewed_held: None,
@@ -261,9 +264,12 @@ impl Model {
         fx
     }
 
-    /// The second half: rows made anew, and who is told of them.
+    /// The second half: what rules answered is told of, and rows are made anew.
     pub fn finish(&mut self, now: Now) -> Effects {
         let mut fx = Effects::new();
+        for id in std::mem::take(&mut self.told_later) {
+            self.changed_request(id, &mut fx);
+        }
         self.publish_touched(now, &mut fx);
         fx
     }
