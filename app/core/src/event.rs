@@ -112,6 +112,15 @@ pub enum Event {
     },
     /// The terminals, all of them, oldest first; comes again when one of them changed.
     TerminalsRead(Vec<TerminalInfo>),
+    /// A program in a terminal wants the user to know something: OSC 9, 777 or 99.
+    TerminalNotified {
+        /// The terminal's id.
+        terminal: String,
+        /// Its title; may be empty.
+        title: String,
+        /// Its text; may be empty.
+        body: String,
+    },
     /// A watched process ended.
     ProcessExited(ProcessId),
     /// Processes were looked through: every agent that runs without a registry of its own, as far as its command line

@@ -2,11 +2,13 @@
 
 pub mod burst;
 pub mod crowd;
+pub mod flood;
 pub mod gate;
 pub mod handler;
 pub mod list;
 pub mod scroll;
 pub mod terminal;
+pub mod terminal_speed;
 pub mod terminal_view;
 pub mod window;
 
@@ -19,7 +21,7 @@ use crate::table::Row;
 pub type Measure = fn(&Programs) -> Result<Vec<Row>>;
 
 /// All groups in the order of the table, by name.
-pub const ALL: [(&str, Measure); 9] = [
+pub const ALL: [(&str, Measure); 11] = [
     ("handler", handler::measure),
     ("burst", burst::measure),
     ("gate", gate::measure),
@@ -28,5 +30,7 @@ pub const ALL: [(&str, Measure); 9] = [
     ("scroll", scroll::measure),
     ("list", list::measure),
     ("terminal", terminal::measure),
+    ("vte", terminal_speed::measure),
     ("view", terminal_view::measure),
+    ("flood", flood::measure),
 ];

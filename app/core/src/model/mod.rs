@@ -220,6 +220,9 @@ impl Model {
             Event::ProcessExited(process) => self.process_exited(now, process, &mut fx),
             Event::ProcessPlaced { process, terminal } => self.process_placed(process, terminal),
             Event::TerminalsRead(list) => self.terminals_read(list, &mut fx),
+            Event::TerminalNotified { terminal, title, body } => {
+                self.terminal_notified(&terminal, &title, &body)
+            }
             Event::AgentsFound(found) => self.agents_found(now, &found, &mut fx),
             Event::WindowUsed => self.window.used_mono = Some(now.mono_ms),
             Event::TranscriptRead { session, items } => self.transcript_read(session, &items, &mut fx),
