@@ -149,6 +149,7 @@ fn other_users_are_kept_out() {
         (Socket::Permissions, "permissions"),
         (Socket::Cli, "cli"),
         (Socket::Terminal, "terminal"),
+        (Socket::Otel, "otel"),
     ] {
         fs::set_permissions(place.path(socket), fs::Permissions::from_mode(0o666)).expect("a mode");
         assert_eq!(connect_as_nobody(&place.path(socket)), 0);
