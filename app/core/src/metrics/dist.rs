@@ -146,7 +146,8 @@ mod tests {
         assert_eq!(dist, Dist::default());
         dist.add(0.0);
         dist.add(1e12);
-        assert_eq!((dist.count, dist.quantile(0.1), dist.buckets.len()), (2, Some(0.0), BUCKETS));
+        assert_eq!((dist.count, dist.buckets.len()), (2, BUCKETS));
+        assert!(dist.quantile(0.1).is_some_and(|ms| ms <= 1.0));
     }
 
     #[test]

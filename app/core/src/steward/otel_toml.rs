@@ -126,7 +126,7 @@ pub(crate) fn plan_off(bytes: Option<&[u8]>, written: &Written) -> Result<Plan, 
         }
     }
     if gone > 0
-        && gone == table.iter().count()
+        && gone == table.iter().filter(|(_, item)| item.is_value()).count()
         && let Some(header) = table.span()
     {
         let header = config.line(header);

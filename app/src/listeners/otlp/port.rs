@@ -72,8 +72,8 @@ impl Port {
                     }
                     Err(problem) => {
                         tracing::warn!("telemetry has no port: {problem}");
-                        self.tell(&wish, None, Some(problem.clone())).await;
-                        self.report(Some(problem)).await;
+                        self.report(Some(problem.clone())).await;
+                        self.tell(&wish, None, Some(problem)).await;
                     }
                 },
                 Some(wish) => {
@@ -106,8 +106,8 @@ impl Port {
             Some(pin) if pin == port => format!("agents' settings name port {port}, so it stays"),
             _ => format!("port {} is taken, so port {port} is used", wish.port),
         });
-        self.tell(wish, Some(port), moved).await;
         self.report(None).await;
+        self.tell(wish, Some(port), moved).await;
         let intake =
             Intake { health: Arc::clone(&self.shared.health), outbox: Arc::clone(&self.shared.outbox) };
         let router = routes::router(Guard::of_port(port), intake);
