@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::hub::{Display, HubThread, Inbox, JobRequest, JobShell, JobWorker, Owner, Shell, run_once};
 use crate::instance;
 use crate::link::FromWindow;
-use crate::listeners::{HUB_CAPACITY, HttpPlaces, Listeners};
+use crate::listeners::{HUB_CAPACITY, HttpPlaces, Listeners, OtlpPlaces};
 use crate::os::signals;
 use crate::places::Places;
 use crate::services::agents::Agents;
@@ -26,7 +26,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use magia_core::event::Event;
 use magia_core::model::{Model, Program};
 use magia_core::settings::Settings;
-use magia_protocol::paths::{self, InstanceLock};
+use magia_protocol::paths::{self, InstanceLock, Socket};
 use magia_protocol::wire::{Command, RpcError};
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -206,6 +206,10 @@ fn start(
         home: places.home.clone(),
         fixed: places.http,
     });
+    let otlp = listeners.otlp(OtlpPlaces {
+        pin: places.state.join("otel-port"),
+        socket: places.runtime.join(Socket::Otel.file_name()),
+    });
     let terminals = TerminalPlaces {
         root: places.terminals.clone(),
         holder: places.holder.clone(),
@@ -217,6 +221,7 @@ fn start(
     let shell = Shell {
         spawn: spawner.requests(),
         http,
+        otlp,
         gates: listeners.gates(),
         replies: listeners.replies(),
         streams: listeners.streams(),

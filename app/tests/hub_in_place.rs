@@ -6,7 +6,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use magia_app::clock::Clock;
 use magia_app::hub::{Display, HubThread, Inbox, JobRequest, Owner, Shell};
 use magia_app::link::{FromWindow, Waker};
-use magia_app::listeners::{Direct, HUB_CAPACITY, HttpPlaces, Listeners};
+use magia_app::listeners::{Direct, HUB_CAPACITY, HttpPlaces, Listeners, OtlpPlaces};
 use magia_app::services::codex::CodexDaemons;
 use magia_app::services::processes::Processes;
 use magia_app::services::spawn::{SpawnPlaces, Spawner};
@@ -102,6 +102,8 @@ fn start(display: Option<Display>) -> Running {
             home: temp.path().to_owned(),
             fixed: None,
         }),
+        otlp: listeners
+            .otlp(OtlpPlaces { pin: temp.path().join("otel-port"), socket: temp.path().join("otel") }),
         notifier: None,
         jobs,
         later: VecDeque::new(),

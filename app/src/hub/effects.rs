@@ -1,7 +1,7 @@
 //! Performing effects: each goes to the one that can do it, none waits.
 
 use super::jobs::JobRequest;
-use crate::listeners::{Gates, HttpSwitch, Replies, Streams};
+use crate::listeners::{Gates, HttpSwitch, OtlpSwitch, Replies, Streams};
 use crate::os::notify::Notifier;
 use crate::services::codex::CodexDaemons;
 use crate::services::processes::Processes;
@@ -41,6 +41,8 @@ pub struct Shell {
     pub spawn: Spawn,
     /// The HTTP API.
     pub http: HttpSwitch,
+    /// Telemetry's port.
+    pub otlp: OtlpSwitch,
     /// Desktop notifications; `None` when there is no way to show any.
     pub notifier: Option<Notifier>,
     /// Does what is slow.
@@ -155,6 +157,7 @@ impl Shell {
     pub fn settings(&mut self, settings: &Arc<Settings>) -> Option<String> {
         self.job(JobRequest::Settings(Arc::clone(settings)));
         self.http.settings(settings);
+        self.otlp.settings(settings);
         self.spawn.settings(Arc::clone(settings))
     }
 
