@@ -15,10 +15,11 @@ use crate::services::codex::Codex;
 use crate::services::processes::Processes;
 use crate::services::providers::Detector;
 use crate::services::registry::Registry;
-use crate::services::settings_file::SettingsFile;
+use crate::services::settings_file::{Kind, SettingsFile};
 use crate::services::spawn::{SpawnPlaces, Spawner};
 use crate::services::store::{Store, StoreConfig};
 use crate::services::terminals::{TerminalPlaces, Terminals};
+use crate::services::themes::Themes;
 use crate::services::transcripts::Transcripts;
 use crate::terminal_link::{TerminalAsk, WISHES as TERMINAL_WISHES};
 use anyhow::{Context as _, Result};
@@ -58,6 +59,8 @@ struct Running {
     codex: Option<Codex>,
     spawner: Option<Spawner>,
     settings: Option<Arc<SettingsFile>>,
+    keybindings: Option<Arc<SettingsFile>>,
+    themes: Option<Themes>,
     store: Option<Arc<Store>>,
 }
 
@@ -137,12 +140,14 @@ pub fn window(_places: Places, _lock: InstanceLock) -> Result<()> {
 /// Does one command in this process, without sockets, hub or store.
 pub fn one_shot(places: Places, command: Command) -> Result<Result<Value, RpcError>> {
     let (events, facts) = bounded(ONE_SHOT_EVENTS);
-    let settings = settings_file(&places, events)?;
+    let settings = config_file(Kind::Settings, &places, events.clone())?;
     let mut current = Arc::new(Settings::default());
     if let Ok(Event::SettingsLoaded { settings, .. }) = facts.recv() {
         current = settings;
     }
+    let keybindings = Arc::new(config_file(Kind::Keybindings, &places, events)?);
     let mut shell = JobShell {
+        keybindings,
         places,
         store: None,
         settings: Arc::new(settings),
@@ -153,9 +158,9 @@ pub fn one_shot(places: Places, command: Command) -> Result<Result<Value, RpcErr
     Ok(run_once(&mut shell, command))
 }
 
-fn settings_file(places: &Places, events: Sender<Event>) -> Result<SettingsFile> {
-    SettingsFile::start(places.config.clone(), places.state.join("backups"), events)
-        .context("watching settings.json")
+fn config_file(kind: Kind, places: &Places, events: Sender<Event>) -> Result<SettingsFile> {
+    SettingsFile::start(kind, &places.config, places.state.join("backups"), events)
+        .with_context(|| format!("watching {}", kind.file_name()))
 }
 
 fn start(
@@ -173,7 +178,10 @@ fn start(
     let (jobs, waiting_jobs) = bounded(JOBS);
     let (stop, stopped) = bounded(0);
 
-    let settings = Arc::new(settings_file(&places, events.clone())?);
+    let settings = Arc::new(config_file(Kind::Settings, &places, events.clone())?);
+    let keybindings = Arc::new(config_file(Kind::Keybindings, &places, events.clone())?);
+    let themes =
+        Themes::start(places.home.join(".magia/themes"), events.clone()).context("watching themes")?;
     let store =
         Store::start(StoreConfig::new(places.data.clone()), events.clone()).context("starting the store")?;
     let store = Arc::new(store);
@@ -234,6 +242,7 @@ fn start(
         places: places.clone(),
         store: Some(Arc::clone(&store)),
         settings: Arc::clone(&settings),
+        keybindings: Arc::clone(&keybindings),
         current: Arc::default(),
         detector: Detector::default(),
         listeners: Some(Arc::downgrade(&listeners)),
@@ -267,6 +276,8 @@ fn start(
         codex: Some(codex),
         spawner: Some(spawner),
         settings: Some(settings),
+        keybindings: Some(keybindings),
+        themes: Some(themes),
         store: Some(store),
     })
 }
@@ -281,6 +292,8 @@ impl Running {
         self.hub.stop();
         self.jobs.join();
         drop(self.settings.take());
+        drop(self.keybindings.take());
+        drop(self.themes.take());
         if let Some(store) = self.store.take()
             && let Err(err) = store.flush()
         {

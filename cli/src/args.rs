@@ -1,7 +1,7 @@
 //! What can be typed. Each verb has one line of help and an example.
 
 use crate::verbs::{
-    attach, call, data, events, hooks, permissions, policy, run, sessions, settings, shell, term, wait,
+    attach, call, data, events, hooks, keys, permissions, policy, run, sessions, settings, shell, term, wait,
 };
 use clap::{Parser, Subcommand};
 
@@ -95,6 +95,10 @@ pub enum Verb {
     #[command(after_long_help = "Examples:\n  magia settings get themeMode\n  \
                                  magia settings set themeMode light")]
     Settings(settings::Settings),
+    /// Print or change the keys of the window's commands.
+    #[command(after_long_help = "Examples:\n  magia keys\n  magia keys set app.settings ctrl+, F10\n  \
+                                 magia keys reset")]
+    Keys(keys::Keys),
     /// Call a method of the app by name.
     #[command(after_long_help = "Examples:\n  magia call --list\n  \
                                  magia call get_session '{\"session\":\"ff001122\"}'")]

@@ -5,6 +5,7 @@ pub mod call;
 pub mod data;
 pub mod events;
 pub mod hooks;
+pub mod keys;
 pub mod permissions;
 pub mod policy;
 mod request_text;
@@ -47,6 +48,7 @@ pub fn run(args: Args, out: &mut Out) -> Result<Exit> {
         Verb::Hide(one) => sessions::mark(one, sessions::Mark::Hidden(true), out),
         Verb::Unhide(one) => sessions::mark(one, sessions::Mark::Hidden(false), out),
         Verb::Settings(settings) => settings::run(settings, out),
+        Verb::Keys(keys) => keys::run(keys, out),
         Verb::Call(call) => call::run(&call, out),
         Verb::Doctor => status::doctor(out),
         Verb::Retry(retry) => data::retry(retry, out),

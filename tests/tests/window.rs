@@ -168,7 +168,7 @@ fn text_fields_cut_copy_and_paste() -> Result<()> {
             })
             .with_context(|| format!("in the window: {:#?}", window.elements().unwrap_or_default()))
         };
-        window.key("ctrl+k")?;
+        window.key("slash")?;
         window.type_text("cellar")?;
         shows("cellar")?;
         window.key("ctrl+a")?;

@@ -5,8 +5,8 @@ use crate::event::{AgentEvent, GateId, ReplyId, StoredRequest, StoredSession};
 use crate::policy::trial::Trial;
 use crate::spawn::Plan;
 use magia_protocol::wire::command::{
-    ChangeHooks, Detect, InstallHooks, ListEvents, OneProvider, PurgeData, SaveSettings, Subscribe,
-    UpdateClaudeSettings,
+    ChangeHooks, Detect, InstallHooks, ListEvents, OneProvider, PurgeData, SaveKeybindings, SaveSettings,
+    Subscribe, UpdateClaudeSettings,
 };
 use magia_protocol::wire::info::{RequestInfo, SessionInfo};
 use magia_protocol::wire::terminal::CreatePty;
@@ -163,6 +163,8 @@ pub enum Update {
     SettingsChanged(Value),
     /// `providers:changed`.
     ProvidersChanged(Value),
+    /// `themes:changed`: the user's themes.
+    ThemesChanged(Value),
     /// `terminals:changed`: the list of terminals.
     TerminalsChanged(Value),
 }
@@ -177,6 +179,7 @@ impl Update {
             Self::SessionsChanged(_) => "sessions:changed",
             Self::SettingsChanged(_) => "settings:changed",
             Self::ProvidersChanged(_) => "providers:changed",
+            Self::ThemesChanged(_) => "themes:changed",
             Self::TerminalsChanged(_) => "terminals:changed",
         }
     }
@@ -189,6 +192,7 @@ impl Update {
         "sessions:changed",
         "settings:changed",
         "providers:changed",
+        "themes:changed",
         "terminals:changed",
     ];
 }
@@ -238,6 +242,8 @@ pub enum Job {
     },
     /// Write settings.json.
     SaveSettings(SaveSettings),
+    /// Write keybindings.json.
+    SaveKeybindings(SaveKeybindings),
     /// Look at hooks.
     HooksStatus(OneProvider),
     /// Install hooks.

@@ -78,6 +78,8 @@ pub struct JobShell {
     pub store: Option<Arc<Store>>,
     /// settings.json.
     pub settings: Arc<SettingsFile>,
+    /// keybindings.json.
+    pub keybindings: Arc<SettingsFile>,
     /// The settings as they were read last.
     pub current: Arc<Settings>,
     /// Finds the agents' programs, and remembers.
@@ -134,6 +136,9 @@ pub fn run_once(shell: &mut JobShell, command: Command) -> Result<Value, RpcErro
         Command::DetectInstalledProviders(params) => Job::Detect(params),
         Command::LoadSettings(_) => return Ok(Value::Object(shell.current.to_json())),
         Command::SaveSettings(params) => Job::SaveSettings(params),
+        Command::SettingsSchema(_) => return Ok(magia_core::settings::spec::schema()),
+        Command::LoadKeybindings(_) => return Ok(shell.keybindings.reply_now()),
+        Command::SaveKeybindings(params) => Job::SaveKeybindings(params),
         other => {
             let (method, _) = other.to_request();
             return Err(RpcError::new(ErrorCode::Unsupported, format!("{method} needs the running program"))
@@ -227,10 +232,17 @@ impl JobShell {
                 })
             }
             Job::SaveSettings(params) => {
-                let saved = self.settings.save(&params.settings).map(Value::Object);
+                let saved = self.settings.save(&params.settings);
                 // Before the reply: who saved may count on it at once.
                 if saved.is_ok() {
                     events.push(self.settings.now());
+                }
+                saved
+            }
+            Job::SaveKeybindings(params) => {
+                let saved = self.keybindings.save_over(&params.keybindings, params.reset);
+                if saved.is_ok() {
+                    events.push(self.keybindings.now());
                 }
                 saved
             }

@@ -259,6 +259,7 @@ impl Item {
                 Update::SessionsChanged(value)
                 | Update::SettingsChanged(value)
                 | Update::ProvidersChanged(value)
+                | Update::ThemesChanged(value)
                 | Update::TerminalsChanged(value) => value.to_string(),
             };
             let (event, seq) = (self.update.channel(), self.seq);

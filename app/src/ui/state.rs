@@ -4,10 +4,13 @@ use super::action::Action;
 use super::command::UiCommand;
 use super::dialogs::edit::Edits;
 use super::dialogs::new_session::NewSession;
+use super::dialogs::palette::{Palette, Target};
 use super::facts::Facts;
+use super::look::Look;
 use super::panels::card::Cards;
 use super::panels::details::Details;
 use super::panels::sessions::SessionsPanel;
+use super::panels::settings::SettingsPanel;
 use super::panels::terminals::{Arrived, TerminalsPanel};
 use super::panels::timeline::{Jump, TimelinePanel};
 use super::toasts::Toasts;
@@ -54,6 +57,17 @@ pub enum Dialog {
     Shortcuts,
     /// Which agent to start, and where.
     NewSession,
+    /// Commands, sessions, projects, settings.
+    Palette,
+}
+
+/// A command whose keys are being changed: the next key is the new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recording {
+    /// Whose.
+    pub command: UiCommand,
+    /// Beside those that it has.
+    pub add: bool,
 }
 
 /// A title that is being typed.
@@ -94,6 +108,12 @@ pub struct UiState {
     pub pane: SessionPane,
     /// What the dialog for a new session holds.
     pub new_session: NewSession,
+    /// What the palette holds.
+    pub palette: Palette,
+    /// A command whose keys are being changed.
+    pub recording: Option<Recording>,
+    /// The settings page.
+    pub settings: SettingsPanel,
     /// What stands over the page.
     pub dialogs: VecDeque<Dialog>,
     /// Inputs that are being written in place of an agent's.
@@ -102,6 +122,8 @@ pub struct UiState {
     pub trial: String,
     /// What was said once.
     pub toasts: Toasts,
+    /// Theme, fonts and zoom in use.
+    pub look: Look,
     /// What bar, banners and details say.
     pub facts: Facts,
     raise_seen: u64,
@@ -192,6 +214,26 @@ impl UiState {
             }
             Action::FocusCard(request) => self.cards.focus(request, now_s),
             Action::Go(route) => self.route = route,
+            Action::Choose(target) => {
+                self.dialogs.retain(|dialog| *dialog != Dialog::Palette);
+                self.palette.close();
+                self.palette.note(&target);
+                match target {
+                    Target::Command(command) => return self.run(command, snapshot, ctx, now_s),
+                    Target::Session(session) => {
+                        self.select(session, snapshot, now_s);
+                        self.sessions.reveal(session);
+                    }
+                    Target::Project(cwd) => {
+                        self.new_session.begin_in(snapshot, self.selected, cwd);
+                        self.dialogs.push_back(Dialog::NewSession);
+                    }
+                    Target::Setting(key) => {
+                        self.settings.show(key);
+                        self.route = Route::Settings;
+                    }
+                }
+            }
             Action::Run(command) => return self.run(command, snapshot, ctx, now_s),
             Action::Fold(key) => self.timeline.toggle(key),
             Action::StartDeny(request) => {
@@ -218,7 +260,9 @@ impl UiState {
             }
             Action::DismissToast(number) => self.toasts.dismiss(number),
             Action::CloseDialog => {
-                self.dialogs.pop_front();
+                if self.dialogs.pop_front() == Some(Dialog::Palette) {
+                    self.palette.close();
+                }
             }
             Action::FollowTail => self.timeline.follow_tail(),
             Action::ShowKind(kind) => self.timeline.toggle_kind(kind),
@@ -295,6 +339,11 @@ impl UiState {
                     return self.apply(Action::ShowRequest(request), snapshot, ctx, now_s);
                 }
             }
+            UiCommand::Palette => {
+                self.palette.open(snapshot);
+                self.dialogs.push_back(Dialog::Palette);
+            }
+            UiCommand::Home => self.home(),
             UiCommand::Back => self.back(),
             UiCommand::Follow => self.timeline.follow_tail(),
             UiCommand::Find => self.timeline.start_find(),
@@ -330,6 +379,16 @@ impl UiState {
         None
     }
 
+    /// Leaves all that is open.
+    fn home(&mut self) {
+        self.rename = None;
+        self.recording = None;
+        self.cards.stop_deny();
+        self.timeline.stop_find();
+        self.filter.clear();
+        self.route = Route::Sessions;
+    }
+
     /// Leaves the innermost thing that is open.
     fn back(&mut self) {
         if self.dialogs.pop_front().is_some() {
@@ -337,7 +396,9 @@ impl UiState {
             self.rename = None;
         } else if self.cards.is_denying() {
             self.cards.stop_deny();
-        } else if self.route == Route::Sessions && self.timeline.stop_find() {
+        } else if (self.route == Route::Sessions && self.timeline.stop_find())
+            || (self.route == Route::Settings && self.settings.leave())
+        {
         } else if self.route != Route::Sessions {
             self.route = Route::Sessions;
         } else if !self.filter.is_empty() {

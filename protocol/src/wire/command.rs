@@ -159,6 +159,16 @@ pub struct SaveSettings {
     pub settings: Map<String, Value>,
 }
 
+/// Parameters of `save_keybindings`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SaveKeybindings {
+    /// A command's name and its keys: `"Ctrl+K"`, a list, `""` for none; null goes back to the default.
+    pub keybindings: Map<String, Value>,
+    /// Begin with the defaults: what is not named goes back to them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reset: bool,
+}
+
 /// Parameters of `install_hooks`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InstallHooks {
@@ -308,6 +318,12 @@ pub enum Command {
     LoadSettings(NoParams),
     /// Change magia's settings.
     SaveSettings(SaveSettings),
+    /// What settings.json may hold.
+    SettingsSchema(NoParams),
+    /// The keys of the window's commands.
+    LoadKeybindings(NoParams),
+    /// Change keys.
+    SaveKeybindings(SaveKeybindings),
     /// State of the hooks in a provider's settings.
     HooksStatus(OneProvider),
     /// Put our hooks into a provider's settings.

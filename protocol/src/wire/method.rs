@@ -131,6 +131,12 @@ methods! {
         "magia's settings, defaults filled in";
     "save_settings" [], Guarded, [required("settings", "object")], "object",
         "Change keys of magia's settings; null removes one";
+    "settings_schema" [], Read, [], "object",
+        "A JSON schema of settings.json";
+    "load_keybindings" [], Read, [], "[KeyInfo]",
+        "The window's commands and their keys";
+    "save_keybindings" [], Guarded, [required("keybindings", "object"), optional("reset", "bool")], "[KeyInfo]",
+        "Change the keys of commands; null goes back to a default";
     "hooks_status" [], Read, [optional("provider", "string"), optional("home", "string")], "HooksInfo",
         "State of magia's hooks in a provider's settings";
     "install_hooks" [], Guarded, [optional("provider", "string"), optional("dry_run", "bool"), optional("home", "string"),

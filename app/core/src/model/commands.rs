@@ -4,9 +4,10 @@ use super::titles::{self, TITLE_MAX};
 use super::{Effects, Model};
 use crate::effect::{Effect, Job, StoreWrite, Update};
 use crate::event::{Now, Origin, ReplyId};
+use crate::keys::Keymap;
 use crate::policy::table;
 use crate::policy::trial::Trial;
-use crate::settings::Settings;
+use crate::settings::{self, Settings};
 use magia_protocol::wire::command::{
     InstallHooks, ListRequests, ListSessions, OpenWindow, SetTitle, Subscribe, UpdateSession,
 };
@@ -86,6 +87,12 @@ impl Model {
             Command::LoadSettings(_) => Ok(Value::Object(self.settings.to_json())),
             Command::SaveSettings(params) => match Settings::check(&params.settings) {
                 Ok(()) => return run(reply, Job::SaveSettings(params), fx),
+                Err(wanted) => Err(RpcError::new(ErrorCode::BadParams, wanted)),
+            },
+            Command::SettingsSchema(_) => Ok(settings::spec::schema()),
+            Command::LoadKeybindings(_) => Ok(self.keymap.to_json()),
+            Command::SaveKeybindings(params) => match Keymap::check(&params.keybindings) {
+                Ok(()) => return run(reply, Job::SaveKeybindings(params), fx),
                 Err(wanted) => Err(RpcError::new(ErrorCode::BadParams, wanted)),
             },
             Command::HooksStatus(params) => return run(reply, Job::HooksStatus(params), fx),

@@ -169,6 +169,8 @@ impl Model {
             hooks: self.hooks.clone(),
             terminals: self.terminal_views(),
             settings: Arc::clone(&self.settings),
+            themes: Arc::clone(&self.themes),
+            keymap: Arc::clone(&self.keymap),
             trial: self.trial.1.clone(),
             problems: self.problems.values().cloned().collect(),
             toasts: self.toasts.iter().cloned().collect(),

@@ -2,15 +2,17 @@
 
 use crate::ui::action::{Action, Actions};
 use crate::ui::command::UiCommand;
+use crate::ui::dialogs::palette::Target;
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::button::Button;
 use eframe::egui::{Align, Layout, RichText, ScrollArea, Ui};
+use magia_core::keys::Keymap;
 
 /// Width of a column.
 const COLUMN: f32 = 330.0;
 
 /// Draws the keyboard shortcuts, in two columns where there is room: all of them are seen in the smallest window.
-pub fn shortcuts_ui(ui: &mut Ui, actions: &mut Actions) {
+pub fn shortcuts_ui(ui: &mut Ui, keymap: &Keymap, actions: &mut Actions) {
     let colors = palette(ui);
     let room = ui.ctx().content_rect().size();
     let columns = if room.x >= 2.0 * COLUMN + 120.0 { 2 } else { 1 };
@@ -27,7 +29,7 @@ pub fn shortcuts_ui(ui: &mut Ui, actions: &mut Actions) {
         ui.columns(columns, |columns| {
             for (column, commands) in columns.iter_mut().zip(UiCommand::ALL.chunks(each)) {
                 for command in commands {
-                    row(column, *command);
+                    row(column, *command, keymap);
                 }
             }
         });
@@ -35,6 +37,10 @@ pub fn shortcuts_ui(ui: &mut Ui, actions: &mut Actions) {
     ui.add_space(theme::SPACE_3);
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         ui.set_min_height(theme::ROW);
+        if Button::new("Change keys...").show(ui).clicked() {
+            actions.push(Action::CloseDialog);
+            actions.push(Action::Choose(Target::Setting("keyboard")));
+        }
         let close = Button::new("Close").key("Esc").show(ui);
         if ui.memory(|memory| memory.focused().is_none()) {
             close.request_focus();
@@ -45,13 +51,13 @@ pub fn shortcuts_ui(ui: &mut Ui, actions: &mut Actions) {
     });
 }
 
-fn row(ui: &mut Ui, command: UiCommand) {
+fn row(ui: &mut Ui, command: UiCommand, keymap: &Keymap) {
     let colors = palette(ui);
     ui.horizontal(|ui| {
         ui.set_min_height(24.0);
         ui.label(RichText::new(command.label()).color(colors.foreground));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let keys = RichText::new(command.keys()).font(theme::mono(theme::CAPTION + 1.0));
+            let keys = RichText::new(keymap.keys(command)).font(theme::mono(theme::CAPTION + 1.0));
             ui.label(keys.color(colors.muted));
         });
     });
