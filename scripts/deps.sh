@@ -5,6 +5,7 @@
 #   scripts/deps.sh test     to run the tests
 #   scripts/deps.sh agents   to run the tests with the real agent CLIs
 #   scripts/deps.sh bench    to run the benchmarks
+#   scripts/deps.sh package  to make the Debian package and try it
 # When nothing is missing it neither asks for a password nor touches the network.
 set -euo pipefail
 
@@ -16,6 +17,7 @@ headless=(xvfb xauth openbox xdotool x11-utils imagemagick libgl1-mesa-dri dbus 
 terminals=(xterm kitty alacritty gnome-terminal konsole xfce4-terminal netcat-openbsd curl)
 agents=(git ca-certificates)
 bench=(netcat-openbsd procps kitty)
+package=(dpkg-dev binutils lintian debootstrap desktop-file-utils)
 
 case "${1:-}" in
   build) wanted=("${build[@]}") ;;
@@ -23,7 +25,8 @@ case "${1:-}" in
   test) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${terminals[@]}") ;;
   agents) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${agents[@]}") ;;
   bench) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${bench[@]}") ;;
-  *) echo "usage: $0 build|window|test|agents|bench" >&2; exit 2 ;;
+  package) wanted=("${build[@]}" "${package[@]}") ;;
+  *) echo "usage: $0 build|window|test|agents|bench|package" >&2; exit 2 ;;
 esac
 
 # Rust comes from rustup, whatever the distribution.

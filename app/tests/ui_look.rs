@@ -1,6 +1,6 @@
 //! Theme, fonts, zoom and motion follow the settings before the next frame.
 #![cfg(feature = "window")]
-#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod ui_bench;
 mod ui_scenes;

@@ -1,6 +1,6 @@
 //! Palette, keys and settings page without a display: by keyboard alone where that is promised.
 #![cfg(feature = "window")]
-#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod ui_bench;
 mod ui_scenes;
