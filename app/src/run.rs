@@ -10,6 +10,7 @@ use crate::link::FromWindow;
 use crate::listeners::{HUB_CAPACITY, HttpPlaces, Listeners};
 use crate::os::signals;
 use crate::places::Places;
+use crate::reset;
 use crate::services::agents::Agents;
 use crate::services::codex::Codex;
 use crate::services::processes::Processes;
@@ -69,12 +70,13 @@ pub fn headless(places: Places, lock: InstanceLock) -> Result<()> {
     let stop = signals::Stop::install().context("listening for signals")?;
     let (_no_window, wishes) = bounded(1);
     let runtime = places.runtime.display().to_string();
+    let own = places.clone();
     let (_no_terminals, asks) = mpsc::channel(1);
     let mut running = start(places, lock, None, wishes, asks)?;
     instance::say(&format!("magia listens in {runtime}; look with `magia ls`, stop with Ctrl+C"));
     stop.wait();
     running.stop();
-    Ok(())
+    reset::restart_if_pending(&own)
 }
 
 /// The window, until it is closed or a signal comes.
@@ -101,6 +103,7 @@ pub fn window(places: Places, lock: InstanceLock) -> Result<()> {
         }
     };
     ui::text::set_home(&places.home.to_string_lossy());
+    let own = places.clone();
     let shown = ui::run(link, WindowOptions::default(), move |waker| {
         // Beside the first frames: the window is there while the store is read.
         let display = Display { snapshots, unread, waker };
@@ -117,6 +120,10 @@ pub fn window(places: Places, lock: InstanceLock) -> Result<()> {
             stop.wait();
             if !closed.swap(true, Ordering::AcqRel) {
                 stop_all(&begun);
+                if let Err(err) = reset::restart_if_pending(&own) {
+                    instance::say(&format!("error: {err:#}"));
+                    std::process::exit(1);
+                }
                 std::process::exit(0);
             }
         };
@@ -170,6 +177,7 @@ fn start(
     wishes: Receiver<FromWindow>,
     asks: mpsc::Receiver<TerminalAsk>,
 ) -> Result<Running> {
+    let first_launch = places.is_new();
     if let Err(err) = paths::write_runtime_pointer(&places.runtime) {
         tracing::warn!("agents with another TMPDIR will not find magia: {err}");
     }
@@ -251,6 +259,7 @@ fn start(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         headless: display.is_none(),
+        first_launch,
         runtime_dir: places.runtime.display().to_string(),
         started_mono: clock.now().mono_ms,
         started_at_ms: clock.now().unix_ms,

@@ -1,8 +1,10 @@
 //! The verbs, one file per group: each builds a command, asks, and prints the reply.
 
 pub mod attach;
+pub mod autostart;
 pub mod call;
 pub mod data;
+pub mod diagnostics;
 pub mod events;
 pub mod hooks;
 pub mod keys;
@@ -15,6 +17,7 @@ pub mod settings;
 pub mod shell;
 mod status;
 pub mod term;
+pub mod uninstall;
 pub mod wait;
 mod window;
 
@@ -51,6 +54,10 @@ pub fn run(args: Args, out: &mut Out) -> Result<Exit> {
         Verb::Keys(keys) => keys::run(keys, out),
         Verb::Call(call) => call::run(&call, out),
         Verb::Doctor => status::doctor(out),
+        Verb::Diagnostics(diagnostics) => diagnostics::run(&diagnostics, out),
+        Verb::Autostart(autostart) => autostart::run(&autostart, out),
+        Verb::Reset(reset) => uninstall::reset(&reset, out),
+        Verb::Uninstall(uninstall) => uninstall::uninstall(&uninstall, out),
         Verb::Retry(retry) => data::retry(retry, out),
         Verb::Run(run) => run::run(run, out),
         Verb::Attach(attach) => attach::attach(attach, out),

@@ -106,6 +106,8 @@ pub enum Effect {
         /// What to do.
         wish: TerminalWish,
     },
+    /// End, so that what was prepared is done before the next start.
+    Restart,
     /// Do something slow and report [`JobFinished`](crate::event::Event::JobFinished).
     Run {
         /// The requester.
@@ -244,6 +246,8 @@ pub enum Job {
     SaveSettings(SaveSettings),
     /// Write keybindings.json.
     SaveKeybindings(SaveKeybindings),
+    /// Take the hooks out and forget everything.
+    FactoryReset,
     /// Look at hooks.
     HooksStatus(OneProvider),
     /// Install hooks.

@@ -20,6 +20,8 @@ pub struct Snapshot {
     pub made_at_ms: u64,
     /// Whether the store was read; before that an empty list means nothing.
     pub loaded: bool,
+    /// magia was never here before, or was reset.
+    pub first_launch: bool,
     /// Sessions that are not hidden, in a stable order (start time).
     pub sessions: Vec<Arc<SessionInfo>>,
     /// Requests that wait, oldest first; and decided ones until they took effect.

@@ -4,6 +4,7 @@ use crate::doctor;
 use crate::event_text::event_json;
 use crate::listeners::Listeners;
 use crate::places::Places;
+use crate::reset;
 use crate::services::providers::{Detector, Search, Source};
 use crate::services::settings_file::SettingsFile;
 use crate::services::steward::FilePlan;
@@ -139,6 +140,8 @@ pub fn run_once(shell: &mut JobShell, command: Command) -> Result<Value, RpcErro
         Command::SettingsSchema(_) => return Ok(magia_core::settings::spec::schema()),
         Command::LoadKeybindings(_) => return Ok(shell.keybindings.reply_now()),
         Command::SaveKeybindings(params) => Job::SaveKeybindings(params),
+        Command::IsFirstLaunch(_) => return Ok(json!(shell.places.is_new())),
+        Command::FactoryReset(params) if params.confirm == "reset" => Job::FactoryReset,
         other => {
             let (method, _) = other.to_request();
             return Err(RpcError::new(ErrorCode::Unsupported, format!("{method} needs the running program"))
@@ -246,6 +249,7 @@ impl JobShell {
                 }
                 saved
             }
+            Job::FactoryReset => self.factory_reset(),
             Job::HooksStatus(params) => self
                 .steward(params.provider, params.home.as_deref())
                 .and_then(|paths| self.hooks(&paths))
@@ -289,7 +293,7 @@ impl JobShell {
             Job::Doctor { mut checks, known } => {
                 let hooks = self.hooks(&self.places.steward(Provider::Claude, None)).ok();
                 let providers = self.detect(false);
-                checks.extend(doctor::checks(&self.places, hooks.as_ref(), &providers));
+                checks.extend(doctor::checks(&self.places, &self.current, hooks.as_ref(), &providers));
                 for provider in [Provider::Codex, Provider::Gemini] {
                     let hooks = self.hooks(&self.places.steward(provider, None)).ok();
                     checks.extend(hooks.as_ref().and_then(doctor::optional_hooks_check));
@@ -331,6 +335,21 @@ impl JobShell {
             }
         };
         Provider::ALL.iter().filter_map(look).collect()
+    }
+
+    /// Takes our hooks out of every agent's settings, then removes what is ours, or has it removed at the next start when
+    /// this program holds it open.
+    fn factory_reset(&self) -> Result<Value, RpcError> {
+        for provider in Provider::ALL {
+            let paths = self.places.steward(*provider, None);
+            // A file that cannot be read holds what it holds: nothing is forgotten while hooks point here.
+            self.change(&paths, false, steward::preview_uninstall, steward::uninstall)?;
+        }
+        let removed = reset::what_goes(&self.places);
+        let restarting = self.listeners.is_some();
+        let done = if restarting { reset::mark(&self.places) } else { reset::finish(&self.places) };
+        done.map_err(|err| internal(&err))?;
+        Ok(json!({ "removed": removed, "restarting": restarting }))
     }
 
     fn retry(&self, name: &str) -> Option<bool> {

@@ -179,6 +179,12 @@ impl Action {
         Self::Send(Command::SaveKeybindings(command::SaveKeybindings { keybindings, reset: true }))
     }
 
+    /// Forgets everything and begins anew. The dialog has asked for the word.
+    pub fn factory_reset() -> Self {
+        let confirm = "reset".to_owned();
+        Self::Send(Command::FactoryReset(command::FactoryReset { confirm }))
+    }
+
     /// Gives a directory a preset of its own, or takes it away.
     pub fn workspace_preset(path: &str, preset: Option<Preset>) -> Self {
         let mut change = Map::new();

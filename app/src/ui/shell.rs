@@ -7,6 +7,7 @@ use super::dialogs::dialog_ui;
 use super::icon::{self, Lucide};
 use super::keys;
 use super::panels::banners::banners_ui;
+use super::panels::changelog::changelog_ui;
 use super::panels::details::{DetailsData, details_ui};
 use super::panels::empty;
 use super::panels::sessions::sessions_ui;
@@ -14,6 +15,7 @@ use super::panels::settings::settings_ui;
 use super::panels::terminals::{session_terminal_ui, terminals_ui};
 use super::panels::timeline::timeline_ui;
 use super::panels::top_bar::top_bar_ui;
+use super::panels::welcome::welcome_ui;
 use super::provider;
 use super::state::{Lookup, Rename, Route, SessionPane, UiState, is_open};
 use super::text::{short_path, shown_line};
@@ -66,6 +68,14 @@ pub fn shell_ui(ui: &mut Ui, view: View<'_>, state: &mut UiState, actions: &mut 
         let frame = Frame::new().fill(colors.background);
         CentralPanel::default().frame(frame).show(ui, |ui| {
             terminals_ui(ui, &mut state.terminals, view.terminals, actions);
+        });
+    } else if state.route == Route::Changelog {
+        let frame = Frame::new().fill(colors.background);
+        CentralPanel::default().frame(frame).show(ui, |ui| changelog_ui(ui, &mut state.changelog, actions));
+    } else if state.welcome.is_shown(snapshot) {
+        let frame = Frame::new().fill(colors.background).inner_margin(Margin::symmetric(24, 0));
+        CentralPanel::default().frame(frame).show(ui, |ui| {
+            welcome_ui(ui, &mut state.welcome, snapshot, actions);
         });
     } else if snapshot.sessions.is_empty() && snapshot.requests.is_empty() {
         let frame = Frame::new().fill(colors.background).inner_margin(Margin::symmetric(24, 0));

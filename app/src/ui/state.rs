@@ -7,12 +7,14 @@ use super::dialogs::new_session::NewSession;
 use super::dialogs::palette::{Palette, Target};
 use super::facts::Facts;
 use super::look::Look;
+use super::markdown::Markdown;
 use super::panels::card::Cards;
 use super::panels::details::Details;
 use super::panels::sessions::SessionsPanel;
 use super::panels::settings::SettingsPanel;
 use super::panels::terminals::{Arrived, TerminalsPanel};
 use super::panels::timeline::{Jump, TimelinePanel};
+use super::panels::welcome::Welcome;
 use super::toasts::Toasts;
 use eframe::egui;
 use egui_tiles::LinearDir;
@@ -32,6 +34,8 @@ pub enum Route {
     Terminals,
     /// magia's settings.
     Settings,
+    /// What changed from version to version.
+    Changelog,
 }
 
 /// What is shown of a session that runs in one of our terminals.
@@ -59,6 +63,8 @@ pub enum Dialog {
     NewSession,
     /// Commands, sessions, projects, settings.
     Palette,
+    /// Forget everything?
+    Reset,
 }
 
 /// A command whose keys are being changed: the next key is the new one.
@@ -114,6 +120,12 @@ pub struct UiState {
     pub recording: Option<Recording>,
     /// The settings page.
     pub settings: SettingsPanel,
+    /// The first steps.
+    pub welcome: Welcome,
+    /// How the changelog is drawn.
+    pub changelog: Markdown,
+    /// What is typed to confirm a reset.
+    pub reset_word: String,
     /// What stands over the page.
     pub dialogs: VecDeque<Dialog>,
     /// Inputs that are being written in place of an agent's.
@@ -374,6 +386,15 @@ impl UiState {
                 self.new_session.begin(snapshot, self.selected);
                 self.dialogs.push_back(Dialog::NewSession);
             }
+            UiCommand::Welcome => {
+                self.route = Route::Sessions;
+                self.welcome.ask();
+            }
+            UiCommand::Changelog => self.route = Route::Changelog,
+            UiCommand::Reset => {
+                self.reset_word.clear();
+                self.dialogs.push_back(Dialog::Reset);
+            }
             UiCommand::Shortcuts => self.dialogs.push_back(Dialog::Shortcuts),
         }
         None
@@ -399,6 +420,8 @@ impl UiState {
         } else if (self.route == Route::Sessions && self.timeline.stop_find())
             || (self.route == Route::Settings && self.settings.leave())
         {
+        } else if self.route == Route::Sessions && self.welcome.asked {
+            self.welcome.leave();
         } else if self.route != Route::Sessions {
             self.route = Route::Sessions;
         } else if !self.filter.is_empty() {

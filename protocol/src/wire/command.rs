@@ -159,6 +159,13 @@ pub struct SaveSettings {
     pub settings: Map<String, Value>,
 }
 
+/// Parameters of `factory_reset`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FactoryReset {
+    /// The word `reset`, so that it is meant.
+    pub confirm: String,
+}
+
 /// Parameters of `save_keybindings`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SaveKeybindings {
@@ -360,6 +367,10 @@ pub enum Command {
     PurgeData(PurgeData),
     /// Open a terminal.
     OpenTerminal(OpenTerminal),
+    /// Whether magia was never here before.
+    IsFirstLaunch(NoParams),
+    /// Begin anew.
+    FactoryReset(FactoryReset),
 }
 
 impl Command {

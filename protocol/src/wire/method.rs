@@ -176,6 +176,10 @@ methods! {
         "Check everything magia depends on";
     "purge_data" [], Guarded, [required("older_than_days", "number")], "{events, requests, sessions}",
         "Forget old events and outcomes";
+    "is_first_launch" [], Read, [], "bool",
+        "Whether magia was never here before, or was reset";
+    "factory_reset" [], Guarded, [required("confirm", "\"reset\"")], "{removed, restarting}",
+        "Take the hooks out, forget everything that magia keeps, and start again";
     "open_terminal" [], Asked,
         [optional("argv", "[string]"), optional("command", "string"), optional("working_dir", "string"),
          optional("session_id", "string"), optional("terminal", "string"), optional("name", "string"),
@@ -195,6 +199,7 @@ mod tests {
         match (param.name, param.kind) {
             ("decision", _) => json!("deny"),
             ("provider", _) => json!("claude"),
+            ("confirm", _) => json!("reset"),
             (_, "string") => json!("abcd"),
             (_, "bool") => json!(true),
             (_, "number") => json!(7),

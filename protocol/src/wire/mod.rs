@@ -8,6 +8,7 @@ pub mod ids;
 pub mod info;
 pub mod method;
 pub mod nearest;
+pub mod redact;
 pub mod rpc;
 pub mod spawn;
 pub mod terminal;

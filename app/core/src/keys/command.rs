@@ -111,6 +111,12 @@ commands! {
     NewSession "app.new-session" Window "New session..." ["Ctrl+N"];
     /// The settings.
     Settings "app.settings" Text "Settings" ["Ctrl+,"];
+    /// The first steps.
+    Welcome "app.welcome" Window "Welcome: first steps" [];
+    /// What changed.
+    Changelog "app.changelog" Window "What is new" [];
+    /// Begin anew.
+    Reset "app.reset" Window "Reset magia..." [];
     /// The list of keys.
     Shortcuts "app.shortcuts" Window "Keyboard shortcuts" ["?"];
 }

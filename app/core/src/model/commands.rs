@@ -17,6 +17,9 @@ use magia_protocol::wire::nearest::nearest;
 use magia_protocol::wire::{Command, ErrorCode, Provider, RpcError, SessionId, SessionState};
 use serde_json::{Value, json};
 
+/// What confirms a reset.
+const RESET_WORD: &str = "reset";
+
 /// Requests in a list when no number is asked for.
 const REQUESTS_LIMIT: usize = 100;
 
@@ -142,6 +145,12 @@ impl Model {
             }
             // Taken above, for it may be asked about.
             Command::OpenTerminal(_) => Ok(Value::Null),
+            Command::IsFirstLaunch(_) => Ok(Value::Bool(self.program.first_launch)),
+            Command::FactoryReset(params) if params.confirm == RESET_WORD => {
+                return run(reply, Job::FactoryReset, fx);
+            }
+            Command::FactoryReset(_) => Err(RpcError::new(ErrorCode::BadParams, "a reset was not confirmed")
+                .with_hint(format!("confirm must be {RESET_WORD:?}"))),
             Command::PurgeData(params) => {
                 let live = self.sessions.values().filter(|session| session.ended.is_none());
                 let keep = live.map(|session| session.id).collect();
@@ -180,7 +189,11 @@ impl Model {
                 if changed { format!("Wrote {file}") } else { format!("{file} was already as wanted") };
             self.toast(false, text, None);
         }
+        let restarts = outcome.as_ref().ok().and_then(|value| value.get("restarting")?.as_bool());
         self.reply(reply, outcome, fx);
+        if restarts == Some(true) {
+            fx.push(Effect::Restart);
+        }
     }
 
     /// Answers a requester; what the window asked for is answered by a toast when it failed.

@@ -75,6 +75,8 @@ pub struct Program {
     pub pid: u32,
     /// Without a window.
     pub headless: bool,
+    /// magia was never here before, or was reset.
+    pub first_launch: bool,
     /// Where its sockets are.
     pub runtime_dir: String,
     /// When it started, by the monotonic clock.

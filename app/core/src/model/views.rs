@@ -161,6 +161,7 @@ impl Model {
             revision: self.views.revision,
             made_at_ms: now.unix_ms,
             loaded: self.loaded,
+            first_launch: self.program.first_launch,
             sessions,
             requests: self.views.cards.values().cloned().collect(),
             timeline,

@@ -7,6 +7,7 @@ mod rows;
 mod trial;
 
 use crate::ui::action::{Action, Actions};
+use crate::ui::command::UiCommand;
 use crate::ui::icon::Lucide;
 use crate::ui::provider;
 use crate::ui::state::{Lookup, Route, UiState};
@@ -160,9 +161,28 @@ fn groups(ui: &mut Ui, snapshot: &Snapshot, state: &mut UiState, actions: &mut A
             rows::rows_ui(ui, *section, snapshot, fits, &mut state.settings.edit, actions);
         }
     }
+    if page == Page::All && fits("about what is new changelog version welcome reset factory") {
+        about(ui, actions);
+    }
     if matches!(page, Page::All | Page::Keyboard) {
         keyboard::keyboard_ui(ui, snapshot, fits, &mut state.recording, actions);
     }
+}
+
+/// The program itself.
+fn about(ui: &mut Ui, actions: &mut Actions) {
+    group(ui, "magia", |ui| {
+        setting(ui, "Version", "", |ui| {
+            ui.label(env!("CARGO_PKG_VERSION"));
+            ui.add_space(theme::SPACE_2);
+            for command in [UiCommand::Changelog, UiCommand::Welcome, UiCommand::Reset] {
+                if Button::new(command.label()).show(ui).clicked() {
+                    actions.push(Action::Run(command));
+                }
+            }
+        });
+        caption(ui, "For a bug report: magia diagnostics FILE collects what is needed, without secrets.");
+    });
 }
 
 /// What is searched for, word by word.
