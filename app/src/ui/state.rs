@@ -386,6 +386,10 @@ impl UiState {
                 self.new_session.begin(snapshot, self.selected);
                 self.dialogs.push_back(Dialog::NewSession);
             }
+            UiCommand::Keys => {
+                self.settings.show_keys();
+                self.route = Route::Settings;
+            }
             UiCommand::Welcome => {
                 self.route = Route::Sessions;
                 self.welcome.ask();

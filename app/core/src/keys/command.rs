@@ -117,6 +117,8 @@ commands! {
     Changelog "app.changelog" Window "What is new" [];
     /// Begin anew.
     Reset "app.reset" Window "Reset magia..." [];
+    /// The page where keys are changed.
+    Keys "app.keys" Window "Change keys" [];
     /// The list of keys.
     Shortcuts "app.shortcuts" Window "Keyboard shortcuts" ["?"];
 }

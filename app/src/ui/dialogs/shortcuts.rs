@@ -2,7 +2,6 @@
 
 use crate::ui::action::{Action, Actions};
 use crate::ui::command::UiCommand;
-use crate::ui::dialogs::palette::Target;
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::button::Button;
 use eframe::egui::{Align, Layout, RichText, ScrollArea, Ui};
@@ -25,9 +24,11 @@ pub fn shortcuts_ui(ui: &mut Ui, keymap: &Keymap, actions: &mut Actions) {
     ui.add_space(theme::SPACE_2);
     ScrollArea::vertical().max_height((room.y - 150.0).max(60.0)).show(ui, |ui| {
         ui.spacing_mut().item_spacing.x = gap;
-        let each = UiCommand::ALL.len().div_ceil(columns);
+        let has_keys = |command: &UiCommand| !keymap.chords(*command).is_empty();
+        let all: Vec<UiCommand> = UiCommand::ALL.iter().copied().filter(has_keys).collect();
+        let each = all.len().div_ceil(columns).max(1);
         ui.columns(columns, |columns| {
-            for (column, commands) in columns.iter_mut().zip(UiCommand::ALL.chunks(each)) {
+            for (column, commands) in columns.iter_mut().zip(all.chunks(each)) {
                 for command in commands {
                     row(column, *command, keymap);
                 }
@@ -37,16 +38,16 @@ pub fn shortcuts_ui(ui: &mut Ui, keymap: &Keymap, actions: &mut Actions) {
     ui.add_space(theme::SPACE_3);
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         ui.set_min_height(theme::ROW);
-        if Button::new("Change keys...").show(ui).clicked() {
-            actions.push(Action::CloseDialog);
-            actions.push(Action::Choose(Target::Setting("keyboard")));
-        }
         let close = Button::new("Close").key("Esc").show(ui);
         if ui.memory(|memory| memory.focused().is_none()) {
             close.request_focus();
         }
         if close.clicked() {
             actions.push(Action::CloseDialog);
+        }
+        if Button::new("Change keys...").show(ui).clicked() {
+            actions.push(Action::CloseDialog);
+            actions.push(Action::Run(UiCommand::Keys));
         }
     });
 }

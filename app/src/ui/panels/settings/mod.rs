@@ -59,6 +59,12 @@ impl SettingsPanel {
         self.page = Page::All;
     }
 
+    /// Shows the keys.
+    pub fn show_keys(&mut self) {
+        self.query.clear();
+        self.page = Page::Keyboard;
+    }
+
     /// Leaves what is searched for; `false` when there is nothing to leave.
     pub fn leave(&mut self) -> bool {
         let searched = !self.query.is_empty();
