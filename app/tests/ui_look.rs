@@ -5,7 +5,7 @@
 mod ui_bench;
 mod ui_scenes;
 
-use eframe::egui::{Context, FontFamily, Key, Modifiers, TextStyle, Theme as Mode};
+use eframe::egui::{Color32, Context, FontFamily, Key, Modifiers, TextStyle, Theme as Mode};
 use egui_kittest::kittest::Queryable;
 use magia_app::ui::look::Look;
 use magia_app::ui::theme::{self, Palette};
@@ -86,7 +86,9 @@ fn fonts_have_the_size_that_is_wanted_and_terminals_their_own() {
         let font = eframe::egui::FontId::new(13.0, family);
         let mut width = 0.0;
         ctx.run_ui(eframe::egui::RawInput::default(), |ui| {
-            width = ui.fonts_mut(|fonts| fonts.glyph_width(&font, 'm'));
+            let text = "m".repeat(40);
+            width =
+                ui.fonts_mut(|fonts| fonts.layout_no_wrap(text, font.clone(), Color32::PLACEHOLDER).size().x);
         })
         .drop_without_applying_deltas();
         width

@@ -61,7 +61,7 @@ fn rows(palette: &Palette, count: usize) -> Vec<String> {
 fn the_keyboard_alone_opens_finds_and_runs() {
     let mut harness = window(busy(NOW_MS), SIZE);
     press(&mut harness, Modifiers::CTRL, Key::K);
-    assert!(harness.get_by_label("Search or run a command").is_focused());
+    assert!(harness.get_by_label("Search everything").is_focused());
     type_text(&mut harness, "sear ui");
     press(&mut harness, PLAIN, Key::Enter);
     assert_eq!(harness.state().state.selected, Some(session_id(3)));
@@ -259,4 +259,20 @@ fn home_leaves_everything() {
     let state = &harness.state().state;
     assert_eq!((state.route, state.filter.as_str()), (Route::Sessions, ""));
     assert!(harness.state().actions.contains(&Action::Run(UiCommand::Home)));
+}
+
+#[test]
+fn a_key_that_opens_a_field_does_not_write_into_it() {
+    let mut harness = window(busy(NOW_MS), SIZE);
+    harness.event(eframe::egui::Event::Key {
+        key: Key::Slash,
+        physical_key: None,
+        pressed: true,
+        repeat: false,
+        modifiers: PLAIN,
+    });
+    harness.event(eframe::egui::Event::Text("/".into()));
+    harness.run_steps(3);
+    type_text(&mut harness, "web");
+    assert_eq!(harness.state().state.filter, "web");
 }

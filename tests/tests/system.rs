@@ -80,7 +80,7 @@ fn the_palette_and_a_changed_key_work_in_the_window() -> Result<()> {
         window.key("Escape")?;
         window.wait_until_gone("TextInput", "Search settings")?;
         window.key("ctrl+k")?;
-        window.wait_for("TextInput", "Search or run a command")?;
+        window.wait_for("TextInput", "Search everything")?;
         window.settle()?;
         window.type_text("what is new")?;
         window.key("Return")?;

@@ -53,6 +53,7 @@ fn take_where(
     is_ours: impl Fn(UiCommand, Chord) -> bool,
 ) -> Vec<UiCommand> {
     let mut typed = Vec::new();
+    let mut written: Vec<&'static str> = Vec::new();
     input.events.retain(|event| {
         let Some(chord) = chord_of(event) else { return true };
         // The digits are read by `digit`: they know about modifiers and keyboard layouts.
@@ -60,10 +61,24 @@ fn take_where(
         match all.find(|(command, known)| *known == chord && is_ours(*command, chord)) {
             Some((command, _)) => {
                 typed.push(command);
+                if chord.types() {
+                    written.push(chord.key);
+                }
                 false
             }
             None => true,
         }
+    });
+    // What such a key writes belongs to it, and not to the field that it opens.
+    input.events.retain(|event| match event {
+        Event::Text(text) => match written.iter().position(|key| key.eq_ignore_ascii_case(text)) {
+            Some(at) => {
+                written.swap_remove(at);
+                false
+            }
+            None => true,
+        },
+        _ => true,
     });
     typed
 }

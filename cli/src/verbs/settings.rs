@@ -44,7 +44,7 @@ pub enum SettingsVerb {
         force: bool,
     },
     /// Print a JSON schema of settings.json, for editors.
-    #[command(after_long_help = "Example:\n  magia settings schema > settings.schema.json")]
+    #[command(after_long_help = "Example:\n  magia settings schema")]
     Schema,
     /// Remove one setting, so that its default holds again.
     #[command(after_long_help = "Example:\n  magia settings unset themeMode")]

@@ -82,7 +82,8 @@ fn keys(ui: &Ui, palette: &mut Palette, keymap: &Keymap, actions: &mut Actions) 
             step += by * input.count_and_consume_key(modifiers, key) as isize;
         }
         let enter = input.consume_key(Modifiers::NONE, Key::Enter);
-        let again = command::take(input, keymap, true).contains(&UiCommand::Palette);
+        let typed = command::take(input, keymap, true);
+        let again = typed.contains(&UiCommand::Palette) || typed.contains(&UiCommand::Back);
         (step, enter, again)
     });
     if step != 0 {
@@ -110,7 +111,7 @@ fn field(ui: &mut Ui, palette: &mut Palette) {
         .hint_text("Search commands, sessions, projects and settings")
         .margin(Margin::symmetric(8, 6))
         .desired_width(f32::INFINITY);
-    let response = ui.add(edit).accessible_name("Search or run a command");
+    let response = ui.add(edit).accessible_name("Search everything");
     // A list to choose from keeps the keyboard in its field, whatever is clicked.
     if !response.has_focus() {
         response.request_focus();
