@@ -112,7 +112,7 @@ fn percentiles(values: &mut [f32]) -> String {
 
 impl eframe::App for Bench {
     fn logic(&mut self, ctx: &egui::Context, frame: &mut eframe::Frame) {
-        if self.phase.act == Act::Theme && self.frame % ACT_EVERY == 0 && self.acted.is_none() {
+        if self.phase.act == Act::Theme && self.frame.is_multiple_of(ACT_EVERY) && self.acted.is_none() {
             let mut settings = (*self.phase.snapshot.settings).clone();
             settings.theme =
                 if settings.theme == ThemeMode::Dark { ThemeMode::Light } else { ThemeMode::Dark };
@@ -126,7 +126,7 @@ impl eframe::App for Bench {
     fn raw_input_hook(&mut self, _ctx: &egui::Context, input: &mut egui::RawInput) {
         // There and back again, in four strokes.
         let back = self.frame / (FRAMES / 4) % 2 == 1;
-        if self.phase.act == Act::Palette && self.frame % (ACT_EVERY / 2) == 0 {
+        if self.phase.act == Act::Palette && self.frame.is_multiple_of(ACT_EVERY / 2) {
             let modifiers = Modifiers { ctrl: true, command: true, ..Modifiers::NONE };
             input.events.push(Event::Key {
                 key: egui::Key::K,
@@ -135,7 +135,7 @@ impl eframe::App for Bench {
                 repeat: false,
                 modifiers,
             });
-            if self.frame % ACT_EVERY == 0 {
+            if self.frame.is_multiple_of(ACT_EVERY) {
                 self.acted = Some((Instant::now(), self.frame));
             }
         }
