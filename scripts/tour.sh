@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Photographs every page in both themes, at 1280x800, at 2560x1440 and at 200 %, into docs/tour/, and writes docs/tour.md.
 # Everything is the demo's, on a display of its own: nothing of the user's is read or written but these files.
-#   scripts/tour.sh [DIRECTORY WITH THE PROGRAMS]
+#   scripts/tour.sh [DIRECTORY WITH THE PROGRAMS]     SHAPES="usual" makes only some
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin=$(realpath "${1:-target/release}")
@@ -117,7 +117,7 @@ for page in "${pages[@]}"; do
       "[200 % dark](tour/$page-dark-zoomed.png), [light](tour/$page-light-zoomed.png)"
   } >>docs/tour.md
 done
-for shape in usual large zoomed; do
+for shape in ${SHAPES:-usual large zoomed}; do
   case $shape in
     usual) width=1280 height=800 zoom=1 suffix= ;;
     large) width=2560 height=1440 zoom=1 suffix=-large ;;
