@@ -64,13 +64,15 @@ impl Look {
     }
 
     /// The zoom that the keyboard has set since, when it has.
-    pub fn zoomed(&mut self, ctx: &Context) -> Option<f32> {
-        let now = (ctx.zoom_factor() * 100.0).round() / 100.0;
+    pub fn zoomed(&mut self, ctx: &Context) -> Option<f64> {
+        // As a person writes it: 1.1, not the nearest f32.
+        let rounded = (f64::from(ctx.zoom_factor()) * 100.0).round() / 100.0;
+        let now = rounded as f32;
         let before = self.zoom?;
         if (now - before).abs() < 0.005 {
             return None;
         }
         self.zoom = Some(now);
-        Some(now)
+        Some(rounded)
     }
 }
