@@ -5,6 +5,7 @@
 #   scripts/deps.sh test     to run the tests
 #   scripts/deps.sh agents   to run the tests with the real agent CLIs
 #   scripts/deps.sh bench    to run the benchmarks
+#   scripts/deps.sh package  to make the Debian package and try it
 # When nothing is missing it neither asks for a password nor touches the network.
 set -euo pipefail
 
@@ -18,6 +19,7 @@ terminals=(xterm kitty alacritty gnome-terminal konsole xfce4-terminal netcat-op
 tuis=(vim htop tmux less)
 agents=(git ca-certificates)
 bench=(netcat-openbsd procps kitty alacritty)
+package=(dpkg-dev binutils lintian debootstrap desktop-file-utils)
 
 case "${1:-}" in
   build) wanted=("${build[@]}") ;;
@@ -25,7 +27,8 @@ case "${1:-}" in
   test) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${terminals[@]}" "${tuis[@]}") ;;
   agents) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${agents[@]}") ;;
   bench) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${bench[@]}") ;;
-  *) echo "usage: $0 build|window|test|agents|bench" >&2; exit 2 ;;
+  package) wanted=("${build[@]}" "${package[@]}") ;;
+  *) echo "usage: $0 build|window|test|agents|bench|package" >&2; exit 2 ;;
 esac
 
 # Rust comes from rustup, whatever the distribution.

@@ -1,7 +1,9 @@
 //! What the hub is told: facts in the past tense, from listeners, services and the window.
 
+use crate::keys::Keymap;
 use crate::policy::RealPaths;
 use crate::settings::Settings;
+use crate::themes::Theme;
 use crate::transcript::TranscriptItem;
 use magia_protocol::wire::hook::HookMessage;
 use magia_protocol::wire::info::{Decision, HooksInfo, ListenerInfo, ProviderInfo};
@@ -172,6 +174,20 @@ pub enum Event {
     TelemetryPort(Box<OtelPortInfo>),
     /// The store was opened and read.
     StoreLoaded(Box<StoredState>),
+    /// keybindings.json was read.
+    KeybindingsLoaded {
+        /// The keys in use.
+        keymap: Arc<Keymap>,
+        /// What is wrong with the file.
+        problem: Option<String>,
+    },
+    /// The user's themes were read.
+    ThemesLoaded {
+        /// All that can be used.
+        themes: Arc<Vec<Theme>>,
+        /// What cannot.
+        problem: Option<String>,
+    },
     /// settings.json was read.
     SettingsLoaded {
         /// What it says, defaults filled in.

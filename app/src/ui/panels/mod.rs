@@ -2,6 +2,7 @@
 
 pub mod banners;
 pub mod card;
+pub mod changelog;
 pub mod details;
 pub mod empty;
 pub mod sessions;
@@ -9,3 +10,4 @@ pub mod settings;
 pub mod terminals;
 pub mod timeline;
 pub mod top_bar;
+pub mod welcome;

@@ -154,8 +154,7 @@ impl TerminalView {
         let focused = response.has_focus() && ctx.input(|input| input.focused);
         self.tell_size(rect, &metrics, &mut events);
 
-        let dark = ui.visuals().dark_mode;
-        let ink = TerminalInk::of(if dark { egui::Theme::Dark } else { egui::Theme::Light });
+        let ink = theme::terminal_ink(ui);
         let origin = origin(rect, &metrics);
         let (raw, typed_keys, held, now_s, pointer) = self.take_input(ui, response.has_focus());
         let place =
