@@ -9,6 +9,7 @@
 )]
 
 pub mod answer;
+pub mod attention;
 pub mod codex;
 pub mod daemon;
 pub mod drift;
@@ -24,3 +25,4 @@ pub mod steward;
 pub mod subject;
 pub mod timeline;
 pub mod transcript;
+pub mod tray;

@@ -1,5 +1,9 @@
 //! magia's settings: settings.json in camelCase. Every key has a default; unknown keys are kept.
 
+mod notifications;
+
+pub use notifications::{CloseBehavior, NotificationSettings, QuietHours, risk_word};
+
 use crate::policy::is_shell;
 use core::net::{Ipv4Addr, SocketAddr};
 use magia_protocol::wire::Provider;
@@ -198,6 +202,8 @@ pub struct Settings {
     pub theme: ThemeMode,
     /// `notificationsEnabled`: desktop notifications.
     pub notifications: bool,
+    /// How they are to be, and the tray.
+    pub notices: NotificationSettings,
     /// `codexHoldSeconds`: how long a permission hook of Codex waits for someone at the window, since Codex shows its
     /// own dialog only afterwards; 0 never waits.
     pub codex_hold_s: u32,
@@ -243,6 +249,7 @@ impl Default for Settings {
             workspace_presets: Vec::new(),
             theme: ThemeMode::Dark,
             notifications: true,
+            notices: NotificationSettings::default(),
             codex_hold_s: CODEX_HOLD_MAX_S,
             binaries: Vec::new(),
             retention_days: 90,
@@ -264,8 +271,8 @@ impl Default for Settings {
     }
 }
 
-/// The keys this version knows, for "did you mean".
-pub const KEYS: &[&str] = &[
+/// The keys of this part.
+const KEYS: &[&str] = &[
     "permissionPreset",
     "toolPermissions",
     "workspacePresets",
@@ -350,6 +357,7 @@ impl Settings {
         all.insert("workspacePresets".into(), Value::Object(workspaces));
         all.insert("themeMode".into(), json!(self.theme.as_str()));
         all.insert("notificationsEnabled".into(), json!(self.notifications));
+        self.notices.write(&mut all);
         all.insert("codexHoldSeconds".into(), json!(self.codex_hold_s));
         let binaries: Map<String, Value> = self
             .binaries
@@ -372,7 +380,7 @@ impl Settings {
         all.insert("terminalLineHeight".into(), decimal(self.terminal_line_height));
         all.insert("terminalShell".into(), json!(self.terminal_shell));
         for (key, value) in &self.file {
-            if !KEYS.contains(&key.as_str()) {
+            if !is_key(key) {
                 all.insert(key.clone(), value.clone());
             }
         }
@@ -489,10 +497,15 @@ impl Settings {
                 self.tool_permissions =
                     rules.iter().map(tool_permission).collect::<Option<_>>().ok_or(wanted)?;
             }
-            _ => {}
+            other => self.notices.set(other, value)?,
         }
         Ok(())
     }
+}
+
+/// Whether this version knows a key.
+fn is_key(key: &str) -> bool {
+    KEYS.contains(&key) || notifications::KEYS.contains(&key)
 }
 
 /// Where the HTTP API listens: `PORT`, or a loopback address and a port. Any other address is refused: the token would

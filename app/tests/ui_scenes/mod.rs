@@ -63,6 +63,7 @@ pub fn session(number: u64, project: &str, title: &str, state: SessionState, sin
         transcript_path: Some("/home/me/.claude/projects/-home-me-webshop/5d1c1c9a.jsonl".into()),
         subagents: 0,
         hijacked_since_ms: None,
+        unread_since_ms: None,
         claims: Vec::new(),
         hook_cost: None,
     }

@@ -3,6 +3,7 @@
 mod confirm;
 pub mod edit;
 pub mod new_session;
+mod no_tray;
 mod shortcuts;
 
 use super::action::Actions;
@@ -35,6 +36,7 @@ pub fn dialog_ui(
         Dialog::Confirm(action) => confirm::confirm_ui(ui, action, snapshot, actions),
         Dialog::Edit(request) => edit::edit_ui(ui, *request, edits, snapshot, actions),
         Dialog::Shortcuts => shortcuts::shortcuts_ui(ui, actions),
+        Dialog::NoTray => no_tray::no_tray_ui(ui, actions),
         Dialog::NewSession => new_session::new_session_ui(ui, new_session, snapshot, actions),
     });
     if shown.should_close() {
