@@ -45,6 +45,12 @@ fn main() -> Result<ExitCode> {
         bare::serve(Path::new(socket), events.parse()?)?;
         return Ok(ExitCode::SUCCESS);
     }
+    if let [role, socket] = words.as_slice()
+        && role == bare::RELAY
+    {
+        bare::relay(Path::new(socket))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     match words.split_first() {
         Some((word, rest)) if word == soak::WRITER => {
             soak::write_output(rest)?;
