@@ -410,6 +410,10 @@ impl UiState {
             UiCommand::Settings => {
                 self.route = if self.route == Route::Settings { Route::Sessions } else { Route::Settings };
             }
+            UiCommand::Notifications => {
+                let here = self.route == Route::Notifications;
+                self.route = if here { Route::Sessions } else { Route::Notifications };
+            }
             UiCommand::Terminals => {
                 self.route = if self.route == Route::Terminals { Route::Sessions } else { Route::Terminals };
             }

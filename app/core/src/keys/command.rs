@@ -109,6 +109,8 @@ commands! {
     Terminals "terminal.toggle" Everywhere "Terminals, or back to the sessions" ["Ctrl+`"];
     /// Start an agent.
     NewSession "app.new-session" Window "New session..." ["Ctrl+N"];
+    /// What was told of, and what was not.
+    Notifications "app.notifications" Window "Notifications" ["Ctrl+Shift+N"];
     /// The settings.
     Settings "app.settings" Text "Settings" ["Ctrl+,"];
     /// The first steps.
