@@ -8,6 +8,7 @@ use crate::hub::{Display, HubThread, Inbox, JobRequest, JobShell, JobWorker, Own
 use crate::instance;
 use crate::link::FromWindow;
 use crate::listeners::{HUB_CAPACITY, HttpPlaces, Listeners};
+use crate::os::color_scheme::ColorScheme;
 use crate::os::signals;
 use crate::places::Places;
 use crate::reset;
@@ -62,6 +63,7 @@ struct Running {
     settings: Option<Arc<SettingsFile>>,
     keybindings: Option<Arc<SettingsFile>>,
     themes: Option<Themes>,
+    color_scheme: Option<ColorScheme>,
     store: Option<Arc<Store>>,
 }
 
@@ -190,6 +192,9 @@ fn start(
     let keybindings = Arc::new(config_file(Kind::Keybindings, &places, events.clone())?);
     let themes =
         Themes::start(places.home.join(".magia/themes"), events.clone()).context("watching themes")?;
+    // Only who shows something needs to know.
+    let color_scheme = display.as_ref().map(|_| ColorScheme::start(events.clone()));
+    let color_scheme = color_scheme.transpose().context("asking the desktop whether it is dark")?;
     let store =
         Store::start(StoreConfig::new(places.data.clone()), events.clone()).context("starting the store")?;
     let store = Arc::new(store);
@@ -287,6 +292,7 @@ fn start(
         settings: Some(settings),
         keybindings: Some(keybindings),
         themes: Some(themes),
+        color_scheme,
         store: Some(store),
     })
 }
@@ -303,6 +309,7 @@ impl Running {
         drop(self.settings.take());
         drop(self.keybindings.take());
         drop(self.themes.take());
+        drop(self.color_scheme.take());
         if let Some(store) = self.store.take()
             && let Err(err) = store.flush()
         {
