@@ -38,6 +38,8 @@ const WORKS_WITHOUT_APP: &[&str] = &[
     "save_keybindings",
     "is_first_launch",
     "factory_reset",
+    "telemetry_status",
+    "set_telemetry",
 ];
 
 /// A reply's result as the app wrote it.

@@ -8,6 +8,8 @@ pub mod diagnostics;
 pub mod events;
 pub mod hooks;
 pub mod keys;
+pub mod metrics;
+pub mod notifications;
 pub mod permissions;
 pub mod policy;
 mod request_text;
@@ -16,6 +18,7 @@ pub mod sessions;
 pub mod settings;
 pub mod shell;
 mod status;
+pub mod telemetry;
 pub mod term;
 pub mod uninstall;
 pub mod wait;
@@ -39,10 +42,15 @@ pub fn run(args: Args, out: &mut Out) -> Result<Exit> {
         Verb::Wait(wait) => wait::wait(&wait, out),
         Verb::Next => wait::next(out),
         Verb::Events(events) => events::run(&events, out),
+        Verb::Metrics(metrics) => metrics::run(&metrics, out),
+        Verb::Telemetry(telemetry) => telemetry::run(telemetry, out),
         Verb::Permissions(list) => permissions::list(&list, out),
         Verb::Allow(allow) => permissions::allow(&allow, out),
         Verb::Deny(deny) => permissions::deny(deny, out),
         Verb::Pass(pass) => permissions::pass(pass, out),
+        Verb::Notifications(args) => notifications::run(&args, out),
+        Verb::Digest => notifications::digest(out),
+        Verb::Quit => notifications::quit(out),
         Verb::Policy(policy) => policy::run(policy, out),
         Verb::Hooks(hooks) => hooks::run(hooks, out),
         Verb::Rename(rename) => sessions::rename(rename, out),

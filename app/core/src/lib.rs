@@ -9,6 +9,7 @@
 )]
 
 pub mod answer;
+pub mod attention;
 pub mod codex;
 pub mod daemon;
 pub mod drift;
@@ -16,6 +17,7 @@ pub mod effect;
 pub mod event;
 pub mod fuzzy;
 pub mod keys;
+pub mod metrics;
 pub mod model;
 pub mod normalize;
 pub mod policy;
@@ -24,6 +26,8 @@ pub mod snapshot;
 pub mod spawn;
 pub mod steward;
 pub mod subject;
+pub mod telemetry;
 pub mod themes;
 pub mod timeline;
 pub mod transcript;
+pub mod tray;

@@ -6,13 +6,14 @@
 mod effects;
 mod jobs;
 mod owner;
+mod telemetry;
 
 pub use effects::Shell;
 pub use jobs::{JobRequest, JobShell, JobWorker, run_once};
 pub use owner::{InPlace, Owner};
 
 use crate::clock::Clock;
-use crate::link::{FromWindow, Waker};
+use crate::link::{FromWindow, Onlooker, Waker};
 use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, TrySendError, never};
 use magia_core::event::{Event, Origin, ReplyId};
 use magia_core::model::Model;
@@ -42,6 +43,8 @@ pub struct Display {
     pub unread: Receiver<Arc<Snapshot>>,
     /// Rings the window's bell.
     pub waker: Waker,
+    /// The tray.
+    pub tray: Option<Onlooker>,
 }
 
 /// The channels the hub waits for.
@@ -134,8 +137,12 @@ struct Ending(Owner);
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        if let Some(hub) = self.0.end() {
+        if let Some(mut hub) = self.0.end() {
             hub.shell.let_go();
+            // Metrics wait some seconds for the store; these have no more time.
+            let mut last = Vec::new();
+            hub.model.store_metrics(&mut last);
+            hub.shell.perform(last);
         }
     }
 }
@@ -230,6 +237,7 @@ impl Hub {
                 }
             }
             FromWindow::Changed { focused, selected } => Event::WindowChanged { focused, selected },
+            FromWindow::Hidden => Event::WindowHidden,
             FromWindow::Used => Event::WindowUsed,
         };
         self.take(event);
@@ -252,7 +260,18 @@ impl Hub {
     }
 
     fn apply(&mut self, event: Event) {
+        self.apply_one(event);
+        // What the shell could not do; that asks for nothing more of it.
+        while let Some(report) = self.shell.reports.pop_front() {
+            self.apply_one(report);
+        }
+    }
+
+    fn apply_one(&mut self, event: Event) {
         let now = self.clock.now();
+        if self.model.wants_time_of_day() {
+            self.model.set_time_of_day(crate::clock::minute_of_day(now.unix_ms));
+        }
         let effects = self.model.begin(event, now);
         self.shell.perform(effects);
         let effects = self.model.finish(now);
@@ -273,6 +292,9 @@ impl Hub {
         let Some(display) = &self.display else { return };
         let Some(mut snapshot) = self.model.snapshot(self.clock.now()) else { return };
         self.last_snapshot = Some(Instant::now());
+        if let Some(tray) = &display.tray {
+            tray.look(&snapshot);
+        }
         loop {
             match display.snapshots.try_send(snapshot) {
                 Ok(()) => break,
@@ -300,6 +322,7 @@ const fn needs_store(event: &Event) -> bool {
             | Event::RegistryRead(_)
             | Event::RegistryRemoved { .. }
             | Event::Daemon(_)
+            | Event::TelemetryReceived(_)
             | Event::ProcessExited(_)
             | Event::AgentsFound(_)
             | Event::CommandReceived { .. }

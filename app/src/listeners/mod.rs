@@ -1,9 +1,10 @@
-//! The sockets: hooks, permissions, CLI and terminals. They accept, understand lines and tell the hub facts; what a fact
+//! The sockets: hooks, permissions, CLI, terminals and telemetry. They accept, understand lines and tell the hub facts; what a fact
 //! means is decided elsewhere.
 //!
-//! Two threads, each with a runtime of its own. "listeners" serves hooks and permissions: one thread, because
+//! Three threads, each with a runtime of its own. "listeners" serves hooks and permissions: one thread, because
 //! the order of an agent's events rests on it (see `hooks`). "listeners-cli" serves the CLI socket and the
-//! subscriptions: a reply of a thousand events is megabytes of JSON, and a handler waits 0.5 s at most.
+//! subscriptions: a reply of a thousand events is megabytes of JSON, and a handler waits 0.5 s at most. "listeners-otlp"
+//! understands telemetry, which may be megabytes as well.
 //!
 //! Nothing here answers a gate by itself: unanswered ones get "no decision".
 
@@ -16,6 +17,7 @@ mod hooks;
 pub mod http;
 mod intake;
 mod origin;
+pub mod otlp;
 mod outbox;
 mod peer;
 mod permissions;
@@ -27,14 +29,15 @@ mod terminal;
 
 pub use gates::Gates;
 pub use http::{HttpPlaces, HttpSwitch};
+pub use otlp::{OtlpPlaces, OtlpSwitch};
 pub use outbox::Direct;
 pub use replies::{Outcome, Replies};
 pub use stream::{QUEUE_MAX, Streams};
 
-use accept::{Door, Greeted, Lease, OPEN_MAX};
+use accept::{Backlog, Door, Greeted, Lease, OPEN_MAX};
 use cli::Cli;
 use crossbeam_channel::Sender;
-use health::Health;
+use health::{Health, Unheard};
 use hooks::Hooks;
 use intake::LongLines;
 use magia_core::event::Event;
@@ -69,6 +72,7 @@ pub struct Listeners {
     replies: Replies,
     streams: Streams,
     http: Arc<http::Shared>,
+    otlp: Arc<otlp::Shared>,
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -91,23 +95,31 @@ impl Listeners {
         let lease = Arc::new(Lease::new(lock));
         // A line of its own for each thread: neither waits for the other.
         let agents = Arc::new(Outbox::new(hub.clone(), direct.clone()));
-        let people = Arc::new(Outbox::new(hub, direct));
-        let door = |socket: Socket, outbox: &Arc<Outbox>| Door {
-            socket,
-            health: Arc::new(Health::new(name_of(socket))),
-            lease: Arc::clone(&lease),
-            outbox: Arc::clone(outbox),
-            places: Arc::new(Semaphore::new(OPEN_MAX as usize)),
-            retry: Arc::new(Notify::new()),
+        let people = Arc::new(Outbox::new(hub.clone(), direct));
+        let telemetry = Arc::new(Outbox::new(hub, None));
+        let door = |socket: Socket, outbox: &Arc<Outbox>| {
+            let health = Arc::new(Health::new(name_of(socket)));
+            Door {
+                socket,
+                lease: Arc::clone(&lease),
+                outbox: Arc::clone(outbox),
+                places: Arc::new(Semaphore::new(OPEN_MAX as usize)),
+                retry: Arc::new(Notify::new()),
+                backlog: Backlog::new(&health),
+                health,
+                one_by_one: false,
+            }
         };
         let hooks = door(Socket::Hooks, &agents);
-        let permissions = door(Socket::Permissions, &agents);
+        let permissions = Door { one_by_one: true, ..door(Socket::Permissions, &agents) };
         let cli = door(Socket::Cli, &people);
         let terminal = door(Socket::Terminal, &people);
+        let otel = door(Socket::Otel, &telemetry);
         let replies = Replies::default();
         let mut listeners = Self {
             http: Arc::new(http::Shared::new(Arc::clone(&people), replies.clone())),
-            doors: vec![hooks.clone(), permissions.clone(), cli.clone(), terminal.clone()],
+            otlp: Arc::new(otlp::Shared::new(telemetry)),
+            doors: vec![hooks.clone(), permissions.clone(), cli.clone(), terminal.clone(), otel.clone()],
             gates: Gates::default(),
             replies,
             streams: Streams::default(),
@@ -117,9 +129,13 @@ impl Listeners {
         let for_agents = Agents { hooks, permissions, gates: listeners.gates.clone() };
         let for_people =
             People { cli, terminal, replies: listeners.replies.clone(), streams: listeners.streams.clone() };
-        let stopped_too = stopped.clone();
+        let (stopped_too, stopped_last) = (stopped.clone(), stopped.clone());
+        let for_port = Arc::clone(&listeners.otlp);
         listeners.spawn("listeners", move |runtime| for_agents.run(runtime, stopped))?;
         listeners.spawn("listeners-cli", move |runtime| for_people.run(runtime, stopped_too))?;
+        listeners.spawn("listeners-otlp", move |runtime| {
+            otlp::run(runtime, otel, for_port, stopped_last);
+        })?;
         Ok(listeners)
     }
 
@@ -143,12 +159,21 @@ impl Listeners {
         HttpSwitch::new(places, Arc::clone(&self.http))
     }
 
+    /// Chooses the port of telemetry, which has none until the settings are read.
+    pub fn otlp(&self, places: OtlpPlaces) -> OtlpSwitch {
+        OtlpSwitch::new(places, Arc::clone(&self.otlp))
+    }
+
     /// Tries to bind a listener again now, if it is down; either way its state is reported. `false` when there
     /// is none of that name.
     pub fn retry(&self, name: &str) -> bool {
         if name == self.http.health.name() {
             // A port that is taken is tried again every two seconds by itself.
             return self.http.shown.load(Ordering::Relaxed);
+        }
+        if name == self.otlp.health.name() {
+            self.otlp.retry.notify_one();
+            return self.otlp.shown.load(Ordering::Relaxed);
         }
         let door = self.doors.iter().find(|door| door.health.name() == name);
         door.inspect(|door| door.retry.notify_one()).is_some()
@@ -157,7 +182,8 @@ impl Listeners {
     /// How the listeners are, now.
     pub fn health(&self) -> Vec<ListenerInfo> {
         let http = self.http.shown.load(Ordering::Relaxed).then(|| self.http.health.info());
-        self.doors.iter().map(|door| door.health.info()).chain(http).collect()
+        let otlp = self.otlp.shown.load(Ordering::Relaxed).then(|| self.otlp.health.info());
+        self.doors.iter().map(|door| door.health.info()).chain(http).chain(otlp).collect()
     }
 
     /// Stops accepting, lets open gates go without a decision, ends requests and subscriptions, removes the
@@ -227,6 +253,7 @@ impl Agents {
             outbox: Arc::clone(&permissions.outbox),
             long_lines: Arc::<LongLines>::default(),
             gates: gates.clone(),
+            before: hooks.backlog.clone(),
             settling: Mutex::new(()),
         });
         let places = [Arc::clone(&hooks.places), Arc::clone(&permissions.places)];
@@ -234,11 +261,11 @@ impl Agents {
         let mut second_buffer = buffer.clone();
         // Accepting is not to be cut into slices: see `permissions`.
         let accepting = [
-            runtime.spawn(unconstrained(
-                hooks.run(stop.clone(), move |incoming| hooks::greet(&for_hooks, incoming, &mut buffer)),
-            )),
-            runtime.spawn(unconstrained(permissions.run(stop.clone(), move |incoming| {
-                permissions::greet(&for_permissions, incoming, &mut second_buffer)
+            runtime.spawn(unconstrained(hooks.run(stop.clone(), move |incoming, unheard| {
+                hooks::greet(&for_hooks, incoming, unheard, &mut buffer)
+            }))),
+            runtime.spawn(unconstrained(permissions.run(stop.clone(), move |incoming, unheard| {
+                permissions::greet(&for_permissions, incoming, unheard, &mut second_buffer)
             }))),
         ];
         runtime.block_on(async {
@@ -247,7 +274,7 @@ impl Agents {
                 log_panic(accepting.await);
             }
             gates.close();
-            all_done(&places).await;
+            all_done(&places, OPEN_MAX).await;
         });
     }
 }
@@ -277,15 +304,15 @@ impl People {
         });
         let places = [Arc::clone(&cli.places), Arc::clone(&terminal.places)];
         let accepting = [
-            runtime.spawn(unconstrained(cli.run(stop.clone(), move |incoming| {
+            runtime.spawn(unconstrained(cli.run(stop.clone(), move |incoming, unheard| {
                 let cred = incoming.cred();
                 let served = cli::serve(Arc::clone(&for_cli), incoming.into_stream()?, cred);
-                Ok(Greeted::Stays { served, has_more: false })
+                Ok(stays(served, unheard))
             }))),
-            runtime.spawn(unconstrained(terminal.run(stop.clone(), move |incoming| {
+            runtime.spawn(unconstrained(terminal.run(stop.clone(), move |incoming, unheard| {
                 let cred = incoming.cred();
                 let served = terminal::serve(Arc::clone(&for_terminals), incoming.into_stream()?, cred);
-                Ok(Greeted::Stays { served, has_more: false })
+                Ok(stays(served, unheard))
             }))),
         ];
         runtime.block_on(async {
@@ -295,9 +322,21 @@ impl People {
             }
             replies.close();
             streams.close();
-            all_done(&places).await;
+            all_done(&places, OPEN_MAX).await;
         });
     }
+}
+
+/// A conversation in which every message counts.
+fn stays(
+    served: impl Future<Output = ()> + Send + 'static,
+    unheard: Unheard,
+) -> Greeted<impl Future<Output = ()> + Send + 'static> {
+    let served = async move {
+        served.await;
+        drop(unheard);
+    };
+    Greeted::Stays { served, has_more: false }
 }
 
 async fn stopped(mut stop: watch::Receiver<bool>) {
@@ -312,10 +351,10 @@ fn log_panic(ended: Result<(), tokio::task::JoinError>) {
 }
 
 /// Waits until all connections are done, a moment at most.
-async fn all_done(places: &[Arc<Semaphore>]) {
+async fn all_done(places: &[Arc<Semaphore>], all: u32) {
     let until = Instant::now() + STOP_GRACE;
     for places in places {
-        if timeout_at(until, places.acquire_many(OPEN_MAX)).await.is_err() {
+        if timeout_at(until, places.acquire_many(all)).await.is_err() {
             tracing::debug!("stopped with connections open");
         }
     }
@@ -327,5 +366,6 @@ fn name_of(socket: Socket) -> &'static str {
         Socket::Permissions => "permissions",
         Socket::Cli => "cli",
         Socket::Terminal => "terminal",
+        Socket::Otel => "otel",
     }
 }

@@ -52,6 +52,15 @@ impl Outbox {
         self.deliver(event, self.direct.as_deref()).await
     }
 
+    /// As [`Outbox::ask`], but gives the fact back when it would have to queue.
+    pub(super) fn ask_now(&self, event: Event) -> Option<Event> {
+        let Some(direct) = &self.direct else { return Some(event) };
+        match self.turn.try_lock() {
+            Ok(_turn) => direct.take_now(event),
+            Err(_) => Some(event),
+        }
+    }
+
     async fn deliver(&self, event: Event, direct: Option<&dyn Direct>) -> Result<(), HubGone> {
         let _turn = match self.turn.try_lock() {
             Ok(turn) => turn,
@@ -79,6 +88,18 @@ impl Outbox {
     pub(super) fn offer(&self, event: Event) -> bool {
         let Ok(_turn) = self.turn.try_lock() else { return false };
         self.hub.try_send(event).is_ok()
+    }
+
+    /// As [`Outbox::offer`], for what may come again later: it takes no more than half of the hub's room, so that hooks
+    /// never wait for it.
+    pub(super) fn offer_minor(&self, event: Event) -> bool {
+        let half = self.hub.capacity().map_or(usize::MAX, |capacity| capacity.div_ceil(2));
+        self.hub.len() < half && self.offer(event)
+    }
+
+    /// Whether the hub may still be told anything.
+    pub(super) fn is_open(&self) -> bool {
+        !self.stopping.load(Ordering::Relaxed)
     }
 
     /// From now on nobody waits for room: the hub may be the thread that waits for us to stop.

@@ -10,9 +10,10 @@ use super::panels::banners::banners_ui;
 use super::panels::changelog::changelog_ui;
 use super::panels::details::{DetailsData, details_ui};
 use super::panels::empty;
+use super::panels::notifications::notifications_ui;
 use super::panels::sessions::sessions_ui;
 use super::panels::settings::settings_ui;
-use super::panels::terminals::{session_terminal_ui, terminals_ui};
+use super::panels::terminals::{terminal_ui, terminals_ui};
 use super::panels::timeline::timeline_ui;
 use super::panels::top_bar::top_bar_ui;
 use super::panels::welcome::welcome_ui;
@@ -64,6 +65,11 @@ pub fn shell_ui(ui: &mut Ui, view: View<'_>, state: &mut UiState, actions: &mut 
     if state.route == Route::Settings {
         let frame = Frame::new().fill(colors.background);
         CentralPanel::default().frame(frame).show(ui, |ui| settings_ui(ui, snapshot, state, actions));
+    } else if state.route == Route::Notifications {
+        let frame = Frame::new().fill(colors.background);
+        CentralPanel::default().frame(frame).show(ui, |ui| {
+            notifications_ui(ui, snapshot, view.clock, &mut state.notifications, actions);
+        });
     } else if state.route == Route::Terminals {
         let frame = Frame::new().fill(colors.background);
         CentralPanel::default().frame(frame).show(ui, |ui| {
@@ -123,7 +129,7 @@ fn sessions_page(
             let pane = session.terminal.as_ref().map_or(SessionPane::Timeline, |_| state.pane);
             let terminal = session.terminal.as_deref().unwrap_or_default();
             if pane == SessionPane::Terminal {
-                return session_terminal_ui(ui, terminal, &mut state.terminals, view.terminals, actions);
+                return terminal_ui(ui, terminal, &mut state.terminals, view.terminals, actions);
             }
             if pane == SessionPane::Beside {
                 let half = ui.available_width() / 2.0;
@@ -132,7 +138,7 @@ fn sessions_page(
                     .size_range(240.0..=(ui.available_width() - 240.0).max(240.0))
                     .frame(Frame::new().fill(colors.background))
                     .show(ui, |ui| {
-                        session_terminal_ui(ui, terminal, &mut state.terminals, view.terminals, actions);
+                        terminal_ui(ui, terminal, &mut state.terminals, view.terminals, actions);
                     });
             }
             ui.push_id(session.id, |ui| {

@@ -2,11 +2,14 @@
 
 pub mod burst;
 pub mod crowd;
+pub mod desktop;
+pub mod flood;
 pub mod gate;
 pub mod handler;
 pub mod list;
 pub mod scroll;
 pub mod terminal;
+pub mod terminal_speed;
 pub mod terminal_view;
 pub mod window;
 
@@ -19,14 +22,17 @@ use crate::table::Row;
 pub type Measure = fn(&Programs) -> Result<Vec<Row>>;
 
 /// All groups in the order of the table, by name.
-pub const ALL: [(&str, Measure); 9] = [
+pub const ALL: [(&str, Measure); 12] = [
     ("handler", handler::measure),
     ("burst", burst::measure),
     ("gate", gate::measure),
     ("window", window::measure),
     ("crowd", crowd::measure),
+    ("desktop", desktop::measure),
     ("scroll", scroll::measure),
     ("list", list::measure),
     ("terminal", terminal::measure),
+    ("vte", terminal_speed::measure),
     ("view", terminal_view::measure),
+    ("flood", flood::measure),
 ];

@@ -267,6 +267,44 @@ pub struct Detect {
     pub refresh: bool,
 }
 
+/// Parameters of `get_session_metrics`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetSessionMetrics {
+    /// Only of this session; without it, of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+}
+
+/// Parameters of `telemetry_status`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TelemetryStatus {
+    /// Whose; without it, of all agents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Provider>,
+    /// Another directory of the agent's than the usual one; absolute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
+}
+
+/// Parameters of `set_telemetry`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SetTelemetry {
+    /// Whose settings.
+    #[serde(default = "claude")]
+    pub provider: Provider,
+    /// Whether the agent shall send telemetry to magia.
+    pub on: bool,
+    /// Claude: spans too, for the time to the first token and the waterfall of calls.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub traces: bool,
+    /// Only say what would change.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Another directory of the agent's than the usual one; absolute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
+}
+
 /// Parameters of `retry_listener`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RetryListener {
@@ -287,6 +325,30 @@ pub struct OpenWindow {
 pub struct PurgeData {
     /// Events and outcomes older than so many days go; 0 removes all of ended sessions.
     pub older_than_days: u32,
+}
+
+/// Parameters of `get_notifications`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListNotifications {
+    /// At most so many, the newest; default 100.
+    #[serde(default)]
+    pub limit: Option<u32>,
+}
+
+/// Parameters of `read_notifications` and `dismiss_notifications`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SomeNotifications {
+    /// Only this one; without it, all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<u64>,
+}
+
+/// Parameters of `pause_notifications`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PauseNotifications {
+    /// For so many minutes; 0 ends a pause, and without it the pause has no end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minutes: Option<u32>,
 }
 
 /// A command, typed.
@@ -351,6 +413,26 @@ pub enum Command {
     RetryListener(RetryListener),
     /// Raise the window.
     OpenWindow(OpenWindow),
+    /// What sessions used.
+    GetSessionMetrics(GetSessionMetrics),
+    /// Where telemetry is received.
+    GetOtelPort(NoParams),
+    /// Which agents send telemetry, and where.
+    TelemetryStatus(TelemetryStatus),
+    /// Have an agent send telemetry to magia, or no longer.
+    SetTelemetry(SetTelemetry),
+    /// What was told of on the desktop, or was not, and why.
+    GetNotifications(ListNotifications),
+    /// Mark notifications as read.
+    ReadNotifications(SomeNotifications),
+    /// Take notifications out of the list.
+    DismissNotifications(SomeNotifications),
+    /// Tell the desktop nothing for a while.
+    PauseNotifications(PauseNotifications),
+    /// What happened since the user left the window.
+    GetDigest(NoParams),
+    /// End the program.
+    Quit(NoParams),
     /// The terminals.
     GetTerminals(ListTerminals),
     /// Start a program in a terminal of its own.

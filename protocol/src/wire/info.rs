@@ -1,6 +1,7 @@
 //! What requests return. Field names are snake_case; times are milliseconds since 1970 (`*_ms`); a field that
 //! is not known is `null`. These shapes are what `--json` prints, so they only ever grow.
 
+use super::metrics::TelemetryInfo;
 use super::{
     AgentEventKind, ProcessId, Provider, ProviderSessionId, RequestId, RequestState, Risk, SessionId,
     SessionState, TitleSource,
@@ -63,6 +64,9 @@ pub struct SessionInfo {
     /// Since when two live processes or more work on it, milliseconds since 1970.
     #[serde(default)]
     pub hijacked_since_ms: Option<u64>,
+    /// Since when its newest turn is over and nobody has looked, milliseconds since 1970.
+    #[serde(default)]
+    pub unread_since_ms: Option<u64>,
     /// What else is said of it, each with its source and age.
     #[serde(default)]
     pub claims: Vec<ClaimInfo>,
@@ -389,6 +393,9 @@ pub struct ChangeInfo {
     pub backup: Option<String>,
     /// State afterwards.
     pub hooks: Option<HooksInfo>,
+    /// Of `set_telemetry`: how it stands afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub telemetry: Option<TelemetryInfo>,
 }
 
 /// One check of `doctor`.

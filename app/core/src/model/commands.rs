@@ -14,7 +14,7 @@ use magia_protocol::wire::command::{
 use magia_protocol::wire::info::{RequestInfo, RiskInfo};
 use magia_protocol::wire::method::Access;
 use magia_protocol::wire::nearest::nearest;
-use magia_protocol::wire::{Command, ErrorCode, Provider, RpcError, SessionId, SessionState};
+use magia_protocol::wire::{Command, ErrorCode, Provider, RequestId, RpcError, SessionId, SessionState};
 use serde_json::{Value, json};
 
 /// What confirms a reset.
@@ -124,6 +124,16 @@ impl Model {
                     )),
                 }
             }
+            Command::GetSessionMetrics(params) => self.get_session_metrics(&params),
+            Command::GetOtelPort(_) => self.get_otel_port(),
+            Command::TelemetryStatus(params) => {
+                let endpoint = self.otel_endpoint();
+                return run(reply, Job::TelemetryStatus { params, endpoint }, fx);
+            }
+            Command::SetTelemetry(params) => {
+                let endpoint = self.otel_endpoint();
+                return run(reply, Job::SetTelemetry { params, endpoint }, fx);
+            }
             Command::GetTerminals(params) => self.list_terminals(&params),
             Command::CreatePty(params) => return self.create_pty(reply, params, fx),
             Command::WritePty(params) => match self.write_pty(params) {
@@ -138,6 +148,15 @@ impl Model {
                 Ok(wish) => return fx.push(Effect::Terminal { reply, wish }),
                 Err(err) => Err(err),
             },
+            Command::GetNotifications(params) => self.list_notifications(&params),
+            Command::ReadNotifications(params) => self.read_notifications(&params, fx),
+            Command::DismissNotifications(params) => self.dismiss_notifications(&params, fx),
+            Command::PauseNotifications(params) => self.pause_notifications(now, &params),
+            Command::GetDigest(_) => to_json(self.digest(now)),
+            Command::Quit(_) => {
+                self.reply(reply, Ok(json!({ "quits": true })), fx);
+                return fx.push(Effect::Quit);
+            }
             Command::OpenWindow(params) => self.open_window(&params, fx),
             Command::Doctor(_) => {
                 let (checks, known) = (self.checks(), self.known_sessions());
@@ -278,11 +297,23 @@ impl Model {
                 format!("end it (kill {}) and start magia where there is a display", self.program.pid),
             ));
         }
+        self.raise_at(session, None, fx);
+        Ok(json!({ "raised": true }))
+    }
+
+    /// Brings the window to the front, at a session or a request of it.
+    pub(super) fn raise_at(
+        &mut self,
+        session: Option<SessionId>,
+        request: Option<RequestId>,
+        fx: &mut Effects,
+    ) {
         self.raise = (self.raise.0 + 1, session);
+        self.raise_request = request;
+        self.raise_page = None;
         self.raise_terminal = None;
         self.views.touch();
         fx.push(Effect::RaiseWindow(session));
-        Ok(json!({ "raised": true }))
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod agents;
 mod answers;
+mod away;
 mod commands;
 mod cost;
 mod daemon;
@@ -15,7 +16,9 @@ mod health;
 mod history;
 mod hold;
 mod ids;
+mod metrics;
 mod names;
+mod notices;
 mod payload;
 mod placing;
 mod registry;
@@ -27,11 +30,14 @@ mod spawn;
 mod strict;
 mod terminal;
 mod terminals;
+mod tidings;
 mod titles;
+mod tray;
 mod truth;
 mod views;
 
 pub use guard::no_agent_above;
+pub use notices::LEDGER_MAX;
 pub use request::PermissionRequest;
 pub use requests::SETTLED_MAX;
 pub use session::{BEGUN_MAX, Session};
@@ -41,8 +47,9 @@ use crate::effect::{Effect, StoreWrite, Update};
 use crate::event::{Event, GateId, Now, ReplyId, StoredState};
 use crate::keys::Keymap;
 use crate::settings::Settings;
-use crate::snapshot::{Problem, Toast};
+use crate::snapshot::{Problem, RaisePage, Toast};
 use crate::themes::Theme;
+use crate::tray::TrayHost;
 use ids::Ids;
 use magia_protocol::wire::info::{DaemonInfo, HooksInfo, ListenerInfo, ProviderInfo, TrialInfo};
 use magia_protocol::wire::{ProcessId, Provider, ProviderSessionId, RequestId, RequestState, SessionId};
@@ -111,6 +118,8 @@ pub struct Model {
     dead: VecDeque<ProcessId>,
     requests: requests::Requests,
     gates: HashMap<GateId, RequestId>,
+    /// Answered by a rule, and nobody has been told yet: [`Self::finish`] does.
+    told_later: Vec<RequestId>,
     listeners: Vec<ListenerInfo>,
     daemons: Vec<DaemonInfo>,
     /// The session of a daemon that a person looks at.
@@ -130,11 +139,21 @@ pub struct Model {
     unwritten: history::Unwritten,
     history_replies: Vec<(ReplyId, SessionId, usize)>,
     raise: (u64, Option<SessionId>),
+    /// The page that the last wish for the window is about.
+    raise_page: Option<RaisePage>,
+    tray_host: TrayHost,
+    /// Whether it was said, in this run, where a closed window goes.
+    hinted: bool,
+    /// The request that the last wish for the window is about.
+    raise_request: Option<RequestId>,
     /// The terminal that the last wish for the window is about.
     raise_terminal: Option<String>,
     views: views::Views,
+    notices: notices::Notices,
+    away: away::Away,
     unplaced: u64,
     terminals: terminals::Terminals,
+    metrics: metrics::MetricsState,
     /// Sessions that lived when magia ended and have not been heard of since: from when to when it did not run.
     off: BTreeMap<SessionId, (u64, u64)>,
     settings_at_ms: u64,
@@ -177,6 +196,7 @@ impl Model {
             dead: VecDeque::new(),
             requests: requests::Requests::default(),
             gates: HashMap::new(),
+            told_later: Vec::new(),
             listeners: Vec::new(),
             daemons: Vec::new(),
             viewed_held: None,
@@ -193,10 +213,17 @@ impl Model {
             unwritten: history::Unwritten::default(),
             history_replies: Vec::new(),
             raise: (0, None),
+            raise_page: None,
+            tray_host: TrayHost::Unknown,
+            hinted: false,
+            raise_request: None,
             raise_terminal: None,
             views: views::Views::default(),
+            notices: notices::Notices::default(),
+            away: away::Away::default(),
             unplaced: 0,
             terminals: terminals::Terminals::default(),
+            metrics: metrics::MetricsState::default(),
             off: BTreeMap::new(),
             settings_at_ms: started_at_ms,
             last_alive_mono: 0,
@@ -227,6 +254,9 @@ impl Model {
             Event::ProcessExited(process) => self.process_exited(now, process, &mut fx),
             Event::ProcessPlaced { process, terminal } => self.process_placed(process, terminal),
             Event::TerminalsRead(list) => self.terminals_read(list, &mut fx),
+            Event::TerminalNotified { terminal, title, body } => {
+                self.terminal_notified(&terminal, &title, &body)
+            }
             Event::AgentsFound(found) => self.agents_found(now, &found, &mut fx),
             Event::WindowUsed => self.window.used_mono = Some(now.mono_ms),
             Event::TranscriptRead { session, items } => self.transcript_read(session, &items, &mut fx),
@@ -240,6 +270,8 @@ impl Model {
             }
             Event::JobFinished { reply, outcome } => self.job_finished(reply, outcome, &mut fx),
             Event::HistoryLoaded { session, events } => self.history_loaded(session, events, &mut fx),
+            Event::TelemetryReceived(export) => self.telemetry_received(now, &export),
+            Event::TelemetryPort(info) => self.otel_port(*info),
             Event::StoreLoaded(state) => self.store_loaded(now, *state, &mut fx),
             Event::SettingsLoaded { settings, problem } => {
                 self.settings_loaded(now, settings, problem, &mut fx)
@@ -269,21 +301,34 @@ impl Model {
                 self.hooks.sort_by_key(|known| known.provider.as_str());
                 self.views.touch();
             }
-            Event::WindowChanged { focused, selected } => self.window_changed(focused, selected, &mut fx),
+            Event::WindowChanged { focused, selected } => {
+                self.focus_changed(now, focused);
+                self.window_changed(focused, selected, &mut fx);
+            }
             Event::ServiceReported { service, problem } => {
                 self.problem(service, problem, None);
             }
             Event::TerminalOpened { reply, request, outcome } => {
                 self.terminal_opened(now, reply, request, outcome, &mut fx);
             }
+            Event::TrayChosen(choice) => self.tray_chosen(now, choice, &mut fx),
+            Event::TrayReported(host) => self.tray_reported(host),
+            Event::WindowHidden => self.window_hidden(now, &mut fx),
+            Event::NoticeReported { number, news } => self.notice_reported(now, number, news, &mut fx),
+            Event::ChannelReported { id, channel, outcome } => {
+                self.channel_reported(id, channel, outcome, &mut fx);
+            }
             Event::ClockTicked => self.tick(now, &mut fx),
         }
         fx
     }
 
-    /// The second half: rows made anew, and who is told of them.
+    /// The second half: what rules answered is told of, and rows are made anew.
     pub fn finish(&mut self, now: Now) -> Effects {
         let mut fx = Effects::new();
+        for id in std::mem::take(&mut self.told_later) {
+            self.changed_request(id, &mut fx);
+        }
         self.publish_touched(now, &mut fx);
         fx
     }
@@ -297,7 +342,14 @@ impl Model {
     pub fn next_wake_mono(&self, now: Now) -> Option<u64> {
         let lives = !self.by_process.is_empty();
         let alive = lives.then(|| (self.last_alive_mono + ALIVE_EVERY_MS).max(now.mono_ms));
-        let waits = [alive, self.views.recheck_mono(), self.held.next_mono(), self.spawns.next_mono()];
+        let waits = [
+            alive,
+            self.views.recheck_mono(),
+            self.held.next_mono(),
+            self.spawns.next_mono(),
+            self.metrics.next_mono(),
+            self.notices.next_mono(),
+        ];
         waits.into_iter().flatten().min()
     }
 
@@ -316,7 +368,9 @@ impl Model {
     fn tick(&mut self, now: Now, fx: &mut Effects) {
         self.views.recheck(now.mono_ms);
         self.end_holds(now, fx);
+        self.end_pause(now);
         self.tick_terminals(now, fx);
+        self.tick_metrics(now, fx);
         if now.mono_ms.saturating_sub(self.last_alive_mono) >= ALIVE_EVERY_MS {
             self.alive(now, fx);
         }
@@ -330,6 +384,7 @@ impl Model {
 
     fn store_loaded(&mut self, now: Now, state: StoredState, fx: &mut Effects) {
         self.loaded = true;
+        self.begin_away(now);
         self.next_seq = self.next_seq.max(state.last_seq + 1);
         for stored in state.sessions {
             let off_since = state.last_alive_ms.filter(|_| !stored.ended);
@@ -343,6 +398,7 @@ impl Model {
             }
             self.requests.insert(request);
         }
+        self.restore_metrics(state.metrics);
         self.alive(now, fx);
         self.views.touch();
     }
@@ -392,6 +448,10 @@ impl Model {
         self.problem("settings", problem, None);
         if self.settings != settings {
             fx.push(Effect::Publish(Update::SettingsChanged(serde_json::Value::Object(settings.to_json()))));
+            if self.settings.theme != settings.theme {
+                let theme = serde_json::json!({ "theme": settings.theme.as_str() });
+                fx.push(Effect::Publish(Update::TrayThemeChanged(theme)));
+            }
             fx.push(Effect::Retain { days: settings.retention_days, mib: settings.retention_mib });
             self.settings = settings;
             self.settings_at_ms = now.unix_ms;
@@ -417,10 +477,12 @@ impl Model {
 
     fn window_changed(&mut self, focused: bool, selected: Option<SessionId>, fx: &mut Effects) {
         self.window.focused = focused;
-        if self.window.selected == selected {
+        let same = self.window.selected == selected;
+        self.window.selected = selected;
+        self.session_in_front(fx);
+        if same {
             return;
         }
-        self.window.selected = selected;
         self.view_held(fx);
         match selected.and_then(|id| self.sessions.get(&id)) {
             Some(session) => {
@@ -458,6 +520,7 @@ impl Model {
         if self.sessions.get(&id).is_some_and(Session::is_unnamed) {
             self.forget_unnamed(now, id, fx);
         } else {
+            self.tell_of_death(now, id, fx);
             self.leave(now, id, process, &format!("process {} is gone", process.pid), fx);
         }
     }

@@ -148,6 +148,8 @@ impl Model {
             return None;
         }
         self.views.revision += 1;
+        let metrics = self.metrics_view();
+        self.views.dirty = false;
         let timeline =
             self.window.selected.and_then(|id| self.sessions.get(&id)).map(|session| TimelineView {
                 session: session.id,
@@ -174,10 +176,16 @@ impl Model {
             themes: Arc::clone(&self.themes),
             keymap: Arc::clone(&self.keymap),
             trial: self.trial.1.clone(),
+            metrics,
             problems: self.problems.values().cloned().collect(),
             toasts: self.toasts.iter().cloned().collect(),
+            notifications: self.notices.list(),
+            tray: self.tray_host,
+            paused: self.notices.is_paused(now.mono_ms),
             raise: self.raise.0,
             raise_session: self.raise.1,
+            raise_request: self.raise_request,
+            raise_page: self.raise_page.clone(),
             raise_terminal: self.raise_terminal.clone(),
         }))
     }

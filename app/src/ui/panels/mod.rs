@@ -5,6 +5,7 @@ pub mod card;
 pub mod changelog;
 pub mod details;
 pub mod empty;
+pub mod notifications;
 pub mod sessions;
 pub mod settings;
 pub mod terminals;

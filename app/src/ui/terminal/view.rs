@@ -118,6 +118,11 @@ impl TerminalView {
         self.drawing.built
     }
 
+    /// Whether one looks at what is above the screen: scrolled back, or searching.
+    pub fn looks_back(&self) -> bool {
+        self.frame.display_offset > 0 || self.find.is_some()
+    }
+
     /// The program rang: the screen is tinted for a moment.
     pub fn ring(&mut self) {
         self.rings = true;
