@@ -111,6 +111,8 @@ commands! {
     NewSession "app.new-session" Window "New session..." ["Ctrl+N"];
     /// The settings.
     Settings "app.settings" Text "Settings" ["Ctrl+,"];
+    /// What was told of, and what was not.
+    Notifications "app.notifications" Window "Notifications" [];
     /// The first steps.
     Welcome "app.welcome" Window "Welcome: first steps" [];
     /// What changed.
