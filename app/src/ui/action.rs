@@ -209,6 +209,12 @@ impl Action {
         Self::Confirm(Box::new(Self::Send(Command::InstallHooks(wish))))
     }
 
+    /// Has an agent tell what it uses, after asking.
+    pub fn switch_telemetry_on(provider: Provider) -> Self {
+        let wish = command::SetTelemetry { provider, on: true, traces: false, dry_run: false, home: None };
+        Self::Confirm(Box::new(Self::Send(Command::SetTelemetry(wish))))
+    }
+
     /// Takes them out, after asking.
     pub fn uninstall_hooks(provider: Provider) -> Self {
         Self::Confirm(Box::new(Self::Send(Command::UninstallHooks(command::ChangeHooks::of(provider)))))

@@ -76,6 +76,15 @@ fn asked(action: &Action, snapshot: &Snapshot) -> Asked {
                 .to_owned(),
             yes: "Allow all",
         },
+        Action::Send(Command::SetTelemetry(wish)) => Asked {
+            title: "Switch telemetry on?".to_owned(),
+            body: format!(
+                "magia writes where it listens into {}'s own settings and leaves every other byte. Sessions that start \
+                 from then on are counted. A collector of yours is never written over.",
+                provider::name(wish.provider)
+            ),
+            yes: "Switch it on",
+        },
         Action::Send(Command::SaveKeybindings(_)) => Asked {
             title: "Reset all keys?".to_owned(),
             body: "Every command gets its default keys again. What keybindings.json says is lost.".to_owned(),
