@@ -3,11 +3,12 @@
 //! Start: services, hub, listeners last, so that whoever connects is served. Stop: listeners first, so that open gates
 //! get "no decision"; then the hub, the worker, the services; the store last, once everything is written.
 
+use crate::agent_env::AgentEnv;
 use crate::clock::Clock;
 use crate::hub::{Display, HubThread, Inbox, JobRequest, JobShell, JobWorker, Owner, Shell, run_once};
 use crate::instance;
 use crate::link::FromWindow;
-use crate::listeners::{HUB_CAPACITY, HttpPlaces, Listeners};
+use crate::listeners::{HUB_CAPACITY, HttpPlaces, IdePlaces, Listeners};
 use crate::os::signals;
 use crate::places::Places;
 use crate::services::agents::Agents;
@@ -187,6 +188,18 @@ fn start(
     let codex =
         Codex::start(places.codex_homes.clone(), events.clone()).context("watching Codex's daemons")?;
 
+    let ide = listeners
+        .ide(IdePlaces {
+            claude: places.claude.clone(),
+            runtime: places.runtime.clone(),
+            temp: std::env::temp_dir(),
+            state: places.state.clone(),
+        })
+        .context("starting the server for agents")?;
+    let env = {
+        let ide = ide.clone();
+        AgentEnv::new(move || ide.variables())
+    };
     let spawner = Spawner::start(
         SpawnPlaces {
             exe: places.cli.clone(),
@@ -196,6 +209,7 @@ fn start(
             logs: places.state.join("logs"),
             link: places.terminal_link.clone(),
             window: display.is_some(),
+            env: env.clone(),
         },
         &events,
     )
@@ -210,6 +224,7 @@ fn start(
         root: places.terminals.clone(),
         holder: places.holder.clone(),
         home: places.home.clone(),
+        env,
     };
     let terminals =
         Terminals::start(terminals, asks, events.clone()).context("starting to look for terminals")?;
@@ -217,6 +232,7 @@ fn start(
     let shell = Shell {
         spawn: spawner.requests(),
         http,
+        ide,
         gates: listeners.gates(),
         replies: listeners.replies(),
         streams: listeners.streams(),

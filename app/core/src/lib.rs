@@ -14,6 +14,7 @@ pub mod daemon;
 pub mod drift;
 pub mod effect;
 pub mod event;
+pub mod ide;
 pub mod model;
 pub mod normalize;
 pub mod policy;

@@ -1,7 +1,7 @@
 //! Performing effects: each goes to the one that can do it, none waits.
 
 use super::jobs::JobRequest;
-use crate::listeners::{Gates, HttpSwitch, Replies, Streams};
+use crate::listeners::{Gates, HttpSwitch, IdeSwitch, Replies, Streams};
 use crate::os::notify::Notifier;
 use crate::services::codex::CodexDaemons;
 use crate::services::processes::Processes;
@@ -41,6 +41,8 @@ pub struct Shell {
     pub spawn: Spawn,
     /// The HTTP API.
     pub http: HttpSwitch,
+    /// Agents that take magia for their editor.
+    pub ide: IdeSwitch,
     /// Desktop notifications; `None` when there is no way to show any.
     pub notifier: Option<Notifier>,
     /// Does what is slow.
@@ -72,8 +74,9 @@ impl Shell {
             }
         }
         // An agent waits at a gate; nobody waits for the rest.
-        let (gates, rest): (Vec<_>, Vec<_>) =
-            effects.into_iter().partition(|effect| matches!(effect, Effect::AnswerGate { .. }));
+        let (gates, rest): (Vec<_>, Vec<_>) = effects
+            .into_iter()
+            .partition(|effect| matches!(effect, Effect::AnswerGate { .. } | Effect::AnswerDiff { .. }));
         for effect in gates.into_iter().chain(rest) {
             self.perform_one(effect);
         }
@@ -88,6 +91,11 @@ impl Shell {
                 };
                 if !taken {
                     tracing::debug!(?gate, "the gate was gone before its answer");
+                }
+            }
+            Effect::AnswerDiff { gate, answer } => {
+                if !self.ide.answer(gate, answer) {
+                    tracing::debug!(?gate, "the agent was gone before its change was answered");
                 }
             }
             Effect::Reply { to, outcome } => {
@@ -155,6 +163,7 @@ impl Shell {
     pub fn settings(&mut self, settings: &Arc<Settings>) -> Option<String> {
         self.job(JobRequest::Settings(Arc::clone(settings)));
         self.http.settings(settings);
+        self.ide.settings(settings.ide_server);
         self.spawn.settings(Arc::clone(settings))
     }
 

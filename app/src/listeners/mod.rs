@@ -14,6 +14,7 @@ mod gates;
 mod health;
 mod hooks;
 pub mod http;
+mod ide;
 mod intake;
 mod origin;
 mod outbox;
@@ -27,6 +28,7 @@ mod terminal;
 
 pub use gates::Gates;
 pub use http::{HttpPlaces, HttpSwitch};
+pub use ide::{IdePlaces, IdeSwitch};
 pub use outbox::Direct;
 pub use replies::{Outcome, Replies};
 pub use stream::{QUEUE_MAX, Streams};
@@ -69,6 +71,7 @@ pub struct Listeners {
     replies: Replies,
     streams: Streams,
     http: Arc<http::Shared>,
+    ide: Arc<ide::Shared>,
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -105,12 +108,14 @@ impl Listeners {
         let cli = door(Socket::Cli, &people);
         let terminal = door(Socket::Terminal, &people);
         let replies = Replies::default();
+        let streams = Streams::default();
         let mut listeners = Self {
             http: Arc::new(http::Shared::new(Arc::clone(&people), replies.clone())),
+            ide: Arc::new(ide::Shared::new(Arc::clone(&people), replies.clone(), streams.clone())),
             doors: vec![hooks.clone(), permissions.clone(), cli.clone(), terminal.clone()],
             gates: Gates::default(),
             replies,
-            streams: Streams::default(),
+            streams,
             stop,
             threads: Vec::new(),
         };
@@ -143,12 +148,24 @@ impl Listeners {
         HttpSwitch::new(places, Arc::clone(&self.http))
     }
 
+    /// Starts what serves agents that take magia for their editor; it listens once the settings want it.
+    ///
+    /// # Errors
+    /// The system has no thread for us.
+    pub fn ide(&self, places: IdePlaces) -> io::Result<IdeSwitch> {
+        IdeSwitch::start(places, &self.ide)
+    }
+
     /// Tries to bind a listener again now, if it is down; either way its state is reported. `false` when there
     /// is none of that name.
     pub fn retry(&self, name: &str) -> bool {
         if name == self.http.health.name() {
             // A port that is taken is tried again every two seconds by itself.
             return self.http.shown.load(Ordering::Relaxed);
+        }
+        if name == self.ide.health.name() {
+            // The same.
+            return true;
         }
         let door = self.doors.iter().find(|door| door.health.name() == name);
         door.inspect(|door| door.retry.notify_one()).is_some()
@@ -157,7 +174,8 @@ impl Listeners {
     /// How the listeners are, now.
     pub fn health(&self) -> Vec<ListenerInfo> {
         let http = self.http.shown.load(Ordering::Relaxed).then(|| self.http.health.info());
-        self.doors.iter().map(|door| door.health.info()).chain(http).collect()
+        let ide = Some(self.ide.health.info()).filter(|ide| ide.up || ide.error.is_some());
+        self.doors.iter().map(|door| door.health.info()).chain(http).chain(ide).collect()
     }
 
     /// Stops accepting, lets open gates go without a decision, ends requests and subscriptions, removes the
@@ -190,6 +208,7 @@ impl Listeners {
         for door in &self.doors {
             door.outbox.stop_waiting();
         }
+        self.ide.stop();
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
                 tracing::error!("a listener thread panicked");

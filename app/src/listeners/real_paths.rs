@@ -33,6 +33,12 @@ pub(super) async fn of_payload(payload: &str) -> Option<RealPaths> {
     tokio::time::timeout(DISK_LIMIT, resolved).await.ok()?.ok()?
 }
 
+/// As [`of_payload`], of a file that an agent in `cwd` means to change.
+pub(super) async fn of_file(cwd: PathBuf, target: PathBuf) -> Option<RealPaths> {
+    let resolved = tokio::task::spawn_blocking(move || resolve(&cwd, &target));
+    tokio::time::timeout(DISK_LIMIT, resolved).await.ok()?.ok()?
+}
+
 fn named(payload: &str) -> Option<(PathBuf, PathBuf)> {
     let Payload { tool_name, cwd, tool_input } = serde_json::from_str(payload).ok()?;
     if !EDIT_TOOLS.contains(&tool_name.as_str()) {

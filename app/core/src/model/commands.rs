@@ -128,6 +128,7 @@ impl Model {
                 Ok(wish) => return fx.push(Effect::Terminal { reply, wish }),
                 Err(err) => Err(err),
             },
+            Command::GetIdeServerPort(_) => to_json(self.ide_info()),
             Command::OpenWindow(params) => self.open_window(&params, fx),
             Command::Doctor(_) => {
                 let (checks, known) = (self.checks(), self.known_sessions());

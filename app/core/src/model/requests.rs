@@ -4,7 +4,7 @@
 //! to the gate that asked; nothing but a person or a rule of the settings makes it an allow.
 
 use super::request::{Asked, PermissionRequest};
-use super::{Effects, Model};
+use super::{Effects, Model, ide};
 use crate::answer;
 use crate::codex;
 use crate::effect::{Effect, Notice, StoreWrite, Update};
@@ -14,7 +14,9 @@ use crate::policy::{Call, Says, Verdict, verdict};
 use crate::snapshot::RequestView;
 use crate::subject::{Subject, TERMINAL_TOOL};
 use magia_protocol::wire::info::{Decision, OutcomeInfo, RequestInfo};
-use magia_protocol::wire::{ErrorCode, RequestId, RequestState, RpcError, SessionId, SessionState, visible};
+use magia_protocol::wire::{
+    ErrorCode, GateReply, RequestId, RequestState, RpcError, SessionId, SessionState, visible,
+};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -95,9 +97,12 @@ impl Requests {
 
 impl Model {
     /// A gate asks: a rule answers at once, or a card appears.
-    pub(super) fn ask(&mut self, now: Now, asked: Asked, fx: &mut Effects) {
+    pub(super) fn ask(&mut self, now: Now, mut asked: Asked, fx: &mut Effects) {
         let verdict = self.verdict_on(&asked);
-        let id = self.add_request(now, asked);
+        let id = match self.join_diff(&mut asked) {
+            Some(id) => id,
+            None => self.add_request(now, asked),
+        };
         if let Some(request) = self.requests.get_mut(id) {
             request.policy = verdict.note();
         }
@@ -107,6 +112,7 @@ impl Model {
             Says::Deny => self.decide_by_rule(now, id, Decision::Deny, &verdict, fx),
             Says::Pass => self.decide_by_rule(now, id, Decision::None, &verdict, fx),
         }
+        self.unpark_diff(id, fx);
         self.notify_if_waits(id, fx);
     }
 
@@ -119,7 +125,7 @@ impl Model {
 
     /// A desktop notification for what waits, unless the window is in front.
     pub(super) fn notify_if_waits(&mut self, id: RequestId, fx: &mut Effects) {
-        let waits = self.requests.get(id).is_some_and(|request| request.state.waits());
+        let waits = self.requests.get(id).is_some_and(|request| request.state.waits() && !request.notified);
         if waits && self.settings.notifications && !self.window.focused {
             self.notify(id, fx);
         }
@@ -140,6 +146,9 @@ impl Model {
             suggestions: asked.suggestions,
             policy: String::new(),
             edited: None,
+            diff: None,
+            contents: None,
+            by_diff: false,
             agent_id: asked.agent_id,
             process: asked.process,
             cwd,
@@ -232,9 +241,13 @@ impl Model {
             suggestions: &request.suggestions,
             edited: request.edited.as_deref(),
         };
-        let reply = match gate.daemon() {
-            Some(_) => codex::answer::compose(question, decision, answers)?,
-            None => answer::compose(question, decision, reason.as_deref(), answers)?,
+        request.by_diff = request.contents.is_some() || gate.diff_conn().is_some();
+        let replies = match (request.by_diff, gate.daemon()) {
+            (true, _) => ide::answer_diff(request, decision)?,
+            (false, Some(_)) => vec![to_gate(gate, codex::answer::compose(question, decision, answers)?)],
+            (false, None) => {
+                vec![to_gate(gate, answer::compose(question, decision, reason.as_deref(), answers)?)]
+            }
         };
         request.gate = None;
         request.state =
@@ -243,7 +256,10 @@ impl Model {
         request.outcome =
             Some(OutcomeInfo { decision: Some(decision), by, at_ms: now.unix_ms, reason, edited_input });
         let (session, fact) = (request.session, format!("{} {}", decision.as_str(), request.tool));
-        fx.push(Effect::AnswerGate { gate, reply });
+        fx.extend(replies);
+        if let (Decision::None, false, Some(diff)) = (decision, request.by_diff, &request.diff) {
+            fx.push(ide::let_go(diff.gate));
+        }
         if decision != Decision::None
             && let Some(session) = self.sessions.get_mut(&session)
             && session.ended.is_none()
@@ -262,7 +278,11 @@ impl Model {
         let Some(request) = self.requests.get_mut(id) else { return };
         request.gate = None;
         let expired = now.mono_ms.saturating_sub(request.asked_mono) >= super::GATE_DEADLINE_MS;
-        match request.state {
+        let state = request.state;
+        if state == RequestState::Open && expired && self.left_with_diff(id) {
+            return;
+        }
+        match state {
             RequestState::Open if expired => self.settle(id, RequestState::Expired, now, fx),
             RequestState::Open => self.settle(id, RequestState::AnsweredInTerminal, now, fx),
             RequestState::Decided => self.settle(id, RequestState::NotTaken, now, fx),
@@ -333,6 +353,7 @@ impl Model {
             state: request.state,
             may_be_answered: request.may_be_answered,
             asked_at_ms: request.asked_at_ms,
+            shows_diff: request.diff.is_some(),
             outcome: request.outcome.clone(),
         }
     }
@@ -343,6 +364,7 @@ impl Model {
             info: self.request_info(request),
             subject: request.subject.clone(),
             answerable: request.state == RequestState::Open && request.gate.is_some(),
+            diff: request.diff.as_ref().map(|diff| Arc::clone(&diff.proposed)),
         }
     }
 
@@ -350,6 +372,10 @@ impl Model {
     pub(super) fn waits_for(&self, session: SessionId) -> Option<&PermissionRequest> {
         self.requests.unsettled(session).find(|request| request.state.waits())
     }
+}
+
+fn to_gate(gate: GateId, reply: GateReply) -> Effect {
+    Effect::AnswerGate { gate, reply }
 }
 
 /// Who asks when it is no session: the program that wants a terminal.

@@ -1,0 +1,41 @@
+//! The setting `ideServer`: who finds magia as an editor.
+
+/// When agents may find magia as their editor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum IdeServer {
+    /// Never: nothing listens.
+    Off,
+    /// Those that run in terminals of magia's.
+    #[default]
+    Terminals,
+    /// Any: a lock file is there as long as magia runs.
+    Always,
+}
+
+impl IdeServer {
+    /// Every choice.
+    pub const ALL: &'static [Self] = &[Self::Off, Self::Terminals, Self::Always];
+
+    /// The word in settings.json.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Terminals => "terminals",
+            Self::Always => "always",
+        }
+    }
+
+    /// What it does, for a person.
+    pub const fn explained(self) -> &'static str {
+        match self {
+            Self::Off => "No agent and no editor connects to magia.",
+            Self::Terminals => {
+                "Agents that you start in magia's terminals show their edits here; for them a lock file is put into \
+                 ~/.claude/ide while there are terminals."
+            }
+            Self::Always => {
+                "Agents anywhere can choose magia with /ide: a lock file is in ~/.claude/ide while magia runs."
+            }
+        }
+    }
+}
