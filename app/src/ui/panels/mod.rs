@@ -3,6 +3,7 @@
 pub mod banners;
 pub mod card;
 pub mod details;
+pub mod diff_review;
 pub mod empty;
 pub mod sessions;
 pub mod settings;

@@ -12,6 +12,7 @@ use crate::ui::text::{short_path, shown_line};
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::{button::Button, caption};
 use eframe::egui::{CollapsingHeader, Frame, Label, Margin, RichText, ScrollArea, Ui, vec2};
+use magia_core::ide::IdeServer;
 use magia_core::policy::table::TABLE;
 use magia_core::settings::{CODEX_HOLD_MAX_S, Preset, ThemeMode};
 use magia_core::snapshot::Snapshot;
@@ -128,6 +129,18 @@ fn choices(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
                 let button = Button::new(&label).name(format!("{label}: Codex waits"));
                 if button.selected(now == seconds).show(ui).clicked() && now != seconds {
                     actions.push(Action::setting("codexHoldSeconds", seconds));
+                }
+            }
+        });
+        setting(ui, "As an editor", settings.ide_server.explained(), |ui| {
+            for (choice, label) in [
+                (IdeServer::Off, "Off"),
+                (IdeServer::Terminals, "In my terminals"),
+                (IdeServer::Always, "Always"),
+            ] {
+                let button = Button::new(label).name(format!("{label}: as an editor"));
+                if button.selected(settings.ide_server == choice).show(ui).clicked() {
+                    actions.push(Action::setting("ideServer", choice.as_str()));
                 }
             }
         });
