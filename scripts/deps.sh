@@ -14,14 +14,16 @@ window=(libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon0 libxkbcommon-x11-0
 headless=(xvfb xauth openbox xdotool x11-utils imagemagick libgl1-mesa-dri dbus dbus-x11 dunst xterm)
 # The terminal programs that magia opens, and what the examples of the docs use.
 terminals=(xterm kitty alacritty gnome-terminal konsole xfce4-terminal netcat-openbsd curl)
-agents=(git ca-certificates)
+# An editor that is a client of magia.
+editors=(neovim)
+agents=(git ca-certificates python3-venv)
 bench=(netcat-openbsd procps kitty)
 
 case "${1:-}" in
   build) wanted=("${build[@]}") ;;
   window) wanted=("${build[@]}" "${window[@]}") ;;
-  test) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${terminals[@]}") ;;
-  agents) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${agents[@]}") ;;
+  test) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${terminals[@]}" "${editors[@]}") ;;
+  agents) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${editors[@]}" "${agents[@]}") ;;
   bench) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${bench[@]}") ;;
   *) echo "usage: $0 build|window|test|agents|bench" >&2; exit 2 ;;
 esac

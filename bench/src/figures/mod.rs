@@ -4,6 +4,7 @@ pub mod burst;
 pub mod crowd;
 pub mod gate;
 pub mod handler;
+pub mod ide;
 pub mod list;
 pub mod scroll;
 pub mod terminal;
@@ -19,7 +20,7 @@ use crate::table::Row;
 pub type Measure = fn(&Programs) -> Result<Vec<Row>>;
 
 /// All groups in the order of the table, by name.
-pub const ALL: [(&str, Measure); 9] = [
+pub const ALL: [(&str, Measure); 10] = [
     ("handler", handler::measure),
     ("burst", burst::measure),
     ("gate", gate::measure),
@@ -27,6 +28,7 @@ pub const ALL: [(&str, Measure); 9] = [
     ("crowd", crowd::measure),
     ("scroll", scroll::measure),
     ("list", list::measure),
+    ("ide", ide::measure),
     ("terminal", terminal::measure),
     ("view", terminal_view::measure),
 ];
