@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::hub::{Display, HubThread, Inbox, JobRequest, JobShell, JobWorker, Owner, Shell, run_once};
 use crate::instance;
 use crate::link::FromWindow;
-use crate::listeners::{HUB_CAPACITY, HttpPlaces, IdePlaces, Listeners};
+use crate::listeners::{HUB_CAPACITY, HttpPlaces, IdePlaces, Listeners, OtlpPlaces};
 use crate::os::signals;
 use crate::places::Places;
 use crate::services::agents::Agents;
@@ -27,7 +27,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use magia_core::event::Event;
 use magia_core::model::{Model, Program};
 use magia_core::settings::Settings;
-use magia_protocol::paths::{self, InstanceLock};
+use magia_protocol::paths::{self, InstanceLock, Socket};
 use magia_protocol::wire::{Command, RpcError};
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -220,6 +220,10 @@ fn start(
         home: places.home.clone(),
         fixed: places.http,
     });
+    let otlp = listeners.otlp(OtlpPlaces {
+        pin: places.state.join("otel-port"),
+        socket: places.runtime.join(Socket::Otel.file_name()),
+    });
     let terminals = TerminalPlaces {
         root: places.terminals.clone(),
         holder: places.holder.clone(),
@@ -233,6 +237,7 @@ fn start(
         spawn: spawner.requests(),
         http,
         ide,
+        otlp,
         gates: listeners.gates(),
         replies: listeners.replies(),
         streams: listeners.streams(),

@@ -7,7 +7,7 @@ use magia_app::agent_env::AgentEnv;
 use magia_app::clock::Clock;
 use magia_app::hub::{Display, HubThread, Inbox, JobRequest, Owner, Shell};
 use magia_app::link::{FromWindow, Waker};
-use magia_app::listeners::{Direct, HUB_CAPACITY, HttpPlaces, IdePlaces, Listeners};
+use magia_app::listeners::{Direct, HUB_CAPACITY, HttpPlaces, IdePlaces, Listeners, OtlpPlaces};
 use magia_app::services::codex::CodexDaemons;
 use magia_app::services::processes::Processes;
 use magia_app::services::spawn::{SpawnPlaces, Spawner};
@@ -112,6 +112,8 @@ fn start(display: Option<Display>) -> Running {
                 state: temp.path().join("state"),
             })
             .expect("the server for agents"),
+        otlp: listeners
+            .otlp(OtlpPlaces { pin: temp.path().join("otel-port"), socket: temp.path().join("otel") }),
         notifier: None,
         jobs,
         later: VecDeque::new(),

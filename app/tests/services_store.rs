@@ -6,6 +6,7 @@ use crossbeam_channel::{Receiver, bounded};
 use magia_app::services::store::{FILE_NAME, Retention, Store, StoreConfig};
 use magia_core::effect::StoreWrite;
 use magia_core::event::{AgentEvent, Event, Seen, StoredRequest, StoredSession, StoredState};
+use magia_core::metrics::{Owner, StoredMetrics};
 use magia_core::policy::RealPaths;
 use magia_protocol::wire::info::Decision;
 use magia_protocol::wire::{
@@ -19,7 +20,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
 
 /// A time that no limit forgets.
@@ -278,6 +279,37 @@ fn a_newer_file_and_a_second_magia_are_left_alone() {
     assert!(newer.flush().is_err());
     drop(newer);
     assert!(fs::read(&file).unwrap() == bytes, "the file was changed");
+}
+
+#[test]
+fn metrics_are_kept_by_owner_and_forgotten_by_age() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, hub) = start(dir.path());
+    loaded(&hub);
+    let row = |name: Option<&str>, updated_ms, document: &str| StoredMetrics {
+        owner: Owner {
+            provider: Provider::Codex,
+            session: name.map(|name| ProviderSessionId(name.to_owned())),
+        },
+        updated_ms,
+        document: document.to_owned(),
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+    for row in [
+        row(Some("a"), now, "{\"first\":1}"),
+        row(Some("a"), now, "{\"second\":1}"),
+        row(None, now, "{}"),
+        row(Some("old"), 1, "{}"),
+    ] {
+        store.write(StoreWrite::Metrics(Box::new(row)));
+    }
+    store.flush().unwrap();
+    store.purge(30, Vec::new()).unwrap();
+    drop(store);
+    let (_store, hub) = start(dir.path());
+    let mut metrics = loaded(&hub).metrics;
+    metrics.sort_by(|one, other| one.owner.cmp(&other.owner));
+    assert_eq!(metrics, [row(None, now, "{}"), row(Some("a"), now, "{\"second\":1}")]);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! What can be typed. Each verb has one line of help and an example.
 
 use crate::verbs::{
-    attach, call, data, events, hooks, permissions, policy, run, sessions, settings, shell, term, wait,
+    attach, call, data, events, hooks, metrics, permissions, policy, run, sessions, settings, shell,
+    telemetry, term, wait,
 };
 use clap::{Parser, Subcommand};
 
@@ -56,6 +57,12 @@ pub enum Verb {
     #[command(after_long_help = "Examples:\n  magia events --session ff001122 --limit 50\n  \
                                  magia events --follow --json")]
     Events(events::Events),
+    /// What sessions used by their agents' telemetry: tokens, cost, time, tools, hooks.
+    #[command(after_long_help = "Examples:\n  magia metrics\n  magia metrics ff001122 --watch")]
+    Metrics(metrics::Metrics),
+    /// Have agents tell magia what they use, or no longer.
+    #[command(after_long_help = "Example:\n  magia telemetry on")]
+    Telemetry(telemetry::Telemetry),
     /// List what waits for your answer.
     #[command(visible_alias = "perms", alias = "requests", after_long_help = "Example:\n  magia permissions")]
     Permissions(permissions::Permissions),

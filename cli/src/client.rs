@@ -33,6 +33,8 @@ const WORKS_WITHOUT_APP: &[&str] = &[
     "detect_installed_providers",
     "load_settings",
     "save_settings",
+    "telemetry_status",
+    "set_telemetry",
 ];
 
 /// A reply's result as the app wrote it.

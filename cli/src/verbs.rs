@@ -5,6 +5,7 @@ pub mod call;
 pub mod data;
 pub mod events;
 pub mod hooks;
+pub mod metrics;
 pub mod permissions;
 pub mod policy;
 mod request_text;
@@ -13,6 +14,7 @@ pub mod sessions;
 pub mod settings;
 pub mod shell;
 mod status;
+pub mod telemetry;
 pub mod term;
 pub mod wait;
 mod window;
@@ -35,6 +37,8 @@ pub fn run(args: Args, out: &mut Out) -> Result<Exit> {
         Verb::Wait(wait) => wait::wait(&wait, out),
         Verb::Next => wait::next(out),
         Verb::Events(events) => events::run(&events, out),
+        Verb::Metrics(metrics) => metrics::run(&metrics, out),
+        Verb::Telemetry(telemetry) => telemetry::run(telemetry, out),
         Verb::Permissions(list) => permissions::list(&list, out),
         Verb::Allow(allow) => permissions::allow(&allow, out),
         Verb::Deny(deny) => permissions::deny(deny, out),

@@ -158,11 +158,13 @@ pub enum Socket {
     Cli,
     /// Requests for terminals, one JSON object per connection.
     Terminal,
+    /// OTLP: gRPC, and HTTP with protobuf or JSON.
+    Otel,
 }
 
 impl Socket {
     /// All of them, in the order in which the app binds them.
-    pub const ALL: [Self; 4] = [Self::Hooks, Self::Permissions, Self::Cli, Self::Terminal];
+    pub const ALL: [Self; 5] = [Self::Hooks, Self::Permissions, Self::Cli, Self::Terminal, Self::Otel];
 
     /// The file's name, e.g. `hooks.sock`.
     pub fn file_name(self) -> &'static str {
@@ -171,6 +173,7 @@ impl Socket {
             Self::Permissions => "permissions.sock",
             Self::Cli => "cli.sock",
             Self::Terminal => "terminal.sock",
+            Self::Otel => "otel.sock",
         }
     }
 

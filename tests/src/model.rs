@@ -96,6 +96,17 @@ impl FakeModel {
 
     /// Every request so far, oldest first: `{t, method, url, headers, body}`.
     pub fn requests(&self) -> Result<Vec<Value>> {
+        let lines = self.lines()?.into_iter();
+        Ok(lines.filter(|line| line.get("answered").is_none()).collect())
+    }
+
+    /// What each answer so far said that it used, in the vendor's own words, with the model's name.
+    pub fn answered(&self) -> Result<Vec<Value>> {
+        let lines = self.lines()?.into_iter();
+        Ok(lines.filter_map(|mut line| line.get_mut("answered").map(Value::take)).collect())
+    }
+
+    fn lines(&self) -> Result<Vec<Value>> {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
         let complete = text.rfind('\n').map_or("", |end| text.get(..end).unwrap_or_default());
         complete

@@ -3,13 +3,15 @@
 use crate::drift::Known;
 use crate::event::{AgentEvent, GateId, ReplyId, StoredRequest, StoredSession};
 use crate::ide::DiffAnswer;
+use crate::metrics::StoredMetrics;
 use crate::policy::trial::Trial;
 use crate::spawn::Plan;
 use magia_protocol::wire::command::{
-    ChangeHooks, Detect, InstallHooks, ListEvents, OneProvider, PurgeData, SaveSettings, Subscribe,
-    UpdateClaudeSettings,
+    ChangeHooks, Detect, InstallHooks, ListEvents, OneProvider, PurgeData, SaveSettings, SetTelemetry,
+    Subscribe, TelemetryStatus, UpdateClaudeSettings,
 };
 use magia_protocol::wire::info::{RequestInfo, SessionInfo};
+use magia_protocol::wire::metrics::MetricsInfo;
 use magia_protocol::wire::terminal::CreatePty;
 use magia_protocol::wire::{GateReply, ProcessId, ProviderSessionId, RequestId, RpcError, SessionId};
 use serde_json::Value;
@@ -173,6 +175,8 @@ pub enum Update {
     ProvidersChanged(Value),
     /// `terminals:changed`: the list of terminals.
     TerminalsChanged(Value),
+    /// `otel:metrics-update`: a session's metrics, without prompts, minutes and spans.
+    Metrics(Box<MetricsInfo>),
 }
 
 impl Update {
@@ -186,6 +190,7 @@ impl Update {
             Self::SettingsChanged(_) => "settings:changed",
             Self::ProvidersChanged(_) => "providers:changed",
             Self::TerminalsChanged(_) => "terminals:changed",
+            Self::Metrics(_) => "otel:metrics-update",
         }
     }
 
@@ -198,6 +203,7 @@ impl Update {
         "settings:changed",
         "providers:changed",
         "terminals:changed",
+        "otel:metrics-update",
     ];
 }
 
@@ -210,6 +216,8 @@ pub enum StoreWrite {
     Session(Box<StoredSession>),
     /// Insert or replace by id.
     Request(Box<StoredRequest>),
+    /// Insert or replace by owner.
+    Metrics(Box<StoredMetrics>),
     /// The program runs at this time, milliseconds since 1970.
     Alive(u64),
 }
@@ -258,6 +266,20 @@ pub enum Job {
     UpdateClaudeSettings(UpdateClaudeSettings),
     /// Read Gemini CLI's settings.
     ReadGeminiSettings,
+    /// Look where agents' telemetry goes.
+    TelemetryStatus {
+        /// Whose.
+        params: TelemetryStatus,
+        /// Where telemetry is received now.
+        endpoint: Option<String>,
+    },
+    /// Have an agent send telemetry, or no longer.
+    SetTelemetry {
+        /// What is wanted.
+        params: SetTelemetry,
+        /// Where telemetry is received now.
+        endpoint: Option<String>,
+    },
     /// Look for the agents' programs.
     Detect(Detect),
     /// Start a listener again.

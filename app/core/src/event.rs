@@ -5,6 +5,7 @@ use crate::settings::Settings;
 use crate::transcript::TranscriptItem;
 use magia_protocol::wire::hook::HookMessage;
 use magia_protocol::wire::info::{Decision, HooksInfo, ListenerInfo, ProviderInfo};
+use magia_protocol::wire::metrics::OtelPortInfo;
 use magia_protocol::wire::spawn::{OpenedTerminal, SpawnError};
 use magia_protocol::wire::{
     AgentEventKind, Command, ProcessId, Provider, ProviderSessionId, RequestId, RequestState, RpcError,
@@ -158,6 +159,10 @@ pub enum Event {
         /// Its events.
         events: Vec<AgentEvent>,
     },
+    /// An agent's telemetry arrived: one export.
+    TelemetryReceived(Box<crate::telemetry::Export>),
+    /// Where telemetry is received, or why it is not.
+    TelemetryPort(Box<OtelPortInfo>),
     /// The store was opened and read.
     StoreLoaded(Box<StoredState>),
     /// settings.json was read.
@@ -299,6 +304,8 @@ pub struct StoredState {
     pub sessions: Vec<StoredSession>,
     /// Open or lately answered requests, oldest first.
     pub requests: Vec<StoredRequest>,
+    /// Metrics of sessions, in any order.
+    pub metrics: Vec<crate::metrics::StoredMetrics>,
     /// The highest event number used.
     pub last_seq: u64,
     /// When the program was last known to run, milliseconds since 1970.

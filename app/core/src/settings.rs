@@ -83,6 +83,9 @@ impl Preset {
 /// Longer than this no terminal is kept from showing its dialog, in seconds.
 pub const CODEX_HOLD_MAX_S: u32 = 20;
 
+/// The port that OTLP over HTTP has been given.
+pub const OTEL_PORT: u16 = 4318;
+
 /// Colours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum ThemeMode {
@@ -222,6 +225,10 @@ pub struct Settings {
     pub http_api: String,
     /// `httpRoots`: directories whose files the HTTP API lists; `~` is the user's home.
     pub http_roots: Vec<String>,
+    /// `otelCollectorPort`: the port of loopback where telemetry is received; 0 is none.
+    pub otel_port: u16,
+    /// `telemetryKeepPrompts`: whether the texts of prompts that come with telemetry are kept.
+    pub telemetry_keep_prompts: bool,
     /// `terminalFontSize`, in points.
     pub terminal_font_size: f32,
     /// `terminalFontFamily`.
@@ -257,6 +264,8 @@ impl Default for Settings {
             terminal_socket_link: false,
             http_api: String::new(),
             http_roots: Vec::new(),
+            otel_port: OTEL_PORT,
+            telemetry_keep_prompts: false,
             terminal_font_size: 13.0,
             terminal_font_family: "JetBrains Mono".to_owned(),
             terminal_cursor: TerminalCursor::Bar,
@@ -286,6 +295,8 @@ pub const KEYS: &[&str] = &[
     "terminalSocketLink",
     "httpApi",
     "httpRoots",
+    "otelCollectorPort",
+    "telemetryKeepPrompts",
     "terminalFontSize",
     "terminalFontFamily",
     "terminalCursorStyle",
@@ -371,6 +382,8 @@ impl Settings {
         all.insert("terminalSocketLink".into(), json!(self.terminal_socket_link));
         all.insert("httpApi".into(), json!(self.http_api));
         all.insert("httpRoots".into(), json!(self.http_roots));
+        all.insert("otelCollectorPort".into(), json!(self.otel_port));
+        all.insert("telemetryKeepPrompts".into(), json!(self.telemetry_keep_prompts));
         all.insert("terminalFontSize".into(), decimal(self.terminal_font_size));
         all.insert("terminalFontFamily".into(), json!(self.terminal_font_family));
         all.insert("terminalCursorStyle".into(), json!(self.terminal_cursor.as_str()));
@@ -457,6 +470,12 @@ impl Settings {
                 let roots = roots.map(|root| root.as_str().filter(absolute).map(str::to_owned));
                 self.http_roots = roots.collect::<Option<_>>().ok_or(wanted)?;
             }
+            "otelCollectorPort" => {
+                let port = number(value, 0, 65_535).and_then(|port| u16::try_from(port).ok());
+                let usable = port.filter(|port| *port == 0 || *port >= 1_024);
+                self.otel_port = usable.ok_or("a port from 1024 to 65535, or 0 for none")?;
+            }
+            "telemetryKeepPrompts" => self.telemetry_keep_prompts = value.as_bool().ok_or("true or false")?,
             "terminalFontSize" => {
                 self.terminal_font_size = between(value, 6.0, 48.0).ok_or("a number from 6 to 48")?;
             }

@@ -7,6 +7,7 @@ use crate::timeline::TimelineItem;
 use magia_protocol::wire::info::{
     HooksInfo, ListenerInfo, ProviderInfo, RequestInfo, SessionInfo, TrialInfo,
 };
+use magia_protocol::wire::metrics::{FleetMetricsInfo, MetricsInfo, OtelPortInfo};
 use magia_protocol::wire::{Provider, SessionId, TerminalInfo};
 use std::sync::Arc;
 
@@ -37,6 +38,8 @@ pub struct Snapshot {
     pub settings: Arc<Settings>,
     /// What came of the window's last dry run of a preset or rule.
     pub trial: Option<Arc<TrialInfo>>,
+    /// Metrics.
+    pub metrics: MetricsView,
     /// Banners: what failed, what still works.
     pub problems: Vec<Problem>,
     /// Replies to the window's own commands and other things said once, oldest first; the window shows those
@@ -79,6 +82,17 @@ pub struct TimelineView {
     pub loading: bool,
     /// Oldest first.
     pub items: Arc<Vec<Arc<TimelineItem>>>,
+}
+
+/// Metrics, ready to draw.
+#[derive(Clone, Debug, Default)]
+pub struct MetricsView {
+    /// The selected session's; `None` when it has sent no telemetry.
+    pub selected: Option<Arc<MetricsInfo>>,
+    /// All sessions'; `None` when none has sent any.
+    pub fleet: Option<Arc<FleetMetricsInfo>>,
+    /// Where telemetry is received.
+    pub port: OtelPortInfo,
 }
 
 /// A banner.

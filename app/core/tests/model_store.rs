@@ -79,6 +79,7 @@ fn what_the_store_held_is_there_again() {
         ],
         last_seq: 41,
         last_alive_ms: Some(T0 - 12 * 60_000),
+        ..StoredState::default()
     };
     let first = script.apply(Event::StoreLoaded(Box::new(state)));
     assert_eq!(script.count(first, |fx| matches!(fx, Effect::WatchProcess(_))), 2);

@@ -1,7 +1,7 @@
 //! Performing effects: each goes to the one that can do it, none waits.
 
 use super::jobs::JobRequest;
-use crate::listeners::{Gates, HttpSwitch, IdeSwitch, Replies, Streams};
+use crate::listeners::{Gates, HttpSwitch, IdeSwitch, OtlpSwitch, Replies, Streams};
 use crate::os::notify::Notifier;
 use crate::services::codex::CodexDaemons;
 use crate::services::processes::Processes;
@@ -43,6 +43,8 @@ pub struct Shell {
     pub http: HttpSwitch,
     /// Agents that take magia for their editor.
     pub ide: IdeSwitch,
+    /// Telemetry's port.
+    pub otlp: OtlpSwitch,
     /// Desktop notifications; `None` when there is no way to show any.
     pub notifier: Option<Notifier>,
     /// Does what is slow.
@@ -164,6 +166,7 @@ impl Shell {
         self.job(JobRequest::Settings(Arc::clone(settings)));
         self.http.settings(settings);
         self.ide.settings(settings.ide_server);
+        self.otlp.settings(settings);
         self.spawn.settings(Arc::clone(settings))
     }
 

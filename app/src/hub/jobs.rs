@@ -1,5 +1,6 @@
 //! What is slow: files, programs, the store. One worker does it in order and reports to the hub.
 
+use super::telemetry;
 use crate::doctor;
 use crate::event_text::event_json;
 use crate::listeners::Listeners;
@@ -132,6 +133,12 @@ pub fn run_once(shell: &mut JobShell, command: Command) -> Result<Value, RpcErro
         }
         Command::UpdateClaudeSettings(params) => Job::UpdateClaudeSettings(params),
         Command::DetectInstalledProviders(params) => Job::Detect(params),
+        Command::TelemetryStatus(params) => {
+            Job::TelemetryStatus { params, endpoint: telemetry::usual_endpoint(shell) }
+        }
+        Command::SetTelemetry(params) => {
+            Job::SetTelemetry { params, endpoint: telemetry::usual_endpoint(shell) }
+        }
         Command::LoadSettings(_) => return Ok(Value::Object(shell.current.to_json())),
         Command::SaveSettings(params) => Job::SaveSettings(params),
         other => {
@@ -265,6 +272,10 @@ impl JobShell {
                     |paths| steward::update_settings(paths, &patch),
                 )
             }
+            Job::TelemetryStatus { params, endpoint } => {
+                telemetry::status(self, &params, endpoint.as_deref()).and_then(to_json)
+            }
+            Job::SetTelemetry { params, endpoint } => telemetry::set(self, &params, endpoint).and_then(to_json),
             Job::Detect(params) => {
                 let found = self.detect(params.refresh);
                 events.push(Event::ProvidersDetected(found.clone()));
@@ -347,7 +358,11 @@ impl JobShell {
     }
 
     /// Where an agent's settings are.
-    fn steward(&self, provider: Provider, home: Option<&str>) -> Result<steward::StewardPaths, RpcError> {
+    pub(super) fn steward(
+        &self,
+        provider: Provider,
+        home: Option<&str>,
+    ) -> Result<steward::StewardPaths, RpcError> {
         let home = match home.map(Path::new) {
             Some(home) if !home.is_absolute() => {
                 return Err(RpcError::new(ErrorCode::BadParams, "home must be an absolute path"));
@@ -423,6 +438,7 @@ impl JobShell {
             dry_run,
             backup: None,
             hooks: None,
+            telemetry: None,
         };
         let mut warnings = Vec::new();
         if !dry_run {
@@ -457,7 +473,10 @@ const fn source_word(source: Source) -> &'static str {
     }
 }
 
-fn steward_error(err: &anyhow::Error) -> RpcError {
+pub(super) fn steward_error(err: &anyhow::Error) -> RpcError {
+    if err.chain().any(|cause| matches!(cause.downcast_ref(), Some(StewardError::ForeignCollector { .. }))) {
+        return RpcError::new(ErrorCode::Conflict, format!("{err:#}")).with_hint(telemetry::FOREIGN);
+    }
     let refused = err.chain().any(|cause| cause.is::<StewardError>());
     let code = if refused { ErrorCode::Conflict } else { ErrorCode::Internal };
     let shown = RpcError::new(code, format!("{err:#}"));

@@ -6,6 +6,7 @@
 mod effects;
 mod jobs;
 mod owner;
+mod telemetry;
 
 pub use effects::Shell;
 pub use jobs::{JobRequest, JobShell, JobWorker, run_once};
@@ -135,8 +136,12 @@ struct Ending(Owner);
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        if let Some(hub) = self.0.end() {
+        if let Some(mut hub) = self.0.end() {
             hub.shell.let_go();
+            // Metrics wait some seconds for the store; these have no more time.
+            let mut last = Vec::new();
+            hub.model.store_metrics(&mut last);
+            hub.shell.perform(last);
         }
     }
 }
@@ -305,6 +310,7 @@ const fn needs_store(event: &Event) -> bool {
             | Event::RegistryRemoved { .. }
             | Event::Daemon(_)
             | Event::Ide(_)
+            | Event::TelemetryReceived(_)
             | Event::ProcessExited(_)
             | Event::AgentsFound(_)
             | Event::CommandReceived { .. }

@@ -1,9 +1,10 @@
-//! The sockets: hooks, permissions, CLI and terminals. They accept, understand lines and tell the hub facts; what a fact
+//! The sockets: hooks, permissions, CLI, terminals and telemetry. They accept, understand lines and tell the hub facts; what a fact
 //! means is decided elsewhere.
 //!
-//! Two threads, each with a runtime of its own. "listeners" serves hooks and permissions: one thread, because
+//! Three threads, each with a runtime of its own. "listeners" serves hooks and permissions: one thread, because
 //! the order of an agent's events rests on it (see `hooks`). "listeners-cli" serves the CLI socket and the
-//! subscriptions: a reply of a thousand events is megabytes of JSON, and a handler waits 0.5 s at most.
+//! subscriptions: a reply of a thousand events is megabytes of JSON, and a handler waits 0.5 s at most. "listeners-otlp"
+//! understands telemetry, which may be megabytes as well.
 //!
 //! Nothing here answers a gate by itself: unanswered ones get "no decision".
 
@@ -17,6 +18,7 @@ pub mod http;
 mod ide;
 mod intake;
 mod origin;
+pub mod otlp;
 mod outbox;
 mod peer;
 mod permissions;
@@ -29,6 +31,7 @@ mod terminal;
 pub use gates::Gates;
 pub use http::{HttpPlaces, HttpSwitch};
 pub use ide::{IdePlaces, IdeSwitch};
+pub use otlp::{OtlpPlaces, OtlpSwitch};
 pub use outbox::Direct;
 pub use replies::{Outcome, Replies};
 pub use stream::{QUEUE_MAX, Streams};
@@ -72,6 +75,7 @@ pub struct Listeners {
     streams: Streams,
     http: Arc<http::Shared>,
     ide: Arc<ide::Shared>,
+    otlp: Arc<otlp::Shared>,
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -94,7 +98,8 @@ impl Listeners {
         let lease = Arc::new(Lease::new(lock));
         // A line of its own for each thread: neither waits for the other.
         let agents = Arc::new(Outbox::new(hub.clone(), direct.clone()));
-        let people = Arc::new(Outbox::new(hub, direct));
+        let people = Arc::new(Outbox::new(hub.clone(), direct));
+        let telemetry = Arc::new(Outbox::new(hub, None));
         let door = |socket: Socket, outbox: &Arc<Outbox>| Door {
             socket,
             health: Arc::new(Health::new(name_of(socket))),
@@ -107,12 +112,14 @@ impl Listeners {
         let permissions = door(Socket::Permissions, &agents);
         let cli = door(Socket::Cli, &people);
         let terminal = door(Socket::Terminal, &people);
+        let otel = door(Socket::Otel, &telemetry);
         let replies = Replies::default();
         let streams = Streams::default();
         let mut listeners = Self {
             http: Arc::new(http::Shared::new(Arc::clone(&people), replies.clone())),
             ide: Arc::new(ide::Shared::new(Arc::clone(&people), replies.clone(), streams.clone())),
-            doors: vec![hooks.clone(), permissions.clone(), cli.clone(), terminal.clone()],
+            otlp: Arc::new(otlp::Shared::new(telemetry)),
+            doors: vec![hooks.clone(), permissions.clone(), cli.clone(), terminal.clone(), otel.clone()],
             gates: Gates::default(),
             replies,
             streams,
@@ -122,9 +129,13 @@ impl Listeners {
         let for_agents = Agents { hooks, permissions, gates: listeners.gates.clone() };
         let for_people =
             People { cli, terminal, replies: listeners.replies.clone(), streams: listeners.streams.clone() };
-        let stopped_too = stopped.clone();
+        let (stopped_too, stopped_last) = (stopped.clone(), stopped.clone());
+        let for_port = Arc::clone(&listeners.otlp);
         listeners.spawn("listeners", move |runtime| for_agents.run(runtime, stopped))?;
         listeners.spawn("listeners-cli", move |runtime| for_people.run(runtime, stopped_too))?;
+        listeners.spawn("listeners-otlp", move |runtime| {
+            otlp::run(runtime, otel, for_port, stopped_last);
+        })?;
         Ok(listeners)
     }
 
@@ -156,6 +167,11 @@ impl Listeners {
         IdeSwitch::start(places, &self.ide)
     }
 
+    /// Chooses the port of telemetry, which has none until the settings are read.
+    pub fn otlp(&self, places: OtlpPlaces) -> OtlpSwitch {
+        OtlpSwitch::new(places, Arc::clone(&self.otlp))
+    }
+
     /// Tries to bind a listener again now, if it is down; either way its state is reported. `false` when there
     /// is none of that name.
     pub fn retry(&self, name: &str) -> bool {
@@ -167,6 +183,10 @@ impl Listeners {
             // The same.
             return true;
         }
+        if name == self.otlp.health.name() {
+            self.otlp.retry.notify_one();
+            return self.otlp.shown.load(Ordering::Relaxed);
+        }
         let door = self.doors.iter().find(|door| door.health.name() == name);
         door.inspect(|door| door.retry.notify_one()).is_some()
     }
@@ -175,7 +195,8 @@ impl Listeners {
     pub fn health(&self) -> Vec<ListenerInfo> {
         let http = self.http.shown.load(Ordering::Relaxed).then(|| self.http.health.info());
         let ide = Some(self.ide.health.info()).filter(|ide| ide.up || ide.error.is_some());
-        self.doors.iter().map(|door| door.health.info()).chain(http).chain(ide).collect()
+        let otlp = self.otlp.shown.load(Ordering::Relaxed).then(|| self.otlp.health.info());
+        self.doors.iter().map(|door| door.health.info()).chain(http).chain(ide).chain(otlp).collect()
     }
 
     /// Stops accepting, lets open gates go without a decision, ends requests and subscriptions, removes the
@@ -266,7 +287,7 @@ impl Agents {
                 log_panic(accepting.await);
             }
             gates.close();
-            all_done(&places).await;
+            all_done(&places, OPEN_MAX).await;
         });
     }
 }
@@ -314,7 +335,7 @@ impl People {
             }
             replies.close();
             streams.close();
-            all_done(&places).await;
+            all_done(&places, OPEN_MAX).await;
         });
     }
 }
@@ -331,10 +352,10 @@ fn log_panic(ended: Result<(), tokio::task::JoinError>) {
 }
 
 /// Waits until all connections are done, a moment at most.
-async fn all_done(places: &[Arc<Semaphore>]) {
+async fn all_done(places: &[Arc<Semaphore>], all: u32) {
     let until = Instant::now() + STOP_GRACE;
     for places in places {
-        if timeout_at(until, places.acquire_many(OPEN_MAX)).await.is_err() {
+        if timeout_at(until, places.acquire_many(all)).await.is_err() {
             tracing::debug!("stopped with connections open");
         }
     }
@@ -346,5 +367,6 @@ fn name_of(socket: Socket) -> &'static str {
         Socket::Permissions => "permissions",
         Socket::Cli => "cli",
         Socket::Terminal => "terminal",
+        Socket::Otel => "otel",
     }
 }

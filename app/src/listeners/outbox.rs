@@ -81,6 +81,18 @@ impl Outbox {
         self.hub.try_send(event).is_ok()
     }
 
+    /// As [`Outbox::offer`], for what may come again later: it takes no more than half of the hub's room, so that hooks
+    /// never wait for it.
+    pub(super) fn offer_minor(&self, event: Event) -> bool {
+        let half = self.hub.capacity().map_or(usize::MAX, |capacity| capacity.div_ceil(2));
+        self.hub.len() < half && self.offer(event)
+    }
+
+    /// Whether the hub may still be told anything.
+    pub(super) fn is_open(&self) -> bool {
+        !self.stopping.load(Ordering::Relaxed)
+    }
+
     /// From now on nobody waits for room: the hub may be the thread that waits for us to stop.
     pub(super) fn stop_waiting(&self) {
         self.stopping.store(true, Ordering::Relaxed);

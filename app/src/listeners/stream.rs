@@ -260,6 +260,7 @@ impl Item {
                 | Update::SettingsChanged(value)
                 | Update::ProvidersChanged(value)
                 | Update::TerminalsChanged(value) => value.to_string(),
+                Update::Metrics(info) => serde_json::to_string(info).unwrap_or_default(),
             };
             let (event, seq) = (self.update.channel(), self.seq);
             format!(",\"event\":\"{event}\",\"seq\":{seq},\"payload\":{payload}}}\n")

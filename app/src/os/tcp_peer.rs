@@ -4,7 +4,13 @@
 //! where the system has no such tables: then it is not known, and never guessed.
 
 #[cfg(target_os = "linux")]
-pub use linux::tcp_peer;
+pub use linux::{tcp_peer, tcp_peer_user};
+
+/// The user whose socket is at the other end of a connection; not known on this system.
+#[cfg(not(target_os = "linux"))]
+pub fn tcp_peer_user(_peer: std::net::SocketAddr, _own: std::net::SocketAddr) -> Option<u32> {
+    None
+}
 
 /// The process that has the socket with this address; not known on this system.
 #[cfg(not(target_os = "linux"))]
@@ -37,6 +43,19 @@ mod linux {
             let fds = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
             fds.map(|fd| fs::read_link(fd.path()))
                 .any(|to| to.is_ok_and(|to| to.as_os_str() == wanted.as_str()))
+        })
+    }
+
+    /// The user whose socket has the address `peer` and is connected to `own`, in whatever state: one that has sent all
+    /// may be closed already.
+    pub fn tcp_peer_user(peer: SocketAddr, own: SocketAddr) -> Option<u32> {
+        let table = if peer.is_ipv4() { "/proc/net/tcp" } else { "/proc/net/tcp6" };
+        let (peer, own) = (written(peer), written(own));
+        let table = fs::read_to_string(table).ok()?;
+        table.lines().skip(1).find_map(|line| {
+            let mut fields = line.split_ascii_whitespace();
+            let is_it = fields.nth(1)? == peer && fields.next()? == own;
+            is_it.then(|| fields.nth(4)?.parse().ok())?
         })
     }
 
@@ -74,7 +93,12 @@ mod linux {
                 let (server, peer) = listener.accept().unwrap();
                 assert_eq!(peer, client.local_addr().unwrap());
                 assert_eq!(tcp_peer(peer), Some(std::process::id()), "{address}");
-                drop((client, server));
+                let own = listener.local_addr().unwrap();
+                assert_eq!(tcp_peer_user(peer, own), Some(own_uid()));
+                assert_eq!(tcp_peer_user(peer, peer), None);
+                drop(client);
+                assert!(tcp_peer_user(peer, own).is_some(), "half closed");
+                drop(server);
             }
             assert_eq!(tcp_peer("127.0.0.1:1".parse().unwrap()), None);
         }

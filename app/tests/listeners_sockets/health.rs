@@ -27,7 +27,7 @@ fn a_listener_that_cannot_start_says_why_and_is_tried_again() {
     });
     let error = reported(&place, "permissions", |info| !info.up).error.expect("a reason");
     assert!(error.starts_with("not a socket"), "{error}");
-    wait_until("the others work", || place.listeners().health().iter().filter(|info| info.up).count() == 3);
+    wait_until("the others work", || place.listeners().health().iter().filter(|info| info.up).count() == 4);
     deliver(place.client(Socket::Hooks), &hook_line("Stop", 1, "{}"));
     place.next_hook();
 
@@ -149,6 +149,7 @@ fn other_users_are_kept_out() {
         (Socket::Permissions, "permissions"),
         (Socket::Cli, "cli"),
         (Socket::Terminal, "terminal"),
+        (Socket::Otel, "otel"),
     ] {
         fs::set_permissions(place.path(socket), fs::Permissions::from_mode(0o666)).expect("a mode");
         assert_eq!(connect_as_nobody(&place.path(socket)), 0);

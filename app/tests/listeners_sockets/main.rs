@@ -8,6 +8,7 @@ mod health;
 mod hooks;
 mod hostile;
 mod ide;
+mod otlp;
 mod streams;
 mod support;
 mod terminal;

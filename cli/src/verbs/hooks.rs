@@ -51,13 +51,13 @@ pub struct Whose {
 }
 
 impl Whose {
-    fn provider(&self) -> Provider {
+    pub(super) fn provider(&self) -> Provider {
         self.provider.unwrap_or(self.agent)
     }
 
     /// The directory that was named, or the one that this shell would start Codex with: the app may have been
     /// started with another.
-    fn home(&self) -> Option<String> {
+    pub(super) fn home(&self) -> Option<String> {
         let usual = || std::env::var_os("CODEX_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from);
         let home = self.home.clone().or_else(|| usual().filter(|_| self.provider() == Provider::Codex))?;
         Some(std::path::absolute(&home).unwrap_or(home).display().to_string())
@@ -104,7 +104,7 @@ pub struct Change {
     pub dry_run: bool,
 }
 
-fn provider_parser() -> impl clap::builder::TypedValueParser<Value = Provider> {
+pub(super) fn provider_parser() -> impl clap::builder::TypedValueParser<Value = Provider> {
     PossibleValuesParser::new(Provider::ALL.iter().map(|provider| provider.as_str()))
         .try_map(|word| Provider::from_word(&word).ok_or("not a provider"))
 }

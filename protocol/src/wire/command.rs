@@ -261,6 +261,44 @@ pub struct Detect {
     pub refresh: bool,
 }
 
+/// Parameters of `get_session_metrics`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetSessionMetrics {
+    /// Only of this session; without it, of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+}
+
+/// Parameters of `telemetry_status`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TelemetryStatus {
+    /// Whose; without it, of all agents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Provider>,
+    /// Another directory of the agent's than the usual one; absolute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
+}
+
+/// Parameters of `set_telemetry`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SetTelemetry {
+    /// Whose settings.
+    #[serde(default = "claude")]
+    pub provider: Provider,
+    /// Whether the agent shall send telemetry to magia.
+    pub on: bool,
+    /// Claude: spans too, for the time to the first token and the waterfall of calls.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub traces: bool,
+    /// Only say what would change.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Another directory of the agent's than the usual one; absolute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
+}
+
 /// Parameters of `retry_listener`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RetryListener {
@@ -341,6 +379,14 @@ pub enum Command {
     GetIdeServerPort(NoParams),
     /// Raise the window.
     OpenWindow(OpenWindow),
+    /// What sessions used.
+    GetSessionMetrics(GetSessionMetrics),
+    /// Where telemetry is received.
+    GetOtelPort(NoParams),
+    /// Which agents send telemetry, and where.
+    TelemetryStatus(TelemetryStatus),
+    /// Have an agent send telemetry to magia, or no longer.
+    SetTelemetry(SetTelemetry),
     /// The terminals.
     GetTerminals(ListTerminals),
     /// Start a program in a terminal of its own.

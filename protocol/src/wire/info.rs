@@ -1,6 +1,7 @@
 //! What requests return. Field names are snake_case; times are milliseconds since 1970 (`*_ms`); a field that
 //! is not known is `null`. These shapes are what `--json` prints, so they only ever grow.
 
+use super::metrics::TelemetryInfo;
 use super::{
     AgentEventKind, ProcessId, Provider, ProviderSessionId, RequestId, RequestState, Risk, SessionId,
     SessionState, TitleSource,
@@ -416,6 +417,9 @@ pub struct ChangeInfo {
     pub backup: Option<String>,
     /// State afterwards.
     pub hooks: Option<HooksInfo>,
+    /// Of `set_telemetry`: how it stands afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub telemetry: Option<TelemetryInfo>,
 }
 
 /// One check of `doctor`.

@@ -155,6 +155,15 @@ methods! {
         "Where agents reach magia as their editor, and which are connected";
     "open_window" [], Act, [optional("session", "string")], "{raised}",
         "Raise the window, at a session";
+    "get_session_metrics" [], Read, [optional("session", "string")], "MetricsInfo, or FleetMetricsInfo of all",
+        "What a session used by its telemetry: tokens, cost, time, tools, hooks; without one, all together";
+    "get_otel_port" [], Read, [], "OtelPortInfo",
+        "Where agents may send telemetry";
+    "telemetry_status" [], Read, [optional("provider", "string"), optional("home", "string")], "[TelemetryInfo]",
+        "Which agents send telemetry, and where to";
+    "set_telemetry" [], Guarded, [required("on", "bool"), optional("provider", "string"), optional("traces", "bool"),
+        optional("dry_run", "bool"), optional("home", "string")], "ChangeInfo",
+        "Have an agent send telemetry to magia, or no longer; a collector of the user's own stays";
     "get_terminals" ["list_terminals"], Read, [optional("all", "bool")], "[TerminalInfo]",
         "The terminals; with all, also those whose program has ended";
     "create_pty" [], Guarded,

@@ -7,6 +7,7 @@ pub mod hook;
 pub mod ids;
 pub mod info;
 pub mod method;
+pub mod metrics;
 pub mod nearest;
 pub mod rpc;
 pub mod spawn;

@@ -114,6 +114,16 @@ impl Model {
                     )),
                 }
             }
+            Command::GetSessionMetrics(params) => self.get_session_metrics(&params),
+            Command::GetOtelPort(_) => self.get_otel_port(),
+            Command::TelemetryStatus(params) => {
+                let endpoint = self.otel_endpoint();
+                return run(reply, Job::TelemetryStatus { params, endpoint }, fx);
+            }
+            Command::SetTelemetry(params) => {
+                let endpoint = self.otel_endpoint();
+                return run(reply, Job::SetTelemetry { params, endpoint }, fx);
+            }
             Command::GetTerminals(params) => self.list_terminals(&params),
             Command::CreatePty(params) => return self.create_pty(reply, params, fx),
             Command::WritePty(params) => match self.write_pty(params) {

@@ -7,8 +7,8 @@ use crate::snapshot::Problem;
 use magia_protocol::wire::info::{CheckInfo, ListenerInfo, StateCount, StatusInfo};
 use magia_protocol::wire::{SessionState, WIRE_VERSION};
 
-/// The listener that the user switches on and off: neither up nor in error it is off, and not listed.
-const SWITCHED: &str = "http";
+/// The listeners that the user switches on and off: neither up nor in error they are off, and not listed.
+const SWITCHED: [&str; 2] = ["http", "otlp"];
 
 impl Model {
     /// The `status` reply.
@@ -81,7 +81,7 @@ impl Model {
 
     /// A listener started, failed or counted.
     pub(super) fn listener_reported(&mut self, info: ListenerInfo) {
-        let switched_off = info.name == SWITCHED && !info.up && info.error.is_none();
+        let switched_off = SWITCHED.contains(&info.name.as_str()) && !info.up && info.error.is_none();
         if switched_off {
             self.listeners.retain(|known| known.name != info.name);
             self.problem(&format!("listener.{}", info.name), None, None);

@@ -16,6 +16,7 @@ mod history;
 mod hold;
 mod ide;
 mod ids;
+mod metrics;
 mod names;
 mod payload;
 mod placing;
@@ -130,6 +131,7 @@ pub struct Model {
     views: views::Views,
     unplaced: u64,
     terminals: terminals::Terminals,
+    metrics: metrics::MetricsState,
     /// Sessions that lived when magia ended and have not been heard of since: from when to when it did not run.
     off: BTreeMap<SessionId, (u64, u64)>,
     settings_at_ms: u64,
@@ -190,6 +192,7 @@ impl Model {
             views: views::Views::default(),
             unplaced: 0,
             terminals: terminals::Terminals::default(),
+            metrics: metrics::MetricsState::default(),
             off: BTreeMap::new(),
             settings_at_ms: started_at_ms,
             last_alive_mono: 0,
@@ -234,6 +237,8 @@ impl Model {
             }
             Event::JobFinished { reply, outcome } => self.job_finished(reply, outcome, &mut fx),
             Event::HistoryLoaded { session, events } => self.history_loaded(session, events, &mut fx),
+            Event::TelemetryReceived(export) => self.telemetry_received(now, &export),
+            Event::TelemetryPort(info) => self.otel_port(*info),
             Event::StoreLoaded(state) => self.store_loaded(now, *state, &mut fx),
             Event::SettingsLoaded { settings, problem } => {
                 self.settings_loaded(now, settings, problem, &mut fx)
@@ -282,7 +287,14 @@ impl Model {
         let lives = !self.by_process.is_empty();
         let alive = lives.then(|| (self.last_alive_mono + ALIVE_EVERY_MS).max(now.mono_ms));
         let ide = self.ide.next_mono();
-        let waits = [alive, self.views.recheck_mono(), self.held.next_mono(), self.spawns.next_mono(), ide];
+        let waits = [
+            alive,
+            self.views.recheck_mono(),
+            self.held.next_mono(),
+            self.spawns.next_mono(),
+            self.metrics.next_mono(),
+            ide,
+        ];
         waits.into_iter().flatten().min()
     }
 
@@ -303,6 +315,7 @@ impl Model {
         self.end_holds(now, fx);
         self.tick_terminals(now, fx);
         self.tick_ide(now, fx);
+        self.tick_metrics(now, fx);
         if now.mono_ms.saturating_sub(self.last_alive_mono) >= ALIVE_EVERY_MS {
             self.alive(now, fx);
         }
@@ -329,6 +342,7 @@ impl Model {
             }
             self.requests.insert(request);
         }
+        self.restore_metrics(state.metrics);
         self.alive(now, fx);
         self.views.touch();
     }

@@ -148,6 +148,8 @@ impl Model {
             return None;
         }
         self.views.revision += 1;
+        let metrics = self.metrics_view();
+        self.views.dirty = false;
         let timeline =
             self.window.selected.and_then(|id| self.sessions.get(&id)).map(|session| TimelineView {
                 session: session.id,
@@ -170,6 +172,7 @@ impl Model {
             terminals: self.terminal_views(),
             settings: Arc::clone(&self.settings),
             trial: self.trial.1.clone(),
+            metrics,
             problems: self.problems.values().cloned().collect(),
             toasts: self.toasts.iter().cloned().collect(),
             raise: self.raise.0,

@@ -74,6 +74,12 @@ pub enum StewardError {
         /// What is wrong; it names what was expected, not what stands there.
         message: &'static str,
     },
+    /// The agent's telemetry goes to a collector that is not ours.
+    #[error("telemetry goes elsewhere already, so nothing was changed: {endpoint}")]
+    ForeignCollector {
+        /// Where, without what may be a secret.
+        endpoint: String,
+    },
     /// Our own edit did not give what it should: a bug of ours, caught before anything is written.
     #[error("the edited text would not be right (a bug in magia); nothing was changed")]
     BrokenEdit,
@@ -90,9 +96,11 @@ impl StewardError {
             | Self::TooDeep { at, .. }
             | Self::Toml { at, .. }
             | Self::Encoding { at } => Some(*at),
-            Self::TooLarge { .. } | Self::HandlerPath { .. } | Self::PatchNotObject | Self::BrokenEdit => {
-                None
-            }
+            Self::TooLarge { .. }
+            | Self::HandlerPath { .. }
+            | Self::PatchNotObject
+            | Self::ForeignCollector { .. }
+            | Self::BrokenEdit => None,
         }
     }
 }

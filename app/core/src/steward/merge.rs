@@ -17,6 +17,16 @@ use super::recipe;
 /// # Errors
 /// What Claude itself would not read is refused, and so is a patch that is no object.
 pub fn merge_patch(bytes: Option<&[u8]>, patch: &Value) -> Result<Plan, StewardError> {
+    merge_patch_of(bytes, patch, Provider::Claude)
+}
+
+/// [`merge_patch`] for the file of an agent, with comments where it may have some.
+pub(crate) fn merge_patch_of(
+    bytes: Option<&[u8]>,
+    patch: &Value,
+    provider: Provider,
+) -> Result<Plan, StewardError> {
+    let dialect = recipe::dialect(provider);
     if !patch.is_object() {
         return Err(StewardError::PatchNotObject);
     }
@@ -26,7 +36,7 @@ pub fn merge_patch(bytes: Option<&[u8]>, patch: &Value) -> Result<Plan, StewardE
     let read = decode(bytes.unwrap_or_default())?;
     let blank = is_blank(read);
     let text = if blank { "{}" } else { read };
-    let doc = object(text, Dialect::Strict)?;
+    let doc = object(text, dialect)?;
     let mut merge = Merge { doc: &doc, style: Style::of(&doc)?, edits: Edits::default() };
     merge.object(doc.root, patch)?;
     let edits = merge.edits;
@@ -41,7 +51,7 @@ pub fn merge_patch(bytes: Option<&[u8]>, patch: &Value) -> Result<Plan, StewardE
     };
     let plan =
         Plan { before, after, changes: Vec::new(), warnings: Vec::new(), footprint: Footprint::default() };
-    plan.checked(Dialect::Strict)
+    plan.checked(dialect)
 }
 
 /// The settings of an agent as a value; an empty object when there are none.

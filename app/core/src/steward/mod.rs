@@ -15,9 +15,11 @@ mod inspect;
 mod install;
 mod json;
 mod merge;
+mod otel_toml;
 mod plan;
 mod recipe;
 mod survey;
+mod telemetry;
 mod toml;
 mod trust;
 
@@ -29,6 +31,10 @@ pub use inspect::{EventReport, EventStatus, HookReport, HookState, inspect};
 pub use install::{plan_install, plan_uninstall};
 pub use json::{MAX_BYTES, MAX_DEPTH, Position};
 pub use merge::{merge_patch, settings_value};
+pub use otel_toml::is_of as endpoint_is_of;
 pub use plan::{Change, ChangeKind, Footprint, Origin, Plan};
 pub use recipe::{HANDLER_NAME, HookEvent, Recipe, deadline_ms, events};
+pub use telemetry::{
+    Collector, TelemetryState, Written, plan_telemetry_off, plan_telemetry_on, telemetry_state,
+};
 pub use trust::{TrustEntry, TrustState, plan_distrust, plan_trust, trust_entries, trust_state};

@@ -41,11 +41,11 @@ impl<'a> Config<'a> {
         }
     }
 
-    fn root(&self) -> &Table {
+    pub(super) fn root(&self) -> &Table {
         self.doc.as_table()
     }
 
-    fn find(&self, path: &[&str]) -> Option<&Item> {
+    pub(super) fn find(&self, path: &[&str]) -> Option<&Item> {
         let mut table: &dyn TableLike = self.root();
         let (last, parents) = path.split_last()?;
         for key in parents {
@@ -123,7 +123,7 @@ impl<'a> Config<'a> {
         candidates.into_iter().flatten().find(is_right).ok_or(StewardError::BrokenEdit)
     }
 
-    fn newline(&self) -> &'static str {
+    pub(super) fn newline(&self) -> &'static str {
         let first = self.text.find('\n').and_then(|at| self.text.get(..at));
         if first.is_some_and(|line| line.ends_with('\r')) { "\r\n" } else { "\n" }
     }
@@ -281,7 +281,7 @@ impl<'a> Config<'a> {
     }
 
     /// Whole lines, with the line break behind them.
-    fn line(&self, span: Range<usize>) -> Range<usize> {
+    pub(super) fn line(&self, span: Range<usize>) -> Range<usize> {
         let start = self.text.get(..span.start).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
         let mark = if self.text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
         let end = self.text.get(span.end..).and_then(|rest| rest.find('\n'));
@@ -340,7 +340,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// A table as a value, for comparing.
-fn plain_table(table: &dyn TableLike) -> Value {
+pub(super) fn plain_table(table: &dyn TableLike) -> Value {
     Value::Object(table.iter().map(|(key, item)| (key.to_owned(), plain(item))).collect())
 }
 
@@ -391,7 +391,7 @@ fn set(mut root: Value, key: &str, hash: Option<&str>) -> Value {
 }
 
 /// Equal, but for tables that are empty: whether one that held only ours is there makes no difference.
-fn same(a: &Value, b: &Value) -> bool {
+pub(super) fn same(a: &Value, b: &Value) -> bool {
     without_empty(a) == without_empty(b)
 }
 

@@ -142,6 +142,7 @@ impl Script {
             requests: self.requests.values().filter_map(|all| all.last()).cloned().collect(),
             last_seq: last_seq.max().unwrap_or(0),
             last_alive_ms: alive_ms,
+            metrics: Vec::new(),
         };
         self.settings(settings);
         self.apply(Event::StoreLoaded(Box::new(state)));

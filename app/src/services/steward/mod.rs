@@ -7,6 +7,7 @@ mod backup;
 mod file;
 mod handler;
 mod state;
+mod telemetry;
 mod trust;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +25,10 @@ pub use backup::KEPT as BACKUPS_KEPT;
 pub use file::{Disk, RealDisk};
 pub use handler::{handler_path, install_handler};
 use state::{Installed, Memory};
+pub use telemetry::{
+    PIN_FILE, TelemetryStatus, TelemetryWish, preview_telemetry, set_telemetry, set_telemetry_on,
+    telemetry_status,
+};
 
 /// How often a change is planned anew when somebody else keeps writing the file.
 const MAX_ATTEMPTS: usize = 20;
@@ -327,7 +332,11 @@ enum Operation<'a> {
     Merge(&'a Value),
     Trust(&'a [TrustEntry]),
     Distrust(&'a [TrustEntry]),
+    Telemetry(&'a PlanFn<'a>),
 }
+
+/// Plans a change of whatever stands in the file now.
+type PlanFn<'a> = dyn Fn(Option<&[u8]>) -> Result<Plan, StewardError> + 'a;
 
 impl Operation<'_> {
     fn plan(&self, bytes: Option<&[u8]>, known: Option<&Footprint>) -> Result<Plan, StewardError> {
@@ -341,6 +350,7 @@ impl Operation<'_> {
             Self::Merge(patch) => merge_patch(bytes, patch),
             Self::Trust(entries) => plan_trust(bytes, entries, known),
             Self::Distrust(entries) => plan_distrust(bytes, entries, known),
+            Self::Telemetry(plan) => plan(bytes),
         }
     }
 }

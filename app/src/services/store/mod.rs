@@ -82,7 +82,12 @@ enum Order {
 impl Order {
     /// Whether somebody waits for it, or would miss it most.
     const fn is_urgent(&self) -> bool {
-        !matches!(self, Self::Write(StoreWrite::Event(_) | StoreWrite::Session(_) | StoreWrite::Alive(_)))
+        !matches!(
+            self,
+            Self::Write(
+                StoreWrite::Event(_) | StoreWrite::Session(_) | StoreWrite::Metrics(_) | StoreWrite::Alive(_)
+            )
+        )
     }
 }
 

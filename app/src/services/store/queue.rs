@@ -1,7 +1,8 @@
-//! What waits to be written. Sessions and requests are whole rows, so only the newest of each waits.
+//! What waits to be written. Sessions, requests and metrics are whole rows, so only the newest of each waits.
 
 use magia_core::effect::StoreWrite;
 use magia_core::event::{AgentEvent, StoredRequest, StoredSession};
+use magia_core::metrics::{Owner, StoredMetrics};
 use magia_protocol::wire::{RequestId, SessionId};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -12,6 +13,8 @@ pub(super) const BYTES_MAX: usize = 64 * 1024 * 1024;
 pub(super) const EVENTS_MAX: usize = 200_000;
 /// Requests that may wait. People answer them, so a thousand is a program that asks on purpose.
 pub(super) const REQUESTS_MAX: usize = 1_000;
+/// Sessions whose metrics may wait: all that are kept in memory.
+const METRICS_MAX: usize = magia_core::metrics::SESSIONS_MAX;
 /// Events of one transaction.
 const BATCH_EVENTS: usize = 5_000;
 /// Bytes of payloads of one transaction.
@@ -24,6 +27,7 @@ pub(super) struct Queue {
     event_bytes: usize,
     sessions: HashMap<SessionId, Box<StoredSession>>,
     requests: HashMap<RequestId, Box<StoredRequest>>,
+    metrics: HashMap<Owner, Box<StoredMetrics>>,
     alive_ms: Option<u64>,
     /// Writes that were given up since the last time someone asked.
     pub(super) lost: u64,
@@ -34,6 +38,7 @@ pub(super) struct Batch<'a> {
     pub(super) events: Vec<&'a AgentEvent>,
     pub(super) sessions: Vec<&'a StoredSession>,
     pub(super) requests: Vec<&'a StoredRequest>,
+    pub(super) metrics: Vec<&'a StoredMetrics>,
     pub(super) alive_ms: Option<u64>,
 }
 
@@ -59,6 +64,13 @@ impl Queue {
                     self.lost += 1;
                 }
             }
+            StoreWrite::Metrics(row) => {
+                if self.metrics.len() < METRICS_MAX || self.metrics.contains_key(&row.owner) {
+                    self.metrics.insert(row.owner.clone(), row);
+                } else {
+                    self.lost += 1;
+                }
+            }
             StoreWrite::Alive(at_ms) => self.alive_ms = Some(at_ms),
         }
     }
@@ -69,7 +81,7 @@ impl Queue {
 
     /// Rows that wait.
     pub(super) fn len(&self) -> usize {
-        self.events.len() + self.sessions.len() + self.requests.len()
+        self.events.len() + self.sessions.len() + self.requests.len() + self.metrics.len()
     }
 
     /// Whether the writer should write before it takes more.
@@ -91,6 +103,7 @@ impl Queue {
             events: events.map(|event| &**event).collect(),
             sessions: self.sessions.values().map(|session| &**session).collect(),
             requests: self.requests.values().map(|request| &**request).collect(),
+            metrics: self.metrics.values().map(|row| &**row).collect(),
             alive_ms: self.alive_ms,
         }
     }
@@ -102,6 +115,7 @@ impl Queue {
         }
         self.sessions.clear();
         self.requests.clear();
+        self.metrics.clear();
         self.alive_ms = None;
     }
 }

@@ -9,6 +9,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 const SESSIONS_MAX: u32 = 10_000;
 /// Answered requests that are loaded at start; open ones all are.
 const ANSWERED_MAX: u32 = 500;
+/// Sessions whose metrics are loaded at start, the latest first.
+const METRICS_MAX: u32 = magia_core::metrics::SESSIONS_MAX as u32;
 /// Bytes of payloads that one reading of events returns; the newest stay.
 const EVENT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The word of a request that waits, as in `RequestInfo::state`.
@@ -31,8 +33,15 @@ pub(super) fn load(connection: &Connection) -> rusqlite::Result<StoredState> {
     requests.sort_by_key(|request| (request.asked_at_ms, request.id));
     let stored: Option<i64> = connection.query_row("SELECT max(seq) FROM events", [], |row| row.get(0))?;
     let last_seq = stored.unwrap_or(0).max(meta(connection, LAST_SEQ)?.unwrap_or(0));
+    let metrics = collect(
+        connection,
+        &format!("{} ORDER BY updated_at_ms DESC LIMIT ?1", rows::SELECT_METRICS),
+        params![METRICS_MAX],
+        rows::metrics,
+    )?;
     Ok(StoredState {
         sessions,
+        metrics,
         requests,
         last_seq: last_seq.cast_unsigned(),
         last_alive_ms: meta(connection, LAST_ALIVE)?.map(i64::cast_unsigned),

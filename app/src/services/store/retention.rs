@@ -58,6 +58,7 @@ pub(super) fn step(connection: &mut Connection, retention: Retention, now_ms: u6
     }
     if forgotten == 0 {
         forget_outcomes(&transaction, cutoff)?;
+        forget_metrics(&transaction, cutoff)?;
         forget_sessions(&transaction, cutoff, &[])?;
     }
     transaction.commit()?;
@@ -83,6 +84,11 @@ pub(super) fn purge(
                 stays.execute([session.as_uuid().as_bytes().as_slice()])?;
             }
         }
+        transaction.execute(
+            "DELETE FROM metrics WHERE provider_session_id = '' OR (provider, provider_session_id) IN
+             (SELECT provider, provider_session_id FROM sessions WHERE id IN (SELECT id FROM going))",
+            [],
+        )?;
         let report = PurgeReport {
             events: transaction.execute("DELETE FROM events WHERE session IN (SELECT id FROM going)", [])?
                 as u64,
@@ -97,6 +103,7 @@ pub(super) fn purge(
         report
     } else {
         let cutoff = cutoff_ms(now_ms, older_than_days);
+        forget_metrics(&transaction, cutoff)?;
         PurgeReport {
             events: transaction.execute("DELETE FROM events WHERE received_at_ms < ?1", [cutoff])? as u64,
             requests: forget_outcomes(&transaction, cutoff)?,
@@ -118,6 +125,10 @@ fn forget_outcomes(transaction: &Transaction<'_>, cutoff: i64) -> rusqlite::Resu
         params![OPEN_STATE, cutoff],
     )?;
     Ok(forgotten as u64)
+}
+
+fn forget_metrics(transaction: &Transaction<'_>, cutoff: i64) -> rusqlite::Result<usize> {
+    transaction.execute("DELETE FROM metrics WHERE updated_at_ms < ?1", [cutoff])
 }
 
 /// Forgets ended sessions of which nothing is left. A pinned one stays.

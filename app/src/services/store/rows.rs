@@ -1,6 +1,7 @@
 //! Rows to values and back. Numbers keep their bits: SQLite's are signed.
 
 use magia_core::event::{AgentEvent, Seen, StoredRequest, StoredSession};
+use magia_core::metrics::{Owner, StoredMetrics};
 use magia_core::policy::RealPaths;
 use magia_protocol::wire::info::Decision;
 use magia_protocol::wire::{
@@ -195,6 +196,30 @@ pub(super) fn request(row: &Row<'_>) -> Maybe<StoredRequest> {
         policy: row.get(15)?,
         edited_input: row.get(16)?,
     }))
+}
+
+pub(super) const INSERT_METRICS: &str = "INSERT OR REPLACE INTO metrics
+    (provider, provider_session_id, updated_at_ms, document) VALUES (?1, ?2, ?3, ?4)";
+
+pub(super) const SELECT_METRICS: &str =
+    "SELECT provider, provider_session_id, updated_at_ms, document FROM metrics";
+
+pub(super) fn insert_metrics(statement: &mut Statement<'_>, row: &StoredMetrics) -> rusqlite::Result<()> {
+    statement.execute(params![
+        row.owner.provider.as_str(),
+        row.owner.session.as_ref().map_or("", |session| session.0.as_str()),
+        row.updated_ms.cast_signed(),
+        row.document,
+    ])?;
+    Ok(())
+}
+
+pub(super) fn metrics(row: &Row<'_>) -> Maybe<StoredMetrics> {
+    let Some(provider) = provider(row, 0)? else { return Ok(None) };
+    let session: String = row.get(1)?;
+    let session = (!session.is_empty()).then_some(ProviderSessionId(session));
+    let owner = Owner { provider, session };
+    Ok(Some(StoredMetrics { owner, updated_ms: unsigned(row, 2)?, document: row.get(3)? }))
 }
 
 fn provider(row: &Row<'_>, column: usize) -> Maybe<Provider> {

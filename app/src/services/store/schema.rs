@@ -67,6 +67,15 @@ const STEPS: &[&str] = &[
     ALTER TABLE sessions ADD COLUMN seen_fact TEXT;
     ALTER TABLE sessions ADD COLUMN seen_at_ms INTEGER;
     ALTER TABLE sessions ADD COLUMN between_turns INTEGER NOT NULL DEFAULT 0;",
+    // 4: metrics of sessions, by the agent's own session id; an empty one is the agent as a whole.
+    "CREATE TABLE metrics (
+        provider TEXT NOT NULL,
+        provider_session_id TEXT NOT NULL,
+        updated_at_ms INTEGER NOT NULL,
+        document TEXT NOT NULL,
+        PRIMARY KEY (provider, provider_session_id)
+    ) STRICT;
+    CREATE INDEX metrics_by_time ON metrics (updated_at_ms);",
 ];
 
 /// A file of a newer version than this program knows.

@@ -340,6 +340,10 @@ fn write_batch(connection: &mut Connection, queue: &Queue) -> rusqlite::Result<u
                 tracing::error!("event number {} was used before; the later event is not stored", event.seq);
             }
         }
+        let mut statement = transaction.prepare_cached(rows::INSERT_METRICS)?;
+        for row in &batch.metrics {
+            rows::insert_metrics(&mut statement, row)?;
+        }
         if let Some(at_ms) = batch.alive_ms {
             transaction.execute(
                 "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)",

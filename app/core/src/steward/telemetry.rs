@@ -1,0 +1,254 @@
+//! Switching an agent's telemetry on and off in its own settings: what is written, what is taken back, and whose
+//! collector stands there already. Another's is never written over.
+
+use magia_protocol::wire::Provider;
+use serde_json::{Map, Value, json};
+
+use super::error::StewardError;
+use super::merge::{merge_patch_of, settings_value};
+use super::otel_toml;
+use super::plan::{Footprint, Plan};
+
+/// Where an agent shall send telemetry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Collector {
+    /// As `http://127.0.0.1:4318`.
+    pub endpoint: String,
+    /// Spans too, where the agent has some that are of use.
+    pub traces: bool,
+}
+
+/// What an agent's settings say of telemetry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TelemetryState {
+    /// Nothing, or that there is none.
+    Off,
+    /// It goes to this endpoint, which is ours.
+    On(String),
+    /// It goes elsewhere: the endpoint, or what stands in its place.
+    Theirs(String),
+}
+
+/// What was written, and what stood there before: enough to take it back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Written {
+    /// The keys that were written, with their values.
+    pub wrote: Value,
+    /// The values that these keys had; `null` is none.
+    pub before: Value,
+    /// There was no file.
+    pub made_file: bool,
+}
+
+/// Claude's variables that name a collector.
+const CLAUDE_ENDPOINTS: &[&str] = &[
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+];
+/// Claude's variables that choose an exporter.
+const CLAUDE_EXPORTERS: &[&str] = &["OTEL_METRICS_EXPORTER", "OTEL_LOGS_EXPORTER", "OTEL_TRACES_EXPORTER"];
+/// Milliseconds between two of Claude's exports of metrics: its own minute is long for somebody who watches.
+const CLAUDE_INTERVAL_MS: &str = "10000";
+
+/// What the settings say; `ours` tells an endpoint of ours.
+///
+/// # Errors
+/// What the agent itself would not read.
+pub fn telemetry_state(
+    bytes: Option<&[u8]>,
+    provider: Provider,
+    ours: &dyn Fn(&str) -> bool,
+) -> Result<TelemetryState, StewardError> {
+    let found = match provider {
+        Provider::Codex => otel_toml::endpoints(bytes)?,
+        Provider::Claude => claude_endpoints(&settings_value(bytes, provider)?),
+        Provider::Gemini => gemini_endpoints(&settings_value(bytes, provider)?),
+    };
+    let theirs = found.iter().find(|endpoint| !ours(endpoint));
+    Ok(match (theirs, found.first()) {
+        (Some(theirs), _) => TelemetryState::Theirs(shown(theirs)),
+        (None, Some(first)) => TelemetryState::On(base(first)),
+        (None, None) => TelemetryState::Off,
+    })
+}
+
+/// Works out how telemetry goes to a collector of ours. `ours` tells an endpoint of ours.
+///
+/// # Errors
+/// What the agent itself would not read is refused, and so is to write over another's collector.
+pub fn plan_telemetry_on(
+    bytes: Option<&[u8]>,
+    provider: Provider,
+    collector: &Collector,
+    ours: &dyn Fn(&str) -> bool,
+) -> Result<(Plan, Written), StewardError> {
+    if let TelemetryState::Theirs(endpoint) = telemetry_state(bytes, provider, ours)? {
+        return Err(StewardError::ForeignCollector { endpoint });
+    }
+    if provider == Provider::Codex {
+        return otel_toml::plan_on(bytes, &collector.endpoint);
+    }
+    let wanted = wanted(provider, collector);
+    let current = settings_value(bytes, provider)?;
+    let written =
+        Written { before: before(&current, &wanted), wrote: wanted.clone(), made_file: bytes.is_none() };
+    Ok((merge_patch_of(bytes, &wanted, provider)?, written))
+}
+
+/// Works out how what was written is taken back. What was changed since stays.
+///
+/// # Errors
+/// What the agent itself would not read is refused.
+pub fn plan_telemetry_off(
+    bytes: Option<&[u8]>,
+    provider: Provider,
+    written: &Written,
+) -> Result<Plan, StewardError> {
+    let mut plan = if provider == Provider::Codex {
+        otel_toml::plan_off(bytes, written)?
+    } else {
+        let current = settings_value(bytes, provider)?;
+        let patch = undo(&current, &written.wrote, &written.before);
+        merge_patch_of(bytes, &Value::Object(patch), provider)?
+    };
+    let empty = |after: &Vec<u8>| {
+        let text = std::str::from_utf8(after).unwrap_or("x").trim();
+        text.is_empty() || text == "{}"
+    };
+    if written.made_file && plan.after.as_ref().is_some_and(empty) {
+        plan.after = None;
+    }
+    Ok(plan)
+}
+
+/// A plan that only says what stands there.
+pub(crate) fn plan_of(bytes: Option<&[u8]>, after: Option<Vec<u8>>) -> Plan {
+    Plan {
+        before: bytes.map(<[u8]>::to_vec),
+        after,
+        changes: Vec::new(),
+        warnings: Vec::new(),
+        footprint: Footprint::default(),
+    }
+}
+
+/// An endpoint without the path of a signal, which Codex has in it.
+pub(crate) fn base(endpoint: &str) -> String {
+    let end = endpoint.find("/v1/").unwrap_or(endpoint.len());
+    endpoint.get(..end).unwrap_or(endpoint).trim_end_matches('/').to_owned()
+}
+
+/// An endpoint without what may be a secret in it: a name and a word before the host, a query behind the path.
+fn shown(endpoint: &str) -> String {
+    let Some((scheme, rest)) = endpoint.split_once("://") else { return endpoint.to_owned() };
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    let host = host.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}{path}")
+}
+
+/// The keys that are written.
+fn wanted(provider: Provider, collector: &Collector) -> Value {
+    let Collector { endpoint, traces } = collector;
+    match provider {
+        Provider::Gemini => json!({ "telemetry": {
+            "enabled": true,
+            "target": "local",
+            "otlpEndpoint": endpoint,
+            // Its default is gRPC on a port of its own.
+            "otlpProtocol": "http",
+            "logPrompts": false,
+        }}),
+        Provider::Claude | Provider::Codex => {
+            let mut env = Map::new();
+            let mut set = |name: &str, value: &str| env.insert(name.to_owned(), json!(value));
+            set("CLAUDE_CODE_ENABLE_TELEMETRY", "1");
+            set("OTEL_METRICS_EXPORTER", "otlp");
+            set("OTEL_LOGS_EXPORTER", "otlp");
+            // Without it Claude sends nothing.
+            set("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
+            set("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);
+            set("OTEL_METRIC_EXPORT_INTERVAL", CLAUDE_INTERVAL_MS);
+            if *traces {
+                set("OTEL_TRACES_EXPORTER", "otlp");
+                set("CLAUDE_CODE_ENHANCED_TELEMETRY_BETA", "1");
+            }
+            json!({ "env": env })
+        }
+    }
+}
+
+/// What stands at the keys that will be written; `null` where nothing does.
+fn before(current: &Value, wanted: &Value) -> Value {
+    let Value::Object(wanted) = wanted else { return current.clone() };
+    let Value::Object(current) = current else { return Value::Null };
+    let pairs = wanted.iter().map(|(key, wanted)| {
+        let before = current.get(key).map_or(Value::Null, |current| before(current, wanted));
+        (key.clone(), before)
+    });
+    Value::Object(pairs.collect())
+}
+
+/// The patch that takes back what was written, as far as it still stands there.
+fn undo(current: &Value, wrote: &Value, before: &Value) -> Map<String, Value> {
+    let mut patch = Map::new();
+    let (Value::Object(wrote), Value::Object(current)) = (wrote, current) else { return patch };
+    for (key, wrote) in wrote {
+        let Some(now) = current.get(key) else { continue };
+        let before = before.get(key).unwrap_or(&Value::Null);
+        match (wrote, now) {
+            (Value::Object(_), Value::Object(now_in_it)) => {
+                let ours = wrote
+                    .as_object()
+                    .is_some_and(|wrote| now_in_it.iter().all(|(key, now)| wrote.get(key) == Some(now)));
+                if before.is_null() && ours {
+                    patch.insert(key.clone(), Value::Null);
+                } else {
+                    let inner = undo(now, wrote, before);
+                    if !inner.is_empty() {
+                        patch.insert(key.clone(), Value::Object(inner));
+                    }
+                }
+            }
+            _ if now == wrote => {
+                patch.insert(key.clone(), before.clone());
+            }
+            _ => {}
+        }
+    }
+    patch
+}
+
+fn claude_endpoints(settings: &Value) -> Vec<String> {
+    let get = |name: &&str| {
+        let value = settings.get("env")?.get(*name)?.as_str()?;
+        (!value.is_empty()).then(|| value.to_owned())
+    };
+    let enabled = get(&"CLAUDE_CODE_ENABLE_TELEMETRY").is_some_and(|value| value != "0" && value != "false");
+    let other = CLAUDE_EXPORTERS
+        .iter()
+        .filter_map(get)
+        .find(|value| value.split(',').any(|exporter| !matches!(exporter.trim(), "otlp" | "none" | "")));
+    let mut found: Vec<String> = CLAUDE_ENDPOINTS.iter().filter_map(get).collect();
+    found.extend(other.map(|exporter| format!("the exporter {exporter}")));
+    // An endpoint alone sends nothing, yet somebody wrote it there: it stays.
+    if !enabled && found.iter().all(|endpoint| endpoint.is_empty()) {
+        found.clear();
+    }
+    found
+}
+
+fn gemini_endpoints(settings: &Value) -> Vec<String> {
+    let get = |name: &str| settings.get("telemetry")?.get(name).cloned();
+    if get("enabled") != Some(Value::Bool(true)) {
+        return Vec::new();
+    }
+    let text = |name: &str| get(name).and_then(|value| value.as_str().map(str::to_owned));
+    let mut found = Vec::new();
+    found.extend(text("outfile").filter(|file| !file.is_empty()).map(|file| format!("the file {file}")));
+    found.extend(text("target").filter(|target| target == "gcp").map(|_| "Google Cloud".to_owned()));
+    found.push(text("otlpEndpoint").unwrap_or_else(|| "http://localhost:4317".to_owned()));
+    found
+}
