@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures the figures of the README on the release programs, which `make build` has put into target/release.
-#   scripts/bench.sh [--markdown] [--only handler,burst,gate,window,crowd,scroll,list,ide,terminal,view]
+#   scripts/bench.sh [--markdown] [--only handler,burst,gate,window,crowd,scroll,list,ide,terminal,vte,view,flood]
 # Everything runs in private directories and on a display of its own, and ends with the benchmark, by id.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -32,4 +32,10 @@ cargo build --release --package magia-app --example terminal
 cargo rustc --package magia-bench-launcher --profile handler --bin magia-bench-launcher -- \
   -C target-feature=+crt-static -C relocation-model=static
 install -m 755 target/handler/magia-bench-launcher target/release/magia-bench-launcher
+# A workspace of its own, since it has another egui.
+case "$*" in *--only*) peers=0; [[ "$*" == *view* ]] && peers=1 ;; *) peers=1 ;; esac
+if [ "$peers" = 1 ]; then
+  cargo build --release --manifest-path bench/peers/egui_term/Cargo.toml --target-dir target/peers
+  install -m 755 target/peers/release/magia-peer-egui-term target/release/magia-peer-egui-term
+fi
 exec target/release/magia-bench "$@"

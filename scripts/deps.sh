@@ -5,6 +5,7 @@
 #   scripts/deps.sh test     to run the tests
 #   scripts/deps.sh agents   to run the tests with the real agent CLIs
 #   scripts/deps.sh bench    to run the benchmarks
+#   scripts/deps.sh package  to make the Debian package and try it
 # When nothing is missing it neither asks for a password nor touches the network.
 set -euo pipefail
 
@@ -16,16 +17,20 @@ headless=(xvfb xauth openbox xdotool x11-utils imagemagick libgl1-mesa-dri dbus 
 terminals=(xterm kitty alacritty gnome-terminal konsole xfce4-terminal netcat-openbsd curl)
 # An editor that is a client of magia.
 editors=(neovim)
+# Programs that fill a terminal, which the tests drive.
+tuis=(vim htop tmux less)
 agents=(git ca-certificates python3-venv)
-bench=(netcat-openbsd procps kitty)
+bench=(netcat-openbsd procps kitty alacritty)
+package=(dpkg-dev binutils lintian debootstrap desktop-file-utils)
 
 case "${1:-}" in
   build) wanted=("${build[@]}") ;;
   window) wanted=("${build[@]}" "${window[@]}") ;;
-  test) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${terminals[@]}" "${editors[@]}") ;;
   agents) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${editors[@]}" "${agents[@]}") ;;
+  test) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${terminals[@]}" "${tuis[@]}" "${editors[@]}") ;;
   bench) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${bench[@]}") ;;
-  *) echo "usage: $0 build|window|test|agents|bench" >&2; exit 2 ;;
+  package) wanted=("${build[@]}" "${package[@]}") ;;
+  *) echo "usage: $0 build|window|test|agents|bench|package" >&2; exit 2 ;;
 esac
 
 # Rust comes from rustup, whatever the distribution.

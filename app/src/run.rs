@@ -11,15 +11,17 @@ use crate::link::FromWindow;
 use crate::listeners::{HUB_CAPACITY, HttpPlaces, IdePlaces, Listeners, OtlpPlaces};
 use crate::os::signals;
 use crate::places::Places;
+use crate::reset;
 use crate::services::agents::Agents;
 use crate::services::codex::Codex;
 use crate::services::processes::Processes;
 use crate::services::providers::Detector;
 use crate::services::registry::Registry;
-use crate::services::settings_file::SettingsFile;
+use crate::services::settings_file::{Kind, SettingsFile};
 use crate::services::spawn::{SpawnPlaces, Spawner};
 use crate::services::store::{Store, StoreConfig};
 use crate::services::terminals::{TerminalPlaces, Terminals};
+use crate::services::themes::Themes;
 use crate::services::transcripts::Transcripts;
 use crate::terminal_link::{TerminalAsk, WISHES as TERMINAL_WISHES};
 use anyhow::{Context as _, Result};
@@ -59,6 +61,8 @@ struct Running {
     codex: Option<Codex>,
     spawner: Option<Spawner>,
     settings: Option<Arc<SettingsFile>>,
+    keybindings: Option<Arc<SettingsFile>>,
+    themes: Option<Themes>,
     store: Option<Arc<Store>>,
 }
 
@@ -67,12 +71,13 @@ pub fn headless(places: Places, lock: InstanceLock) -> Result<()> {
     let stop = signals::Stop::install().context("listening for signals")?;
     let (_no_window, wishes) = bounded(1);
     let runtime = places.runtime.display().to_string();
+    let own = places.clone();
     let (_no_terminals, asks) = mpsc::channel(1);
     let mut running = start(places, lock, None, wishes, asks)?;
     instance::say(&format!("magia listens in {runtime}; look with `magia ls`, stop with Ctrl+C"));
     stop.wait();
     running.stop();
-    Ok(())
+    reset::restart_if_pending(&own)
 }
 
 /// The window, until it is closed or a signal comes.
@@ -99,6 +104,7 @@ pub fn window(places: Places, lock: InstanceLock) -> Result<()> {
         }
     };
     ui::text::set_home(&places.home.to_string_lossy());
+    let own = places.clone();
     let shown = ui::run(link, WindowOptions::default(), move |waker| {
         // Beside the first frames: the window is there while the store is read.
         let display = Display { snapshots, unread, waker };
@@ -115,6 +121,10 @@ pub fn window(places: Places, lock: InstanceLock) -> Result<()> {
             stop.wait();
             if !closed.swap(true, Ordering::AcqRel) {
                 stop_all(&begun);
+                if let Err(err) = reset::restart_if_pending(&own) {
+                    instance::say(&format!("error: {err:#}"));
+                    std::process::exit(1);
+                }
                 std::process::exit(0);
             }
         };
@@ -138,12 +148,14 @@ pub fn window(_places: Places, _lock: InstanceLock) -> Result<()> {
 /// Does one command in this process, without sockets, hub or store.
 pub fn one_shot(places: Places, command: Command) -> Result<Result<Value, RpcError>> {
     let (events, facts) = bounded(ONE_SHOT_EVENTS);
-    let settings = settings_file(&places, events)?;
+    let settings = config_file(Kind::Settings, &places, events.clone())?;
     let mut current = Arc::new(Settings::default());
     if let Ok(Event::SettingsLoaded { settings, .. }) = facts.recv() {
         current = settings;
     }
+    let keybindings = Arc::new(config_file(Kind::Keybindings, &places, events)?);
     let mut shell = JobShell {
+        keybindings,
         places,
         store: None,
         settings: Arc::new(settings),
@@ -154,9 +166,9 @@ pub fn one_shot(places: Places, command: Command) -> Result<Result<Value, RpcErr
     Ok(run_once(&mut shell, command))
 }
 
-fn settings_file(places: &Places, events: Sender<Event>) -> Result<SettingsFile> {
-    SettingsFile::start(places.config.clone(), places.state.join("backups"), events)
-        .context("watching settings.json")
+fn config_file(kind: Kind, places: &Places, events: Sender<Event>) -> Result<SettingsFile> {
+    SettingsFile::start(kind, &places.config, places.state.join("backups"), events)
+        .with_context(|| format!("watching {}", kind.file_name()))
 }
 
 fn start(
@@ -166,6 +178,7 @@ fn start(
     wishes: Receiver<FromWindow>,
     asks: mpsc::Receiver<TerminalAsk>,
 ) -> Result<Running> {
+    let first_launch = places.is_new();
     if let Err(err) = paths::write_runtime_pointer(&places.runtime) {
         tracing::warn!("agents with another TMPDIR will not find magia: {err}");
     }
@@ -174,7 +187,10 @@ fn start(
     let (jobs, waiting_jobs) = bounded(JOBS);
     let (stop, stopped) = bounded(0);
 
-    let settings = Arc::new(settings_file(&places, events.clone())?);
+    let settings = Arc::new(config_file(Kind::Settings, &places, events.clone())?);
+    let keybindings = Arc::new(config_file(Kind::Keybindings, &places, events.clone())?);
+    let themes =
+        Themes::start(places.home.join(".magia/themes"), events.clone()).context("watching themes")?;
     let store =
         Store::start(StoreConfig::new(places.data.clone()), events.clone()).context("starting the store")?;
     let store = Arc::new(store);
@@ -255,6 +271,7 @@ fn start(
         places: places.clone(),
         store: Some(Arc::clone(&store)),
         settings: Arc::clone(&settings),
+        keybindings: Arc::clone(&keybindings),
         current: Arc::default(),
         detector: Detector::default(),
         listeners: Some(Arc::downgrade(&listeners)),
@@ -263,6 +280,7 @@ fn start(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         headless: display.is_none(),
+        first_launch,
         runtime_dir: places.runtime.display().to_string(),
         started_mono: clock.now().mono_ms,
         started_at_ms: clock.now().unix_ms,
@@ -288,6 +306,8 @@ fn start(
         codex: Some(codex),
         spawner: Some(spawner),
         settings: Some(settings),
+        keybindings: Some(keybindings),
+        themes: Some(themes),
         store: Some(store),
     })
 }
@@ -302,6 +322,8 @@ impl Running {
         self.hub.stop();
         self.jobs.join();
         drop(self.settings.take());
+        drop(self.keybindings.take());
+        drop(self.themes.take());
         if let Some(store) = self.store.take()
             && let Err(err) = store.flush()
         {

@@ -51,7 +51,7 @@ impl Direct for Counted {
 
 /// A magia without services that look at the machine. Fields are dropped in this order.
 struct Running {
-    _listeners: Listeners,
+    listeners: Listeners,
     _hub: HubThread,
     store: Arc<Store>,
     window: Sender<FromWindow>,
@@ -137,7 +137,7 @@ fn start(display: Option<Display>) -> Running {
         std::thread::yield_now();
     }
     let running = Running {
-        _listeners: listeners,
+        listeners,
         _hub: hub,
         store,
         window,
@@ -288,6 +288,67 @@ fn alone_a_request_and_its_answer_are_dealt_with_in_place() {
     let (mut payload, says) = call(1, 0);
     payload["tool_input"]["content"] = json!("x".repeat(200_000));
     assert_eq!(answer(running.ask(1, &payload)).as_deref(), Some(says));
+}
+
+#[test]
+fn a_hook_that_is_half_said_holds_up_no_request_and_keeps_its_place() {
+    let running = start(None);
+    for round in 0..20 {
+        let (payload, says) = call(1, round);
+        let whole = line(1, "PreToolUse", &payload);
+        let (begin, rest) = whole.split_at(whole.len() / 2);
+        let mut hook = running.connect(Socket::Hooks);
+        hook.write_all(begin).expect("written");
+        // Of another agent, so it comes before or after as it likes.
+        let (other, other_says) = call(2, round);
+        assert_eq!(answer(running.ask(2, &other)).as_deref(), Some(other_says));
+        // Once the call is announced, the request about it comes after it, whichever socket is heard first.
+        hook.write_all(rest).expect("written");
+        drop(hook);
+        assert_eq!(answer(running.ask(1, &payload)).as_deref(), Some(says));
+        running.hook(1, "PostToolUse", &payload);
+    }
+    let mut stored = running.stored();
+    while stored.len() < 20 * 4 {
+        std::thread::yield_now();
+        stored = running.stored();
+    }
+    let own = stored.iter().filter(|(session, ..)| *session == session_id(1));
+    let own: Vec<(&str, u64)> = own.map(|(_, name, round)| (name.as_str(), *round)).collect();
+    let expect: Vec<(&str, u64)> = (0..20)
+        .flat_map(|round| ["PreToolUse", "PermissionRequest", "PostToolUse"].map(|name| (name, round)))
+        .collect();
+    assert_eq!(own, expect);
+}
+
+#[test]
+fn a_handler_that_does_not_wait_leaves_nothing_open() {
+    const ROUNDS: usize = 60;
+    let running = start(None);
+    for round in 0..ROUNDS {
+        let (payload, _) = call(1, round);
+        let gate = running.ask(1, &payload);
+        // Gone at once, half closed, or talking on where it should wait.
+        match round % 3 {
+            0 => drop(gate),
+            1 => gate.shutdown(Shutdown::Write).expect("half closed"),
+            _ => {
+                let mut gate = gate;
+                let _may_be_gone = gate.write_all(b"more\n");
+            }
+        }
+    }
+    let settled = |request: &Value| request["state"] != "open" && request["outcome"]["by"].is_string();
+    loop {
+        let requests = running.call("get_permission_requests", &json!({ "all": true }));
+        let requests = requests.as_array().expect("a list");
+        let health = running.listeners.health();
+        let open = health.iter().find(|info| info.name == "permissions").expect("a listener").open;
+        if requests.len() == ROUNDS && requests.iter().all(settled) && open == 0 {
+            return;
+        }
+        std::thread::yield_now();
+    }
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn another_card_arms_anew() {
 fn what_is_typed_into_a_field_answers_nothing() {
     let mut harness = window(busy(NOW_MS), [1280.0, 800.0]);
     later(&mut harness, 5.0);
-    press(&mut harness, Modifiers::CTRL, Key::K);
+    press(&mut harness, Modifiers::NONE, Key::Slash);
     harness.event(Event::Text("1".into()));
     press(&mut harness, Modifiers::NONE, Key::Num1);
     press(&mut harness, Modifiers::NONE, Key::N);
@@ -315,7 +315,7 @@ fn what_is_typed_right_after_deny_goes_into_the_field() {
 fn escape_leaves_one_thing_at_a_time() {
     let mut harness = window(busy(NOW_MS), [1280.0, 800.0]);
     later(&mut harness, 1.0);
-    press(&mut harness, Modifiers::CTRL, Key::K);
+    press(&mut harness, Modifiers::NONE, Key::Slash);
     harness.event(Event::Text("web".into()));
     harness.run_steps(2);
     press(&mut harness, Modifiers::NONE, Key::Escape);

@@ -36,6 +36,13 @@ impl Screen {
         Ok(Self { connection, root, width, height })
     }
 
+    /// Looks at a part once, every pixel: left, top, width, height.
+    pub fn look_at(&self, (x, y, width, height): (i16, i16, u16, u16)) -> Result<Look> {
+        let format = ImageFormat::Z_PIXMAP;
+        let image = self.connection.get_image(format, self.root, x, y, width, height, !0)?.reply()?;
+        Ok(Look(image.data.as_chunks::<4>().0.to_vec()))
+    }
+
     /// Looks at the screen once.
     pub fn look(&self) -> Result<Look> {
         let mut lines = Vec::new();

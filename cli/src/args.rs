@@ -1,8 +1,8 @@
 //! What can be typed. Each verb has one line of help and an example.
 
 use crate::verbs::{
-    attach, call, data, events, hooks, metrics, permissions, policy, run, sessions, settings, shell,
-    telemetry, term, wait,
+    attach, autostart, call, data, diagnostics, events, hooks, keys, metrics, permissions, policy, run,
+    sessions, settings, shell, telemetry, term, uninstall, wait,
 };
 use clap::{Parser, Subcommand};
 
@@ -102,6 +102,10 @@ pub enum Verb {
     #[command(after_long_help = "Examples:\n  magia settings get themeMode\n  \
                                  magia settings set themeMode light")]
     Settings(settings::Settings),
+    /// Print or change the keys of the window's commands.
+    #[command(after_long_help = "Examples:\n  magia keys\n  magia keys set app.settings ctrl+, F10\n  \
+                                 magia keys reset")]
+    Keys(keys::Keys),
     /// Call a method of the app by name.
     #[command(after_long_help = "Examples:\n  magia call --list\n  \
                                  magia call get_session '{\"session\":\"ff001122\"}'")]
@@ -109,6 +113,24 @@ pub enum Verb {
     /// Check everything magia depends on.
     #[command(after_long_help = "Example:\n  magia doctor")]
     Doctor,
+    /// Collect what a bug report needs: versions, checks, settings and the log, without secrets.
+    #[command(
+        after_long_help = "It is plain text: look through it before you send it. Prompts, requests, payloads, titles and \
+                                 directories of the settings are not in it.\n\n\
+                                 Examples:\n  magia diagnostics\n  magia diagnostics report.txt"
+    )]
+    Diagnostics(diagnostics::Diagnostics),
+    /// Say whether magia is opened at login, or change it.
+    #[command(after_long_help = "Example:\n  magia autostart on")]
+    Autostart(autostart::Autostart),
+    /// Forget everything that magia keeps, take its hooks out, and begin anew; asks first.
+    #[command(
+        after_long_help = "Terminals that run go on, and what is not magia's own stays.\n\nExample:\n  magia reset"
+    )]
+    Reset(uninstall::Reset),
+    /// Take magia out again: hooks, start at login and programs; says what stays and where.
+    #[command(after_long_help = "Examples:\n  magia uninstall\n  magia uninstall --yes")]
+    Uninstall(uninstall::Uninstall),
     /// Start a failed listener again.
     #[command(after_long_help = "Example:\n  magia retry hooks")]
     Retry(data::Retry),

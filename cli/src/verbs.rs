@@ -1,10 +1,13 @@
 //! The verbs, one file per group: each builds a command, asks, and prints the reply.
 
 pub mod attach;
+pub mod autostart;
 pub mod call;
 pub mod data;
+pub mod diagnostics;
 pub mod events;
 pub mod hooks;
+pub mod keys;
 pub mod metrics;
 pub mod permissions;
 pub mod policy;
@@ -16,6 +19,7 @@ pub mod shell;
 mod status;
 pub mod telemetry;
 pub mod term;
+pub mod uninstall;
 pub mod wait;
 mod window;
 
@@ -51,8 +55,13 @@ pub fn run(args: Args, out: &mut Out) -> Result<Exit> {
         Verb::Hide(one) => sessions::mark(one, sessions::Mark::Hidden(true), out),
         Verb::Unhide(one) => sessions::mark(one, sessions::Mark::Hidden(false), out),
         Verb::Settings(settings) => settings::run(settings, out),
+        Verb::Keys(keys) => keys::run(keys, out),
         Verb::Call(call) => call::run(&call, out),
         Verb::Doctor => status::doctor(out),
+        Verb::Diagnostics(diagnostics) => diagnostics::run(&diagnostics, out),
+        Verb::Autostart(autostart) => autostart::run(&autostart, out),
+        Verb::Reset(reset) => uninstall::reset(&reset, out),
+        Verb::Uninstall(uninstall) => uninstall::uninstall(&uninstall, out),
         Verb::Retry(retry) => data::retry(retry, out),
         Verb::Run(run) => run::run(run, out),
         Verb::Attach(attach) => attach::attach(attach, out),

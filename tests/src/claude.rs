@@ -78,9 +78,8 @@ impl<'a> Claude<'a> {
 
     /// Starts the TUI in a terminal and waits for its prompt box.
     pub fn interactive(&self, name: &str) -> Result<InteractiveClaude> {
-        let argv: Vec<String> =
-            std::iter::once(self.program.to_string_lossy().into_owned()).chain(self.args.clone()).collect();
-        let terminal = Terminal::start(self.sandbox, name, &argv, &self.env)?;
+        let (argv, env) = self.words();
+        let terminal = Terminal::start(self.sandbox, name, &argv, &env)?;
         let pid = terminal.pid();
         self.ready(terminal, pid)
     }
@@ -88,13 +87,10 @@ impl<'a> Claude<'a> {
     /// Starts the TUI in a terminal of magia's, which the running app makes, and attaches to it.
     pub fn in_magia(&self, id: &str) -> Result<InteractiveClaude> {
         let cli = Cli::new(self.sandbox);
-        let program = self.program.to_string_lossy().into_owned();
-        let env = self.env.iter().map(|(name, value)| format!("{name}={value}"));
-        let command: Vec<String> = std::iter::once("/usr/bin/env".to_owned())
-            .chain(env)
-            .chain([program])
-            .chain(self.args.clone())
-            .collect();
+        let (argv, env) = self.words();
+        let env = env.into_iter().map(|(name, value)| format!("{name}={value}"));
+        let command: Vec<String> =
+            std::iter::once("/usr/bin/env".to_owned()).chain(env).chain(argv).collect();
         let wish = json!({ "command": command, "id": id, "name": id, "cwd": self.sandbox.work(), "cols": 130, "rows": 45 });
         let made = cli.json(&["call", "create_pty", &wish.to_string()])?;
         let pid = made
@@ -114,6 +110,12 @@ impl<'a> Claude<'a> {
         })
         .with_context(|| format!("the screen:\n{}", claude.terminal.screen()))?;
         Ok(claude)
+    }
+
+    /// The command line of the TUI, and what goes into its environment, to start it elsewhere.
+    pub fn words(&self) -> (Vec<String>, Vec<(String, String)>) {
+        let program = self.program.to_string_lossy().into_owned();
+        (std::iter::once(program).chain(self.args.clone()).collect(), self.env.clone())
     }
 
     /// Starts `-p` with JSON lines both ways and permission requests on stdout.

@@ -150,11 +150,8 @@ impl<'a> Gemini<'a> {
 
     /// Starts the TUI in a terminal and waits for its prompt box.
     pub fn interactive(&self, name: &str) -> Result<InteractiveGemini> {
-        let text = |path: &PathBuf| path.to_string_lossy().into_owned();
-        let own = ["-m", MODEL].map(str::to_owned);
-        let argv: Vec<String> =
-            [text(&self.node), text(&self.script)].into_iter().chain(own).chain(self.args.clone()).collect();
-        let terminal = Terminal::start(self.sandbox, name, &argv, &self.env)?;
+        let (argv, env) = self.words();
+        let terminal = Terminal::start(self.sandbox, name, &argv, &env)?;
         terminal.wait_for_text("Type your message", START)?;
         Ok(InteractiveGemini { terminal })
     }
@@ -174,13 +171,10 @@ impl<'a> Gemini<'a> {
     /// Starts the TUI in a terminal of magia's, which the running app makes, and attaches to it.
     pub fn in_magia(&self, id: &str) -> Result<InteractiveGemini> {
         let cli = Cli::new(self.sandbox);
-        let text = |path: &PathBuf| path.to_string_lossy().into_owned();
-        let env = self.env.iter().map(|(name, value)| format!("{name}={value}"));
-        let command: Vec<String> = std::iter::once("/usr/bin/env".to_owned())
-            .chain(env)
-            .chain([text(&self.node), text(&self.script), "-m".to_owned(), MODEL.to_owned()])
-            .chain(self.args.clone())
-            .collect();
+        let (argv, env) = self.words();
+        let env = env.into_iter().map(|(name, value)| format!("{name}={value}"));
+        let command: Vec<String> =
+            std::iter::once("/usr/bin/env".to_owned()).chain(env).chain(argv).collect();
         let wish = json!({
             "command": command, "id": id, "name": id, "cwd": self.sandbox.work(), "cols": 130, "rows": 45,
         });
@@ -189,6 +183,14 @@ impl<'a> Gemini<'a> {
         let terminal = Terminal::start(self.sandbox, id, &attach, &[])?;
         terminal.wait_for_text("Type your message", START)?;
         Ok(InteractiveGemini { terminal })
+    }
+
+    /// The command line of the TUI, and what goes into its environment, to start it elsewhere.
+    pub fn words(&self) -> (Vec<String>, Vec<(String, String)>) {
+        let text = |path: &PathBuf| path.to_string_lossy().into_owned();
+        let own = ["-m", MODEL].map(str::to_owned);
+        let argv = [text(&self.node), text(&self.script)].into_iter().chain(own).chain(self.args.clone());
+        (argv.collect(), self.env.clone())
     }
 
     /// Starts `-p` with one prompt and JSON lines on stdout.

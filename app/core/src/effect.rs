@@ -7,8 +7,8 @@ use crate::metrics::StoredMetrics;
 use crate::policy::trial::Trial;
 use crate::spawn::Plan;
 use magia_protocol::wire::command::{
-    ChangeHooks, Detect, InstallHooks, ListEvents, OneProvider, PurgeData, SaveSettings, SetTelemetry,
-    Subscribe, TelemetryStatus, UpdateClaudeSettings,
+    ChangeHooks, Detect, InstallHooks, ListEvents, OneProvider, PurgeData, SaveKeybindings, SaveSettings,
+    SetTelemetry, Subscribe, TelemetryStatus, UpdateClaudeSettings,
 };
 use magia_protocol::wire::info::{RequestInfo, SessionInfo};
 use magia_protocol::wire::metrics::MetricsInfo;
@@ -116,6 +116,8 @@ pub enum Effect {
         /// What to do.
         wish: TerminalWish,
     },
+    /// End, so that what was prepared is done before the next start.
+    Restart,
     /// Do something slow and report [`JobFinished`](crate::event::Event::JobFinished).
     Run {
         /// The requester.
@@ -173,6 +175,8 @@ pub enum Update {
     SettingsChanged(Value),
     /// `providers:changed`.
     ProvidersChanged(Value),
+    /// `themes:changed`: the user's themes.
+    ThemesChanged(Value),
     /// `terminals:changed`: the list of terminals.
     TerminalsChanged(Value),
     /// `otel:metrics-update`: a session's metrics, without prompts, minutes and spans.
@@ -189,6 +193,7 @@ impl Update {
             Self::SessionsChanged(_) => "sessions:changed",
             Self::SettingsChanged(_) => "settings:changed",
             Self::ProvidersChanged(_) => "providers:changed",
+            Self::ThemesChanged(_) => "themes:changed",
             Self::TerminalsChanged(_) => "terminals:changed",
             Self::Metrics(_) => "otel:metrics-update",
         }
@@ -202,6 +207,7 @@ impl Update {
         "sessions:changed",
         "settings:changed",
         "providers:changed",
+        "themes:changed",
         "terminals:changed",
         "otel:metrics-update",
     ];
@@ -254,6 +260,10 @@ pub enum Job {
     },
     /// Write settings.json.
     SaveSettings(SaveSettings),
+    /// Write keybindings.json.
+    SaveKeybindings(SaveKeybindings),
+    /// Take the hooks out and forget everything.
+    FactoryReset,
     /// Look at hooks.
     HooksStatus(OneProvider),
     /// Install hooks.

@@ -1,7 +1,9 @@
 //! What the hub is told: facts in the past tense, from listeners, services and the window.
 
+use crate::keys::Keymap;
 use crate::policy::RealPaths;
 use crate::settings::Settings;
+use crate::themes::Theme;
 use crate::transcript::TranscriptItem;
 use magia_protocol::wire::hook::HookMessage;
 use magia_protocol::wire::info::{Decision, HooksInfo, ListenerInfo, ProviderInfo};
@@ -115,6 +117,15 @@ pub enum Event {
     },
     /// The terminals, all of them, oldest first; comes again when one of them changed.
     TerminalsRead(Vec<TerminalInfo>),
+    /// A program in a terminal wants the user to know something: OSC 9, 777 or 99.
+    TerminalNotified {
+        /// The terminal's id.
+        terminal: String,
+        /// Its title; may be empty.
+        title: String,
+        /// Its text; may be empty.
+        body: String,
+    },
     /// A watched process ended.
     ProcessExited(ProcessId),
     /// Processes were looked through: every agent that runs without a registry of its own, as far as its command line
@@ -165,6 +176,20 @@ pub enum Event {
     TelemetryPort(Box<OtelPortInfo>),
     /// The store was opened and read.
     StoreLoaded(Box<StoredState>),
+    /// keybindings.json was read.
+    KeybindingsLoaded {
+        /// The keys in use.
+        keymap: Arc<Keymap>,
+        /// What is wrong with the file.
+        problem: Option<String>,
+    },
+    /// The user's themes were read.
+    ThemesLoaded {
+        /// All that can be used.
+        themes: Arc<Vec<Theme>>,
+        /// What cannot.
+        problem: Option<String>,
+    },
     /// settings.json was read.
     SettingsLoaded {
         /// What it says, defaults filled in.

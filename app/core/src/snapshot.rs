@@ -1,8 +1,10 @@
 //! What the window draws: facts, read only, made anew when they changed.
 
 use crate::ide::ProposedDiff;
+use crate::keys::Keymap;
 use crate::settings::Settings;
 use crate::subject::Subject;
+use crate::themes::Theme;
 use crate::timeline::TimelineItem;
 use magia_protocol::wire::info::{
     HooksInfo, ListenerInfo, ProviderInfo, RequestInfo, SessionInfo, TrialInfo,
@@ -20,6 +22,8 @@ pub struct Snapshot {
     pub made_at_ms: u64,
     /// Whether the store was read; before that an empty list means nothing.
     pub loaded: bool,
+    /// magia was never here before, or was reset.
+    pub first_launch: bool,
     /// Sessions that are not hidden, in a stable order (start time).
     pub sessions: Vec<Arc<SessionInfo>>,
     /// Requests that wait, oldest first; and decided ones until they took effect.
@@ -36,6 +40,10 @@ pub struct Snapshot {
     pub terminals: Vec<Arc<TerminalInfo>>,
     /// magia's settings.
     pub settings: Arc<Settings>,
+    /// The user's themes.
+    pub themes: Arc<Vec<Theme>>,
+    /// The keys of the window's commands.
+    pub keymap: Arc<Keymap>,
     /// What came of the window's last dry run of a preset or rule.
     pub trial: Option<Arc<TrialInfo>>,
     /// Metrics.

@@ -157,6 +157,7 @@ impl Shell {
             // The snapshot carries the wish to the window.
             Effect::RaiseWindow(_) => {}
             Effect::Terminal { reply, wish } => self.terminal(reply, wish),
+            Effect::Restart => crate::os::signals::end_ourselves(),
             Effect::Run { reply, job } => self.run(reply, job),
         }
     }

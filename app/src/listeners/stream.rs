@@ -259,6 +259,7 @@ impl Item {
                 Update::SessionsChanged(value)
                 | Update::SettingsChanged(value)
                 | Update::ProvidersChanged(value)
+                | Update::ThemesChanged(value)
                 | Update::TerminalsChanged(value) => value.to_string(),
                 Update::Metrics(info) => serde_json::to_string(info).unwrap_or_default(),
             };

@@ -2,6 +2,7 @@
 
 pub mod agents;
 pub mod ancestry;
+pub mod desktop;
 #[cfg(feature = "window")]
 pub mod fonts;
 pub mod notify;

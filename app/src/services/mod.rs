@@ -15,4 +15,5 @@ pub mod spawn;
 pub mod steward;
 pub mod store;
 pub mod terminals;
+pub mod themes;
 pub mod transcripts;

@@ -24,6 +24,8 @@ pub enum Action {
     Go(super::state::Route),
     /// A keyboard command.
     Run(UiCommand),
+    /// An entry of the palette.
+    Choose(super::dialogs::palette::Target),
     /// Open or fold an entry of the timeline.
     Fold(u64),
     /// Open the field for a deny's reason.
@@ -174,6 +176,25 @@ impl Action {
         let mut settings = Map::new();
         settings.insert(key.to_owned(), value.into());
         Self::Send(Command::SaveSettings(command::SaveSettings { settings }))
+    }
+
+    /// Gives a command other keys; without any, its defaults again.
+    pub fn keys_of(command: UiCommand, chords: Option<Vec<String>>) -> Self {
+        let mut keybindings = Map::new();
+        keybindings.insert(command.id().to_owned(), chords.map_or(Value::Null, Value::from));
+        Self::Send(Command::SaveKeybindings(command::SaveKeybindings { keybindings, reset: false }))
+    }
+
+    /// Gives every command its defaults again.
+    pub fn reset_keys() -> Self {
+        let keybindings = Map::new();
+        Self::Send(Command::SaveKeybindings(command::SaveKeybindings { keybindings, reset: true }))
+    }
+
+    /// Forgets everything and begins anew. The dialog has asked for the word.
+    pub fn factory_reset() -> Self {
+        let confirm = "reset".to_owned();
+        Self::Send(Command::FactoryReset(command::FactoryReset { confirm }))
     }
 
     /// Gives a directory a preset of its own, or takes it away.

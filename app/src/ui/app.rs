@@ -1,6 +1,6 @@
 //! The native window: one frame, one waker, and the quiet between frames.
 
-use super::action::Actions;
+use super::action::{Action, Actions};
 use super::clock::{self, Clock};
 use super::frames::Frames;
 use super::markdown;
@@ -12,10 +12,7 @@ use crate::os::fonts::NamedFonts;
 use crate::terminal_link::TerminalPort;
 use anyhow::anyhow;
 use crossbeam_channel::TrySendError;
-use eframe::egui::{
-    self, Context, IconData, ThemePreference, UserAttentionType, ViewportBuilder, ViewportCommand,
-};
-use magia_core::settings::ThemeMode;
+use eframe::egui::{self, Context, IconData, UserAttentionType, ViewportBuilder, ViewportCommand};
 use magia_core::snapshot::Snapshot;
 use magia_protocol::wire::{Command, SessionId, SessionState};
 use std::sync::Arc;
@@ -35,13 +32,11 @@ pub struct WindowOptions {
     pub size: [f32; 2],
     /// No pulse.
     pub reduced_motion: bool,
-    /// egui's zoom.
-    pub zoom: f32,
 }
 
 impl Default for WindowOptions {
     fn default() -> Self {
-        Self { size: [1_280.0, 800.0], reduced_motion: false, zoom: 1.0 }
+        Self { size: [1_280.0, 800.0], reduced_motion: false }
     }
 }
 
@@ -71,9 +66,10 @@ pub fn run(link: WindowLink, options: WindowOptions, on_start: impl FnOnce(Waker
         "magia",
         native,
         Box::new(move |context| {
-            let named = NamedFonts::new(super::fonts::mono_fallbacks());
-            context.egui_ctx.add_font_provider(Arc::new(named));
-            let window = Window::new(link, options, &context.egui_ctx);
+            let named = Arc::new(NamedFonts::new(super::fonts::mono_fallbacks()));
+            context.egui_ctx.add_font_provider(named.clone());
+            let mut window = Window::new(link, options, &context.egui_ctx);
+            window.named = Some(named);
             on_start(window.waker());
             Ok(Box::new(window))
         }),
@@ -97,7 +93,8 @@ pub struct Window {
     state: UiState,
     bell: Arc<Bell>,
     told: Option<(bool, Option<SessionId>)>,
-    theme: Option<ThemeMode>,
+    /// Fonts of the system; none in tests.
+    named: Option<Arc<NamedFonts>>,
     was_focused: bool,
     /// When the hub was last told that the window is used, by egui's clock.
     told_used_s: Option<f64>,
@@ -117,7 +114,6 @@ impl Window {
     /// A window on an egui context.
     pub fn new(link: WindowLink, options: WindowOptions, ctx: &Context) -> Self {
         super::install(ctx);
-        ctx.set_zoom_factor(options.zoom);
         let bell: Arc<Bell> = Arc::default();
         let terminals = TerminalPort::new(link.to_terminals.clone(), waker(ctx, &bell));
         Self {
@@ -130,7 +126,7 @@ impl Window {
             state: UiState::default(),
             bell,
             told: None,
-            theme: None,
+            named: None,
             was_focused: false,
             told_used_s: None,
             attention: 0,
@@ -146,7 +142,8 @@ impl Window {
     }
 
     fn drain(&mut self, ctx: &Context, now_s: f64) {
-        self.bell.dirty.store(false, Ordering::Release);
+        // In one order with what the hub does, or a snapshot sent just now could be missed by both.
+        self.bell.dirty.store(false, Ordering::SeqCst);
         let mut newest = None;
         while let Ok(snapshot) = self.link.snapshots.try_recv() {
             newest = Some(snapshot);
@@ -155,14 +152,7 @@ impl Window {
         let wanted = self.state.follow(&snapshot, now_s);
         self.works = snapshot.sessions.iter().any(|session| session.state == SessionState::Working);
         self.snapshot = snapshot;
-        if self.theme != Some(self.snapshot.settings.theme) {
-            self.theme = Some(self.snapshot.settings.theme);
-            ctx.set_theme(match self.snapshot.settings.theme {
-                ThemeMode::Dark => ThemePreference::Dark,
-                ThemeMode::Light => ThemePreference::Light,
-                ThemeMode::System => ThemePreference::System,
-            });
-        }
+        self.state.look.follow(ctx, &self.snapshot, self.named.as_deref());
         if wanted.raise {
             ctx.send_viewport_cmd(ViewportCommand::Visible(true));
             ctx.send_viewport_cmd(ViewportCommand::Minimized(false));
@@ -249,7 +239,7 @@ impl Window {
     }
 
     fn pulses(&self, focused: bool) -> bool {
-        focused && !self.options.reduced_motion && self.works
+        focused && !self.options.reduced_motion && !self.snapshot.settings.reduced_motion && self.works
     }
 }
 
@@ -285,6 +275,9 @@ impl eframe::App for Window {
         let view = View { snapshot: &snapshot, terminals: &self.terminals, clock: &clock, pulse };
         shell_ui(ui, view, &mut self.state, &mut actions);
         markdown::keep_web_links(&ctx);
+        if let Some(zoom) = self.state.look.zoomed(&ctx) {
+            actions.push(Action::setting("zoomFactor", zoom));
+        }
         self.act(actions, &ctx, now_s);
         self.tell(focused);
         self.tell_use(&ctx, now_s);
@@ -310,7 +303,7 @@ impl eframe::App for Window {
 fn waker(ctx: &Context, bell: &Arc<Bell>) -> Waker {
     let (ctx, bell) = (ctx.clone(), Arc::clone(bell));
     Waker::new(move || {
-        if !bell.dirty.swap(true, Ordering::AcqRel) {
+        if !bell.dirty.swap(true, Ordering::SeqCst) {
             let hidden = bell.hidden.load(Ordering::Acquire);
             let soon = if hidden { Duration::from_millis(100) } else { Duration::from_millis(1) };
             ctx.request_repaint_after(soon);

@@ -4,13 +4,18 @@ use super::action::Action;
 use super::command::UiCommand;
 use super::dialogs::edit::Edits;
 use super::dialogs::new_session::NewSession;
+use super::dialogs::palette::{Palette, Target};
 use super::facts::Facts;
+use super::look::Look;
+use super::markdown::Markdown;
 use super::panels::card::Cards;
 use super::panels::details::Details;
 use super::panels::diff_review::ReviewPanel;
 use super::panels::sessions::SessionsPanel;
+use super::panels::settings::SettingsPanel;
 use super::panels::terminals::{Arrived, TerminalsPanel};
 use super::panels::timeline::{Jump, TimelinePanel};
+use super::panels::welcome::Welcome;
 use super::toasts::Toasts;
 use eframe::egui;
 use egui_tiles::LinearDir;
@@ -30,6 +35,8 @@ pub enum Route {
     Terminals,
     /// magia's settings.
     Settings,
+    /// What changed from version to version.
+    Changelog,
 }
 
 /// What is shown of a session that runs in one of our terminals.
@@ -55,6 +62,19 @@ pub enum Dialog {
     Shortcuts,
     /// Which agent to start, and where.
     NewSession,
+    /// Commands, sessions, projects, settings.
+    Palette,
+    /// Forget everything?
+    Reset,
+}
+
+/// A command whose keys are being changed: the next key is the new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recording {
+    /// Whose.
+    pub command: UiCommand,
+    /// Beside those that it has.
+    pub add: bool,
 }
 
 /// A title that is being typed.
@@ -95,6 +115,18 @@ pub struct UiState {
     pub pane: SessionPane,
     /// What the dialog for a new session holds.
     pub new_session: NewSession,
+    /// What the palette holds.
+    pub palette: Palette,
+    /// A command whose keys are being changed.
+    pub recording: Option<Recording>,
+    /// The settings page.
+    pub settings: SettingsPanel,
+    /// The first steps.
+    pub welcome: Welcome,
+    /// How the changelog is drawn.
+    pub changelog: Markdown,
+    /// What is typed to confirm a reset.
+    pub reset_word: String,
     /// What stands over the page.
     pub dialogs: VecDeque<Dialog>,
     /// Inputs that are being written in place of an agent's.
@@ -105,6 +137,8 @@ pub struct UiState {
     pub trial: String,
     /// What was said once.
     pub toasts: Toasts,
+    /// Theme, fonts and zoom in use.
+    pub look: Look,
     /// What bar, banners and details say.
     pub facts: Facts,
     raise_seen: u64,
@@ -210,6 +244,26 @@ impl UiState {
             }
             Action::FocusCard(request) => self.cards.focus(request, now_s),
             Action::Go(route) => self.route = route,
+            Action::Choose(target) => {
+                self.dialogs.retain(|dialog| *dialog != Dialog::Palette);
+                self.palette.close();
+                self.palette.note(&target);
+                match target {
+                    Target::Command(command) => return self.run(command, snapshot, ctx, now_s),
+                    Target::Session(session) => {
+                        self.select(session, snapshot, now_s);
+                        self.sessions.reveal(session);
+                    }
+                    Target::Project(cwd) => {
+                        self.new_session.begin_in(snapshot, self.selected, cwd);
+                        self.dialogs.push_back(Dialog::NewSession);
+                    }
+                    Target::Setting(key) => {
+                        self.settings.show(key);
+                        self.route = Route::Settings;
+                    }
+                }
+            }
             Action::Run(command) => return self.run(command, snapshot, ctx, now_s),
             Action::Fold(key) => self.timeline.toggle(key),
             Action::StartDeny(request) => {
@@ -245,7 +299,9 @@ impl UiState {
             }
             Action::DismissToast(number) => self.toasts.dismiss(number),
             Action::CloseDialog => {
-                self.dialogs.pop_front();
+                if self.dialogs.pop_front() == Some(Dialog::Palette) {
+                    self.palette.close();
+                }
             }
             Action::FollowTail => self.timeline.follow_tail(),
             Action::ShowKind(kind) => self.timeline.toggle_kind(kind),
@@ -322,6 +378,11 @@ impl UiState {
                     return self.apply(Action::ShowRequest(request), snapshot, ctx, now_s);
                 }
             }
+            UiCommand::Palette => {
+                self.palette.open(snapshot);
+                self.dialogs.push_back(Dialog::Palette);
+            }
+            UiCommand::Home => self.home(),
             UiCommand::Back => self.back(),
             UiCommand::Follow => self.timeline.follow_tail(),
             UiCommand::Find => self.timeline.start_find(),
@@ -352,9 +413,32 @@ impl UiState {
                 self.new_session.begin(snapshot, self.selected);
                 self.dialogs.push_back(Dialog::NewSession);
             }
+            UiCommand::Keys => {
+                self.settings.show_keys();
+                self.route = Route::Settings;
+            }
+            UiCommand::Welcome => {
+                self.route = Route::Sessions;
+                self.welcome.ask();
+            }
+            UiCommand::Changelog => self.route = Route::Changelog,
+            UiCommand::Reset => {
+                self.reset_word.clear();
+                self.dialogs.push_back(Dialog::Reset);
+            }
             UiCommand::Shortcuts => self.dialogs.push_back(Dialog::Shortcuts),
         }
         None
+    }
+
+    /// Leaves all that is open.
+    fn home(&mut self) {
+        self.rename = None;
+        self.recording = None;
+        self.cards.stop_deny();
+        self.timeline.stop_find();
+        self.filter.clear();
+        self.route = Route::Sessions;
     }
 
     /// Leaves the innermost thing that is open.
@@ -366,7 +450,11 @@ impl UiState {
             self.cards.stop_deny();
         } else if self.route == Route::Sessions && (self.review.is_editing() || self.review.leave()) {
             // What is being written is left by its own button only.
-        } else if self.route == Route::Sessions && self.timeline.stop_find() {
+        } else if (self.route == Route::Sessions && self.timeline.stop_find())
+            || (self.route == Route::Settings && self.settings.leave())
+        {
+        } else if self.route == Route::Sessions && self.welcome.asked {
+            self.welcome.leave();
         } else if self.route != Route::Sessions {
             self.route = Route::Sessions;
         } else if !self.filter.is_empty() {

@@ -2,12 +2,14 @@
 
 pub mod burst;
 pub mod crowd;
+pub mod flood;
 pub mod gate;
 pub mod handler;
 pub mod ide;
 pub mod list;
 pub mod scroll;
 pub mod terminal;
+pub mod terminal_speed;
 pub mod terminal_view;
 pub mod window;
 
@@ -20,7 +22,7 @@ use crate::table::Row;
 pub type Measure = fn(&Programs) -> Result<Vec<Row>>;
 
 /// All groups in the order of the table, by name.
-pub const ALL: [(&str, Measure); 10] = [
+pub const ALL: [(&str, Measure); 12] = [
     ("handler", handler::measure),
     ("burst", burst::measure),
     ("gate", gate::measure),
@@ -30,5 +32,7 @@ pub const ALL: [(&str, Measure); 10] = [
     ("list", list::measure),
     ("ide", ide::measure),
     ("terminal", terminal::measure),
+    ("vte", terminal_speed::measure),
     ("view", terminal_view::measure),
+    ("flood", flood::measure),
 ];

@@ -170,6 +170,23 @@ pub struct SaveSettings {
     pub settings: Map<String, Value>,
 }
 
+/// Parameters of `factory_reset`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FactoryReset {
+    /// The word `reset`, so that it is meant.
+    pub confirm: String,
+}
+
+/// Parameters of `save_keybindings`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SaveKeybindings {
+    /// A command's name and its keys: `"Ctrl+K"`, a list, `""` for none; null goes back to the default.
+    pub keybindings: Map<String, Value>,
+    /// Begin with the defaults: what is not named goes back to them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reset: bool,
+}
+
 /// Parameters of `install_hooks`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InstallHooks {
@@ -357,6 +374,12 @@ pub enum Command {
     LoadSettings(NoParams),
     /// Change magia's settings.
     SaveSettings(SaveSettings),
+    /// What settings.json may hold.
+    SettingsSchema(NoParams),
+    /// The keys of the window's commands.
+    LoadKeybindings(NoParams),
+    /// Change keys.
+    SaveKeybindings(SaveKeybindings),
     /// State of the hooks in a provider's settings.
     HooksStatus(OneProvider),
     /// Put our hooks into a provider's settings.
@@ -403,6 +426,10 @@ pub enum Command {
     PurgeData(PurgeData),
     /// Open a terminal.
     OpenTerminal(OpenTerminal),
+    /// Whether magia was never here before.
+    IsFirstLaunch(NoParams),
+    /// Begin anew.
+    FactoryReset(FactoryReset),
 }
 
 impl Command {

@@ -131,6 +131,12 @@ methods! {
         "magia's settings, defaults filled in";
     "save_settings" [], Guarded, [required("settings", "object")], "object",
         "Change keys of magia's settings; null removes one";
+    "settings_schema" [], Read, [], "object",
+        "A JSON schema of settings.json";
+    "load_keybindings" [], Read, [], "[KeyInfo]",
+        "The window's commands and their keys";
+    "save_keybindings" [], Guarded, [required("keybindings", "object"), optional("reset", "bool")], "[KeyInfo]",
+        "Change the keys of commands; null goes back to a default";
     "hooks_status" [], Read, [optional("provider", "string"), optional("home", "string")], "HooksInfo",
         "State of magia's hooks in a provider's settings";
     "install_hooks" [], Guarded, [optional("provider", "string"), optional("dry_run", "bool"), optional("home", "string"),
@@ -181,6 +187,10 @@ methods! {
         "Check everything magia depends on";
     "purge_data" [], Guarded, [required("older_than_days", "number")], "{events, requests, sessions}",
         "Forget old events and outcomes";
+    "is_first_launch" [], Read, [], "bool",
+        "Whether magia was never here before, or was reset";
+    "factory_reset" [], Guarded, [required("confirm", "\"reset\"")], "{removed, restarting}",
+        "Take the hooks out, forget everything that magia keeps, and start again";
     "open_terminal" [], Asked,
         [optional("argv", "[string]"), optional("command", "string"), optional("working_dir", "string"),
          optional("session_id", "string"), optional("terminal", "string"), optional("name", "string"),
@@ -200,6 +210,7 @@ mod tests {
         match (param.name, param.kind) {
             ("decision", _) => json!("deny"),
             ("provider", _) => json!("claude"),
+            ("confirm", _) => json!("reset"),
             (_, "string") => json!("abcd"),
             (_, "bool") => json!(true),
             (_, "number") => json!(7),

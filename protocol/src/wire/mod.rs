@@ -9,6 +9,7 @@ pub mod info;
 pub mod method;
 pub mod metrics;
 pub mod nearest;
+pub mod redact;
 pub mod rpc;
 pub mod spawn;
 pub mod terminal;

@@ -24,18 +24,4 @@ impl IdeServer {
             Self::Always => "always",
         }
     }
-
-    /// What it does, for a person.
-    pub const fn explained(self) -> &'static str {
-        match self {
-            Self::Off => "No agent and no editor connects to magia.",
-            Self::Terminals => {
-                "Agents that you start in magia's terminals show their edits here; for them a lock file is put into \
-                 ~/.claude/ide while there are terminals."
-            }
-            Self::Always => {
-                "Agents anywhere can choose magia with /ide: a lock file is in ~/.claude/ide while magia runs."
-            }
-        }
-    }
 }

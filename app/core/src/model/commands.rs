@@ -4,9 +4,10 @@ use super::titles::{self, TITLE_MAX};
 use super::{Effects, Model};
 use crate::effect::{Effect, Job, StoreWrite, Update};
 use crate::event::{Now, Origin, ReplyId};
+use crate::keys::Keymap;
 use crate::policy::table;
 use crate::policy::trial::Trial;
-use crate::settings::Settings;
+use crate::settings::{self, Settings};
 use magia_protocol::wire::command::{
     InstallHooks, ListRequests, ListSessions, OpenWindow, SetTitle, Subscribe, UpdateSession,
 };
@@ -15,6 +16,9 @@ use magia_protocol::wire::method::Access;
 use magia_protocol::wire::nearest::nearest;
 use magia_protocol::wire::{Command, ErrorCode, Provider, RpcError, SessionId, SessionState};
 use serde_json::{Value, json};
+
+/// What confirms a reset.
+const RESET_WORD: &str = "reset";
 
 /// Requests in a list when no number is asked for.
 const REQUESTS_LIMIT: usize = 100;
@@ -88,6 +92,12 @@ impl Model {
                 Ok(()) => return run(reply, Job::SaveSettings(params), fx),
                 Err(wanted) => Err(RpcError::new(ErrorCode::BadParams, wanted)),
             },
+            Command::SettingsSchema(_) => Ok(settings::spec::schema()),
+            Command::LoadKeybindings(_) => Ok(self.keymap.to_json()),
+            Command::SaveKeybindings(params) => match Keymap::check(&params.keybindings) {
+                Ok(()) => return run(reply, Job::SaveKeybindings(params), fx),
+                Err(wanted) => Err(RpcError::new(ErrorCode::BadParams, wanted)),
+            },
             Command::HooksStatus(params) => return run(reply, Job::HooksStatus(params), fx),
             Command::InstallHooks(params) => return run(reply, Job::InstallHooks(params), fx),
             Command::UninstallHooks(params) => return run(reply, Job::UninstallHooks(params), fx),
@@ -146,6 +156,12 @@ impl Model {
             }
             // Taken above, for it may be asked about.
             Command::OpenTerminal(_) => Ok(Value::Null),
+            Command::IsFirstLaunch(_) => Ok(Value::Bool(self.program.first_launch)),
+            Command::FactoryReset(params) if params.confirm == RESET_WORD => {
+                return run(reply, Job::FactoryReset, fx);
+            }
+            Command::FactoryReset(_) => Err(RpcError::new(ErrorCode::BadParams, "a reset was not confirmed")
+                .with_hint(format!("confirm must be {RESET_WORD:?}"))),
             Command::PurgeData(params) => {
                 let live = self.sessions.values().filter(|session| session.ended.is_none());
                 let keep = live.map(|session| session.id).collect();
@@ -184,7 +200,11 @@ impl Model {
                 if changed { format!("Wrote {file}") } else { format!("{file} was already as wanted") };
             self.toast(false, text, None);
         }
+        let restarts = outcome.as_ref().ok().and_then(|value| value.get("restarting")?.as_bool());
         self.reply(reply, outcome, fx);
+        if restarts == Some(true) {
+            fx.push(Effect::Restart);
+        }
     }
 
     /// Answers a requester; what the window asked for is answered by a toast when it failed.

@@ -41,8 +41,10 @@ pub use spawn::REPLY_WITHIN_MS;
 
 use crate::effect::{Effect, StoreWrite, Update};
 use crate::event::{Event, GateId, Now, ReplyId, StoredState};
+use crate::keys::Keymap;
 use crate::settings::Settings;
 use crate::snapshot::{Problem, Toast};
+use crate::themes::Theme;
 use ids::Ids;
 use magia_protocol::wire::info::{DaemonInfo, HooksInfo, ListenerInfo, ProviderInfo, TrialInfo};
 use magia_protocol::wire::{ProcessId, Provider, ProviderSessionId, RequestId, RequestState, SessionId};
@@ -75,6 +77,8 @@ pub struct Program {
     pub pid: u32,
     /// Without a window.
     pub headless: bool,
+    /// magia was never here before, or was reset.
+    pub first_launch: bool,
     /// Where its sockets are.
     pub runtime_dir: String,
     /// When it started, by the monotonic clock.
@@ -100,12 +104,16 @@ pub struct Model {
     next_seq: u64,
     loaded: bool,
     settings: Arc<Settings>,
+    keymap: Arc<Keymap>,
+    themes: Arc<Vec<Theme>>,
     sessions: BTreeMap<SessionId, Session>,
     by_provider_id: HashMap<(Provider, ProviderSessionId), Vec<SessionId>>,
     by_process: HashMap<ProcessId, SessionId>,
     dead: VecDeque<ProcessId>,
     requests: requests::Requests,
     gates: HashMap<GateId, RequestId>,
+    /// Answered by a rule, and nobody has been told yet: [`Self::finish`] does.
+    told_later: Vec<RequestId>,
     listeners: Vec<ListenerInfo>,
     daemons: Vec<DaemonInfo>,
     /// The session of a daemon that a person looks at.
@@ -165,12 +173,15 @@ impl Model {
             next_seq: 1,
             loaded: false,
             settings: Arc::default(),
+            keymap: Arc::default(),
+            themes: Arc::default(),
             sessions: BTreeMap::new(),
             by_provider_id: HashMap::new(),
             by_process: HashMap::new(),
             dead: VecDeque::new(),
             requests: requests::Requests::default(),
             gates: HashMap::new(),
+            told_later: Vec::new(),
             listeners: Vec::new(),
             daemons: Vec::new(),
             viewed_held: None,
@@ -224,6 +235,9 @@ impl Model {
             Event::ProcessExited(process) => self.process_exited(now, process, &mut fx),
             Event::ProcessPlaced { process, terminal } => self.process_placed(process, terminal),
             Event::TerminalsRead(list) => self.terminals_read(list, &mut fx),
+            Event::TerminalNotified { terminal, title, body } => {
+                self.terminal_notified(&terminal, &title, &body)
+            }
             Event::AgentsFound(found) => self.agents_found(now, &found, &mut fx),
             Event::WindowUsed => self.window.used_mono = Some(now.mono_ms),
             Event::TranscriptRead { session, items } => self.transcript_read(session, &items, &mut fx),
@@ -243,6 +257,12 @@ impl Model {
             Event::SettingsLoaded { settings, problem } => {
                 self.settings_loaded(now, settings, problem, &mut fx)
             }
+            Event::KeybindingsLoaded { keymap, problem } => {
+                self.problem("keybindings", problem, None);
+                self.keymap = keymap;
+                self.views.touch();
+            }
+            Event::ThemesLoaded { themes, problem } => self.themes_loaded(themes, problem, &mut fx),
             Event::ListenerReported(info) => self.listener_reported(info),
             Event::ProvidersDetected(providers) => {
                 if self.providers.as_ref() != Some(&providers) {
@@ -270,9 +290,12 @@ impl Model {
         fx
     }
 
-    /// The second half: rows made anew, and who is told of them.
+    /// The second half: what rules answered is told of, and rows are made anew.
     pub fn finish(&mut self, now: Now) -> Effects {
         let mut fx = Effects::new();
+        for id in std::mem::take(&mut self.told_later) {
+            self.changed_request(id, &mut fx);
+        }
         self.publish_touched(now, &mut fx);
         fx
     }
@@ -377,6 +400,7 @@ impl Model {
             self.read_titles(&session, fx);
         }
         self.by_provider_id.entry(key).or_default().push(id);
+        session.titles.no_suggestions = !self.settings.title_suggestions;
         self.sessions.insert(id, session);
         self.touch(id);
     }
@@ -394,10 +418,23 @@ impl Model {
             fx.push(Effect::Retain { days: settings.retention_days, mib: settings.retention_mib });
             self.settings = settings;
             self.settings_at_ms = now.unix_ms;
+            for session in self.sessions.values_mut() {
+                session.titles.no_suggestions = !self.settings.title_suggestions;
+            }
             let live = self.sessions.values().filter(|session| session.ended.is_none());
             let live: Vec<SessionId> = live.map(|session| session.id).collect();
             live.into_iter().for_each(|id| self.touch(id));
         }
+        self.views.touch();
+    }
+
+    fn themes_loaded(&mut self, themes: Arc<Vec<Theme>>, problem: Option<String>, fx: &mut Effects) {
+        self.problem("themes", problem, None);
+        let row =
+            |theme: &Theme| serde_json::json!({ "id": theme.id, "name": theme.name, "author": theme.author });
+        let list = themes.iter().map(row).collect();
+        fx.push(Effect::Publish(Update::ThemesChanged(serde_json::Value::Array(list))));
+        self.themes = themes;
         self.views.touch();
     }
 

@@ -184,9 +184,10 @@ impl Model {
         fx: &mut Effects,
     ) {
         let reason = (decision == Decision::Deny).then(|| says.denial());
-        if self.decide(now, id, decision, format!("policy {}", says.rule), reason, None, fx).is_err() {
-            self.changed_request(id, fx);
-        }
+        // Nobody waits for what is told of it, and the agent waits for the answer. A request that could not be answered
+        // is told of as it stands.
+        let _answered = self.answer(now, id, decision, format!("policy {}", says.rule), reason, None, fx);
+        self.told_later.push(id);
     }
 
     fn notify(&mut self, id: RequestId, fx: &mut Effects) {
@@ -209,9 +210,31 @@ impl Model {
         }));
     }
 
-    /// Answers a request. The gate's reply is an effect; the request is settled later, by what the agent does.
+    /// Answers a request and tells of it. The gate's reply is an effect; the request is settled later, by what the agent
+    /// does.
     #[allow(clippy::too_many_arguments)]
     pub(super) fn decide(
+        &mut self,
+        now: Now,
+        id: RequestId,
+        decision: Decision,
+        by: String,
+        reason: Option<String>,
+        answers: Option<&Map<String, Value>>,
+        fx: &mut Effects,
+    ) -> Result<(), RpcError> {
+        let open = self.requests.get(id).filter(|request| request.state == RequestState::Open);
+        if open.and_then(|request| request.gate).is_some_and(|gate| gate.is_terminal()) {
+            return self.decide_terminal(now, id, decision, by, reason, fx);
+        }
+        self.answer(now, id, decision, by, reason, answers, fx)?;
+        self.changed_request(id, fx);
+        Ok(())
+    }
+
+    /// Answers a request. Somebody is to be told of it.
+    #[allow(clippy::too_many_arguments)]
+    fn answer(
         &mut self,
         now: Now,
         id: RequestId,
@@ -232,9 +255,6 @@ impl Model {
             return Err(RpcError::new(ErrorCode::AlreadyAnswered, format!("it is already {how}"))
                 .with_hint("`magia permissions` lists what is open"));
         };
-        if gate.is_terminal() {
-            return self.decide_terminal(now, id, decision, by, reason, fx);
-        }
         let question = answer::Question {
             tool: &request.tool,
             input: &request.input,
@@ -267,7 +287,6 @@ impl Model {
             session.saw(SessionState::Working, fact, now.unix_ms);
             session.answered_ms = Some(now.unix_ms);
         }
-        self.changed_request(id, fx);
         Ok(())
     }
 

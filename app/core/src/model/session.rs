@@ -45,6 +45,8 @@ pub struct TitleSet {
     pub ai: Option<String>,
     /// Made of the first prompt.
     pub prompt: Option<String>,
+    /// The settings want no title that is made of a prompt.
+    pub no_suggestions: bool,
 }
 
 /// Whether the timeline holds what the store has.
@@ -298,6 +300,7 @@ impl Session {
         ];
         found
             .into_iter()
+            .filter(|(_, source)| *source != TitleSource::Prompt || !titles.no_suggestions)
             .find_map(|(title, source)| title.clone().map(|title| (title, source)))
             .unwrap_or_else(|| {
                 if self.is_unnamed() {

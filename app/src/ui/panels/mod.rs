@@ -2,6 +2,7 @@
 
 pub mod banners;
 pub mod card;
+pub mod changelog;
 pub mod details;
 pub mod diff_review;
 pub mod empty;
@@ -10,3 +11,4 @@ pub mod settings;
 pub mod terminals;
 pub mod timeline;
 pub mod top_bar;
+pub mod welcome;

@@ -10,48 +10,63 @@ use crate::ui::widgets::{button::Button, focus_ring};
 use eframe::egui::{
     self, Align, Frame, Layout, Margin, Panel, Response, RichText, Role, Sense, Stroke, Ui, WidgetInfo, vec2,
 };
+use magia_core::keys::Keymap;
 
 /// Draws the top bar.
-pub fn top_bar_ui(ui: &mut Ui, data: &TopBarData, state: &mut UiState, actions: &mut Actions) {
+pub fn top_bar_ui(
+    ui: &mut Ui,
+    data: &TopBarData,
+    keymap: &Keymap,
+    state: &mut UiState,
+    actions: &mut Actions,
+) {
     let colors = palette(ui);
     let frame = Frame::new().fill(colors.card).inner_margin(Margin::symmetric(12, 0));
     Panel::top("top bar").exact_size(theme::BAR + 4.0).resizable(false).frame(frame).show(ui, |ui| {
         ui.horizontal_centered(|ui| {
             ui.label(RichText::new("magia").font(theme::semibold(theme::TITLE)).color(colors.foreground));
             ui.add_space(theme::SPACE_2);
-            let width = (ui.available_width() - 340.0).clamp(120.0, 300.0);
-            filter_box(ui, state, width);
+            let width = (ui.available_width() - 372.0).clamp(120.0, 300.0);
+            filter_box(ui, keymap, state, width);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 ui.spacing_mut().item_spacing.x = theme::SPACE_1;
                 let on_settings = state.route == Route::Settings;
-                let settings = Button::icon(Lucide::Settings, "Settings (Ctrl+,)").name("Settings");
+                let tip = keymap.tip(UiCommand::Settings, "Settings");
+                let settings = Button::icon(Lucide::Settings, &tip).name("Settings");
                 if settings.selected(on_settings).show(ui).clicked() {
                     actions.push(Action::Run(UiCommand::Settings));
                 }
-                let keys =
-                    Button::icon(Lucide::Keyboard, "Keyboard shortcuts (?)").name("Keyboard shortcuts");
+                let tip = keymap.tip(UiCommand::Shortcuts, "Keyboard shortcuts");
+                let keys = Button::icon(Lucide::Keyboard, &tip).name("Keyboard shortcuts");
                 if keys.show(ui).clicked() {
                     actions.push(Action::Run(UiCommand::Shortcuts));
                 }
                 let on_terminals = state.route == Route::Terminals;
-                let terminals = Button::icon(Lucide::SquareTerminal, "Terminals (Ctrl+`)").name("Terminals");
+                let tip = keymap.tip(UiCommand::Terminals, "Terminals");
+                let terminals = Button::icon(Lucide::SquareTerminal, &tip).name("Terminals");
                 if terminals.selected(on_terminals).show(ui).clicked() {
                     actions.push(Action::Run(UiCommand::Terminals));
                 }
-                let new = Button::icon(Lucide::Plus, "New session (Ctrl+N)").name("New session...");
+                let tip = keymap.tip(UiCommand::NewSession, "New session");
+                let new = Button::icon(Lucide::Plus, &tip).name("New session...");
                 if new.show(ui).clicked() {
                     actions.push(Action::Run(UiCommand::NewSession));
+                }
+                let tip = keymap.tip(UiCommand::Palette, UiCommand::Palette.label());
+                let palette = Button::icon(Lucide::Command, &tip).name(UiCommand::Palette.label());
+                if palette.show(ui).clicked() {
+                    actions.push(Action::Run(UiCommand::Palette));
                 }
                 ui.add_space(theme::SPACE_2);
                 health(ui, data, actions);
                 ui.add_space(theme::SPACE_3);
-                counters(ui, data, actions);
+                counters(ui, data, keymap, actions);
             });
         });
     });
 }
 
-fn filter_box(ui: &mut Ui, state: &mut UiState, width: f32) {
+fn filter_box(ui: &mut Ui, keymap: &Keymap, state: &mut UiState, width: f32) {
     let colors = palette(ui);
     let id = egui::Id::unique("filter");
     if std::mem::take(&mut state.wants_filter) {
@@ -75,9 +90,12 @@ fn filter_box(ui: &mut Ui, state: &mut UiState, width: f32) {
         .min_size(inner.size())
         .desired_width(inner.width());
     let response = ui.put(inner, edit).accessible_name("Filter sessions");
-    if !focused && state.filter.is_empty() {
+    if let Some(key) = keymap.key(UiCommand::Filter)
+        && !focused
+        && state.filter.is_empty()
+    {
         let color = colors.muted;
-        let galley = ui.painter().layout_no_wrap("Ctrl+K".into(), theme::regular(theme::CAPTION), color);
+        let galley = ui.painter().layout_no_wrap(key, theme::regular(theme::CAPTION), color);
         let at = egui::pos2(rect.right() - 10.0 - galley.size().x, rect.center().y - galley.size().y / 2.0);
         ui.painter().galley(at, galley, color);
     }
@@ -96,7 +114,7 @@ fn filter_box(ui: &mut Ui, state: &mut UiState, width: f32) {
 }
 
 /// `3 need you` and `5 working`: words that keep their place, so that nothing jumps when a number changes.
-fn counters(ui: &mut Ui, data: &TopBarData, actions: &mut Actions) {
+fn counters(ui: &mut Ui, data: &TopBarData, keymap: &Keymap, actions: &mut Actions) {
     let colors = palette(ui);
     if data.sessions == 0 {
         return;
@@ -110,7 +128,7 @@ fn counters(ui: &mut Ui, data: &TopBarData, actions: &mut Actions) {
         ui.label(RichText::new("Nothing needs you").color(colors.muted));
         return;
     }
-    let response = pill(ui, &words).on_hover_text("Show the next one (N)");
+    let response = pill(ui, &words).on_hover_text(keymap.tip(UiCommand::NextNeedsYou, "Show the next one"));
     if response.clicked() {
         actions.push(Action::Run(UiCommand::NextNeedsYou));
     }
