@@ -66,13 +66,13 @@ fn its_edits_open_in_the_window_and_each_answer_gives_the_right_file() -> Result
         assert_eq!(fs::read_dir(&locks)?.count(), 1);
 
         // Accepted as it is.
-        claude.prompt(&write(sandbox, "accept.txt", "hello\nworld", "first done"))?;
+        claude.prompt(&write(sandbox, "accept.txt", "hello\nworld\n", "first done"))?;
         let accept = window.wait_for("Button", "Accept: accept.txt")?;
         let picture = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("real-review.png");
         window.screenshot(&picture)?;
         window.click(&accept)?;
         claude.wait_for_answer("first done")?;
-        wait_for_content(sandbox, "accept.txt", "hello\nworld")?;
+        wait_for_content(sandbox, "accept.txt", "hello\nworld\n")?;
         window.wait_until_gone("Button", "Accept: accept.txt")?;
 
         // Edited, then accepted.

@@ -98,6 +98,19 @@ fn without_hooks_the_change_is_the_request() {
 }
 
 #[test]
+fn a_new_file_keeps_its_last_end_of_a_line() {
+    for (text, sent) in [("a\n", "a\n\n"), ("a", "a")] {
+        let mut script = start(false);
+        let gate = GateId::of_diff(CONN, 0);
+        let diff = ProposedDiff { path: FILE.into(), old: Some("".into()), new: text.into(), is_new: true };
+        script.apply(Event::Ide(Box::new(IdeFact::DiffOpened { gate, diff: Box::new(diff), paths: None })));
+        let id = only(&script);
+        script.decide(id, Decision::Allow).unwrap();
+        assert_eq!(answers(&script), [(gate, DiffAnswer::Saved(sent.into()))]);
+    }
+}
+
+#[test]
 fn other_contents_are_what_is_saved() {
     let mut script = start(false);
     let gate = shows(&mut script, 0);

@@ -313,7 +313,10 @@ pub(super) fn answer_diff(request: &PermissionRequest, decision: Decision) -> Re
     };
     let answer = match decision {
         Decision::Allow => {
-            DiffAnswer::Saved(request.contents.clone().unwrap_or_else(|| Arc::clone(&diff.proposed.new)))
+            let contents = request.contents.as_ref().unwrap_or(&diff.proposed.new);
+            let loses_end = request.provider == Some(Provider::Claude)
+                && (diff.proposed.is_new || (gate != diff.gate && request.tool == "Write"));
+            DiffAnswer::Saved(if loses_end { with_end(contents) } else { Arc::clone(contents) })
         }
         Decision::Deny => DiffAnswer::Rejected,
         Decision::None => DiffAnswer::Undecided,
@@ -327,6 +330,12 @@ pub(super) fn answer_diff(request: &PermissionRequest, decision: Decision) -> Re
         fx.push(Effect::AnswerGate { gate, reply: GateReply::no_decision() });
     }
     Ok(fx)
+}
+
+/// Contents that still end a line when Claude Code has written them: when a whole file is written it takes the last end of
+/// a line away. Observed with 2.1.197.
+fn with_end(contents: &Arc<str>) -> Arc<str> {
+    if contents.ends_with('\n') { format!("{contents}\n").into() } else { Arc::clone(contents) }
 }
 
 /// Whoever waits there gets no decision.
