@@ -13,6 +13,8 @@ build=(gcc libc6-dev make pkg-config)
 window=(libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon0 libxkbcommon-x11-0 libgl1 libegl1 libfontconfig1)
 # A display without a screen, a window manager (without one nothing gets the keyboard), software OpenGL.
 headless=(xvfb xauth openbox xdotool x11-utils imagemagick libgl1-mesa-dri dbus dbus-x11 dunst xterm)
+# A tray, and a clock that jumps.
+desktop=(xfce4-panel xfconf faketime)
 # The terminal programs that magia opens, and what the examples of the docs use.
 terminals=(xterm kitty alacritty gnome-terminal konsole xfce4-terminal netcat-openbsd curl)
 # An editor that is a client of magia.
@@ -26,9 +28,9 @@ package=(dpkg-dev binutils lintian debootstrap desktop-file-utils)
 case "${1:-}" in
   build) wanted=("${build[@]}") ;;
   window) wanted=("${build[@]}" "${window[@]}") ;;
-  agents) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${editors[@]}" "${agents[@]}") ;;
-  test) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${terminals[@]}" "${tuis[@]}" "${editors[@]}") ;;
-  bench) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${bench[@]}") ;;
+  test) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${desktop[@]}" "${terminals[@]}" "${tuis[@]}" "${editors[@]}") ;;
+  agents) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${desktop[@]}" "${editors[@]}" "${agents[@]}") ;;
+  bench) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${desktop[@]}" "${bench[@]}") ;;
   package) wanted=("${build[@]}" "${package[@]}") ;;
   *) echo "usage: $0 build|window|test|agents|bench|package" >&2; exit 2 ;;
 esac

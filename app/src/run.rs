@@ -8,11 +8,16 @@ use crate::clock::Clock;
 use crate::hub::{Display, HubThread, Inbox, JobRequest, JobShell, JobWorker, Owner, Shell, run_once};
 use crate::instance;
 use crate::link::FromWindow;
+#[cfg(feature = "window")]
+use crate::link::Onlooker;
 use crate::listeners::{HUB_CAPACITY, HttpPlaces, IdePlaces, Listeners, OtlpPlaces};
 use crate::os::signals;
+#[cfg(feature = "window")]
+use crate::os::tray::{Tray, TrayColors};
 use crate::places::Places;
 use crate::reset;
 use crate::services::agents::Agents;
+use crate::services::channels::Channels;
 use crate::services::codex::Codex;
 use crate::services::processes::Processes;
 use crate::services::providers::Detector;
@@ -60,6 +65,8 @@ struct Running {
     agents: Option<Agents>,
     codex: Option<Codex>,
     spawner: Option<Spawner>,
+    #[cfg(feature = "window")]
+    tray: Option<Arc<Tray>>,
     settings: Option<Arc<SettingsFile>>,
     keybindings: Option<Arc<SettingsFile>>,
     themes: Option<Themes>,
@@ -73,7 +80,7 @@ pub fn headless(places: Places, lock: InstanceLock) -> Result<()> {
     let runtime = places.runtime.display().to_string();
     let own = places.clone();
     let (_no_terminals, asks) = mpsc::channel(1);
-    let mut running = start(places, lock, None, wishes, asks)?;
+    let mut running = start(places, lock, None, wishes, asks, stop.quit())?;
     instance::say(&format!("magia listens in {runtime}; look with `magia ls`, stop with Ctrl+C"));
     stop.wait();
     running.stop();
@@ -96,6 +103,7 @@ pub fn window(places: Places, lock: InstanceLock) -> Result<()> {
     let link = WindowLink { snapshots: unread.clone(), to_hub, to_terminals };
     let running: Arc<Mutex<Option<Running>>> = Arc::default();
     let begun = Arc::clone(&running);
+    let quit = stop.quit();
     let closing = Arc::new(AtomicBool::new(false));
     let closed = Arc::clone(&closing);
     let stop_all = move |running: &Mutex<Option<Running>>| {
@@ -107,10 +115,10 @@ pub fn window(places: Places, lock: InstanceLock) -> Result<()> {
     let own = places.clone();
     let shown = ui::run(link, WindowOptions::default(), move |waker| {
         // Beside the first frames: the window is there while the store is read.
-        let display = Display { snapshots, unread, waker };
+        let display = Display { snapshots, unread, waker, tray: None };
         let work = move || {
             let mut slot = begun.lock().unwrap_or_else(PoisonError::into_inner);
-            match start(places, lock, Some(display), wishes, asks) {
+            match start(places, lock, Some(display), wishes, asks, quit) {
                 Ok(started) => *slot = Some(started),
                 Err(err) => {
                     instance::say(&format!("error: {err:#}"));
@@ -166,6 +174,27 @@ pub fn one_shot(places: Places, command: Command) -> Result<Result<Value, RpcErr
     Ok(run_once(&mut shell, command))
 }
 
+/// The tray, which looks at the window's snapshots.
+#[cfg(feature = "window")]
+fn tray(display: &mut Display, events: &Sender<Event>) -> Option<Arc<Tray>> {
+    let [quiet, working, needs_you, ink] = crate::ui::theme::tray_colors();
+    let colors = TrayColors { quiet, working, needs_you, ink };
+    let tray = match Tray::start(events.clone(), colors) {
+        Ok(tray) => Arc::new(tray),
+        Err(err) => {
+            tracing::error!("no tray: {err}");
+            return None;
+        }
+    };
+    let looks = Arc::downgrade(&tray);
+    display.tray = Some(Onlooker::new(move |snapshot| {
+        if let Some(tray) = looks.upgrade() {
+            tray.show(snapshot);
+        }
+    }));
+    Some(tray)
+}
+
 fn config_file(kind: Kind, places: &Places, events: Sender<Event>) -> Result<SettingsFile> {
     SettingsFile::start(kind, &places.config, places.state.join("backups"), events)
         .with_context(|| format!("watching {}", kind.file_name()))
@@ -174,9 +203,11 @@ fn config_file(kind: Kind, places: &Places, events: Sender<Event>) -> Result<Set
 fn start(
     places: Places,
     lock: InstanceLock,
-    display: Option<Display>,
+    #[cfg_attr(not(feature = "window"), expect(unused_mut, reason = "there is no tray without a window"))]
+    mut display: Option<Display>,
     wishes: Receiver<FromWindow>,
     asks: mpsc::Receiver<TerminalAsk>,
+    quit: signals::Quit,
 ) -> Result<Running> {
     let first_launch = places.is_new();
     if let Err(err) = paths::write_runtime_pointer(&places.runtime) {
@@ -263,6 +294,11 @@ fn start(
         terminals: Some(terminals),
         transcripts,
         notifier: crate::os::notify::Notifier::start(events.clone()),
+        channels: Channels::start(events.clone())
+            .inspect_err(|err| tracing::error!("no channels: {err}"))
+            .ok(),
+        quit,
+        reports: VecDeque::new(),
         jobs: jobs.clone(),
         later: VecDeque::new(),
         newest_seq: 0,
@@ -285,6 +321,8 @@ fn start(
         started_mono: clock.now().mono_ms,
         started_at_ms: clock.now().unix_ms,
     };
+    #[cfg(feature = "window")]
+    let tray = display.as_mut().and_then(|display| tray(display, &events));
     let seed =
         u64::from_le_bytes(uuid::Uuid::new_v4().into_bytes().first_chunk().copied().unwrap_or_default());
     let inbox = Inbox { events: facts, window: wishes, stop: stopped };
@@ -305,6 +343,8 @@ fn start(
         agents: Some(agents),
         codex: Some(codex),
         spawner: Some(spawner),
+        #[cfg(feature = "window")]
+        tray,
         settings: Some(settings),
         keybindings: Some(keybindings),
         themes: Some(themes),
@@ -319,6 +359,8 @@ impl Running {
         drop(self.agents.take());
         drop(self.codex.take());
         drop(self.spawner.take());
+        #[cfg(feature = "window")]
+        drop(self.tray.take());
         self.hub.stop();
         self.jobs.join();
         drop(self.settings.take());

@@ -8,6 +8,7 @@ use magia_app::clock::Clock;
 use magia_app::hub::{Display, HubThread, Inbox, JobRequest, Owner, Shell};
 use magia_app::link::{FromWindow, Waker};
 use magia_app::listeners::{Direct, HUB_CAPACITY, HttpPlaces, IdePlaces, Listeners, OtlpPlaces};
+use magia_app::os::signals::Quit;
 use magia_app::services::codex::CodexDaemons;
 use magia_app::services::processes::Processes;
 use magia_app::services::spawn::{SpawnPlaces, Spawner};
@@ -115,6 +116,9 @@ fn start(display: Option<Display>) -> Running {
         otlp: listeners
             .otlp(OtlpPlaces { pin: temp.path().join("otel-port"), socket: temp.path().join("otel") }),
         notifier: None,
+        channels: None,
+        quit: Quit::default(),
+        reports: VecDeque::new(),
         jobs,
         later: VecDeque::new(),
         newest_seq: 0,
@@ -358,7 +362,7 @@ fn what_is_taken_in_place_is_shown_and_can_be_answered() {
     let waker = Waker::new(move || {
         let _already_ringing = rung.try_send(());
     });
-    let running = start(Some(Display { snapshots, unread: unread.clone(), waker }));
+    let running = start(Some(Display { snapshots, unread: unread.clone(), waker, tray: None }));
     let shown = |what: &str, holds: &dyn Fn(&Snapshot) -> bool| loop {
         bell.recv_timeout(LIMIT).unwrap_or_else(|_| panic!("not shown: {what}"));
         if unread.try_iter().any(|snapshot| holds(&snapshot)) {
@@ -386,7 +390,7 @@ fn when_the_hub_has_panicked_nobody_waits() {
     let panics = Arc::new(AtomicU64::new(0));
     let armed = panics.clone();
     let waker = Waker::new(move || assert_eq!(armed.load(Ordering::Relaxed), 0, "the window is broken"));
-    let running = start(Some(Display { snapshots, unread, waker }));
+    let running = start(Some(Display { snapshots, unread, waker, tray: None }));
     panics.store(1, Ordering::Relaxed);
     let payload =
         json!({ "session_id": "s", "cwd": "/tmp", "tool_name": "Bash", "tool_input": { "command": "x" } });

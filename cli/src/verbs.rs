@@ -9,6 +9,7 @@ pub mod events;
 pub mod hooks;
 pub mod keys;
 pub mod metrics;
+pub mod notifications;
 pub mod permissions;
 pub mod policy;
 mod request_text;
@@ -47,6 +48,9 @@ pub fn run(args: Args, out: &mut Out) -> Result<Exit> {
         Verb::Allow(allow) => permissions::allow(&allow, out),
         Verb::Deny(deny) => permissions::deny(deny, out),
         Verb::Pass(pass) => permissions::pass(pass, out),
+        Verb::Notifications(args) => notifications::run(&args, out),
+        Verb::Digest => notifications::digest(out),
+        Verb::Quit => notifications::quit(out),
         Verb::Policy(policy) => policy::run(policy, out),
         Verb::Hooks(hooks) => hooks::run(hooks, out),
         Verb::Rename(rename) => sessions::rename(rename, out),

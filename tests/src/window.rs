@@ -46,6 +46,11 @@ impl<'a> Window<'a> {
     /// Starts the app and waits until its window answers and its sockets take connections: they are opened beside the
     /// first frames, and a hook that finds none goes away without a word.
     pub fn start(sandbox: &'a Sandbox, display: &'a Display) -> Result<Self> {
+        Self::start_with(sandbox, display, &[])
+    }
+
+    /// The same with more in its environment.
+    pub fn start_with(sandbox: &'a Sandbox, display: &'a Display, env: &[(&str, &str)]) -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")
             .and_then(|free| free.local_addr())
             .context("a free port")?
@@ -54,7 +59,8 @@ impl<'a> Window<'a> {
         command
             .env("DISPLAY", display.name())
             .env("LIBGL_ALWAYS_SOFTWARE", "1")
-            .env(INSPECTION_ENV_VAR, format!("127.0.0.1:{port}"));
+            .env(INSPECTION_ENV_VAR, format!("127.0.0.1:{port}"))
+            .envs(env.iter().copied());
         let program = sandbox.spawn("magia-window", command)?;
         let mut window = Self { sandbox, display, program, port };
         let answer = wait_until("the window to answer", PATIENCE, || match window.program.try_wait() {
@@ -210,6 +216,30 @@ impl<'a> Window<'a> {
                 Err(_) => {}
             }
         }
+    }
+
+    /// Presses the close button's chord once; what comes of it is the window's affair.
+    pub fn ask_to_close(&self) -> Result<()> {
+        self.key("alt+F4")
+    }
+
+    /// Whether the X server shows the window.
+    pub fn is_shown(&self) -> bool {
+        self.id().is_ok()
+    }
+
+    /// Waits until the window is gone from the screen while the app goes on.
+    pub fn wait_until_hidden(&mut self) -> Result<()> {
+        wait_until("the window to be hidden", PATIENCE, || (!self.is_shown()).then_some(()))?;
+        match self.program.try_wait() {
+            Some(status) => bail!("magia-app ended ({status}): {}", self.program.stderr()),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until the window is on the screen and in front.
+    pub fn wait_until_in_front(&self) -> Result<()> {
+        wait_until("the window to be in front", PATIENCE, || self.is_in_front().ok()?.then_some(()))
     }
 
     /// Waits until the window has stopped changing.

@@ -5,6 +5,7 @@ use crate::policy::RealPaths;
 use crate::settings::Settings;
 use crate::themes::Theme;
 use crate::transcript::TranscriptItem;
+use crate::tray::{TrayChoice, TrayHost};
 use magia_protocol::wire::hook::HookMessage;
 use magia_protocol::wire::info::{Decision, HooksInfo, ListenerInfo, ProviderInfo};
 use magia_protocol::wire::metrics::OtelPortInfo;
@@ -39,6 +40,10 @@ pub struct ReplyId(pub u64);
 pub enum Origin {
     /// A person at the window.
     Window,
+    /// A person at the tray's menu, as far as the session bus can tell.
+    Tray,
+    /// A person at a notification's buttons, as far as the session bus can tell.
+    Notification,
     /// A process on the CLI socket.
     Cli {
         /// Its pid.
@@ -228,8 +233,50 @@ pub enum Event {
         /// Its id and what shows it.
         outcome: Result<OpenedTerminal, SpawnError>,
     },
+    /// Something was chosen in the tray.
+    TrayChosen(TrayChoice),
+    /// A tray is there, or is not.
+    TrayReported(TrayHost),
+    /// The window was closed and stays hidden.
+    WindowHidden,
+    /// What became of a desktop notification.
+    NoticeReported {
+        /// Its number.
+        number: u64,
+        /// What.
+        news: NoticeNews,
+    },
+    /// A notification went another way, or could not.
+    ChannelReported {
+        /// The ledger's row.
+        id: u64,
+        /// The channel's name.
+        channel: &'static str,
+        /// Why not.
+        outcome: Result<(), String>,
+    },
     /// Time passed; comes every second while something depends on it.
     ClockTicked,
+}
+
+/// What became of a desktop notification.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NoticeNews {
+    /// The desktop took it.
+    Shown,
+    /// It could not be shown.
+    Failed(String),
+    /// A person took it away, or its time was over.
+    Closed,
+    /// A person clicked on it.
+    Clicked,
+    /// A person answered its request by a button.
+    Answered {
+        /// The request whose button it was.
+        request: RequestId,
+        /// Allow or deny.
+        decision: Decision,
+    },
 }
 
 /// An agent's process, found by looking.

@@ -9,6 +9,7 @@
 )]
 
 pub mod answer;
+pub mod attention;
 pub mod codex;
 pub mod daemon;
 pub mod drift;
@@ -30,3 +31,4 @@ pub mod telemetry;
 pub mod themes;
 pub mod timeline;
 pub mod transcript;
+pub mod tray;

@@ -1,6 +1,9 @@
 //! magia's settings: settings.json in camelCase. Every key has a default; unknown keys are kept.
 
+mod notifications;
 pub mod spec;
+
+pub use notifications::{CloseBehavior, NotificationSettings, QuietHours, risk_word};
 
 use crate::ide::IdeServer;
 use crate::policy::is_shell;
@@ -221,6 +224,8 @@ pub struct Settings {
     pub title_suggestions: bool,
     /// `notificationsEnabled`: desktop notifications.
     pub notifications: bool,
+    /// How they are to be, and the tray.
+    pub notices: NotificationSettings,
     /// `codexHoldSeconds`: how long a permission hook of Codex waits for someone at the window, since Codex shows its
     /// own dialog only afterwards; 0 never waits.
     pub codex_hold_s: u32,
@@ -280,6 +285,7 @@ impl Default for Settings {
             editor_font_size: 12.5,
             title_suggestions: true,
             notifications: true,
+            notices: NotificationSettings::default(),
             codex_hold_s: CODEX_HOLD_MAX_S,
             binaries: Vec::new(),
             retention_days: 90,
@@ -373,6 +379,7 @@ impl Settings {
         all.insert("editorFontSize".into(), decimal(self.editor_font_size));
         all.insert("titleSuggestionsEnabled".into(), json!(self.title_suggestions));
         all.insert("notificationsEnabled".into(), json!(self.notifications));
+        self.notices.write(&mut all);
         all.insert("codexHoldSeconds".into(), json!(self.codex_hold_s));
         let binaries: Map<String, Value> = self
             .binaries
@@ -540,7 +547,7 @@ impl Settings {
                 self.tool_permissions =
                     rules.iter().map(tool_permission).collect::<Option<_>>().ok_or(wanted)?;
             }
-            _ => {}
+            other => self.notices.set(other, value)?,
         }
         Ok(())
     }

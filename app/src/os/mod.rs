@@ -10,3 +10,5 @@ pub mod priority;
 pub mod signals;
 pub mod tcp_peer;
 pub mod terminals;
+#[cfg(feature = "window")]
+pub mod tray;

@@ -3,6 +3,7 @@
 //! No method that the hub calls waits for the hub, so a full channel in one direction cannot stop the other.
 
 pub mod agents;
+pub mod channels;
 pub mod codex;
 pub mod directory;
 pub mod processes;

@@ -89,6 +89,12 @@ pub enum Action {
     ShowPane(super::state::SessionPane),
     /// Say something once.
     Say(String),
+    /// Put the window into the task bar.
+    Minimise,
+    /// Show what a notification is about.
+    OpenNotification(u64),
+    /// Show notifications with this outcome only; all for `None`.
+    FilterNotifications(Option<magia_protocol::wire::NoticeOutcome>),
     /// Scroll the timeline to its end and stay there.
     FollowTail,
 }
@@ -229,6 +235,22 @@ impl Action {
     pub fn kill_terminal(id: &str) -> Self {
         let wish = KillPty { terminal: id.to_owned() };
         Self::Confirm(Box::new(Self::Send(Command::KillPty(wish))))
+    }
+
+    /// Marks notifications as read; all without a number.
+    pub fn read_notifications(id: Option<u64>) -> Self {
+        Self::Send(Command::ReadNotifications(command::SomeNotifications { id }))
+    }
+
+    /// Takes notifications out of the list for good; all without a number.
+    pub fn dismiss_notifications(id: Option<u64>) -> Self {
+        Self::Send(Command::DismissNotifications(command::SomeNotifications { id }))
+    }
+
+    /// Tells the desktop nothing for so many minutes; 0 ends the pause.
+    pub fn pause_notifications(minutes: u32) -> Self {
+        let params = command::PauseNotifications { minutes: Some(minutes) };
+        Self::Send(Command::PauseNotifications(params))
     }
 
     /// Starts a listener again.

@@ -5,7 +5,7 @@ use super::clock::{self, Clock};
 use super::frames::Frames;
 use super::markdown;
 use super::shell::{View, shell_ui};
-use super::state::{UiState, is_open};
+use super::state::{Dialog, UiState, is_open};
 use super::terminal;
 use crate::link::{FromWindow, Waker, WindowLink};
 use crate::os::fonts::NamedFonts;
@@ -13,7 +13,9 @@ use crate::terminal_link::TerminalPort;
 use anyhow::anyhow;
 use crossbeam_channel::TrySendError;
 use eframe::egui::{self, Context, IconData, UserAttentionType, ViewportBuilder, ViewportCommand};
+use magia_core::settings::CloseBehavior;
 use magia_core::snapshot::Snapshot;
+use magia_core::tray::TrayHost;
 use magia_protocol::wire::{Command, SessionId, SessionState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -99,6 +101,10 @@ pub struct Window {
     /// When the hub was last told that the window is used, by egui's clock.
     told_used_s: Option<f64>,
     attention: usize,
+    /// The window was raised and did not get the focus: the desktop was asked to point at it.
+    asked_for_focus: bool,
+    /// It was closed into the tray.
+    in_tray: bool,
     hub_gone: bool,
     frames: Frames,
 }
@@ -130,6 +136,8 @@ impl Window {
             was_focused: false,
             told_used_s: None,
             attention: 0,
+            asked_for_focus: false,
+            in_tray: false,
             hub_gone: false,
             frames: Frames::default(),
         }
@@ -157,7 +165,43 @@ impl Window {
             ctx.send_viewport_cmd(ViewportCommand::Visible(true));
             ctx.send_viewport_cmd(ViewportCommand::Minimized(false));
             ctx.send_viewport_cmd(ViewportCommand::Focus);
+            self.in_tray = false;
             self.bell.hidden.store(false, Ordering::Release);
+            // Where a program cannot raise itself, as on Wayland, its window is pointed at.
+            if !ctx.input(|input| input.focused) {
+                let attention = UserAttentionType::Informational;
+                ctx.send_viewport_cmd(ViewportCommand::RequestUserAttention(attention));
+                self.asked_for_focus = true;
+            }
+        }
+    }
+
+    /// What the close button does: into the tray, a question where there is none, or the end.
+    fn closing(&mut self, ctx: &Context) {
+        let stays = self.snapshot.settings.notices.close == CloseBehavior::MinimizeToTray;
+        if !stays || !ctx.input(|input| input.viewport().close_requested()) {
+            return;
+        }
+        if self.snapshot.tray == TrayHost::Present {
+            // Without the core nothing would bring the window back: then it is the end.
+            if !matches!(self.link.to_hub.try_send(FromWindow::Hidden), Err(TrySendError::Disconnected(_))) {
+                ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+                ctx.send_viewport_cmd(ViewportCommand::Visible(false));
+                self.in_tray = true;
+            }
+        } else if self.state.dialogs.front() != Some(&Dialog::NoTray) {
+            // Whoever closes it again means it.
+            ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+            self.state.dialogs.push_front(Dialog::NoTray);
+        }
+    }
+
+    /// The tray went away and has not come back: the window does not stay where nothing can bring it back.
+    fn come_back(&mut self, ctx: &Context, now_s: f64) {
+        if self.in_tray && self.snapshot.tray == TrayHost::Absent {
+            self.in_tray = false;
+            ctx.send_viewport_cmd(ViewportCommand::Visible(true));
+            self.state.toasts.say("The tray has gone, so the window is back".to_owned(), now_s);
         }
     }
 
@@ -247,11 +291,19 @@ impl eframe::App for Window {
     fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
         let (focused, hidden, now_s) = ctx.input(|input| {
             let viewport = input.viewport();
-            let hidden = viewport.minimized == Some(true) || viewport.visible() == Some(false);
+            let hidden =
+                viewport.minimized == Some(true) || viewport.visible() == Some(false) || self.in_tray;
             (input.focused, hidden, input.time)
         });
         self.bell.hidden.store(hidden, Ordering::Release);
         self.drain(ctx, now_s);
+        self.closing(ctx);
+        self.come_back(ctx, now_s);
+        self.bell.hidden.fetch_or(self.in_tray, Ordering::AcqRel);
+        let focused = focused && !self.in_tray;
+        if focused && std::mem::take(&mut self.asked_for_focus) {
+            ctx.send_viewport_cmd(ViewportCommand::RequestUserAttention(UserAttentionType::Reset));
+        }
         if focused && !self.was_focused {
             self.state.cards.rearm(now_s);
         }

@@ -11,6 +11,7 @@ use super::panels::changelog::changelog_ui;
 use super::panels::details::{DetailsData, details_ui};
 use super::panels::diff_review::review_ui;
 use super::panels::empty;
+use super::panels::notifications::notifications_ui;
 use super::panels::sessions::sessions_ui;
 use super::panels::settings::settings_ui;
 use super::panels::terminals::{terminal_ui, terminals_ui};
@@ -65,6 +66,11 @@ pub fn shell_ui(ui: &mut Ui, view: View<'_>, state: &mut UiState, actions: &mut 
     if state.route == Route::Settings {
         let frame = Frame::new().fill(colors.background);
         CentralPanel::default().frame(frame).show(ui, |ui| settings_ui(ui, snapshot, state, actions));
+    } else if state.route == Route::Notifications {
+        let frame = Frame::new().fill(colors.background);
+        CentralPanel::default().frame(frame).show(ui, |ui| {
+            notifications_ui(ui, snapshot, view.clock, &mut state.notifications, actions);
+        });
     } else if state.route == Route::Terminals {
         let frame = Frame::new().fill(colors.background);
         CentralPanel::default().frame(frame).show(ui, |ui| {

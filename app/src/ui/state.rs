@@ -11,6 +11,7 @@ use super::markdown::Markdown;
 use super::panels::card::Cards;
 use super::panels::details::Details;
 use super::panels::diff_review::ReviewPanel;
+use super::panels::notifications::NotificationsPanel;
 use super::panels::sessions::SessionsPanel;
 use super::panels::settings::SettingsPanel;
 use super::panels::terminals::{Arrived, TerminalsPanel};
@@ -19,7 +20,9 @@ use super::panels::welcome::Welcome;
 use super::toasts::Toasts;
 use eframe::egui;
 use egui_tiles::LinearDir;
-use magia_core::snapshot::{RequestView, Snapshot};
+use magia_core::attention;
+use magia_core::snapshot::{RaisePage, RequestView, Snapshot};
+use magia_protocol::wire::command::SomeNotifications;
 use magia_protocol::wire::terminal::CreatePty;
 use magia_protocol::wire::{Command, RequestId, RequestState, SessionId, TerminalState};
 use std::collections::VecDeque;
@@ -37,6 +40,8 @@ pub enum Route {
     Settings,
     /// What changed from version to version.
     Changelog,
+    /// What was told of, and what was not.
+    Notifications,
 }
 
 /// What is shown of a session that runs in one of our terminals.
@@ -66,6 +71,8 @@ pub enum Dialog {
     Palette,
     /// Forget everything?
     Reset,
+    /// The window was closed, and there is no tray to close it into.
+    NoTray,
 }
 
 /// A command whose keys are being changed: the next key is the new one.
@@ -139,6 +146,8 @@ pub struct UiState {
     pub toasts: Toasts,
     /// Theme, fonts and zoom in use.
     pub look: Look,
+    /// The page of notifications.
+    pub notifications: NotificationsPanel,
     /// What bar, banners and details say.
     pub facts: Facts,
     raise_seen: u64,
@@ -169,6 +178,23 @@ impl UiState {
             wanted.raise = true;
             if let Some(session) = snapshot.raise_session {
                 self.select(session, snapshot, now_s);
+            }
+            if let Some(request) = snapshot.raise_request
+                && snapshot.requests.iter().any(|view| view.info.id == request)
+            {
+                self.cards.focus(request, now_s);
+                self.timeline.reveal(request);
+            }
+            match &snapshot.raise_page {
+                Some(RaisePage::NewSession) => {
+                    self.new_session.begin(snapshot, self.selected);
+                    self.dialogs.push_back(Dialog::NewSession);
+                }
+                Some(RaisePage::Project(path)) => {
+                    self.route = Route::Sessions;
+                    self.filter = path.rsplit('/').next().unwrap_or_default().to_owned();
+                }
+                None => {}
             }
             if let Some(terminal) = &snapshot.raise_terminal {
                 self.terminals.expect(terminal.clone(), false);
@@ -338,6 +364,9 @@ impl UiState {
                 self.dialogs.push_back(Dialog::Confirm(Box::new(copy)));
             }
             Action::ShowPane(pane) => self.pane = pane,
+            Action::FilterNotifications(outcome) => self.notifications.filter = outcome,
+            Action::OpenNotification(id) => return self.open_notification(id, snapshot, now_s),
+            Action::Minimise => ctx.send_viewport_cmd(egui::ViewportCommand::Minimized(true)),
             Action::Say(text) => self.toasts.say(text, now_s),
             Action::StopFind => {
                 self.timeline.stop_find();
@@ -355,8 +384,10 @@ impl UiState {
     ) -> Option<Command> {
         match command {
             UiCommand::NextNeedsYou => {
-                let next = next_request(snapshot, self.cards.focused())?;
-                return self.apply(Action::ShowRequest(next), snapshot, ctx, now_s);
+                let queue = attention::queue(&snapshot.sessions, &snapshot.requests);
+                let next = attention::next(&queue, self.cards.focused(), self.selected)?;
+                let action = next.request.map_or(Action::Select(next.session), Action::ShowRequest);
+                return self.apply(action, snapshot, ctx, now_s);
             }
             // The card decides: it knows risk, kind and time.
             UiCommand::Allow | UiCommand::Always | UiCommand::Deny => {}
@@ -441,6 +472,20 @@ impl UiState {
         self.route = Route::Sessions;
     }
 
+    /// Shows what a notification is about; that it was read is for the hub.
+    fn open_notification(&mut self, id: u64, snapshot: &Snapshot, now_s: f64) -> Option<Command> {
+        let row = snapshot.notifications.iter().find(|row| row.id == id)?;
+        let request = row.request.filter(|id| snapshot.requests.iter().any(|view| view.info.id == *id));
+        if request.is_some() || snapshot.session(row.session).is_some() {
+            self.select(row.session, snapshot, now_s);
+        }
+        if let Some(request) = request {
+            self.cards.focus(request, now_s);
+            self.timeline.reveal(request);
+        }
+        Some(Command::ReadNotifications(SomeNotifications { id: Some(id) }))
+    }
+
     /// Leaves the innermost thing that is open.
     fn back(&mut self) {
         if self.dialogs.pop_front().is_some() {
@@ -499,14 +544,6 @@ pub fn is_open(view: &RequestView) -> bool {
 
 fn first_open(snapshot: &Snapshot, session: SessionId) -> Option<RequestId> {
     snapshot.requests_of(session).find(|view| is_open(view)).map(|view| view.info.id)
-}
-
-/// The request after the one with the keys; the oldest when none has them.
-fn next_request(snapshot: &Snapshot, focused: Option<RequestId>) -> Option<RequestId> {
-    let open: Vec<RequestId> =
-        snapshot.requests.iter().filter(|view| is_open(view)).map(|view| view.info.id).collect();
-    let after = focused.and_then(|id| open.iter().position(|other| *other == id)).map_or(0, |at| at + 1);
-    open.get(after).or_else(|| open.first()).copied()
 }
 
 /// At the start: what waits longest, else what was heard of last.

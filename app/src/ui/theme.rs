@@ -81,6 +81,13 @@ pub const fn mono(size: f32) -> FontId {
     FontId::new(size, FontFamily::Monospace)
 }
 
+/// The tray's colours: what is at rest, at work, in need of the user, and the number on that. A panel's own colour is not
+/// known, so they are those that can be seen on both.
+pub fn tray_colors() -> [[u8; 4]; 4] {
+    let colors = Palette::of(eframe::egui::Theme::Dark);
+    [colors.muted, colors.working, colors.needs_you, colors.on_needs_you].map(|color| color.to_array())
+}
+
 /// The colours of one theme.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Palette {

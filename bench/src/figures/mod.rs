@@ -2,6 +2,7 @@
 
 pub mod burst;
 pub mod crowd;
+pub mod desktop;
 pub mod flood;
 pub mod gate;
 pub mod handler;
@@ -22,12 +23,13 @@ use crate::table::Row;
 pub type Measure = fn(&Programs) -> Result<Vec<Row>>;
 
 /// All groups in the order of the table, by name.
-pub const ALL: [(&str, Measure); 12] = [
+pub const ALL: [(&str, Measure); 13] = [
     ("handler", handler::measure),
     ("burst", burst::measure),
     ("gate", gate::measure),
     ("window", window::measure),
     ("crowd", crowd::measure),
+    ("desktop", desktop::measure),
     ("scroll", scroll::measure),
     ("list", list::measure),
     ("ide", ide::measure),

@@ -338,6 +338,30 @@ pub struct PurgeData {
     pub older_than_days: u32,
 }
 
+/// Parameters of `get_notifications`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListNotifications {
+    /// At most so many, the newest; default 100.
+    #[serde(default)]
+    pub limit: Option<u32>,
+}
+
+/// Parameters of `read_notifications` and `dismiss_notifications`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SomeNotifications {
+    /// Only this one; without it, all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<u64>,
+}
+
+/// Parameters of `pause_notifications`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PauseNotifications {
+    /// For so many minutes; 0 ends a pause, and without it the pause has no end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minutes: Option<u32>,
+}
+
 /// A command, typed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "method", content = "params", rename_all = "snake_case")]
@@ -410,6 +434,18 @@ pub enum Command {
     TelemetryStatus(TelemetryStatus),
     /// Have an agent send telemetry to magia, or no longer.
     SetTelemetry(SetTelemetry),
+    /// What was told of on the desktop, or was not, and why.
+    GetNotifications(ListNotifications),
+    /// Mark notifications as read.
+    ReadNotifications(SomeNotifications),
+    /// Take notifications out of the list.
+    DismissNotifications(SomeNotifications),
+    /// Tell the desktop nothing for a while.
+    PauseNotifications(PauseNotifications),
+    /// What happened since the user left the window.
+    GetDigest(NoParams),
+    /// End the program.
+    Quit(NoParams),
     /// The terminals.
     GetTerminals(ListTerminals),
     /// Start a program in a terminal of its own.

@@ -170,6 +170,18 @@ methods! {
     "set_telemetry" [], Guarded, [required("on", "bool"), optional("provider", "string"), optional("traces", "bool"),
         optional("dry_run", "bool"), optional("home", "string")], "ChangeInfo",
         "Have an agent send telemetry to magia, or no longer; a collector of the user's own stays";
+    "get_notifications" ["list_notifications"], Read, [optional("limit", "number")], "[NotificationInfo]",
+        "Notifications, newest first: sent, suppressed, failed, and why";
+    "read_notifications" [], Act, [optional("id", "number")], "{unread}",
+        "Mark a notification as read, or all";
+    "dismiss_notifications" [], Act, [optional("id", "number")], "{left}",
+        "Take a notification out of the list, or all";
+    "pause_notifications" [], Guarded, [optional("minutes", "number")], "{paused}",
+        "Tell the desktop nothing for so many minutes; 0 ends the pause";
+    "get_digest" [], Read, [], "DigestInfo",
+        "What happened since the user left the window";
+    "quit" [], Guarded, [], "{quits}",
+        "End the program; agents and terminals go on without it";
     "get_terminals" ["list_terminals"], Read, [optional("all", "bool")], "[TerminalInfo]",
         "The terminals; with all, also those whose program has ended";
     "create_pty" [], Guarded,

@@ -14,7 +14,7 @@ use magia_protocol::wire::command::{
 use magia_protocol::wire::info::{RequestInfo, RiskInfo};
 use magia_protocol::wire::method::Access;
 use magia_protocol::wire::nearest::nearest;
-use magia_protocol::wire::{Command, ErrorCode, Provider, RpcError, SessionId, SessionState};
+use magia_protocol::wire::{Command, ErrorCode, Provider, RequestId, RpcError, SessionId, SessionState};
 use serde_json::{Value, json};
 
 /// What confirms a reset.
@@ -149,6 +149,15 @@ impl Model {
                 Err(err) => Err(err),
             },
             Command::GetIdeServerPort(_) => to_json(self.ide_info()),
+            Command::GetNotifications(params) => self.list_notifications(&params),
+            Command::ReadNotifications(params) => self.read_notifications(&params, fx),
+            Command::DismissNotifications(params) => self.dismiss_notifications(&params, fx),
+            Command::PauseNotifications(params) => self.pause_notifications(now, &params),
+            Command::GetDigest(_) => to_json(self.digest(now)),
+            Command::Quit(_) => {
+                self.reply(reply, Ok(json!({ "quits": true })), fx);
+                return fx.push(Effect::Quit);
+            }
             Command::OpenWindow(params) => self.open_window(&params, fx),
             Command::Doctor(_) => {
                 let (checks, known) = (self.checks(), self.known_sessions());
@@ -289,11 +298,23 @@ impl Model {
                 format!("end it (kill {}) and start magia where there is a display", self.program.pid),
             ));
         }
+        self.raise_at(session, None, fx);
+        Ok(json!({ "raised": true }))
+    }
+
+    /// Brings the window to the front, at a session or a request of it.
+    pub(super) fn raise_at(
+        &mut self,
+        session: Option<SessionId>,
+        request: Option<RequestId>,
+        fx: &mut Effects,
+    ) {
         self.raise = (self.raise.0 + 1, session);
+        self.raise_request = request;
+        self.raise_page = None;
         self.raise_terminal = None;
         self.views.touch();
         fx.push(Effect::RaiseWindow(session));
-        Ok(json!({ "raised": true }))
     }
 }
 

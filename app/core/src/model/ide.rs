@@ -149,7 +149,7 @@ impl Model {
             request.policy = "ask because the edit is shown by the agent, without its hook".to_owned();
         }
         self.show_diff(id, gate, diff, fx);
-        self.notify_if_waits(id, fx);
+        self.notify_if_waits(now, id, fx);
     }
 
     /// Puts a change beside the request of the same edit.

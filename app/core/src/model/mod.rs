@@ -5,6 +5,7 @@
 
 mod agents;
 mod answers;
+mod away;
 mod commands;
 mod cost;
 mod daemon;
@@ -18,6 +19,7 @@ mod ide;
 mod ids;
 mod metrics;
 mod names;
+mod notices;
 mod payload;
 mod placing;
 mod registry;
@@ -29,11 +31,14 @@ mod spawn;
 mod strict;
 mod terminal;
 mod terminals;
+mod tidings;
 mod titles;
+mod tray;
 mod truth;
 mod views;
 
 pub use guard::no_agent_above;
+pub use notices::LEDGER_MAX;
 pub use request::PermissionRequest;
 pub use requests::SETTLED_MAX;
 pub use session::{BEGUN_MAX, Session};
@@ -43,8 +48,9 @@ use crate::effect::{Effect, StoreWrite, Update};
 use crate::event::{Event, GateId, Now, ReplyId, StoredState};
 use crate::keys::Keymap;
 use crate::settings::Settings;
-use crate::snapshot::{Problem, Toast};
+use crate::snapshot::{Problem, RaisePage, Toast};
 use crate::themes::Theme;
+use crate::tray::TrayHost;
 use ids::Ids;
 use magia_protocol::wire::info::{DaemonInfo, HooksInfo, ListenerInfo, ProviderInfo, TrialInfo};
 use magia_protocol::wire::{ProcessId, Provider, ProviderSessionId, RequestId, RequestState, SessionId};
@@ -134,9 +140,18 @@ pub struct Model {
     unwritten: history::Unwritten,
     history_replies: Vec<(ReplyId, SessionId, usize)>,
     raise: (u64, Option<SessionId>),
+    /// The page that the last wish for the window is about.
+    raise_page: Option<RaisePage>,
+    tray_host: TrayHost,
+    /// Whether it was said, in this run, where a closed window goes.
+    hinted: bool,
+    /// The request that the last wish for the window is about.
+    raise_request: Option<RequestId>,
     /// The terminal that the last wish for the window is about.
     raise_terminal: Option<String>,
     views: views::Views,
+    notices: notices::Notices,
+    away: away::Away,
     unplaced: u64,
     terminals: terminals::Terminals,
     metrics: metrics::MetricsState,
@@ -199,8 +214,14 @@ impl Model {
             unwritten: history::Unwritten::default(),
             history_replies: Vec::new(),
             raise: (0, None),
+            raise_page: None,
+            tray_host: TrayHost::Unknown,
+            hinted: false,
+            raise_request: None,
             raise_terminal: None,
             views: views::Views::default(),
+            notices: notices::Notices::default(),
+            away: away::Away::default(),
             unplaced: 0,
             terminals: terminals::Terminals::default(),
             metrics: metrics::MetricsState::default(),
@@ -278,12 +299,22 @@ impl Model {
                 self.hooks.sort_by_key(|known| known.provider.as_str());
                 self.views.touch();
             }
-            Event::WindowChanged { focused, selected } => self.window_changed(focused, selected, &mut fx),
+            Event::WindowChanged { focused, selected } => {
+                self.focus_changed(now, focused);
+                self.window_changed(focused, selected, &mut fx);
+            }
             Event::ServiceReported { service, problem } => {
                 self.problem(service, problem, None);
             }
             Event::TerminalOpened { reply, request, outcome } => {
                 self.terminal_opened(now, reply, request, outcome, &mut fx);
+            }
+            Event::TrayChosen(choice) => self.tray_chosen(now, choice, &mut fx),
+            Event::TrayReported(host) => self.tray_reported(host),
+            Event::WindowHidden => self.window_hidden(now, &mut fx),
+            Event::NoticeReported { number, news } => self.notice_reported(now, number, news, &mut fx),
+            Event::ChannelReported { id, channel, outcome } => {
+                self.channel_reported(id, channel, outcome, &mut fx);
             }
             Event::ClockTicked => self.tick(now, &mut fx),
         }
@@ -316,6 +347,7 @@ impl Model {
             self.held.next_mono(),
             self.spawns.next_mono(),
             self.metrics.next_mono(),
+            self.notices.next_mono(),
             ide,
         ];
         waits.into_iter().flatten().min()
@@ -336,6 +368,7 @@ impl Model {
     fn tick(&mut self, now: Now, fx: &mut Effects) {
         self.views.recheck(now.mono_ms);
         self.end_holds(now, fx);
+        self.end_pause(now);
         self.tick_terminals(now, fx);
         self.tick_ide(now, fx);
         self.tick_metrics(now, fx);
@@ -352,6 +385,7 @@ impl Model {
 
     fn store_loaded(&mut self, now: Now, state: StoredState, fx: &mut Effects) {
         self.loaded = true;
+        self.begin_away(now);
         self.next_seq = self.next_seq.max(state.last_seq + 1);
         for stored in state.sessions {
             let off_since = state.last_alive_ms.filter(|_| !stored.ended);
@@ -415,6 +449,10 @@ impl Model {
         self.problem("settings", problem, None);
         if self.settings != settings {
             fx.push(Effect::Publish(Update::SettingsChanged(serde_json::Value::Object(settings.to_json()))));
+            if self.settings.theme != settings.theme {
+                let theme = serde_json::json!({ "theme": settings.theme.as_str() });
+                fx.push(Effect::Publish(Update::TrayThemeChanged(theme)));
+            }
             fx.push(Effect::Retain { days: settings.retention_days, mib: settings.retention_mib });
             self.settings = settings;
             self.settings_at_ms = now.unix_ms;
@@ -440,10 +478,12 @@ impl Model {
 
     fn window_changed(&mut self, focused: bool, selected: Option<SessionId>, fx: &mut Effects) {
         self.window.focused = focused;
-        if self.window.selected == selected {
+        let same = self.window.selected == selected;
+        self.window.selected = selected;
+        self.session_in_front(fx);
+        if same {
             return;
         }
-        self.window.selected = selected;
         self.view_held(fx);
         match selected.and_then(|id| self.sessions.get(&id)) {
             Some(session) => {
@@ -481,6 +521,7 @@ impl Model {
         if self.sessions.get(&id).is_some_and(Session::is_unnamed) {
             self.forget_unnamed(now, id, fx);
         } else {
+            self.tell_of_death(now, id, fx);
             self.leave(now, id, process, &format!("process {} is gone", process.pid), fx);
         }
     }

@@ -3,16 +3,18 @@
 //! The invariants, which a property test holds over interleavings: a gate is answered at most once; the answer goes
 //! to the gate that asked; nothing but a person or a rule of the settings makes it an allow.
 
+use super::away::is_rule;
+use super::notices::About;
 use super::request::{Asked, PermissionRequest};
 use super::{Effects, Model, ide};
 use crate::answer;
 use crate::codex;
-use crate::effect::{Effect, Notice, StoreWrite, Update};
+use crate::effect::{Effect, StoreWrite, Update};
 use crate::event::{GateId, Now};
 use crate::policy::risk;
 use crate::policy::{Call, Says, Verdict, verdict};
 use crate::snapshot::RequestView;
-use crate::subject::{Subject, TERMINAL_TOOL};
+use crate::subject::Subject;
 use magia_protocol::wire::info::{Decision, OutcomeInfo, RequestInfo};
 use magia_protocol::wire::{
     ErrorCode, GateReply, RequestId, RequestState, RpcError, SessionId, SessionState, visible,
@@ -113,7 +115,7 @@ impl Model {
             Says::Pass => self.decide_by_rule(now, id, Decision::None, &verdict, fx),
         }
         self.unpark_diff(id, fx);
-        self.notify_if_waits(id, fx);
+        self.notify_if_waits(now, id, fx);
     }
 
     /// What the settings say to a request.
@@ -123,11 +125,17 @@ impl Model {
         verdict(&self.settings, Call { tool, input, cwd, paths })
     }
 
-    /// A desktop notification for what waits, unless the window is in front.
-    pub(super) fn notify_if_waits(&mut self, id: RequestId, fx: &mut Effects) {
-        let waits = self.requests.get(id).is_some_and(|request| request.state.waits() && !request.notified);
-        if waits && self.settings.notifications && !self.window.focused {
-            self.notify(id, fx);
+    /// A person is told of what waits.
+    pub(super) fn notify_if_waits(&mut self, now: Now, id: RequestId, fx: &mut Effects) {
+        let Some(request) =
+            self.requests.get_mut(id).filter(|request| request.state.waits() && !request.notified)
+        else {
+            return;
+        };
+        request.notified = true;
+        let told = self.told_of_request(id);
+        if let Some(told) = told {
+            self.tell(now, told, fx);
         }
     }
 
@@ -190,26 +198,6 @@ impl Model {
         self.told_later.push(id);
     }
 
-    fn notify(&mut self, id: RequestId, fx: &mut Effects) {
-        let Some(request) = self.requests.get_mut(id) else { return };
-        request.notified = true;
-        let nobody = || "A program".to_owned();
-        let title = self.sessions.get(&request.session).map_or_else(nobody, |session| session.title().0);
-        let asks = match request.subject.kind() {
-            "question" => "asks a question".to_owned(),
-            "plan" => "has a plan to approve".to_owned(),
-            _ if request.tool == TERMINAL_TOOL => "wants to open a terminal".to_owned(),
-            _ => format!("wants to use {}", visible(&request.tool)),
-        };
-        let line: String = request.subject.summary().chars().take(300).collect();
-        fx.push(Effect::Notify(Notice {
-            request: id,
-            session: request.session,
-            title: format!("{title} {asks}"),
-            body: visible(&line).into_owned(),
-        }));
-    }
-
     /// Answers a request and tells of it. The gate's reply is an effect; the request is settled later, by what the agent
     /// does.
     #[allow(clippy::too_many_arguments)]
@@ -270,6 +258,7 @@ impl Model {
             }
         };
         request.gate = None;
+        let by_rule = is_rule(&by);
         request.state =
             if decision == Decision::None { RequestState::InTerminal } else { RequestState::Decided };
         let edited_input = request.edited.as_deref().cloned();
@@ -279,6 +268,9 @@ impl Model {
         fx.extend(replies);
         if let (Decision::None, false, Some(diff)) = (decision, request.by_diff, &request.diff) {
             fx.push(ide::let_go(diff.gate));
+        }
+        if decision != Decision::None {
+            self.count_answer(decision != Decision::Deny, by_rule);
         }
         if decision != Decision::None
             && let Some(session) = self.sessions.get_mut(&session)
@@ -321,9 +313,12 @@ impl Model {
     /// Tells store, timeline, subscribers, the window and notifications of a request as it stands now.
     pub(super) fn changed_request(&mut self, id: RequestId, fx: &mut Effects) {
         let Some(request) = self.requests.get_mut(id) else { return };
-        if request.state != RequestState::Open && std::mem::take(&mut request.notified) {
-            fx.push(Effect::Withdraw(id));
+        // What was handed to the terminal is a person's decision too.
+        let over = !request.state.waits() || request.outcome.is_some();
+        if over && std::mem::take(&mut request.notified) {
+            self.notice_over(About::Request(id), fx);
         }
+        let Some(request) = self.requests.get(id) else { return };
         let (session, settled) = (request.session, request.state.is_settled());
         fx.push(Effect::Store(StoreWrite::Request(Box::new(request.stored()))));
         if settled {

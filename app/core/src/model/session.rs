@@ -127,6 +127,8 @@ pub struct Session {
     pub history: History,
     /// State as last published, and since when.
     pub shown: (SessionState, u64),
+    /// Since when its newest turn is over and nobody has looked.
+    pub unread_since_ms: Option<u64>,
     /// Since when several live processes work on it.
     pub hijacked_since_ms: Option<u64>,
     /// From when to when magia last did not run while it lived.
@@ -177,6 +179,7 @@ impl Session {
             timeline: Timeline::default(),
             history: History::Read,
             shown: (SessionState::Idle, now_ms),
+            unread_since_ms: None,
             hijacked_since_ms: None,
             off: None,
             hook_cost: HookCost::default(),
@@ -419,6 +422,7 @@ impl Session {
             transcript_path: self.transcript_path.clone(),
             subagents: u32::try_from(self.subagents.len()).unwrap_or(u32::MAX),
             hijacked_since_ms: self.hijacked_since_ms,
+            unread_since_ms: self.unread_since_ms,
             claims,
             hook_cost: self.hook_cost.info(),
         }

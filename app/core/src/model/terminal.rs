@@ -16,7 +16,7 @@ impl Model {
         };
         self.unpark_diff(id, fx);
         self.changed_request(id, fx);
-        self.notify_if_waits(id, fx);
+        self.notify_if_waits(now, id, fx);
     }
 
     /// The call that a dialog is about, of which it says only a part: the newest begun one that has no request and

@@ -178,8 +178,13 @@ impl Model {
             metrics,
             problems: self.problems.values().cloned().collect(),
             toasts: self.toasts.iter().cloned().collect(),
+            notifications: self.notices.list(),
+            tray: self.tray_host,
+            paused: self.notices.is_paused(now.mono_ms),
             raise: self.raise.0,
             raise_session: self.raise.1,
+            raise_request: self.raise_request,
+            raise_page: self.raise_page.clone(),
             raise_terminal: self.raise_terminal.clone(),
         }))
     }

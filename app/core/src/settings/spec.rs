@@ -11,6 +11,8 @@ pub enum Section {
     Window,
     /// Who is asked, and who answers.
     Requests,
+    /// What is told of on the desktop, and the tray.
+    Notifications,
     /// Terminals.
     Terminals,
     /// The agents' programs.
@@ -23,14 +25,22 @@ pub enum Section {
 
 impl Section {
     /// Every section, in the order of the page.
-    pub const ALL: &'static [Self] =
-        &[Self::Window, Self::Requests, Self::Terminals, Self::Agents, Self::Data, Self::Api];
+    pub const ALL: &'static [Self] = &[
+        Self::Window,
+        Self::Requests,
+        Self::Notifications,
+        Self::Terminals,
+        Self::Agents,
+        Self::Data,
+        Self::Api,
+    ];
 
     /// Its heading.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Window => "Window",
             Self::Requests => "Requests",
+            Self::Notifications => "Notifications",
             Self::Terminals => "Terminals",
             Self::Agents => "Agents",
             Self::Data => "Data",
@@ -84,8 +94,9 @@ const fn spec(
 }
 
 use Holds::{Choice, Decimal, Path, Schema, Switch, Text, Whole};
-use Section::{Agents, Api, Data, Requests, Terminals, Window};
+use Section::{Agents, Api, Data, Notifications, Requests, Terminals, Window};
 
+const RISKS: &[&str] = &["none", "low", "medium", "high"];
 const PRESETS: &[&str] = &["default", "acceptEdits", "plan", "auto", "dontAsk", "bypassPermissions"];
 
 /// Every key this version knows, in the order of the page.
@@ -161,6 +172,77 @@ pub static SPECS: &[Spec] = &[
         "Codex waits",
         Whole(0, super::CODEX_HOLD_MAX_S),
         "Seconds that a request of Codex waits for you here; its own dialog comes only afterwards. 0 never waits.",
+    ),
+    spec(
+        "notificationTypes",
+        Notifications,
+        "Kinds",
+        Schema(r#"{"type":"array","items":{"enum":["attention","error","completed","info"]}}"#),
+        "The kinds that are told of: attention, error, completed, info.",
+    ),
+    spec("notificationSound", Notifications, "Sound", Switch, "Let the desktop play its sound."),
+    spec(
+        "notificationQuietHours",
+        Notifications,
+        "Quiet hours",
+        Text,
+        "As 22:00-07:00, when nothing is told of; empty is never.",
+    ),
+    spec(
+        "notificationMuted",
+        Notifications,
+        "Muted",
+        Schema(r#"{"type":"array","items":{"type":"string"}}"#),
+        "Directories of which nothing is told.",
+    ),
+    spec(
+        "notificationRisk",
+        Notifications,
+        "Buttons up to",
+        Choice(RISKS),
+        "Requests up to this risk have Allow and Deny on their notification.",
+    ),
+    spec(
+        "notificationCommand",
+        Notifications,
+        "Command",
+        Schema(r#"{"type":"array","items":{"type":"string"}}"#),
+        "A program and its arguments, run for each notification; {title} and {body} are filled in.",
+    ),
+    spec(
+        "notificationWebhook",
+        Notifications,
+        "Webhook",
+        Text,
+        "An http or https address that gets each notification as JSON; empty is none.",
+    ),
+    spec(
+        "notificationNtfy",
+        Notifications,
+        "ntfy",
+        Text,
+        "A topic's address on an ntfy server; empty is none.",
+    ),
+    spec(
+        "trayRisk",
+        Notifications,
+        "Tray answers up to",
+        Choice(RISKS),
+        "Requests up to this risk have Allow and Deny in the tray's menu.",
+    ),
+    spec(
+        "closeBehavior",
+        Notifications,
+        "Closing the window",
+        Choice(&["minimize_to_tray", "quit"]),
+        "Leaves magia in the tray, or ends it.",
+    ),
+    spec(
+        "trayHintShown",
+        Notifications,
+        "Tray explained",
+        Switch,
+        "Whether it was said once that a closed window stays in the tray.",
     ),
     spec(
         "terminalFontFamily",

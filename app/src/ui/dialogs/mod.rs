@@ -3,6 +3,7 @@
 mod confirm;
 pub mod edit;
 pub mod new_session;
+mod no_tray;
 pub mod palette;
 mod reset;
 mod shortcuts;
@@ -33,6 +34,7 @@ pub fn dialog_ui(ui: &Ui, dialog: &Dialog, state: &mut UiState, snapshot: &Snaps
         Dialog::Confirm(action) => confirm::confirm_ui(ui, action, snapshot, actions),
         Dialog::Edit(request) => edit::edit_ui(ui, *request, &mut state.edits, snapshot, actions),
         Dialog::Shortcuts => shortcuts::shortcuts_ui(ui, &snapshot.keymap, actions),
+        Dialog::NoTray => no_tray::no_tray_ui(ui, actions),
         Dialog::Reset => reset::reset_ui(ui, &mut state.reset_word, actions),
         Dialog::Palette => palette::palette_ui(ui, &mut state.palette, &snapshot.keymap, actions),
         Dialog::NewSession => new_session::new_session_ui(ui, &mut state.new_session, snapshot, actions),

@@ -41,6 +41,7 @@ pub fn top_bar_ui(
                 if keys.show(ui).clicked() {
                     actions.push(Action::Run(UiCommand::Shortcuts));
                 }
+                bell(ui, data, state, actions);
                 let on_terminals = state.route == Route::Terminals;
                 let tip = keymap.tip(UiCommand::Terminals, "Terminals");
                 let terminals = Button::icon(Lucide::SquareTerminal, &tip).name("Terminals");
@@ -64,6 +65,28 @@ pub fn top_bar_ui(
             });
         });
     });
+}
+
+/// The bell, and how many notifications nobody has read.
+fn bell(ui: &mut Ui, data: &TopBarData, state: &UiState, actions: &mut Actions) {
+    let colors = palette(ui);
+    let here = state.route == Route::Notifications;
+    let name = match data.unread {
+        0 => "Notifications".to_owned(),
+        unread => format!("Notifications: {unread} unread"),
+    };
+    let response = Button::icon(Lucide::Bell, &name).name(&name).selected(here).show(ui);
+    if data.unread > 0 {
+        let words = if data.unread > 99 { "99+".to_owned() } else { data.unread.to_string() };
+        let galley = ui.painter().layout_no_wrap(words, theme::semibold(9.0), colors.on_needs_you);
+        let size = vec2((galley.size().x + 6.0).max(14.0), 14.0);
+        let badge = egui::Rect::from_center_size(response.rect.right_top() + vec2(-6.0, 7.0), size);
+        ui.painter().rect_filled(badge, egui::CornerRadius::same(7), colors.needs_you);
+        ui.painter().galley(badge.center() - galley.size() / 2.0, galley, colors.on_needs_you);
+    }
+    if response.clicked() {
+        actions.push(Action::Go(if here { Route::Sessions } else { Route::Notifications }));
+    }
 }
 
 fn filter_box(ui: &mut Ui, keymap: &Keymap, state: &mut UiState, width: f32) {
