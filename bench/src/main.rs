@@ -1,7 +1,7 @@
 //! Measures the figures that the README promises, on the release programs beside this one.
 //!
 //! ```text
-//! magia-bench [--markdown] [--only handler,burst,gate,window,crowd,desktop,scroll,list,terminal,vte,view,flood]
+//! magia-bench [--markdown] [--only handler,burst,gate,window,crowd,desktop,scroll,list,ide,terminal,vte,view,flood]
 //! ```
 //!
 //! Everything runs in private directories under `/tmp`, on a display of its own, and ends with this program.

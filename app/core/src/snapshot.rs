@@ -1,5 +1,6 @@
 //! What the window draws: facts, read only, made anew when they changed.
 
+use crate::ide::ProposedDiff;
 use crate::keys::Keymap;
 use crate::settings::Settings;
 use crate::subject::Subject;
@@ -98,6 +99,8 @@ pub struct RequestView {
     pub subject: Subject,
     /// Whether it can still be answered here.
     pub answerable: bool,
+    /// The change that the agent shows, to be reviewed.
+    pub diff: Option<Arc<ProposedDiff>>,
 }
 
 /// A session's timeline.

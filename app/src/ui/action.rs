@@ -34,6 +34,10 @@ pub enum Action {
     StopDeny,
     /// Open the editor of a request's input.
     Edit(RequestId),
+    /// Open the review of the change that a request shows.
+    Review(RequestId),
+    /// Leave it; the request goes on waiting.
+    LeaveReview,
     /// Open the field for a session's title.
     StartRename(SessionId),
     /// Close it.
@@ -118,6 +122,14 @@ impl Action {
         Self::Send(Command::ResolvePermission(command::ResolvePermission {
             input: Some(input),
             high_risk,
+            ..command::ResolvePermission::new(id.to_string(), Decision::Allow)
+        }))
+    }
+
+    /// Allows an edit that the agent shows, with other contents of the file than the agent's.
+    pub fn allow_contents(id: RequestId, contents: String) -> Self {
+        Self::Send(Command::ResolvePermission(command::ResolvePermission {
+            contents: Some(contents.into()),
             ..command::ResolvePermission::new(id.to_string(), Decision::Allow)
         }))
     }

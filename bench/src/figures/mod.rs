@@ -6,6 +6,7 @@ pub mod desktop;
 pub mod flood;
 pub mod gate;
 pub mod handler;
+pub mod ide;
 pub mod list;
 pub mod scroll;
 pub mod terminal;
@@ -22,7 +23,7 @@ use crate::table::Row;
 pub type Measure = fn(&Programs) -> Result<Vec<Row>>;
 
 /// All groups in the order of the table, by name.
-pub const ALL: [(&str, Measure); 12] = [
+pub const ALL: [(&str, Measure); 13] = [
     ("handler", handler::measure),
     ("burst", burst::measure),
     ("gate", gate::measure),
@@ -31,6 +32,7 @@ pub const ALL: [(&str, Measure); 12] = [
     ("desktop", desktop::measure),
     ("scroll", scroll::measure),
     ("list", list::measure),
+    ("ide", ide::measure),
     ("terminal", terminal::measure),
     ("vte", terminal_speed::measure),
     ("view", terminal_view::measure),
