@@ -81,6 +81,8 @@ pub enum Action {
     AskClipboard(String),
     /// What is shown of the selected session.
     ShowPane(super::state::SessionPane),
+    /// Scroll the timeline to this time, milliseconds since 1970.
+    ShowTime(u64),
     /// Say something once.
     Say(String),
     /// Scroll the timeline to its end and stay there.

@@ -7,6 +7,7 @@ use super::dialogs::new_session::NewSession;
 use super::facts::Facts;
 use super::panels::card::Cards;
 use super::panels::details::Details;
+use super::panels::metrics::MetricsPanel;
 use super::panels::sessions::SessionsPanel;
 use super::panels::terminals::{Arrived, TerminalsPanel};
 use super::panels::timeline::{Jump, TimelinePanel};
@@ -27,11 +28,13 @@ pub enum Route {
     Sessions,
     /// Terminals in tabs and splits.
     Terminals,
+    /// What all sessions used.
+    Metrics,
     /// magia's settings.
     Settings,
 }
 
-/// What is shown of a session that runs in one of our terminals.
+/// What is shown of a session; its terminal only when it runs in one of ours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SessionPane {
     /// Its timeline.
@@ -41,6 +44,8 @@ pub enum SessionPane {
     Terminal,
     /// Both, side by side.
     Beside,
+    /// What it used.
+    Metrics,
 }
 
 /// What stands over the page. One at a time, the rest wait.
@@ -90,8 +95,10 @@ pub struct UiState {
     pub details: Details,
     /// Terminals.
     pub terminals: TerminalsPanel,
-    /// What is shown of a session that runs in one of our terminals.
+    /// What is shown of a session.
     pub pane: SessionPane,
+    /// Metrics.
+    pub metrics: MetricsPanel,
     /// What the dialog for a new session holds.
     pub new_session: NewSession,
     /// What stands over the page.
@@ -255,6 +262,7 @@ impl UiState {
                 self.dialogs.push_back(Dialog::Confirm(Box::new(copy)));
             }
             Action::ShowPane(pane) => self.pane = pane,
+            Action::ShowTime(at_ms) => self.timeline.reveal_time(at_ms),
             Action::Say(text) => self.toasts.say(text, now_s),
             Action::StopFind => {
                 self.timeline.stop_find();

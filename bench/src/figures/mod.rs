@@ -5,6 +5,7 @@ pub mod crowd;
 pub mod gate;
 pub mod handler;
 pub mod list;
+pub mod otlp;
 pub mod scroll;
 pub mod terminal;
 pub mod terminal_view;
@@ -19,7 +20,7 @@ use crate::table::Row;
 pub type Measure = fn(&Programs) -> Result<Vec<Row>>;
 
 /// All groups in the order of the table, by name.
-pub const ALL: [(&str, Measure); 9] = [
+pub const ALL: [(&str, Measure); 10] = [
     ("handler", handler::measure),
     ("burst", burst::measure),
     ("gate", gate::measure),
@@ -27,6 +28,7 @@ pub const ALL: [(&str, Measure); 9] = [
     ("crowd", crowd::measure),
     ("scroll", scroll::measure),
     ("list", list::measure),
+    ("otlp", otlp::measure),
     ("terminal", terminal::measure),
     ("view", terminal_view::measure),
 ];

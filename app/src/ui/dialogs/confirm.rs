@@ -76,6 +76,16 @@ fn asked(action: &Action, snapshot: &Snapshot) -> Asked {
                 .to_owned(),
             yes: "Allow all",
         },
+        Action::Send(Command::SetTelemetry(wish)) => Asked {
+            title: format!("Let {} send telemetry?", provider::name(wish.provider)),
+            body: format!(
+                "magia adds what is needed to {}, keeps everything else in it byte for byte, and leaves a backup. \
+                 Sessions that start from now on tell magia what they use, and nobody else. \
+                 magia telemetry off takes it out.",
+                file(wish.provider)
+            ),
+            yes: "Switch on",
+        },
         Action::Send(Command::KillPty(_)) => Asked {
             title: "End what runs in it?".to_owned(),
             body: "The program and everything that it started are told to end, and are ended after three seconds."

@@ -4,6 +4,7 @@ pub mod banners;
 pub mod card;
 pub mod details;
 pub mod empty;
+pub mod metrics;
 pub mod sessions;
 pub mod settings;
 pub mod terminals;

@@ -33,6 +33,11 @@ pub fn top_bar_ui(ui: &mut Ui, data: &TopBarData, state: &mut UiState, actions: 
                 if keys.show(ui).clicked() {
                     actions.push(Action::Run(UiCommand::Shortcuts));
                 }
+                let on_metrics = state.route == Route::Metrics;
+                let metrics = Button::icon(Lucide::ChartColumn, "What all sessions use").name("All metrics");
+                if metrics.selected(on_metrics).show(ui).clicked() {
+                    actions.push(Action::Go(if on_metrics { Route::Sessions } else { Route::Metrics }));
+                }
                 let on_terminals = state.route == Route::Terminals;
                 let terminals = Button::icon(Lucide::SquareTerminal, "Terminals (Ctrl+`)").name("Terminals");
                 if terminals.selected(on_terminals).show(ui).clicked() {
