@@ -505,7 +505,10 @@ mod tests {
             took: Some(SpreadInfo { count: runs, sum_ms, ..SpreadInfo::default() }),
         };
         let said = hooks_cost(&[hook("PreToolUse:Bash", 9, 144_000.0), hook("Stop", 3, 36_000.0)]);
-        assert_eq!(said.as_deref(), Some("Hooks took 3 min in 12 runs, 2 min 24 s of it PreToolUse:Bash"));
+        assert_eq!(
+            said.as_deref(),
+            Some("Hooks took 3 min 0 s in 12 runs, 2 min 24 s of it PreToolUse:Bash")
+        );
         assert_eq!(hooks_cost(&[]), None);
         assert_eq!(hooks_cost(&[hook("Stop", 3, 0.0)]), None);
     }

@@ -103,6 +103,8 @@ fn plot<'a>(name: &'static str, data: &PlotData, clock: &'a Clock) -> Plot<'a> {
         .allow_boxed_zoom(false)
         .allow_axis_zoom_drag(false)
         .allow_double_click_reset(false)
+        // It has a name beside it, and nothing to press.
+        .sense(egui::Sense::hover())
         .show_background(false)
         .show_x(false)
         .show_y(false)
