@@ -2,7 +2,9 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help build run demo man test test-agents agents bench soak screenshots lint install-deps clean
+PREFIX ?= $(HOME)/.local
+DESTDIR ?=
+.PHONY: help build install deb try-deb run demo man test test-agents agents bench soak screenshots lint install-deps clean
 
 # Tests, lints and the programs that they run share one profile, one set of features and one target
 # directory, so that no crate is compiled twice for the same purpose.
@@ -20,6 +22,18 @@ build: ## the three programs, optimised, in target/release
 	cargo rustc --package magia-hook-handler --profile handler --bin magia-hook-handler -- \
 	  -C target-feature=+crt-static -C relocation-model=static
 	install -m 755 target/handler/magia-hook-handler target/release/magia-hook-handler
+
+install: build ## the programs, manual pages, completions and menu entry, for one user (PREFIX, DESTDIR)
+	PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" scripts/install.sh
+
+deb: build ## a Debian package, in target/deb
+	@scripts/deps.sh package
+	scripts/deb.sh
+	lintian --fail-on error target/deb/*.deb
+
+try-deb: ## install, run and remove the package in a Debian of its own (as root)
+	@scripts/deps.sh package
+	scripts/deb-try.sh
 
 run: ## build, then start the window (without a display: the app alone)
 	@scripts/deps.sh window

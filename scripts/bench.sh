@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures the figures of the README on the release programs, which `make build` has put into target/release.
-#   scripts/bench.sh [--markdown] [--only handler,burst,gate,window,crowd,scroll,list,otlp,terminal]
+#   scripts/bench.sh [--markdown] [--only handler,burst,gate,window,crowd,desktop,scroll,list,otlp,terminal,vte,view,flood]
 # Everything runs in private directories and on a display of its own, and ends with the benchmark, by id.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,12 +12,12 @@ for program in magia-app magia magia-hook-handler; do
   fi
 done
 missing=()
-for tool in nc Xvfb openbox xprop; do
+for tool in nc Xvfb openbox xprop dunst xfce4-panel; do
   command -v "$tool" >/dev/null || missing+=("$tool")
 done
 if [ ${#missing[@]} -gt 0 ]; then
   echo "error: not installed: ${missing[*]}" >&2
-  echo "hint: scripts/deps.sh bench installs netcat-openbsd, xvfb, openbox and x11-utils" >&2
+  echo "hint: scripts/deps.sh bench installs netcat-openbsd, xvfb, openbox, x11-utils, dunst and xfce4-panel" >&2
   exit 1
 fi
 # The traditional netcat knows no -U and no -N.
@@ -32,4 +32,10 @@ cargo build --release --package magia-app --example terminal
 cargo rustc --package magia-bench-launcher --profile handler --bin magia-bench-launcher -- \
   -C target-feature=+crt-static -C relocation-model=static
 install -m 755 target/handler/magia-bench-launcher target/release/magia-bench-launcher
+# A workspace of its own, since it has another egui.
+case "$*" in *--only*) peers=0; [[ "$*" == *view* ]] && peers=1 ;; *) peers=1 ;; esac
+if [ "$peers" = 1 ]; then
+  cargo build --release --manifest-path bench/peers/egui_term/Cargo.toml --target-dir target/peers
+  install -m 755 target/peers/release/magia-peer-egui-term target/release/magia-peer-egui-term
+fi
 exec target/release/magia-bench "$@"

@@ -5,6 +5,7 @@
 #   scripts/deps.sh test     to run the tests
 #   scripts/deps.sh agents   to run the tests with the real agent CLIs
 #   scripts/deps.sh bench    to run the benchmarks
+#   scripts/deps.sh package  to make the Debian package and try it
 # When nothing is missing it neither asks for a password nor touches the network.
 set -euo pipefail
 
@@ -12,18 +13,24 @@ build=(gcc libc6-dev make pkg-config)
 window=(libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon0 libxkbcommon-x11-0 libgl1 libegl1 libfontconfig1)
 # A display without a screen, a window manager (without one nothing gets the keyboard), software OpenGL.
 headless=(xvfb xauth openbox xdotool x11-utils imagemagick libgl1-mesa-dri dbus dbus-x11 dunst xterm)
+# A tray, and a clock that jumps.
+desktop=(xfce4-panel xfconf faketime)
 # The terminal programs that magia opens, and what the examples of the docs use.
 terminals=(xterm kitty alacritty gnome-terminal konsole xfce4-terminal netcat-openbsd curl)
+# Programs that fill a terminal, which the tests drive.
+tuis=(vim htop tmux less)
 agents=(git ca-certificates)
-bench=(netcat-openbsd procps kitty)
+bench=(netcat-openbsd procps kitty alacritty)
+package=(dpkg-dev binutils lintian debootstrap desktop-file-utils)
 
 case "${1:-}" in
   build) wanted=("${build[@]}") ;;
   window) wanted=("${build[@]}" "${window[@]}") ;;
-  test) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${terminals[@]}") ;;
-  agents) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${agents[@]}") ;;
-  bench) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${bench[@]}") ;;
-  *) echo "usage: $0 build|window|test|agents|bench" >&2; exit 2 ;;
+  test) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${desktop[@]}" "${terminals[@]}" "${tuis[@]}") ;;
+  agents) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${desktop[@]}" "${agents[@]}") ;;
+  bench) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${desktop[@]}" "${bench[@]}") ;;
+  package) wanted=("${build[@]}" "${package[@]}") ;;
+  *) echo "usage: $0 build|window|test|agents|bench|package" >&2; exit 2 ;;
 esac
 
 # Rust comes from rustup, whatever the distribution.

@@ -1,6 +1,9 @@
 //! Frame times of the window, scrolled as fast as it draws: `cargo run -p magia-app --release --example bench_frames`
 //! on a display (Xvfb with llvmpipe gives the figures of the README), 1280x800.
 //!
+//! Then the palette over 10,000 sessions, from the key to the end of the frame that shows it, and the switch from one theme
+//! to another, from the new settings to the end of the frame that is drawn with it.
+//!
 //! `ui` is what building and tessellating a frame costs, `frame` is from one frame to the next, rasteriser included.
 #![allow(
     missing_docs,
@@ -17,6 +20,7 @@ use crossbeam_channel::Sender;
 use eframe::egui::{self, Event, Modifiers, MouseWheelSource, MouseWheelUnit, TouchPhase, Vec2, pos2};
 use magia_app::link::WindowLink;
 use magia_app::ui::{Window, WindowOptions};
+use magia_core::settings::ThemeMode;
 use magia_core::snapshot::Snapshot;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -33,7 +37,21 @@ struct Phase {
     step: f32,
     /// Whether every frame brings new facts.
     fresh: bool,
+    act: Act,
 }
+
+/// What is done from time to time in a phase, and timed.
+#[derive(Clone, Copy, PartialEq)]
+enum Act {
+    Nothing,
+    /// Ctrl+K.
+    Palette,
+    /// Other colours, in dark and light by turns.
+    Theme,
+}
+
+/// Frames between two acts: the palette is open for half of them.
+const ACT_EVERY: usize = 10;
 
 fn phases(now_ms: u64) -> Vec<Phase> {
     let timeline = pos2(650.0, 400.0);
@@ -44,13 +62,17 @@ fn phases(now_ms: u64) -> Vec<Phase> {
         pointer,
         step,
         fresh,
+        act: Act::Nothing,
     };
+    let act = |name, act| Phase { act, ..phase(name, 10_000, 100, timeline, 0.0, false) };
     vec![
         phase("10,000 entries, wheel", 20, 10_000, timeline, 60.0, false),
         phase("10,000 entries, flung", 20, 10_000, timeline, 1_500.0, false),
         phase("10,000 entries, new facts each frame", 20, 10_000, timeline, 60.0, true),
         phase("1,000 sessions, list scrolled", 1_000, 100, list, -60.0, false),
         phase("2,000 sessions, new facts each frame", 2_000, 100, list, -60.0, true),
+        act("palette over 10,000 sessions opened", Act::Palette),
+        act("theme switched, 10,000 sessions", Act::Theme),
     ]
 }
 
@@ -64,6 +86,10 @@ struct Bench {
     last: Instant,
     ui_ms: Vec<f32>,
     frame_ms: Vec<f32>,
+    /// When the last act began, and in which frame.
+    acted: Option<(Instant, usize)>,
+    act_ms: Vec<f32>,
+    act_frames: usize,
 }
 
 impl Bench {
@@ -74,6 +100,10 @@ impl Bench {
     }
 }
 
+fn wanted(mode: ThemeMode) -> egui::Theme {
+    if mode == ThemeMode::Light { egui::Theme::Light } else { egui::Theme::Dark }
+}
+
 fn percentiles(values: &mut [f32]) -> String {
     values.sort_by(f32::total_cmp);
     let at = |share: f32| values[((values.len() - 1) as f32 * share) as usize];
@@ -82,12 +112,33 @@ fn percentiles(values: &mut [f32]) -> String {
 
 impl eframe::App for Bench {
     fn logic(&mut self, ctx: &egui::Context, frame: &mut eframe::Frame) {
+        if self.phase.act == Act::Theme && self.frame.is_multiple_of(ACT_EVERY) && self.acted.is_none() {
+            let mut settings = (*self.phase.snapshot.settings).clone();
+            settings.theme =
+                if settings.theme == ThemeMode::Dark { ThemeMode::Light } else { ThemeMode::Dark };
+            self.phase.snapshot.settings = Arc::new(settings);
+            self.tell();
+            self.acted = Some((Instant::now(), self.frame));
+        }
         self.window.logic(ctx, frame);
     }
 
     fn raw_input_hook(&mut self, _ctx: &egui::Context, input: &mut egui::RawInput) {
         // There and back again, in four strokes.
         let back = self.frame / (FRAMES / 4) % 2 == 1;
+        if self.phase.act == Act::Palette && self.frame.is_multiple_of(ACT_EVERY / 2) {
+            let modifiers = Modifiers { ctrl: true, command: true, ..Modifiers::NONE };
+            input.events.push(Event::Key {
+                key: egui::Key::K,
+                physical_key: None,
+                pressed: true,
+                repeat: false,
+                modifiers,
+            });
+            if self.frame.is_multiple_of(ACT_EVERY) {
+                self.acted = Some((Instant::now(), self.frame));
+            }
+        }
         input.events.push(Event::PointerMoved(self.phase.pointer));
         input.events.push(Event::MouseWheel {
             unit: MouseWheelUnit::Point,
@@ -105,6 +156,18 @@ impl eframe::App for Bench {
         }
         self.last = Instant::now();
         self.window.ui(ui, frame);
+        if let Some((begun, at)) = self.acted {
+            let is_shown = match self.phase.act {
+                Act::Theme => ui.ctx().theme() == wanted(self.phase.snapshot.settings.theme),
+                // The key is read in one frame and the palette stands in the next.
+                _ => self.frame > at,
+            };
+            if is_shown {
+                self.act_ms.push(begun.elapsed().as_secs_f32() * 1e3);
+                self.act_frames = self.act_frames.max(self.frame - at + 1);
+                self.acted = None;
+            }
+        }
         self.frame += 1;
         if self.phase.fresh {
             self.tell();
@@ -112,6 +175,17 @@ impl eframe::App for Bench {
         if self.frame == WARM + FRAMES {
             println!("{:<38} ui    {} ms", self.phase.name, percentiles(&mut self.ui_ms));
             println!("{:<38} frame {} ms", "", percentiles(&mut self.frame_ms));
+            if !self.act_ms.is_empty() {
+                println!(
+                    "{:<38} shown {} ms, after {} frames at most",
+                    "",
+                    percentiles(&mut self.act_ms),
+                    self.act_frames
+                );
+            }
+            self.act_ms.clear();
+            self.act_frames = 0;
+            self.acted = None;
             self.ui_ms.clear();
             self.frame_ms.clear();
             self.frame = 0;
@@ -157,6 +231,9 @@ fn main() -> eframe::Result {
                 last: Instant::now(),
                 ui_ms: Vec::new(),
                 frame_ms: Vec::new(),
+                acted: None,
+                act_ms: Vec::new(),
+                act_frames: 0,
             };
             bench.tell();
             Ok(Box::new(bench))

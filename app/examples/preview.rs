@@ -1,5 +1,5 @@
 //! Opens the window on scripted facts, without a hub: `preview [SCENE] [--light] [--size WxH] [--zoom Z]`.
-//! Scenes: empty, loading, busy, long, many, metrics, errors, question, settings.
+//! Scenes: empty, loading, busy, long, many, metrics, errors, question, notifications.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr, clippy::indexing_slicing)]
 
 #[path = "../tests/ui_scenes/mod.rs"]
@@ -20,16 +20,16 @@ fn main() -> anyhow::Result<()> {
         let (width, height) = size.split_once('x').unwrap();
         options.size = [width.parse()?, height.parse()?];
     }
-    if let Some(zoom) = value("--zoom") {
-        options.zoom = zoom.parse()?;
-    }
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
     let mut snapshot = scenes::scene(&scene, now_ms);
+    let mut settings = (*snapshot.settings).clone();
     if args.iter().any(|arg| arg == "--light") {
-        let mut settings = (*snapshot.settings).clone();
         settings.theme = ThemeMode::Light;
-        snapshot.settings = Arc::new(settings);
     }
+    if let Some(zoom) = value("--zoom") {
+        settings.zoom = zoom.parse()?;
+    }
+    snapshot.settings = Arc::new(settings);
     let (to_window, snapshots) = crossbeam_channel::bounded(64);
     let (to_hub, from_window) = crossbeam_channel::bounded(256);
     to_window.send(Arc::new(snapshot.clone()))?;

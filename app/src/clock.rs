@@ -28,6 +28,20 @@ impl Clock {
     }
 }
 
+/// The minute of the day, by local time.
+pub fn minute_of_day(unix_ms: u64) -> u16 {
+    let utc = u16::try_from(unix_ms / 60_000 % 1_440).unwrap_or(0);
+    let Ok(seconds) = libc::time_t::try_from(unix_ms / 1_000) else { return utc };
+    // SAFETY: `tm` is plain numbers and a pointer, for which zeroes are a value.
+    let mut time: libc::tm = unsafe { std::mem::zeroed() };
+    // SAFETY: both pointers are valid for the call, and `localtime_r` keeps neither.
+    let done = unsafe { libc::localtime_r(&raw const seconds, &raw mut time) };
+    if done.is_null() {
+        return utc;
+    }
+    u16::try_from(time.tm_hour * 60 + time.tm_min).unwrap_or(utc)
+}
+
 fn millis(wide: u128) -> u64 {
     u64::try_from(wide).unwrap_or(u64::MAX)
 }

@@ -1,18 +1,25 @@
 //! `magia doctor`: what the program depends on, with a fix for each.
 
+use crate::os::desktop::{self, Desktop};
 use crate::places::Places;
 use crate::services::self_check;
 use magia_core::drift::{self, Known};
+use magia_core::settings::Settings;
 use magia_protocol::wire::Provider;
 use magia_protocol::wire::info::{CheckInfo, HooksInfo, ProviderInfo};
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// inotify watches below which a busy desktop runs out.
 const WATCHES_WANTED: u64 = 8_192;
 
 /// The checks that need the machine; the model's own come before them.
-pub fn checks(places: &Places, hooks: Option<&HooksInfo>, providers: &[ProviderInfo]) -> Vec<CheckInfo> {
+pub fn checks(
+    places: &Places,
+    settings: &Settings,
+    hooks: Option<&HooksInfo>,
+    providers: &[ProviderInfo],
+) -> Vec<CheckInfo> {
     let mut checks: Vec<CheckInfo> = providers.iter().map(provider_check).collect();
     checks.push(hooks_check(hooks));
     for (id, dir) in [
@@ -24,7 +31,11 @@ pub fn checks(places: &Places, hooks: Option<&HooksInfo>, providers: &[ProviderI
         checks.push(dir_check(id, dir));
     }
     checks.push(watches_check());
-    checks.push(bus_check());
+    checks.extend(desktop_checks(desktop::look()));
+    checks.push(disk_check(&places.data));
+    checks.push(clock_check(SystemTime::now(), newest(&places.data)));
+    #[cfg(feature = "window")]
+    checks.extend(font_checks(settings));
     checks
 }
 
@@ -68,7 +79,9 @@ fn hooks_check(hooks: Option<&HooksInfo>) -> CheckInfo {
         Some(hooks) if hooks.state == "installed" && hooks.warnings.is_empty() => {
             check(id, "ok", format!("installed in {}", hooks.file), None)
         }
-        Some(hooks) if hooks.state == "installed" => check(id, "warn", hooks.warnings.join("; "), None),
+        Some(hooks) if hooks.state == "installed" => {
+            check(id, "warn", hooks.warnings.join("; "), Some("magia hooks status says more"))
+        }
         Some(hooks) if hooks.state == "unreadable" => check(
             id,
             "fail",
@@ -78,7 +91,9 @@ fn hooks_check(hooks: Option<&HooksInfo>) -> CheckInfo {
         Some(hooks) => {
             check(id, "warn", format!("{} in {}", hooks.state, hooks.file), Some("magia hooks install"))
         }
-        None => check(id, "fail", "Claude's settings could not be looked at", None),
+        None => {
+            check(id, "fail", "Claude's settings could not be looked at", Some("magia hooks status says why"))
+        }
     }
 }
 
@@ -96,7 +111,9 @@ pub fn optional_hooks_check(hooks: &HooksInfo) -> Option<CheckInfo> {
         "installed" if hooks.warnings.is_empty() => {
             ("ok", format!("installed in {}", hooks.file), String::new())
         }
-        "installed" => ("warn", hooks.warnings.join("; "), String::new()),
+        "installed" => {
+            ("warn", hooks.warnings.join("; "), format!("magia hooks status {provider} says more"))
+        }
         state => ("warn", format!("{state} in {}", hooks.file), install),
     };
     let fix = Some(fix.as_str()).filter(|fix| !fix.is_empty());
@@ -115,7 +132,10 @@ fn dir_check(id: &str, dir: &Path) -> CheckInfo {
         Err(err) if err.kind() == std::io::ErrorKind::NotFound => {
             check(id, "ok", format!("{} is made when it is needed", dir.display()), None)
         }
-        Err(err) => check(id, "fail", format!("{}: {err}", dir.display()), None),
+        Err(err) => {
+            let fix = "give yourself access to it, or move it away";
+            check(id, "fail", format!("{}: {err}", dir.display()), Some(fix))
+        }
     }
 }
 
@@ -134,15 +154,184 @@ fn watches_check() -> CheckInfo {
     }
 }
 
-fn bus_check() -> CheckInfo {
-    let id = "system.bus";
-    match std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_some() {
-        true => check(id, "ok", "a session bus", None),
+/// Space below which events may not be kept.
+const DISK_WANTED_MIB: u64 = 200;
+
+/// Clocks of files differ a little.
+const CLOCK_SLACK: Duration = Duration::from_secs(60);
+
+/// What the session bus says of notifications and the tray.
+fn desktop_checks(found: Result<Desktop, String>) -> Vec<CheckInfo> {
+    let desktop = match found {
+        Ok(desktop) => desktop,
+        Err(why) => {
+            let detail = format!("no session bus, so no desktop notifications and no tray: {why}");
+            return vec![check("system.bus", "warn", detail, Some("start magia from the desktop"))];
+        }
+    };
+    let notifications = match desktop.notifications {
+        true => check("desktop.notifications", "ok", "a notification daemon", None),
         false => check(
+            "desktop.notifications",
+            "warn",
+            "nothing shows notifications",
+            Some("install a notification daemon, as dunst"),
+        ),
+    };
+    let tray = match desktop.tray {
+        true => check("desktop.tray", "ok", "a host for tray icons", None),
+        false => check(
+            "desktop.tray",
+            "warn",
+            "nothing shows tray icons",
+            Some("add a tray to the panel; on GNOME the extension AppIndicator"),
+        ),
+    };
+    vec![check("system.bus", "ok", "a session bus", None), notifications, tray]
+}
+
+/// Room for what is kept.
+fn disk_check(data: &Path) -> CheckInfo {
+    let id = "disk.data";
+    let Some(place) = data.ancestors().find(|path| path.is_dir()) else {
+        return check(id, "fail", format!("{} is nowhere", data.display()), Some("make its directory"));
+    };
+    match free_mib(place) {
+        Some(free) if free < DISK_WANTED_MIB => check(
             id,
             "warn",
-            "no session bus, so no desktop notifications",
-            Some("start magia from the desktop"),
+            format!("only {free} MiB are free for {}", data.display()),
+            Some("make room, or magia data purge --older-than 30"),
         ),
+        Some(free) => check(id, "ok", format!("{free} MiB are free for {}", data.display()), None),
+        None => check(id, "warn", format!("cannot tell how much room {} has", place.display()), Some("df")),
+    }
+}
+
+fn free_mib(place: &Path) -> Option<u64> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let path = std::ffi::CString::new(place.as_os_str().as_bytes()).ok()?;
+    // SAFETY: the path ends with a NUL, and the structure is written by the call before it is read.
+    let space = unsafe {
+        let mut space: libc::statvfs = std::mem::zeroed();
+        (libc::statvfs(path.as_ptr(), &raw mut space) == 0).then_some(space)
+    }?;
+    Some(space.f_bavail.saturating_mul(space.f_frsize) / (1 << 20))
+}
+
+/// When something was last written to the store.
+fn newest(data: &Path) -> Option<SystemTime> {
+    let files = data.read_dir().ok()?.flatten();
+    files.filter_map(|entry| entry.metadata().ok()?.modified().ok()).max()
+}
+
+/// A clock that was set back makes new events older than old ones.
+fn clock_check(now: SystemTime, newest: Option<SystemTime>) -> CheckInfo {
+    let id = "system.clock";
+    match newest.and_then(|newest| newest.duration_since(now).ok()) {
+        Some(behind) if behind > CLOCK_SLACK => check(
+            id,
+            "warn",
+            format!("the clock is {} s behind what magia has stored", behind.as_secs()),
+            Some("set the clock: timedatectl set-ntp true"),
+        ),
+        _ => check(id, "ok", "not behind what is stored", None),
+    }
+}
+
+/// Whether the fonts that the settings name are there.
+#[cfg(feature = "window")]
+fn font_checks(settings: &Settings) -> Vec<CheckInfo> {
+    let fonts = crate::os::fonts::NamedFonts::new(Vec::new());
+    let named = [
+        ("chatFontFamily", &settings.chat_font_family, "Inter"),
+        ("editorFontFamily", &settings.editor_font_family, "JetBrains Mono"),
+        ("terminalFontFamily", &settings.terminal_font_family, "JetBrains Mono"),
+    ];
+    let missing: Vec<CheckInfo> = named
+        .into_iter()
+        .filter(|(_, name, built_in)| name != built_in && fonts.find(name, false, false).is_none())
+        .map(|(key, name, built_in)| {
+            let detail = format!("no font of the system is called {name:?} ({key}); {built_in} is used");
+            check(
+                format!("fonts.{key}"),
+                "warn",
+                detail,
+                Some("install it, or choose another in the settings"),
+            )
+        })
+        .collect();
+    if missing.is_empty() {
+        vec![check("fonts", "ok", "every font that is named is there", None)]
+    } else {
+        missing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever is found wrong comes with something to do.
+    fn has_fixes(checks: &[CheckInfo]) {
+        for check in checks {
+            assert_eq!(check.status == "ok", check.fix.is_none(), "{check:?}");
+        }
+    }
+
+    #[test]
+    fn each_fault_has_a_fix() {
+        let none = Desktop { notifications: false, tray: false };
+        let all = Desktop { notifications: true, tray: true };
+        for (found, statuses) in [
+            (Ok(all), vec!["ok", "ok", "ok"]),
+            (Ok(none), vec!["ok", "warn", "warn"]),
+            (Err("no address".to_owned()), vec!["warn"]),
+        ] {
+            let checks = desktop_checks(found);
+            has_fixes(&checks);
+            assert_eq!(checks.iter().map(|check| check.status.as_str()).collect::<Vec<_>>(), statuses);
+        }
+        let home = tempfile::tempdir().unwrap();
+        has_fixes(&[disk_check(home.path()), dir_check("dir", &home.path().join("x")), hooks_check(None)]);
+        let file = home.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        has_fixes(&[
+            dir_check("dir", &file),
+            provider_check(&ProviderInfo {
+                id: "claude".into(),
+                provider: Provider::Claude,
+                path: None,
+                version: None,
+                source: None,
+            }),
+        ]);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_is_seen() {
+        let now = SystemTime::now();
+        assert_eq!(clock_check(now, None).status, "ok");
+        assert_eq!(clock_check(now, Some(now + Duration::from_secs(5))).status, "ok");
+        let behind = clock_check(now, Some(now + Duration::from_secs(3_600)));
+        assert!(behind.status == "warn" && behind.detail.contains("3600 s behind"), "{behind:?}");
+    }
+
+    #[test]
+    fn a_disk_has_room_or_not() {
+        let home = tempfile::tempdir().unwrap();
+        let check = disk_check(&home.path().join("not/made/yet"));
+        assert!(check.detail.contains("MiB are free"), "{check:?}");
+        assert!(free_mib(Path::new("/")).is_some_and(|mib| mib > 0));
+    }
+
+    #[cfg(feature = "window")]
+    #[test]
+    fn a_font_that_is_missing_is_named_by_its_setting() {
+        let settings = Settings { editor_font_family: "No Such Font".into(), ..Settings::default() };
+        let checks = font_checks(&settings);
+        assert!(checks.len() == 1 && checks[0].id == "fonts.editorFontFamily", "{checks:?}");
+        has_fixes(&checks);
+        has_fixes(&font_checks(&Settings::default()));
     }
 }

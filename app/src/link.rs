@@ -22,6 +22,8 @@ pub enum FromWindow {
         /// The session whose timeline it shows.
         selected: Option<SessionId>,
     },
+    /// It was closed into the tray.
+    Hidden,
 }
 
 /// The window's end of the link.
@@ -48,6 +50,29 @@ impl Waker {
     /// Rings.
     pub fn wake(&self) {
         (self.0)();
+    }
+}
+
+/// Looks at each snapshot beside the window; the hub knows nothing else of it.
+pub struct Onlooker(Look);
+
+type Look = Box<dyn Fn(&Arc<Snapshot>) + Send>;
+
+impl Onlooker {
+    /// An onlooker that calls `look`, which must return at once.
+    pub fn new(look: impl Fn(&Arc<Snapshot>) + Send + 'static) -> Self {
+        Self(Box::new(look))
+    }
+
+    /// Shows it a snapshot.
+    pub fn look(&self, snapshot: &Arc<Snapshot>) {
+        (self.0)(snapshot);
+    }
+}
+
+impl std::fmt::Debug for Onlooker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Onlooker")
     }
 }
 

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use magia_app::places::Places;
-use magia_app::{call, instance, logging, run};
+use magia_app::{call, instance, logging, reset, run};
 use magia_core::settings::http_address;
 use magia_protocol::paths::InstanceLock;
 use std::net::SocketAddr;
@@ -93,6 +93,9 @@ fn start(headless: bool, http: Option<SocketAddr>) -> Result<ExitCode> {
         Ok(lock) => lock,
         Err(err) => return instance::meet_the_first(&places, headless, err),
     };
+    if reset::is_pending(&places) {
+        reset::finish(&places).context("finishing the reset")?;
+    }
     if let Err(err) = logging::start(&places.state) {
         instance::say(&format!("warning: nothing is logged: {err:#}"));
     }

@@ -1,6 +1,8 @@
 //! Where everything is, read from the environment once, at start.
 
+use crate::services::settings_file::Kind;
 use crate::services::steward::StewardPaths;
+use crate::services::store::FILE_NAME;
 use anyhow::{Context as _, Result};
 use magia_protocol::paths;
 use magia_protocol::wire::Provider;
@@ -64,6 +66,11 @@ impl Places {
             holder: holder(&program),
             handler: program.with_file_name(format!("magia-hook-handler{}", std::env::consts::EXE_SUFFIX)),
         })
+    }
+
+    /// Whether nothing of magia is here yet.
+    pub fn is_new(&self) -> bool {
+        !self.config.join(Kind::Settings.file_name()).exists() && !self.data.join(FILE_NAME).exists()
     }
 
     /// What the settings steward works with; `home` is another directory of the agent's than the usual one.

@@ -7,18 +7,25 @@ use crate::clock::Clock;
 use crate::hub::{Display, HubThread, Inbox, JobRequest, JobShell, JobWorker, Owner, Shell, run_once};
 use crate::instance;
 use crate::link::FromWindow;
+#[cfg(feature = "window")]
+use crate::link::Onlooker;
 use crate::listeners::{HUB_CAPACITY, HttpPlaces, Listeners, OtlpPlaces};
 use crate::os::signals;
+#[cfg(feature = "window")]
+use crate::os::tray::{Tray, TrayColors};
 use crate::places::Places;
+use crate::reset;
 use crate::services::agents::Agents;
+use crate::services::channels::Channels;
 use crate::services::codex::Codex;
 use crate::services::processes::Processes;
 use crate::services::providers::Detector;
 use crate::services::registry::Registry;
-use crate::services::settings_file::SettingsFile;
+use crate::services::settings_file::{Kind, SettingsFile};
 use crate::services::spawn::{SpawnPlaces, Spawner};
 use crate::services::store::{Store, StoreConfig};
 use crate::services::terminals::{TerminalPlaces, Terminals};
+use crate::services::themes::Themes;
 use crate::services::transcripts::Transcripts;
 use crate::terminal_link::{TerminalAsk, WISHES as TERMINAL_WISHES};
 use anyhow::{Context as _, Result};
@@ -57,7 +64,11 @@ struct Running {
     agents: Option<Agents>,
     codex: Option<Codex>,
     spawner: Option<Spawner>,
+    #[cfg(feature = "window")]
+    tray: Option<Arc<Tray>>,
     settings: Option<Arc<SettingsFile>>,
+    keybindings: Option<Arc<SettingsFile>>,
+    themes: Option<Themes>,
     store: Option<Arc<Store>>,
 }
 
@@ -66,12 +77,13 @@ pub fn headless(places: Places, lock: InstanceLock) -> Result<()> {
     let stop = signals::Stop::install().context("listening for signals")?;
     let (_no_window, wishes) = bounded(1);
     let runtime = places.runtime.display().to_string();
+    let own = places.clone();
     let (_no_terminals, asks) = mpsc::channel(1);
-    let mut running = start(places, lock, None, wishes, asks)?;
+    let mut running = start(places, lock, None, wishes, asks, stop.quit())?;
     instance::say(&format!("magia listens in {runtime}; look with `magia ls`, stop with Ctrl+C"));
     stop.wait();
     running.stop();
-    Ok(())
+    reset::restart_if_pending(&own)
 }
 
 /// The window, until it is closed or a signal comes.
@@ -90,6 +102,7 @@ pub fn window(places: Places, lock: InstanceLock) -> Result<()> {
     let link = WindowLink { snapshots: unread.clone(), to_hub, to_terminals };
     let running: Arc<Mutex<Option<Running>>> = Arc::default();
     let begun = Arc::clone(&running);
+    let quit = stop.quit();
     let closing = Arc::new(AtomicBool::new(false));
     let closed = Arc::clone(&closing);
     let stop_all = move |running: &Mutex<Option<Running>>| {
@@ -98,12 +111,13 @@ pub fn window(places: Places, lock: InstanceLock) -> Result<()> {
         }
     };
     ui::text::set_home(&places.home.to_string_lossy());
+    let own = places.clone();
     let shown = ui::run(link, WindowOptions::default(), move |waker| {
         // Beside the first frames: the window is there while the store is read.
-        let display = Display { snapshots, unread, waker };
+        let display = Display { snapshots, unread, waker, tray: None };
         let work = move || {
             let mut slot = begun.lock().unwrap_or_else(PoisonError::into_inner);
-            match start(places, lock, Some(display), wishes, asks) {
+            match start(places, lock, Some(display), wishes, asks, quit) {
                 Ok(started) => *slot = Some(started),
                 Err(err) => {
                     instance::say(&format!("error: {err:#}"));
@@ -114,6 +128,10 @@ pub fn window(places: Places, lock: InstanceLock) -> Result<()> {
             stop.wait();
             if !closed.swap(true, Ordering::AcqRel) {
                 stop_all(&begun);
+                if let Err(err) = reset::restart_if_pending(&own) {
+                    instance::say(&format!("error: {err:#}"));
+                    std::process::exit(1);
+                }
                 std::process::exit(0);
             }
         };
@@ -137,12 +155,14 @@ pub fn window(_places: Places, _lock: InstanceLock) -> Result<()> {
 /// Does one command in this process, without sockets, hub or store.
 pub fn one_shot(places: Places, command: Command) -> Result<Result<Value, RpcError>> {
     let (events, facts) = bounded(ONE_SHOT_EVENTS);
-    let settings = settings_file(&places, events)?;
+    let settings = config_file(Kind::Settings, &places, events.clone())?;
     let mut current = Arc::new(Settings::default());
     if let Ok(Event::SettingsLoaded { settings, .. }) = facts.recv() {
         current = settings;
     }
+    let keybindings = Arc::new(config_file(Kind::Keybindings, &places, events)?);
     let mut shell = JobShell {
+        keybindings,
         places,
         store: None,
         settings: Arc::new(settings),
@@ -153,18 +173,42 @@ pub fn one_shot(places: Places, command: Command) -> Result<Result<Value, RpcErr
     Ok(run_once(&mut shell, command))
 }
 
-fn settings_file(places: &Places, events: Sender<Event>) -> Result<SettingsFile> {
-    SettingsFile::start(places.config.clone(), places.state.join("backups"), events)
-        .context("watching settings.json")
+/// The tray, which looks at the window's snapshots.
+#[cfg(feature = "window")]
+fn tray(display: &mut Display, events: &Sender<Event>) -> Option<Arc<Tray>> {
+    let [quiet, working, needs_you, ink] = crate::ui::theme::tray_colors();
+    let colors = TrayColors { quiet, working, needs_you, ink };
+    let tray = match Tray::start(events.clone(), colors) {
+        Ok(tray) => Arc::new(tray),
+        Err(err) => {
+            tracing::error!("no tray: {err}");
+            return None;
+        }
+    };
+    let looks = Arc::downgrade(&tray);
+    display.tray = Some(Onlooker::new(move |snapshot| {
+        if let Some(tray) = looks.upgrade() {
+            tray.show(snapshot);
+        }
+    }));
+    Some(tray)
+}
+
+fn config_file(kind: Kind, places: &Places, events: Sender<Event>) -> Result<SettingsFile> {
+    SettingsFile::start(kind, &places.config, places.state.join("backups"), events)
+        .with_context(|| format!("watching {}", kind.file_name()))
 }
 
 fn start(
     places: Places,
     lock: InstanceLock,
-    display: Option<Display>,
+    #[cfg_attr(not(feature = "window"), expect(unused_mut, reason = "there is no tray without a window"))]
+    mut display: Option<Display>,
     wishes: Receiver<FromWindow>,
     asks: mpsc::Receiver<TerminalAsk>,
+    quit: signals::Quit,
 ) -> Result<Running> {
+    let first_launch = places.is_new();
     if let Err(err) = paths::write_runtime_pointer(&places.runtime) {
         tracing::warn!("agents with another TMPDIR will not find magia: {err}");
     }
@@ -173,7 +217,10 @@ fn start(
     let (jobs, waiting_jobs) = bounded(JOBS);
     let (stop, stopped) = bounded(0);
 
-    let settings = Arc::new(settings_file(&places, events.clone())?);
+    let settings = Arc::new(config_file(Kind::Settings, &places, events.clone())?);
+    let keybindings = Arc::new(config_file(Kind::Keybindings, &places, events.clone())?);
+    let themes =
+        Themes::start(places.home.join(".magia/themes"), events.clone()).context("watching themes")?;
     let store =
         Store::start(StoreConfig::new(places.data.clone()), events.clone()).context("starting the store")?;
     let store = Arc::new(store);
@@ -231,6 +278,11 @@ fn start(
         terminals: Some(terminals),
         transcripts,
         notifier: crate::os::notify::Notifier::start(events.clone()),
+        channels: Channels::start(events.clone())
+            .inspect_err(|err| tracing::error!("no channels: {err}"))
+            .ok(),
+        quit,
+        reports: VecDeque::new(),
         jobs: jobs.clone(),
         later: VecDeque::new(),
         newest_seq: 0,
@@ -239,6 +291,7 @@ fn start(
         places: places.clone(),
         store: Some(Arc::clone(&store)),
         settings: Arc::clone(&settings),
+        keybindings: Arc::clone(&keybindings),
         current: Arc::default(),
         detector: Detector::default(),
         listeners: Some(Arc::downgrade(&listeners)),
@@ -247,10 +300,13 @@ fn start(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         headless: display.is_none(),
+        first_launch,
         runtime_dir: places.runtime.display().to_string(),
         started_mono: clock.now().mono_ms,
         started_at_ms: clock.now().unix_ms,
     };
+    #[cfg(feature = "window")]
+    let tray = display.as_mut().and_then(|display| tray(display, &events));
     let seed =
         u64::from_le_bytes(uuid::Uuid::new_v4().into_bytes().first_chunk().copied().unwrap_or_default());
     let inbox = Inbox { events: facts, window: wishes, stop: stopped };
@@ -271,7 +327,11 @@ fn start(
         agents: Some(agents),
         codex: Some(codex),
         spawner: Some(spawner),
+        #[cfg(feature = "window")]
+        tray,
         settings: Some(settings),
+        keybindings: Some(keybindings),
+        themes: Some(themes),
         store: Some(store),
     })
 }
@@ -283,9 +343,13 @@ impl Running {
         drop(self.agents.take());
         drop(self.codex.take());
         drop(self.spawner.take());
+        #[cfg(feature = "window")]
+        drop(self.tray.take());
         self.hub.stop();
         self.jobs.join();
         drop(self.settings.take());
+        drop(self.keybindings.take());
+        drop(self.themes.take());
         if let Some(store) = self.store.take()
             && let Err(err) = store.flush()
         {

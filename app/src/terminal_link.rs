@@ -6,7 +6,7 @@
 use crate::link::Waker;
 use magia_tty::screen::{Screen, ScreenEvent, Size};
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 
@@ -55,6 +55,10 @@ pub struct SharedScreen {
     screen: Mutex<Screen>,
     facts: Mutex<ScreenFacts>,
     told: Mutex<VecDeque<ScreenEvent>>,
+    /// The lines above those that the holder told were asked for since it last told them.
+    older_asked: AtomicBool,
+    /// Counts how often it told them.
+    tellings: AtomicU64,
     dirty: AtomicBool,
     waker: Waker,
 }
@@ -72,6 +76,8 @@ impl SharedScreen {
             screen: Mutex::new(Screen::new(size, history)),
             facts: Mutex::default(),
             told: Mutex::default(),
+            older_asked: AtomicBool::new(false),
+            tellings: AtomicU64::new(0),
             dirty: AtomicBool::new(false),
             waker,
         }
@@ -108,6 +114,17 @@ impl SharedScreen {
     /// What the program told since the last call.
     pub fn take_told(&self) -> Vec<ScreenEvent> {
         held(&self.told).drain(..).collect()
+    }
+
+    /// The holder told the screen anew: what was above it is to be asked for again.
+    pub fn restored(&self) {
+        self.tellings.fetch_add(1, Ordering::AcqRel);
+        self.older_asked.store(false, Ordering::Release);
+    }
+
+    /// The number of times that the holder told the screen.
+    pub fn telling(&self) -> u64 {
+        self.tellings.load(Ordering::Acquire)
     }
 
     /// Rings the window, once for all that changes before it looks.
@@ -153,6 +170,11 @@ pub enum TerminalAsk {
         id: String,
         /// What there is room for.
         size: Size,
+    },
+    /// Somebody looks at what is above the screen: all that the recording has of it is wanted.
+    Older {
+        /// Its id.
+        id: String,
     },
     /// It got the keyboard, so this window decides on its size.
     Focus {
@@ -211,6 +233,16 @@ impl TerminalPort {
     /// Says what there is room for.
     pub fn resize(&self, id: &str, size: Size) {
         self.ask(TerminalAsk::Resize { id: id.to_owned(), size });
+    }
+
+    /// Asks for the older lines of an open terminal, once.
+    pub fn older(&self, id: &str) {
+        if let Some(screen) = self.screen(id)
+            && !screen.older_asked.swap(true, Ordering::AcqRel)
+            && !self.ask(TerminalAsk::Older { id: id.to_owned() })
+        {
+            screen.older_asked.store(false, Ordering::Release);
+        }
     }
 
     /// Says that the terminal has the keyboard.

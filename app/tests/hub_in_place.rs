@@ -7,6 +7,7 @@ use magia_app::clock::Clock;
 use magia_app::hub::{Display, HubThread, Inbox, JobRequest, Owner, Shell};
 use magia_app::link::{FromWindow, Waker};
 use magia_app::listeners::{Direct, HUB_CAPACITY, HttpPlaces, Listeners, OtlpPlaces};
+use magia_app::os::signals::Quit;
 use magia_app::services::codex::CodexDaemons;
 use magia_app::services::processes::Processes;
 use magia_app::services::spawn::{SpawnPlaces, Spawner};
@@ -50,7 +51,7 @@ impl Direct for Counted {
 
 /// A magia without services that look at the machine. Fields are dropped in this order.
 struct Running {
-    _listeners: Listeners,
+    listeners: Listeners,
     _hub: HubThread,
     store: Arc<Store>,
     window: Sender<FromWindow>,
@@ -105,6 +106,9 @@ fn start(display: Option<Display>) -> Running {
         otlp: listeners
             .otlp(OtlpPlaces { pin: temp.path().join("otel-port"), socket: temp.path().join("otel") }),
         notifier: None,
+        channels: None,
+        quit: Quit::default(),
+        reports: VecDeque::new(),
         jobs,
         later: VecDeque::new(),
         newest_seq: 0,
@@ -127,7 +131,7 @@ fn start(display: Option<Display>) -> Running {
         std::thread::yield_now();
     }
     let running = Running {
-        _listeners: listeners,
+        listeners,
         _hub: hub,
         store,
         window,
@@ -281,13 +285,74 @@ fn alone_a_request_and_its_answer_are_dealt_with_in_place() {
 }
 
 #[test]
+fn a_hook_that_is_half_said_holds_up_no_request_and_keeps_its_place() {
+    let running = start(None);
+    for round in 0..20 {
+        let (payload, says) = call(1, round);
+        let whole = line(1, "PreToolUse", &payload);
+        let (begin, rest) = whole.split_at(whole.len() / 2);
+        let mut hook = running.connect(Socket::Hooks);
+        hook.write_all(begin).expect("written");
+        // Of another agent, so it comes before or after as it likes.
+        let (other, other_says) = call(2, round);
+        assert_eq!(answer(running.ask(2, &other)).as_deref(), Some(other_says));
+        // Once the call is announced, the request about it comes after it, whichever socket is heard first.
+        hook.write_all(rest).expect("written");
+        drop(hook);
+        assert_eq!(answer(running.ask(1, &payload)).as_deref(), Some(says));
+        running.hook(1, "PostToolUse", &payload);
+    }
+    let mut stored = running.stored();
+    while stored.len() < 20 * 4 {
+        std::thread::yield_now();
+        stored = running.stored();
+    }
+    let own = stored.iter().filter(|(session, ..)| *session == session_id(1));
+    let own: Vec<(&str, u64)> = own.map(|(_, name, round)| (name.as_str(), *round)).collect();
+    let expect: Vec<(&str, u64)> = (0..20)
+        .flat_map(|round| ["PreToolUse", "PermissionRequest", "PostToolUse"].map(|name| (name, round)))
+        .collect();
+    assert_eq!(own, expect);
+}
+
+#[test]
+fn a_handler_that_does_not_wait_leaves_nothing_open() {
+    const ROUNDS: usize = 60;
+    let running = start(None);
+    for round in 0..ROUNDS {
+        let (payload, _) = call(1, round);
+        let gate = running.ask(1, &payload);
+        // Gone at once, half closed, or talking on where it should wait.
+        match round % 3 {
+            0 => drop(gate),
+            1 => gate.shutdown(Shutdown::Write).expect("half closed"),
+            _ => {
+                let mut gate = gate;
+                let _may_be_gone = gate.write_all(b"more\n");
+            }
+        }
+    }
+    let settled = |request: &Value| request["state"] != "open" && request["outcome"]["by"].is_string();
+    loop {
+        let requests = running.call("get_permission_requests", &json!({ "all": true }));
+        let requests = requests.as_array().expect("a list");
+        let health = running.listeners.health();
+        let open = health.iter().find(|info| info.name == "permissions").expect("a listener").open;
+        if requests.len() == ROUNDS && requests.iter().all(settled) && open == 0 {
+            return;
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
 fn what_is_taken_in_place_is_shown_and_can_be_answered() {
     let (snapshots, unread) = bounded::<Arc<Snapshot>>(64);
     let (rung, bell) = bounded(1);
     let waker = Waker::new(move || {
         let _already_ringing = rung.try_send(());
     });
-    let running = start(Some(Display { snapshots, unread: unread.clone(), waker }));
+    let running = start(Some(Display { snapshots, unread: unread.clone(), waker, tray: None }));
     let shown = |what: &str, holds: &dyn Fn(&Snapshot) -> bool| loop {
         bell.recv_timeout(LIMIT).unwrap_or_else(|_| panic!("not shown: {what}"));
         if unread.try_iter().any(|snapshot| holds(&snapshot)) {
@@ -315,7 +380,7 @@ fn when_the_hub_has_panicked_nobody_waits() {
     let panics = Arc::new(AtomicU64::new(0));
     let armed = panics.clone();
     let waker = Waker::new(move || assert_eq!(armed.load(Ordering::Relaxed), 0, "the window is broken"));
-    let running = start(Some(Display { snapshots, unread, waker }));
+    let running = start(Some(Display { snapshots, unread, waker, tray: None }));
     panics.store(1, Ordering::Relaxed);
     let payload =
         json!({ "session_id": "s", "cwd": "/tmp", "tool_name": "Bash", "tool_input": { "command": "x" } });

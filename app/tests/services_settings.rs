@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
 
 use crossbeam_channel::{Receiver, bounded};
-use magia_app::services::settings_file::{FILE_NAME, SettingsFile};
+use magia_app::services::settings_file::{Kind, SettingsFile};
 use magia_core::event::Event;
+use magia_core::keys::{Keymap, UiCommand};
 use magia_core::settings::{Preset, Settings, ThemeMode};
 use magia_protocol::wire::ErrorCode;
 use serde_json::{Map, Value, json};
@@ -26,20 +27,25 @@ impl Setup {
         let home = tempfile::tempdir().unwrap();
         if let Some(text) = text {
             fs::create_dir_all(home.path().join("config")).unwrap();
-            fs::write(home.path().join("config").join(FILE_NAME), text).unwrap();
+            fs::write(home.path().join("config").join("settings.json"), text).unwrap();
         }
         Self::of(home)
     }
 
     fn of(home: TempDir) -> Self {
         let (events, hub) = bounded(16);
-        let file = SettingsFile::start(home.path().join("config"), home.path().join("state/backups"), events)
-            .unwrap();
+        let file = SettingsFile::start(
+            Kind::Settings,
+            &home.path().join("config"),
+            home.path().join("state/backups"),
+            events,
+        )
+        .unwrap();
         Self { home, file, hub }
     }
 
     fn path(&self) -> PathBuf {
-        self.home.path().join("config").join(FILE_NAME)
+        self.home.path().join("config").join("settings.json")
     }
 
     fn loaded(&self) -> (Arc<Settings>, Option<String>) {
@@ -158,7 +164,7 @@ fn a_link_stays_a_link() {
     fs::create_dir_all(&dotfiles).unwrap();
     fs::create_dir_all(home.path().join("config")).unwrap();
     fs::write(dotfiles.join("magia.json"), "{}").unwrap();
-    symlink(dotfiles.join("magia.json"), home.path().join("config").join(FILE_NAME)).unwrap();
+    symlink(dotfiles.join("magia.json"), home.path().join("config").join("settings.json")).unwrap();
     let setup = Setup::of(home);
     setup.loaded();
     setup.file.save(&change(json!({"themeMode": "light"}))).unwrap();
@@ -170,4 +176,42 @@ fn a_link_stays_a_link() {
     fs::remove_file(dotfiles.join("magia.json")).unwrap();
     assert!(setup.loaded().1.unwrap().contains("link to a file that is not there"));
     assert!(setup.file.save(&change(json!({"themeMode": "dark"}))).is_err());
+}
+
+#[test]
+fn the_keys_are_a_file_of_their_own() {
+    let home = tempfile::tempdir().unwrap();
+    let (events, hub) = bounded(16);
+    let config = home.path().join("config");
+    let file =
+        SettingsFile::start(Kind::Keybindings, &config, home.path().join("state/backups"), events).unwrap();
+    let loaded = || match hub.recv_timeout(Duration::from_secs(10)).unwrap() {
+        Event::KeybindingsLoaded { keymap, problem } => (keymap, problem),
+        other => panic!("not keys: {other:?}"),
+    };
+    assert_eq!(loaded(), (Arc::new(Keymap::default()), None));
+    file.save(&change(json!({"app.settings": ["F10"], "nav.up": "W"}))).unwrap();
+    let (keymap, problem) = loaded();
+    assert_eq!((keymap.keys(UiCommand::Settings).as_str(), problem), ("F10", None));
+    file.save(&change(json!({"nav.up": null}))).unwrap();
+    assert_eq!(loaded().0.keys(UiCommand::Up), "Up, K");
+    assert_eq!(file.save(&change(json!({"nav.up": "Hyper+K"}))).unwrap_err().code, ErrorCode::BadParams);
+    let reply = file.save_over(&Map::new(), true).unwrap();
+    assert!(reply.as_array().unwrap().iter().all(|row| row["changed"] == json!(false)), "{reply}");
+    assert_eq!(loaded().0, Arc::new(Keymap::default()));
+
+    // Someone else writes it.
+    fs::write(config.join("keybindings.json"), "{\"app.settings\": \"F9\", \"app.setings\": \"F9\"}")
+        .unwrap();
+    let (keymap, problem) = loaded();
+    assert_eq!(keymap.keys(UiCommand::Settings), "F9");
+    assert!(problem.unwrap().contains("did you mean app.settings?"));
+    fs::write(config.join("keybindings.json"), "{\"app.settings\": ").unwrap();
+    let (keymap, problem) = loaded();
+    assert_eq!(*keymap, Keymap::default());
+    let problem = problem.unwrap();
+    assert!(problem.starts_with("keybindings.json does not parse"), "{problem}");
+    let backups: Vec<_> = home.path().join("state/backups").read_dir().unwrap().collect();
+    assert!(backups[0].as_ref().unwrap().file_name().to_string_lossy().starts_with("keybindings-broken-"));
+    assert_eq!(file.save(&change(json!({"nav.up": "W"}))).unwrap_err().code, ErrorCode::Conflict);
 }

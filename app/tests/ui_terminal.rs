@@ -65,9 +65,14 @@ impl Bench {
 }
 
 fn window(bench: Bench) -> Harness<'static, Bench> {
+    let mut ready = false;
     let mut harness =
         Harness::builder().with_size(Vec2::new(400.0, 240.0)).with_step_dt(0.05).build_ui_state(
-            |ui, bench: &mut Bench| {
+            move |ui, bench: &mut Bench| {
+                // Fonts are there from the pass after.
+                if !std::mem::replace(&mut ready, true) {
+                    return ui::install(ui.ctx());
+                }
                 ui.set_min_size(Vec2::new(400.0, 240.0));
                 let response = ui.add(egui::TextEdit::singleline(&mut bench.field).desired_width(200.0));
                 response.widget_info(|| {
@@ -85,8 +90,7 @@ fn window(bench: Bench) -> Harness<'static, Bench> {
             },
             bench,
         );
-    ui::install(&harness.ctx);
-    harness.run_steps(2);
+    harness.run_steps(3);
     harness
 }
 
@@ -487,16 +491,19 @@ fn a_synchronized_update_is_shown_when_it_is_over() {
     let screen = Arc::new(FairMutex::new(Screen::new(Size::cells(40, 10), 100)));
     let view = TerminalView::new(Id::unique("screen"));
     let source = Arc::clone(&screen);
+    let mut ready = false;
     let mut harness =
         Harness::builder().with_size(Vec2::new(400.0, 240.0)).with_step_dt(0.05).build_ui_state(
             move |ui, view: &mut TerminalView| {
+                if !std::mem::replace(&mut ready, true) {
+                    return ui::install(ui.ctx());
+                }
                 let style = TerminalStyle::default();
                 let options = TerminalOptions { style: &style, name: "Screen", sized_elsewhere: false };
                 view.show(ui, &source, &options);
             },
             view,
         );
-    ui::install(&harness.ctx);
     let feed = |text: &str| screen.lock_unfair().advance(text.as_bytes());
     feed("before");
     harness.run_steps(1);

@@ -11,8 +11,12 @@ use egui_kittest::kittest::Queryable;
 use magia_app::ui::action::{Action, Actions};
 use magia_app::ui::clock::{Clock, utc};
 use magia_app::ui::shell::{View, shell_ui};
+use magia_app::ui::state::{Dialog, Route};
 use magia_core::settings::Preset;
-use magia_protocol::wire::command::{ResolvePermission, SetTitle, UpdateSession};
+use magia_core::snapshot::RaisePage;
+use magia_protocol::wire::command::{
+    PauseNotifications, ResolvePermission, SetTitle, SomeNotifications, UpdateSession,
+};
 use magia_protocol::wire::info::Decision;
 use magia_protocol::wire::{Command, Risk};
 use serde_json::json;
@@ -64,6 +68,9 @@ fn keys_work_after_600_ms_and_only_once() {
 fn another_card_arms_anew() {
     let mut harness = window(busy(NOW_MS), [1280.0, 800.0]);
     later(&mut harness, 5.0);
+    // The queue is the edit, which has waited longest, this one, and the question.
+    press(&mut harness, Modifiers::NONE, Key::N);
+    assert_eq!(harness.state().state.cards.focused(), Some(request_id(3)));
     press(&mut harness, Modifiers::NONE, Key::N);
     let bench = harness.state_mut();
     assert_eq!(bench.state.cards.focused(), Some(request_id(2)));
@@ -81,12 +88,59 @@ fn another_card_arms_anew() {
 fn what_is_typed_into_a_field_answers_nothing() {
     let mut harness = window(busy(NOW_MS), [1280.0, 800.0]);
     later(&mut harness, 5.0);
-    press(&mut harness, Modifiers::CTRL, Key::K);
+    press(&mut harness, Modifiers::NONE, Key::Slash);
     harness.event(Event::Text("1".into()));
     press(&mut harness, Modifiers::NONE, Key::Num1);
     press(&mut harness, Modifiers::NONE, Key::N);
     assert_eq!(harness.state().sent, []);
     assert_eq!(harness.state().state.filter, "1");
+}
+
+#[test]
+fn notifications_are_opened_filtered_read_and_dismissed() {
+    let mut harness = window(scene("notifications", NOW_MS), [1280.0, 800.0]);
+    click(&mut harness, "Notifications: 3 unread");
+    assert_eq!(harness.state().state.route, Route::Notifications);
+    harness.get_by_label("Agent finished: Search UI: shown · ntfy failed: the server answered 403");
+    click(&mut harness, "Not sent 2");
+    assert!(harness.query_by_label_contains("Agent finished: Search UI").is_none());
+    click(&mut harness, "Dismiss Session error: Release 4.2");
+    click(&mut harness, "Mark all read");
+    click(&mut harness, "Pause for 1 h: notifications");
+    click(&mut harness, "Permission required: Rate limits per key: not sent: quiet hours");
+    assert_eq!(harness.state().state.route, Route::Sessions);
+    assert_eq!(harness.state().state.selected, Some(session_id(4)));
+    assert_eq!(harness.state().state.cards.focused(), Some(request_id(2)));
+    let some = |id| SomeNotifications { id };
+    let expected = [
+        Command::DismissNotifications(some(Some(3))),
+        Command::ReadNotifications(some(None)),
+        Command::PauseNotifications(PauseNotifications { minutes: Some(60) }),
+        Command::ReadNotifications(some(Some(4))),
+    ];
+    assert_eq!(harness.state().sent, expected);
+}
+
+#[test]
+fn a_click_from_outside_shows_the_request() {
+    let mut harness = window(busy(NOW_MS), [1280.0, 800.0]);
+    let wish = |harness: &mut Window, session, request, page| {
+        let bench = harness.state_mut();
+        bench.snapshot.revision += 1;
+        bench.snapshot.raise += 1;
+        bench.snapshot.raise_session = session;
+        bench.snapshot.raise_request = request;
+        bench.snapshot.raise_page = page;
+        assert!(bench.state.follow(&bench.snapshot, bench.now_s).raise);
+        harness.run_steps(4);
+    };
+    wish(&mut harness, Some(session_id(4)), Some(request_id(2)), None);
+    assert_eq!(harness.state().state.selected, Some(session_id(4)));
+    assert_eq!(harness.state().state.cards.focused(), Some(request_id(2)));
+    wish(&mut harness, None, None, Some(RaisePage::Project("/home/me/api".into())));
+    assert_eq!(harness.state().state.filter, "api");
+    wish(&mut harness, None, None, Some(RaisePage::NewSession));
+    assert_eq!(harness.state().state.dialogs.front(), Some(&Dialog::NewSession));
 }
 
 #[test]
@@ -315,7 +369,7 @@ fn what_is_typed_right_after_deny_goes_into_the_field() {
 fn escape_leaves_one_thing_at_a_time() {
     let mut harness = window(busy(NOW_MS), [1280.0, 800.0]);
     later(&mut harness, 1.0);
-    press(&mut harness, Modifiers::CTRL, Key::K);
+    press(&mut harness, Modifiers::NONE, Key::Slash);
     harness.event(Event::Text("web".into()));
     harness.run_steps(2);
     press(&mut harness, Modifiers::NONE, Key::Escape);

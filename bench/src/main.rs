@@ -1,7 +1,7 @@
 //! Measures the figures that the README promises, on the release programs beside this one.
 //!
 //! ```text
-//! magia-bench [--markdown] [--only handler,burst,gate,window,crowd,scroll,list,otlp,terminal,view]
+//! magia-bench [--markdown] [--only handler,burst,gate,window,crowd,desktop,scroll,list,otlp,terminal,vte,view,flood]
 //! ```
 //!
 //! Everything runs in private directories under `/tmp`, on a display of its own, and ends with this program.
@@ -53,6 +53,14 @@ fn main() -> Result<ExitCode> {
         }
         Some((word, rest)) if word == soak::WRITER => {
             soak::write_output(rest)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some((word, [begin])) if word == figures::flood::WRITER => {
+            figures::flood::write_output(Path::new(begin))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some((word, rest)) if word == figures::terminal_speed::WRITER => {
+            figures::terminal_speed::write_output(rest)?;
             return Ok(ExitCode::SUCCESS);
         }
         Some((word, rest)) if word == "soak" => {

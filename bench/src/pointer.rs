@@ -33,7 +33,11 @@ impl Pointer {
 
     /// One click of the wheel.
     pub fn wheel(&self, up: bool) -> Result<()> {
-        let button = if up { UP } else { DOWN };
+        self.click(if up { UP } else { DOWN })
+    }
+
+    /// Presses a button and lets it go.
+    pub fn click(&self, button: u8) -> Result<()> {
         for event in [BUTTON_PRESS_EVENT, BUTTON_RELEASE_EVENT] {
             self.connection.xtest_fake_input(event, button, 0, self.root, 0, 0, 0)?;
         }

@@ -36,13 +36,30 @@ impl Screen {
         Ok(Self { connection, root, width, height })
     }
 
+    /// Looks at a part once, every pixel: left, top, width, height.
+    pub fn look_at(&self, (x, y, width, height): (i16, i16, u16, u16)) -> Result<Look> {
+        let format = ImageFormat::Z_PIXMAP;
+        let image = self.connection.get_image(format, self.root, x, y, width, height, !0)?.reply()?;
+        Ok(Look(image.data.as_chunks::<4>().0.to_vec()))
+    }
+
     /// Looks at the screen once.
     pub fn look(&self) -> Result<Look> {
+        self.look_from(0)
+    }
+
+    /// Looks at the right half of the screen once.
+    pub fn look_right(&self) -> Result<Look> {
+        self.look_from(self.width / 2)
+    }
+
+    fn look_from(&self, left: u16) -> Result<Look> {
+        let (x, width) = (i16::try_from(left)?, self.width - left);
         let mut lines = Vec::new();
         for y in (0..self.height).step_by(usize::from(LINE_STEP)) {
             let y = i16::try_from(y)?;
             let format = ImageFormat::Z_PIXMAP;
-            lines.push(self.connection.get_image(format, self.root, 0, y, self.width, 1, !0)?);
+            lines.push(self.connection.get_image(format, self.root, x, y, width, 1, !0)?);
         }
         let mut pixels = Vec::new();
         for line in lines {

@@ -1,8 +1,8 @@
 //! Many terminals for a long time: `magia-bench soak [--terminals 30] [--minutes 10]`, `make soak`.
 //!
 //! Each terminal's program writes lines, paints and pauses by chance, and keeps a hash of what it wrote. One client per
-//! terminal hashes what arrives from the first byte on; others come, resize, type, stop reading and go. In the end the hashes
-//! are equal, no holder has grown, and none has a zombie.
+//! terminal hashes what arrives from the first byte on; others come, resize, type, stop reading and go. From time to time they
+//! stay away and memory is looked at. In the end the hashes are equal, no holder has grown, and none has a zombie.
 
 use std::cell::Cell;
 use std::fs;
@@ -19,16 +19,25 @@ use magia_tty::client::{connect, errand};
 use magia_tty::wire::{ClientKind, Format, FromHolder, Hello};
 use magia_tty::{Size, StartOptions, Started, start};
 use tokio::task::{LocalSet, spawn_local};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::app::Programs;
 
 /// The argument that makes this program write into a terminal.
 pub const WRITER: &str = "soak-output";
 const STORMERS: u64 = 8;
-const SAMPLE_EVERY: Duration = Duration::from_secs(10);
-/// How much a holder may have grown from a fifth of the time to its end.
+/// The size that every terminal has while its holder's memory is looked at: what it keeps depends on it.
+const SIZE: Size = Size::new(120, 40);
+/// How often memory is looked at; the first time after a first stretch in which all buffers get their usual sizes.
+const SAMPLES: u32 = 6;
+/// How long the clients are away before that.
+const CALM: Duration = Duration::from_secs(4);
+/// How much a holder may have grown from the first look to the last.
 const GROWTH_MAX_KIB: u64 = 2048;
+/// How much all together may grow, by the line through the looks, in a minute and for each holder.
+const SLOPE_MAX_KIB: f64 = 64.0;
+/// How long a client waits for something to be said: one that has paused hears nothing.
+const HEAR_LIMIT: Duration = Duration::from_millis(500);
 
 /// FNV-1a, 64 bits: enough to see a byte that is missing or twice there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,31 +145,43 @@ fn begin(
         argv,
         cwd: sandbox.work(),
         env: env.collect(),
-        size: Size::new(120, 40),
+        size: SIZE,
         exe: exe.to_owned(),
         root: sandbox.root().join("terminals"),
     })?)
 }
 
+/// What the clients that come and go are told, and tell.
+#[derive(Default)]
+struct Storm {
+    is_over: Cell<bool>,
+    /// They are to stay away.
+    is_calm: Cell<bool>,
+    here: Cell<usize>,
+    visits: Cell<u64>,
+}
+
 async fn soak(held: Vec<(Started, PathBuf)>, length: Duration) -> Result<String> {
-    let is_over = Rc::new(Cell::new(false));
-    let visits = Rc::new(Cell::new(0_u64));
+    let state = Rc::new(Storm::default());
     let dirs: Rc<[PathBuf]> = held.iter().map(|(terminal, _)| terminal.dir.clone()).collect();
     let watchers: Vec<_> =
         held.iter().map(|(terminal, _)| spawn_local(watch(terminal.dir.clone()))).collect();
     for seed in 1..=STORMERS {
-        spawn_local(storm(Rc::clone(&dirs), Chance(seed * 77), Rc::clone(&is_over), Rc::clone(&visits)));
+        spawn_local(storm(Rc::clone(&dirs), Chance(seed * 77), Rc::clone(&state)));
     }
     let begun = Instant::now();
-    let mut early = None;
-    while begun.elapsed() < length {
-        sleep(SAMPLE_EVERY.min(length / 10)).await;
-        if early.is_none() && begun.elapsed() * 5 > length {
-            early = Some(memory(&held)?);
-        }
+    let mut looks = Vec::new();
+    for look in 1..=SAMPLES {
+        // The last one while the programs still write.
+        let due = length.mul_f64((f64::from(look) - 0.3) / f64::from(SAMPLES));
+        sleep(due.saturating_sub(begun.elapsed())).await;
+        let sizes = calm_memory(&held, &state).await?;
+        let mean = sizes.iter().sum::<u64>() / sizes.len().max(1) as u64;
+        let most = sizes.iter().max().copied().unwrap_or(0);
+        writeln!(io::stderr(), "{:.0} s: {mean} KiB, at most {most}", begun.elapsed().as_secs_f64())?;
+        looks.push((begun.elapsed().as_secs_f64() / 60.0, sizes));
     }
-    let late = memory(&held)?;
-    is_over.set(true);
+    state.is_over.set(true);
     let (mut bytes, mut wrong) = (0, Vec::new());
     for (watcher, (terminal, file)) in watchers.into_iter().zip(&held) {
         let (length, hash) = watcher.await??;
@@ -173,18 +194,48 @@ async fn soak(held: Vec<(Started, PathBuf)>, length: Duration) -> Result<String>
     ensure!(wrong.is_empty(), "output was lost:\n{}", wrong.join("\n"));
     let zombies: usize = held.iter().map(|(terminal, _)| children(terminal.holder_pid)).sum();
     ensure!(zombies == 0, "{zombies} children are left of programs that have ended");
-    let early = early.context("it was too short to see growth")?;
-    let growth = late.iter().zip(&early).map(|(late, early)| late.saturating_sub(*early)).max().unwrap_or(0);
-    ensure!(growth <= GROWTH_MAX_KIB, "a holder has grown by {growth} KiB: {early:?} {late:?}");
+    let (Some((_, first)), Some((_, last))) = (looks.first(), looks.last()) else { bail!("nobody looked") };
+    let growth = last.iter().zip(first).map(|(late, early)| late.saturating_sub(*early)).max().unwrap_or(0);
+    let slope = slope(&looks);
+    ensure!(growth <= GROWTH_MAX_KIB, "a holder has grown by {growth} KiB: {looks:?}");
+    ensure!(slope <= SLOPE_MAX_KIB, "a holder grows by {slope:.1} KiB a minute: {looks:?}");
     Ok(format!(
-        "{} terminals, {:.0} s, {} MiB, {} visits: no byte lost, no zombie, memory {} to {} KiB, growth at most {growth} KiB",
+        "{} terminals, {:.0} s, {} MiB, {} visits: no byte lost, no zombie, memory {} to {} KiB, growth at most {growth} \
+         KiB, on average {slope:.1} KiB a minute",
         held.len(),
         length.as_secs_f64(),
         bytes / (1024 * 1024),
-        visits.get(),
-        late.iter().min().unwrap_or(&0),
-        late.iter().max().unwrap_or(&0),
+        state.visits.get(),
+        last.iter().min().unwrap_or(&0),
+        last.iter().max().unwrap_or(&0),
     ))
+}
+
+/// The memory of every holder, while no client but the watchers is there and all terminals have one size.
+async fn calm_memory(held: &[(Started, PathBuf)], state: &Storm) -> Result<Vec<u64>> {
+    state.is_calm.set(true);
+    while state.here.get() > 0 {
+        sleep(Duration::from_millis(10)).await;
+    }
+    for (terminal, _) in held {
+        errand::resize(&terminal.dir, SIZE).await?;
+    }
+    sleep(CALM).await;
+    let sizes = memory(held);
+    state.is_calm.set(false);
+    sizes
+}
+
+/// Least squares through the means: KiB a minute.
+fn slope(looks: &[(f64, Vec<u64>)]) -> f64 {
+    let mean = |sizes: &[u64]| sizes.iter().sum::<u64>() as f64 / sizes.len().max(1) as f64;
+    let points: Vec<(f64, f64)> = looks.iter().map(|(minutes, sizes)| (*minutes, mean(sizes))).collect();
+    let count = points.len().max(1) as f64;
+    let (x, y) = points.iter().fold((0.0, 0.0), |(x, y), point| (x + point.0 / count, y + point.1 / count));
+    let (up, across) = points.iter().fold((0.0, 0.0), |(up, across), point| {
+        (up + (point.0 - x) * (point.1 - y), across + (point.0 - x).powi(2))
+    });
+    if across > 0.0 { up / across } else { 0.0 }
 }
 
 /// Takes all output of a terminal: its length and hash.
@@ -209,13 +260,15 @@ async fn watch(dir: PathBuf) -> Result<(u64, Hash)> {
 }
 
 /// Comes, does something, goes.
-async fn storm(dirs: Rc<[PathBuf]>, mut chance: Chance, is_over: Rc<Cell<bool>>, visits: Rc<Cell<u64>>) {
-    while !is_over.get() {
+async fn storm(dirs: Rc<[PathBuf]>, mut chance: Chance, state: Rc<Storm>) {
+    while !state.is_over.get() {
         let at = chance.below(dirs.len() as u64) as usize;
-        if let Some(dir) = dirs.get(at) {
+        if let Some(dir) = dirs.get(at).filter(|_| !state.is_calm.get()) {
+            state.here.set(state.here.get() + 1);
             // A terminal may end meanwhile, which the watcher judges.
             drop(visit(dir, &mut chance).await);
-            visits.set(visits.get() + 1);
+            state.here.set(state.here.get() - 1);
+            state.visits.set(state.visits.get() + 1);
         }
         sleep(Duration::from_millis(chance.below(30))).await;
     }
@@ -234,7 +287,9 @@ async fn visit(dir: &Path, chance: &mut Chance) -> Result<()> {
             // Not reading is what some clients do.
             _ => sleep(Duration::from_millis(chance.below(300))).await,
         }
-        reader.next().await?;
+        if let Ok(said) = timeout(HEAR_LIMIT, reader.next()).await {
+            said?;
+        }
     }
     Ok(())
 }

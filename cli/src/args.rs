@@ -1,8 +1,8 @@
 //! What can be typed. Each verb has one line of help and an example.
 
 use crate::verbs::{
-    attach, call, data, events, hooks, metrics, permissions, policy, run, sessions, settings, shell,
-    telemetry, term, wait,
+    attach, autostart, call, data, diagnostics, events, hooks, keys, metrics, notifications, permissions,
+    policy, run, sessions, settings, shell, telemetry, term, uninstall, wait,
 };
 use clap::{Parser, Subcommand};
 
@@ -48,7 +48,7 @@ pub enum Verb {
     Wait(wait::Wait),
     /// Print the session that needs you most.
     #[command(
-        after_long_help = "A permission comes before a question, then failed sessions, then idle ones; of equals \
+        after_long_help = "A permission comes before a question, then failed sessions, then those that are done and not looked at, then idle ones; of equals \
                                  the one that has waited longest. Exit code 1 when there is none, as grep does.\n\n\
                                  Examples:\n  magia next\n  magia next --json | jq -r .cwd"
     )]
@@ -77,6 +77,9 @@ pub enum Verb {
     /// Leave a request to the agent's own dialog: answer it in the terminal.
     #[command(after_long_help = "Example:\n  magia pass 3fa9c1d2")]
     Pass(permissions::Pass),
+    /// List notifications: sent, suppressed, failed, and why; or keep them quiet.
+    #[command(after_long_help = "Examples:\n  magia notifications\n  magia notifications pause --minutes 60")]
+    Notifications(notifications::Notifications),
     /// Say what is answered without you, and try a rule on what is recorded.
     #[command(after_long_help = "Examples:\n  magia policy show\n  magia policy try auto --since 7d")]
     Policy(policy::Policy),
@@ -102,6 +105,10 @@ pub enum Verb {
     #[command(after_long_help = "Examples:\n  magia settings get themeMode\n  \
                                  magia settings set themeMode light")]
     Settings(settings::Settings),
+    /// Print or change the keys of the window's commands.
+    #[command(after_long_help = "Examples:\n  magia keys\n  magia keys set app.settings ctrl+, F10\n  \
+                                 magia keys reset")]
+    Keys(keys::Keys),
     /// Call a method of the app by name.
     #[command(after_long_help = "Examples:\n  magia call --list\n  \
                                  magia call get_session '{\"session\":\"ff001122\"}'")]
@@ -109,6 +116,30 @@ pub enum Verb {
     /// Check everything magia depends on.
     #[command(after_long_help = "Example:\n  magia doctor")]
     Doctor,
+    /// Collect what a bug report needs: versions, checks, settings and the log, without secrets.
+    #[command(
+        after_long_help = "It is plain text: look through it before you send it. Prompts, requests, payloads, titles and \
+                                 directories of the settings are not in it.\n\n\
+                                 Examples:\n  magia diagnostics\n  magia diagnostics report.txt"
+    )]
+    Diagnostics(diagnostics::Diagnostics),
+    /// Say whether magia is opened at login, or change it.
+    #[command(after_long_help = "Example:\n  magia autostart on")]
+    Autostart(autostart::Autostart),
+    /// Forget everything that magia keeps, take its hooks out, and begin anew; asks first.
+    #[command(
+        after_long_help = "Terminals that run go on, and what is not magia's own stays.\n\nExample:\n  magia reset"
+    )]
+    Reset(uninstall::Reset),
+    /// Take magia out again: hooks, start at login and programs; says what stays and where.
+    #[command(after_long_help = "Examples:\n  magia uninstall\n  magia uninstall --yes")]
+    Uninstall(uninstall::Uninstall),
+    /// Say what happened since you left the window.
+    #[command(after_long_help = "Example:\n  magia digest")]
+    Digest,
+    /// End the app; agents and terminals go on without it.
+    #[command(after_long_help = "Example:\n  magia quit")]
+    Quit,
     /// Start a failed listener again.
     #[command(after_long_help = "Example:\n  magia retry hooks")]
     Retry(data::Retry),

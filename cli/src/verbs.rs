@@ -1,11 +1,15 @@
 //! The verbs, one file per group: each builds a command, asks, and prints the reply.
 
 pub mod attach;
+pub mod autostart;
 pub mod call;
 pub mod data;
+pub mod diagnostics;
 pub mod events;
 pub mod hooks;
+pub mod keys;
 pub mod metrics;
+pub mod notifications;
 pub mod permissions;
 pub mod policy;
 mod request_text;
@@ -16,6 +20,7 @@ pub mod shell;
 mod status;
 pub mod telemetry;
 pub mod term;
+pub mod uninstall;
 pub mod wait;
 mod window;
 
@@ -43,6 +48,9 @@ pub fn run(args: Args, out: &mut Out) -> Result<Exit> {
         Verb::Allow(allow) => permissions::allow(&allow, out),
         Verb::Deny(deny) => permissions::deny(deny, out),
         Verb::Pass(pass) => permissions::pass(pass, out),
+        Verb::Notifications(args) => notifications::run(&args, out),
+        Verb::Digest => notifications::digest(out),
+        Verb::Quit => notifications::quit(out),
         Verb::Policy(policy) => policy::run(policy, out),
         Verb::Hooks(hooks) => hooks::run(hooks, out),
         Verb::Rename(rename) => sessions::rename(rename, out),
@@ -51,8 +59,13 @@ pub fn run(args: Args, out: &mut Out) -> Result<Exit> {
         Verb::Hide(one) => sessions::mark(one, sessions::Mark::Hidden(true), out),
         Verb::Unhide(one) => sessions::mark(one, sessions::Mark::Hidden(false), out),
         Verb::Settings(settings) => settings::run(settings, out),
+        Verb::Keys(keys) => keys::run(keys, out),
         Verb::Call(call) => call::run(&call, out),
         Verb::Doctor => status::doctor(out),
+        Verb::Diagnostics(diagnostics) => diagnostics::run(&diagnostics, out),
+        Verb::Autostart(autostart) => autostart::run(&autostart, out),
+        Verb::Reset(reset) => uninstall::reset(&reset, out),
+        Verb::Uninstall(uninstall) => uninstall::uninstall(&uninstall, out),
         Verb::Retry(retry) => data::retry(retry, out),
         Verb::Run(run) => run::run(run, out),
         Verb::Attach(attach) => attach::attach(attach, out),

@@ -29,6 +29,9 @@ pub struct RunningHook {
     code: PathBuf,
 }
 
+/// On a machine under load a handler may need longer than the half second that it has, and goes away without a word.
+const PATIENT: &str = "--deadline-ms 60000";
+
 impl<'a> ScriptedAgent<'a> {
     /// Starts the shell. `session` is the agent's own id for its session and the name of its log.
     pub fn start(sandbox: &'a Sandbox, session: &str) -> Result<Self> {
@@ -49,7 +52,7 @@ impl<'a> ScriptedAgent<'a> {
 
     /// Sends an event and waits until the handler has ended, as an agent does.
     pub fn hook(&mut self, event: &str, fields: &Value) -> Result<()> {
-        let (code, output) = self.start_hook(event, "", fields)?.wait()?;
+        let (code, output) = self.start_hook(event, PATIENT, fields)?.wait()?;
         if code != 0 || !output.is_empty() {
             bail!("the handler of {event} ended with {code} and said {output:?}");
         }

@@ -76,15 +76,20 @@ impl<'a> Claude<'a> {
 
     /// Starts the TUI in a terminal and waits for its prompt box.
     pub fn interactive(&self, name: &str) -> Result<InteractiveClaude> {
-        let argv: Vec<String> =
-            std::iter::once(self.program.to_string_lossy().into_owned()).chain(self.args.clone()).collect();
-        let terminal = Terminal::start(self.sandbox, name, &argv, &self.env)?;
+        let (argv, env) = self.words();
+        let terminal = Terminal::start(self.sandbox, name, &argv, &env)?;
         let claude = InteractiveClaude { terminal, home: self.sandbox.home() };
         wait_until("Claude's prompt box", PATIENCE, || {
             claude.entry()?.status.filter(|status| status == "idle")
         })
         .with_context(|| format!("the screen:\n{}", claude.terminal.screen()))?;
         Ok(claude)
+    }
+
+    /// The command line of the TUI, and what goes into its environment, to start it elsewhere.
+    pub fn words(&self) -> (Vec<String>, Vec<(String, String)>) {
+        let program = self.program.to_string_lossy().into_owned();
+        (std::iter::once(program).chain(self.args.clone()).collect(), self.env.clone())
     }
 
     /// Starts `-p` with JSON lines both ways and permission requests on stdout.

@@ -100,16 +100,19 @@ impl<'a> Codex<'a> {
 
     /// Starts the TUI with `args`, as `["resume", ID]`, and waits for its prompt box.
     pub fn terminal(&self, name: &str, args: &[&str]) -> Result<InteractiveCodex> {
-        let own = args.iter().map(|arg| (*arg).to_owned());
-        let argv: Vec<String> = std::iter::once(self.program.to_string_lossy().into_owned())
-            .chain(own)
-            .chain(self.args.clone())
-            .collect();
-        let terminal = Terminal::start(self.sandbox, name, &argv, &self.env())?;
+        let (argv, env) = self.words(args);
+        let terminal = Terminal::start(self.sandbox, name, &argv, &env)?;
         let codex = InteractiveCodex { terminal };
         wait_until("Codex's prompt box", FIRST_START, || codex.is_ready().then_some(()))
             .with_context(|| format!("the screen:\n{}", codex.terminal.screen()))?;
         Ok(codex)
+    }
+
+    /// The command line of the TUI, and what goes into its environment, to start it elsewhere.
+    pub fn words(&self, args: &[&str]) -> (Vec<String>, Vec<(String, String)>) {
+        let program = self.program.to_string_lossy().into_owned();
+        let own = args.iter().map(|arg| (*arg).to_owned());
+        (std::iter::once(program).chain(own).chain(self.args.clone()).collect(), self.env())
     }
 
     /// Starts `codex exec --json` with one prompt; it never asks.

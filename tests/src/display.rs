@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::Program;
+use crate::process::{Program, send_signal};
 use crate::sandbox::Sandbox;
 use crate::wait::{PATIENCE, wait_until};
 
@@ -12,7 +12,7 @@ const SCREEN: &str = "1280x800x24";
 pub struct Display {
     name: String,
     _window_manager: Program,
-    _server: Program,
+    server: Program,
 }
 
 impl Display {
@@ -30,7 +30,7 @@ impl Display {
         let name = format!(":{number}");
         let mut command = sandbox.command("openbox");
         command.env("DISPLAY", &name);
-        let display = Self { name, _window_manager: sandbox.spawn("openbox", command)?, _server: server };
+        let display = Self { name, _window_manager: sandbox.spawn("openbox", command)?, server };
         wait_until("the window manager", PATIENCE, || {
             let root = display.run(sandbox, &["xprop", "-root", "_NET_SUPPORTING_WM_CHECK"]).ok()?;
             root.contains("window id").then_some(())
@@ -41,6 +41,12 @@ impl Display {
     /// What goes into `DISPLAY`.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Ends the server, as a crash of the desktop does.
+    pub fn end(&self) -> Result<()> {
+        let pid = i32::try_from(self.server.pid()).context("the server's process")?;
+        send_signal(pid, libc::SIGKILL).context("ending the server")
     }
 
     /// Opens another program's window, which gets the keyboard.

@@ -149,13 +149,18 @@ impl<'a> Gemini<'a> {
 
     /// Starts the TUI in a terminal and waits for its prompt box.
     pub fn interactive(&self, name: &str) -> Result<InteractiveGemini> {
-        let text = |path: &PathBuf| path.to_string_lossy().into_owned();
-        let own = ["-m", MODEL].map(str::to_owned);
-        let argv: Vec<String> =
-            [text(&self.node), text(&self.script)].into_iter().chain(own).chain(self.args.clone()).collect();
-        let terminal = Terminal::start(self.sandbox, name, &argv, &self.env)?;
+        let (argv, env) = self.words();
+        let terminal = Terminal::start(self.sandbox, name, &argv, &env)?;
         terminal.wait_for_text("Type your message", START)?;
         Ok(InteractiveGemini { terminal })
+    }
+
+    /// The command line of the TUI, and what goes into its environment, to start it elsewhere.
+    pub fn words(&self) -> (Vec<String>, Vec<(String, String)>) {
+        let text = |path: &PathBuf| path.to_string_lossy().into_owned();
+        let own = ["-m", MODEL].map(str::to_owned);
+        let argv = [text(&self.node), text(&self.script)].into_iter().chain(own).chain(self.args.clone());
+        (argv.collect(), self.env.clone())
     }
 
     /// Starts `-p` with one prompt and JSON lines on stdout.

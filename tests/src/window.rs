@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 use egui_inspection::protocol::read_handshake;
 use egui_inspection::{INSPECTION_ENV_VAR, PROTOCOL_VERSION, Request, Response, read_message, write_message};
+use magia_protocol::ipc::connect_blocking;
+use magia_protocol::paths::Socket;
 
 use crate::app::binary;
 use crate::display::Display;
@@ -28,6 +30,8 @@ pub struct Element {
     pub value: String,
     /// The middle of it in the window, in pixels, when it is laid out.
     pub middle: Option<(f64, f64)>,
+    /// Its width and height, in pixels.
+    pub size: Option<(f64, f64)>,
 }
 
 /// A running `magia-app` with its window.
@@ -39,8 +43,14 @@ pub struct Window<'a> {
 }
 
 impl<'a> Window<'a> {
-    /// Starts the app and waits until its window answers.
+    /// Starts the app and waits until its window answers and its sockets take connections: they are opened beside the
+    /// first frames, and a hook that finds none goes away without a word.
     pub fn start(sandbox: &'a Sandbox, display: &'a Display) -> Result<Self> {
+        Self::start_with(sandbox, display, &[])
+    }
+
+    /// The same with more in its environment.
+    pub fn start_with(sandbox: &'a Sandbox, display: &'a Display, env: &[(&str, &str)]) -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")
             .and_then(|free| free.local_addr())
             .context("a free port")?
@@ -49,7 +59,8 @@ impl<'a> Window<'a> {
         command
             .env("DISPLAY", display.name())
             .env("LIBGL_ALWAYS_SOFTWARE", "1")
-            .env(INSPECTION_ENV_VAR, format!("127.0.0.1:{port}"));
+            .env(INSPECTION_ENV_VAR, format!("127.0.0.1:{port}"))
+            .envs(env.iter().copied());
         let program = sandbox.spawn("magia-window", command)?;
         let mut window = Self { sandbox, display, program, port };
         let answer = wait_until("the window to answer", PATIENCE, || match window.program.try_wait() {
@@ -57,6 +68,13 @@ impl<'a> Window<'a> {
             None => window.ask(&Request::GetInfo).ok().map(Ok),
         })?;
         answer?;
+        let runtime = sandbox.runtime_dir();
+        wait_until("the sockets to be open", PATIENCE, || {
+            let is_open = |socket: Socket| {
+                socket.path_in(&runtime).is_ok_and(|path| connect_blocking(&path, PATIENCE).is_ok())
+            };
+            [Socket::Hooks, Socket::Permissions, Socket::Cli].into_iter().all(is_open).then_some(())
+        })?;
         Ok(window)
     }
 
@@ -84,6 +102,7 @@ impl<'a> Window<'a> {
             middle: node
                 .bounds()
                 .map(|rect| ((rect.x0 + rect.x1) / 2.0 * scale, (rect.y0 + rect.y1) / 2.0 * scale)),
+            size: node.bounds().map(|rect| (rect.width() * scale, rect.height() * scale)),
         });
         Ok(elements.filter(|element| !element.label.is_empty() || !element.value.is_empty()).collect())
     }
@@ -120,19 +139,57 @@ impl<'a> Window<'a> {
 
     /// Moves the real pointer onto an element and presses the left button.
     pub fn click(&self, element: &Element) -> Result<()> {
-        let (x, y) = element.middle.with_context(|| format!("{element:?} has no place in the window"))?;
+        let place = element.middle.with_context(|| format!("{element:?} has no place in the window"))?;
+        self.click_at(place, &["1"])
+    }
+
+    /// Moves the real pointer to a place in the window and presses a button: 1 to 3, 4 and 5 for the wheel; before it may
+    /// stand `xdotool click`'s options.
+    pub fn click_at(&self, (x, y): (f64, f64), button: &[&str]) -> Result<()> {
         let (x, y) = (format!("{x:.0}"), format!("{y:.0}"));
         let id = self.id()?;
         self.display.run(self.sandbox, &["xdotool", "windowactivate", "--sync", &id])?;
-        self.display
-            .run(self.sandbox, &["xdotool", "mousemove", "--sync", "--window", &id, &x, &y, "click", "1"])?;
+        let to = ["xdotool", "mousemove", "--sync", "--window", &id, &x, &y, "click"];
+        self.display.run(self.sandbox, &[&to[..], button].concat())?;
+        Ok(())
+    }
+
+    /// Drags from one place to another with the left button, in small steps as a hand does.
+    pub fn drag(&self, from: (f64, f64), to: (f64, f64)) -> Result<()> {
+        let id = self.id()?;
+        let place = |at: f64| {
+            [from.0 + (to.0 - from.0) * at, from.1 + (to.1 - from.1) * at].map(|part| format!("{part:.0}"))
+        };
+        let places: Vec<[String; 2]> = (0..=10).map(|step| place(f64::from(step) / 10.0)).collect();
+        let mut argv = vec!["xdotool", "windowactivate", "--sync", &id];
+        for (step, [x, y]) in places.iter().enumerate() {
+            argv.extend(["mousemove", "--window", &id, x, y, "sleep", "0.03"]);
+            if step == 0 {
+                argv.extend(["mousedown", "1", "sleep", "0.1"]);
+            }
+        }
+        argv.extend(["mouseup", "1"]);
+        self.display.run(self.sandbox, &argv)?;
+        Ok(())
+    }
+
+    /// Gives the window another size.
+    pub fn resize(&self, width: u16, height: u16) -> Result<()> {
+        let (id, width, height) = (self.id()?, width.to_string(), height.to_string());
+        self.display.run(self.sandbox, &["xdotool", "windowsize", "--sync", &id, &width, &height])?;
         Ok(())
     }
 
     /// Presses a key or a chord (`ctrl+k`, `1`, `Escape`) with the window in front.
     pub fn key(&self, chord: &str) -> Result<()> {
+        self.keys(&[chord])
+    }
+
+    /// Presses several, one after the other.
+    pub fn keys(&self, chords: &[&str]) -> Result<()> {
         let id = self.id()?;
-        self.display.run(self.sandbox, &["xdotool", "windowactivate", "--sync", &id, "key", chord])?;
+        let argv = [&["xdotool", "windowactivate", "--sync", &id, "key"][..], chords].concat();
+        self.display.run(self.sandbox, &argv)?;
         Ok(())
     }
 
@@ -161,6 +218,30 @@ impl<'a> Window<'a> {
         }
     }
 
+    /// Presses the close button's chord once; what comes of it is the window's affair.
+    pub fn ask_to_close(&self) -> Result<()> {
+        self.key("alt+F4")
+    }
+
+    /// Whether the X server shows the window.
+    pub fn is_shown(&self) -> bool {
+        self.id().is_ok()
+    }
+
+    /// Waits until the window is gone from the screen while the app goes on.
+    pub fn wait_until_hidden(&mut self) -> Result<()> {
+        wait_until("the window to be hidden", PATIENCE, || (!self.is_shown()).then_some(()))?;
+        match self.program.try_wait() {
+            Some(status) => bail!("magia-app ended ({status}): {}", self.program.stderr()),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until the window is on the screen and in front.
+    pub fn wait_until_in_front(&self) -> Result<()> {
+        wait_until("the window to be in front", PATIENCE, || self.is_in_front().ok()?.then_some(()))
+    }
+
     /// Waits until the window has stopped changing.
     pub fn settle(&self) -> Result<()> {
         self.ask(&Request::Settle { max_steps: 100 }).map(drop)
@@ -177,8 +258,12 @@ impl<'a> Window<'a> {
     /// The X server's id of the window.
     fn id(&self) -> Result<String> {
         let pid = self.pid().to_string();
-        let found = self.display.run(self.sandbox, &["xdotool", "search", "--onlyvisible", "--pid", &pid])?;
-        Ok(found.lines().next().context("the app has no window")?.to_owned())
+        // It answers before the window manager has shown it.
+        wait_until("the app's window", PATIENCE, || {
+            let search = ["xdotool", "search", "--onlyvisible", "--pid", &pid];
+            let found = self.display.run(self.sandbox, &search).ok()?;
+            Some(found.lines().next()?.to_owned())
+        })
     }
 
     fn ask(&self, request: &Request) -> Result<Response> {

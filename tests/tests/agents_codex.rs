@@ -375,6 +375,7 @@ fn a_question_of_the_model_is_answered_by_a_label() -> Result<()> {
         assert_eq!(plain.code, 2, "a question is not allowed but answered");
         scene.cli.json(&["allow", id, "--answer", "Blue"])?;
         tui.wait_for_answer("blue it is")?;
+        scene.cli.wait_for_request_state(id, "took effect")?;
         scene.wait_for_state("idle").map(drop)
     })
 }

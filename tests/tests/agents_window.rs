@@ -16,7 +16,7 @@ fn a_click_on_allow_lets_the_real_tool_run() -> Result<()> {
         let scene = Scene::without_app(sandbox)?;
         let display = Display::start(sandbox)?;
         let window = Window::start(sandbox, &display)?;
-        window.wait_for_text("No sessions yet")?;
+        window.wait_for("Button", "Skip the welcome")?;
         let claude = scene.claude()?;
         scene.cli.wait_for_session(claude.pid(), "idle")?;
         claude.prompt(&touch("mark", "all done"))?;

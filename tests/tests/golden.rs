@@ -198,6 +198,10 @@ fn json_of_every_verb_is_as_kept() -> Result<()> {
         golden.check("settings-get-one", &["settings", "get", "themeMode"])?;
         golden.check("settings-set", &["settings", "set", "themeMode", "light"])?;
         golden.check("settings-unset", &["settings", "unset", "themeMode"])?;
+        golden.check("settings-schema", &["settings", "schema"])?;
+        golden.check("keys", &["keys"])?;
+        golden.check("keys-set", &["keys", "set", "app.settings", "ctrl+,", "f10"])?;
+        golden.check("keys-reset", &["keys", "reset"])?;
         golden.check("hooks-install-dry-run", &["hooks", "install", "--dry-run"])?;
         golden.check("hooks-install", &["hooks", "install"])?;
         golden.check("hooks-status", &["hooks", "status"])?;

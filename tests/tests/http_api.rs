@@ -119,7 +119,16 @@ fn a_terminal_from_its_beginning_to_its_end() -> Result<()> {
         done(&http.call("DELETE", "/api/sessions/one", None)?, 410)?;
         done(&http.call("POST", "/api/sessions/one/input", Some(&json!({ "text": "x" })))?, 400)?;
         done(&http.call("DELETE", "/api/sessions/two/cleanup", None)?, 500)?;
+        // Its holder would stay for a minute.
+        done(&http.call("DELETE", "/api/sessions/one/cleanup", None)?, 200)?;
+        done(&http.call("GET", "/api/sessions/one", None)?, 404)?;
+        create(&http, "three", &["true"])?;
+        wait_until("the end of the third", PATIENCE, || {
+            let row = http.call("GET", "/api/sessions/three", None).ok()?.json();
+            (row["status"] == "exited").then_some(())
+        })?;
         done(&http.call("POST", "/api/cleanup-exited", Some(&json!({})))?, 200)?;
+        done(&http.call("GET", "/api/sessions/three", None)?, 404)?;
         done(&http.call("DELETE", "/api/sessions/two", None)?, 200)?;
         done(&http.call("GET", "/api/sessions/nobody", None)?, 404)?;
         done(&http.call("GET", "/api/nothing", None)?, 404)?;
@@ -141,6 +150,11 @@ fn a_stream_goes_on_where_it_broke_off() -> Result<()> {
             done(&http.call("POST", "/api/sessions/s/input", Some(&line))?, 200)
         };
         type_in("before")?;
+        // The terminal's echo and the program's own line.
+        wait_until("both lines on the screen", PATIENCE, || {
+            let answer = http.call("GET", "/api/sessions/s/text", None).ok()?;
+            (answer.body.matches("before").count() == 2).then_some(())
+        })?;
         let mut stream = http.stream("/api/sessions/s/stream", &[])?;
         let head: Value = serde_json::from_str(&stream.message()?.data)?;
         ensure!(head["version"] == 2, "{head}");

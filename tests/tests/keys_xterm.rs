@@ -1,9 +1,11 @@
-//! What xterm sends for a key is what our encoder gives: real xterm, keys pressed by the X server.
+//! What xterm sends for a key is what our encoder gives, and what a terminal in the real window sends: keys pressed by the
+//! X server in both.
 #![allow(clippy::indexing_slicing)]
 
 use anyhow::{Context, Result, ensure};
-use magia_tests::{Display, PATIENCE, Sandbox, sandbox_test, wait_until};
+use magia_tests::{Display, PATIENCE, Sandbox, ShownTerminal, hold, sandbox_test, wait_until};
 use magia_tty::input::Key;
+use std::path::{Path, PathBuf};
 
 /// Pressed between two keys: no other key sends what it sends.
 const BETWEEN: &str = "F12";
@@ -110,6 +112,38 @@ const KEYS: &[(&str, &str)] = &[
 /// What we send otherwise on purpose: a line break in an agent's prompt instead of sending it.
 const OURS: &[(&str, &str)] = &[("shift+Return", "shift+enter")];
 
+/// Keys that the window's terminal keeps for itself: the scrollback, and pasting.
+const VIEWS: &[&str] = &["shift+Home", "shift+Prior", "shift+Insert"];
+/// Keys that egui has no name for.
+const NAMELESS: &[&str] = &["Menu", "KP_Begin"];
+
+#[test]
+fn keys_in_the_window_are_sent_as_xterm_sends_them() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let display = Display::start(sandbox)?;
+        // As programs set them: a shell's line, and one that has the whole screen.
+        for (at, preamble) in ["", "\\033[?1h\\033="].into_iter().enumerate() {
+            let theirs = xterm_sends(sandbox, &display, preamble)?;
+            let ours = window_sends(sandbox, &display, preamble, &format!("keys-{at}"))?;
+            let mut wrong = Vec::new();
+            for (index, (pressed, _)) in KEYS.iter().chain(OURS).enumerate() {
+                let (theirs, ours) = (theirs[index].as_slice(), ours[index].as_slice());
+                let as_wanted = match index {
+                    _ if VIEWS.contains(pressed) || NAMELESS.contains(pressed) => ours.is_empty(),
+                    _ if index < KEYS.len() => ours == theirs,
+                    _ => ours == b"\x1b\r",
+                };
+                if !as_wanted {
+                    let (theirs, ours) = (theirs.escape_ascii(), ours.escape_ascii());
+                    wrong.push(format!("{preamble:?} {pressed}: xterm {theirs}, the window {ours}"));
+                }
+            }
+            ensure!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+        }
+        Ok(())
+    })
+}
+
 #[test]
 fn keys_are_sent_as_xterm_sends_them() -> Result<()> {
     sandbox_test(|sandbox| compare(sandbox, "", Modes::default()))
@@ -126,7 +160,7 @@ struct Modes {
 }
 
 fn compare(sandbox: &Sandbox, preamble: &str, modes: Modes) -> Result<()> {
-    let sent = xterm_sends(sandbox, preamble)?;
+    let sent = xterm_sends(sandbox, &Display::start(sandbox)?, preamble)?;
     let mut set = alacritty_terminal::term::TermMode::default();
     set.set(alacritty_terminal::term::TermMode::APP_CURSOR, modes.cursor);
     let mut wrong = Vec::new();
@@ -143,18 +177,16 @@ fn compare(sandbox: &Sandbox, preamble: &str, modes: Modes) -> Result<()> {
 }
 
 /// What a program in xterm reads for each key, in order.
-fn xterm_sends(sandbox: &Sandbox, preamble: &str) -> Result<Vec<Vec<u8>>> {
-    let display = Display::start(sandbox)?;
-    let (ready, read) = (sandbox.work().join("ready"), sandbox.work().join("read"));
+fn xterm_sends(sandbox: &Sandbox, display: &Display, preamble: &str) -> Result<Vec<Vec<u8>>> {
+    let reader = Reader::new(sandbox, "xterm", preamble);
     let mut command = sandbox.command("xterm");
     command.env("DISPLAY", display.name());
     for resource in RESOURCES {
         command.args(["-xrm", resource]);
     }
-    let script = format!("stty raw -echo; printf '{preamble}'; : > \"$1\"; exec cat > \"$2\"");
-    command.args(["-e", "sh", "-c", &script, "reader"]).args([&ready, &read]);
+    command.arg("-e").args(&reader.argv);
     let _xterm = sandbox.spawn("xterm", command)?;
-    wait_until("xterm's reader", PATIENCE, || ready.exists().then_some(()))?;
+    reader.wait_for_start()?;
     let found = wait_until("xterm's window", PATIENCE, || {
         let found = display.run(sandbox, &["xdotool", "search", "--onlyvisible", "--class", "xterm"]).ok()?;
         Some(found.trim().to_owned()).filter(|found| !found.is_empty())
@@ -165,18 +197,54 @@ fn xterm_sends(sandbox: &Sandbox, preamble: &str) -> Result<Vec<Vec<u8>>> {
         let focused = display.run(sandbox, &["xdotool", "getwindowfocus"]).ok()?;
         (focused.trim() == window).then_some(())
     })?;
-
-    let mut argv = vec!["xdotool", "key"];
-    for (pressed, _) in KEYS.iter().chain(OURS) {
-        argv.extend([*pressed, BETWEEN]);
-    }
+    let argv = [&["xdotool", "key"][..], all_keys().as_slice()].concat();
     display.run(sandbox, &argv)?;
-    let wanted = KEYS.len() + OURS.len();
-    wait_until("all keys to be read", PATIENCE, || {
-        let parts = split(&std::fs::read(&read).ok()?);
-        (parts.len() >= wanted).then_some(parts)
-    })
-    .with_context(|| format!("{:?}", std::fs::read(&read).map(|it| it.escape_ascii().to_string())))
+    reader.all_read()
+}
+
+/// What a program in a terminal in the window reads for each key, in order.
+fn window_sends(sandbox: &Sandbox, display: &Display, preamble: &str, name: &str) -> Result<Vec<Vec<u8>>> {
+    let reader = Reader::new(sandbox, name, preamble);
+    hold(sandbox, name, &reader.argv, &[])?;
+    let shown = ShownTerminal::open(sandbox, display, name)?;
+    reader.wait_for_start()?;
+    shown.keys(&all_keys())?;
+    reader.all_read()
+}
+
+fn all_keys() -> Vec<&'static str> {
+    KEYS.iter().chain(OURS).flat_map(|(pressed, _)| [*pressed, BETWEEN]).collect()
+}
+
+/// A program that writes down what it reads.
+struct Reader {
+    argv: Vec<String>,
+    ready: PathBuf,
+    read: PathBuf,
+}
+
+impl Reader {
+    fn new(sandbox: &Sandbox, name: &str, preamble: &str) -> Self {
+        let file = |end: &str| sandbox.work().join(format!("{name}.{end}"));
+        let (ready, read) = (file("ready"), file("read"));
+        let script = format!("stty raw -echo; printf '{preamble}'; : > \"$1\"; exec cat > \"$2\"");
+        let path = |path: &Path| path.to_string_lossy().into_owned();
+        let argv = ["sh", "-c", &script, "reader", &path(&ready), &path(&read)].map(str::to_owned);
+        Self { argv: argv.to_vec(), ready, read }
+    }
+
+    fn wait_for_start(&self) -> Result<()> {
+        wait_until("the reader", PATIENCE, || self.ready.exists().then_some(()))
+    }
+
+    fn all_read(&self) -> Result<Vec<Vec<u8>>> {
+        let wanted = KEYS.len() + OURS.len();
+        wait_until("all keys to be read", PATIENCE, || {
+            let parts = split(&std::fs::read(&self.read).ok()?);
+            (parts.len() >= wanted).then_some(parts)
+        })
+        .with_context(|| format!("{:?}", std::fs::read(&self.read).map(|it| it.escape_ascii().to_string())))
+    }
 }
 
 /// What came before each [`BETWEEN`].

@@ -6,11 +6,21 @@ use magia_tests::{
 };
 use serde_json::json;
 
+/// At the first start there is a welcome.
+fn skip_welcome(window: &Window<'_>) -> Result<()> {
+    let skip = window.wait_for("Button", "Skip the welcome")?;
+    window.settle()?;
+    window.click(&skip)?;
+    window.wait_for_text("No sessions yet")?;
+    Ok(())
+}
+
 #[test]
 fn an_empty_window_says_what_to_do() -> Result<()> {
     sandbox_test(|sandbox| {
         let display = Display::start(sandbox)?;
         let window = Window::start(sandbox, &display)?;
+        skip_welcome(&window)?;
         window.wait_for_text("No sessions yet")?;
         window.wait_for("Button", "Install hooks...")?;
         window.wait_for_text("magia demo")?;
@@ -157,7 +167,7 @@ fn text_fields_cut_copy_and_paste() -> Result<()> {
     sandbox_test(|sandbox| {
         let display = Display::start(sandbox)?;
         let window = Window::start(sandbox, &display)?;
-        window.wait_for_text("No sessions yet")?;
+        skip_welcome(&window)?;
         let shows = |wanted: &str| {
             wait_until(&format!("the filter to be {wanted:?}"), PATIENCE, || {
                 let elements = window.elements().ok()?;
@@ -168,7 +178,7 @@ fn text_fields_cut_copy_and_paste() -> Result<()> {
             })
             .with_context(|| format!("in the window: {:#?}", window.elements().unwrap_or_default()))
         };
-        window.key("ctrl+k")?;
+        window.key("slash")?;
         window.type_text("cellar")?;
         shows("cellar")?;
         window.key("ctrl+a")?;

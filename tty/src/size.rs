@@ -7,29 +7,53 @@ use std::str::FromStr;
 /// The most columns or rows of a terminal; more would only cost memory.
 pub const SIDE_MAX: u16 = 1000;
 
-/// A terminal's size in character cells.
+/// A terminal's size in character cells, and a cell's in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Size {
     /// Columns.
     pub cols: u16,
     /// Rows.
     pub rows: u16,
+    /// A cell's width in pixels; 0 when nobody knows it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cell_width: u16,
+    /// A cell's height in pixels; 0 when nobody knows it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cell_height: u16,
+}
+
+pub(crate) fn is_zero(number: &u16) -> bool {
+    *number == 0
 }
 
 impl Size {
     /// What a terminal has when nobody says.
-    pub const DEFAULT: Self = Self { cols: 80, rows: 24 };
+    pub const DEFAULT: Self = Self::new(80, 24);
 
-    /// A size.
+    /// A size in cells alone.
     pub const fn new(cols: u16, rows: u16) -> Self {
-        Self { cols, rows }
+        Self { cols, rows, cell_width: 0, cell_height: 0 }
+    }
+
+    /// The same with a cell's size in pixels.
+    #[must_use]
+    pub const fn with_cell(self, cell_width: u16, cell_height: u16) -> Self {
+        Self { cell_width, cell_height, ..self }
+    }
+
+    /// Whether it has as many columns and rows.
+    pub const fn has_cells_of(self, other: Self) -> bool {
+        self.cols == other.cols && self.rows == other.rows
     }
 
     /// The size that a screen can have: `None` with a side of 0, which terminals send before they have a window; else
     /// each side within 2 columns, 1 row and [`SIDE_MAX`].
     pub fn usable(self) -> Option<Self> {
-        (self.cols > 0 && self.rows > 0)
-            .then(|| Self { cols: self.cols.clamp(2, SIDE_MAX), rows: self.rows.clamp(1, SIDE_MAX) })
+        (self.cols > 0 && self.rows > 0).then(|| Self {
+            cols: self.cols.clamp(2, SIDE_MAX),
+            rows: self.rows.clamp(1, SIDE_MAX),
+            ..self
+        })
     }
 }
 
@@ -56,7 +80,7 @@ impl FromStr for Size {
     fn from_str(text: &str) -> Result<Self, SizeError> {
         let (cols, rows) = text.split_once(['x', 'X']).ok_or(SizeError)?;
         let side = |text: &str| text.parse().ok().filter(|side| (1..=SIDE_MAX).contains(side));
-        Ok(Self { cols: side(cols).ok_or(SizeError)?, rows: side(rows).ok_or(SizeError)? })
+        Ok(Self::new(side(cols).ok_or(SizeError)?, side(rows).ok_or(SizeError)?))
     }
 }
 

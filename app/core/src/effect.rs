@@ -6,13 +6,15 @@ use crate::metrics::StoredMetrics;
 use crate::policy::trial::Trial;
 use crate::spawn::Plan;
 use magia_protocol::wire::command::{
-    ChangeHooks, Detect, InstallHooks, ListEvents, OneProvider, PurgeData, SaveSettings, SetTelemetry,
-    Subscribe, TelemetryStatus, UpdateClaudeSettings,
+    ChangeHooks, Detect, InstallHooks, ListEvents, OneProvider, PurgeData, SaveKeybindings, SaveSettings,
+    SetTelemetry, Subscribe, TelemetryStatus, UpdateClaudeSettings,
 };
 use magia_protocol::wire::info::{RequestInfo, SessionInfo};
 use magia_protocol::wire::metrics::MetricsInfo;
 use magia_protocol::wire::terminal::CreatePty;
-use magia_protocol::wire::{GateReply, ProcessId, ProviderSessionId, RequestId, RpcError, SessionId};
+use magia_protocol::wire::{
+    GateReply, NoticeKind, NotificationInfo, ProcessId, ProviderSessionId, RequestId, RpcError, SessionId,
+};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -84,10 +86,19 @@ pub enum Effect {
     UnfollowTranscript,
     /// Read a session's stored events.
     LoadHistory(SessionId),
-    /// Show a desktop notification; a second one for the same request replaces the first.
+    /// Show a desktop notification, and report [`NoticeReported`](crate::event::Event::NoticeReported).
     Notify(Notice),
-    /// Take a notification back.
-    Withdraw(RequestId),
+    /// Take a desktop notification back.
+    Withdraw(u64),
+    /// Send a notification another way, and report [`ChannelReported`](crate::event::Event::ChannelReported).
+    Send {
+        /// The way.
+        channel: Channel,
+        /// The ledger's row.
+        notification: Box<NotificationInfo>,
+    },
+    /// End the program.
+    Quit,
     /// Open a terminal and report [`TerminalOpened`](crate::event::Event::TerminalOpened).
     OpenTerminal {
         /// Who waits for it.
@@ -108,6 +119,8 @@ pub enum Effect {
         /// What to do.
         wish: TerminalWish,
     },
+    /// End, so that what was prepared is done before the next start.
+    Restart,
     /// Do something slow and report [`JobFinished`](crate::event::Event::JobFinished).
     Run {
         /// The requester.
@@ -165,10 +178,24 @@ pub enum Update {
     SettingsChanged(Value),
     /// `providers:changed`.
     ProvidersChanged(Value),
+    /// `themes:changed`: the user's themes.
+    ThemesChanged(Value),
     /// `terminals:changed`: the list of terminals.
     TerminalsChanged(Value),
     /// `otel:metrics-update`: a session's metrics, without prompts, minutes and spans.
     Metrics(Box<MetricsInfo>),
+    /// `notifications:changed`: a row of the ledger came or changed.
+    NotificationsChanged(Box<NotificationInfo>),
+    /// `notification-session-clicked`: a person clicked on a notification; the session that it is about.
+    NotificationClicked(Value),
+    /// `tray:open-project`: a project was chosen in the tray.
+    TrayOpenProject(Value),
+    /// `tray:new-session`.
+    TrayNewSession,
+    /// `tray:minimized-first-time`: the window was closed into the tray for the first time.
+    TrayMinimizedFirstTime,
+    /// `tray:theme-changed`: the setting of the theme changed.
+    TrayThemeChanged(Value),
 }
 
 impl Update {
@@ -181,8 +208,15 @@ impl Update {
             Self::SessionsChanged(_) => "sessions:changed",
             Self::SettingsChanged(_) => "settings:changed",
             Self::ProvidersChanged(_) => "providers:changed",
+            Self::ThemesChanged(_) => "themes:changed",
             Self::TerminalsChanged(_) => "terminals:changed",
             Self::Metrics(_) => "otel:metrics-update",
+            Self::NotificationsChanged(_) => "notifications:changed",
+            Self::NotificationClicked(_) => "notification-session-clicked",
+            Self::TrayOpenProject(_) => "tray:open-project",
+            Self::TrayNewSession => "tray:new-session",
+            Self::TrayMinimizedFirstTime => "tray:minimized-first-time",
+            Self::TrayThemeChanged(_) => "tray:theme-changed",
         }
     }
 
@@ -194,8 +228,15 @@ impl Update {
         "sessions:changed",
         "settings:changed",
         "providers:changed",
+        "themes:changed",
         "terminals:changed",
         "otel:metrics-update",
+        "notifications:changed",
+        "notification-session-clicked",
+        "tray:open-project",
+        "tray:new-session",
+        "tray:minimized-first-time",
+        "tray:theme-changed",
     ];
 }
 
@@ -214,17 +255,45 @@ pub enum StoreWrite {
     Alive(u64),
 }
 
-/// A desktop notification.
+/// A desktop notification: what one entry of the ledger tells, or those of a burst.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Notice {
-    /// What it is about.
-    pub request: RequestId,
-    /// Whose request.
-    pub session: SessionId,
+    /// Which; a second one with the same number takes the first one's place.
+    pub number: u64,
+    /// What about.
+    pub kind: NoticeKind,
+    /// The session to show when it is clicked; without one, whatever needs the user most.
+    pub session: Option<SessionId>,
+    /// The request that its buttons answer; `None` when it has no such buttons.
+    pub decide: Option<RequestId>,
+    /// Whether it may make a sound.
+    pub sound: bool,
     /// First line; control characters made visible.
     pub title: String,
     /// The rest; control characters made visible.
     pub body: String,
+}
+
+/// Another way for notifications than the desktop.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Channel {
+    /// A program and its arguments, with `{title}`, `{body}`, `{kind}`, `{project}` and `{session}` in them.
+    Command(Vec<String>),
+    /// An address that gets JSON.
+    Webhook(String),
+    /// A topic's address on an ntfy server.
+    Ntfy(String),
+}
+
+impl Channel {
+    /// Its name in the ledger.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Command(_) => "command",
+            Self::Webhook(_) => "webhook",
+            Self::Ntfy(_) => "ntfy",
+        }
+    }
 }
 
 /// Something slow.
@@ -246,6 +315,10 @@ pub enum Job {
     },
     /// Write settings.json.
     SaveSettings(SaveSettings),
+    /// Write keybindings.json.
+    SaveKeybindings(SaveKeybindings),
+    /// Take the hooks out and forget everything.
+    FactoryReset,
     /// Look at hooks.
     HooksStatus(OneProvider),
     /// Install hooks.

@@ -1,8 +1,11 @@
 //! What the hub is told: facts in the past tense, from listeners, services and the window.
 
+use crate::keys::Keymap;
 use crate::policy::RealPaths;
 use crate::settings::Settings;
+use crate::themes::Theme;
 use crate::transcript::TranscriptItem;
+use crate::tray::{TrayChoice, TrayHost};
 use magia_protocol::wire::hook::HookMessage;
 use magia_protocol::wire::info::{Decision, HooksInfo, ListenerInfo, ProviderInfo};
 use magia_protocol::wire::metrics::OtelPortInfo;
@@ -37,6 +40,10 @@ pub struct ReplyId(pub u64);
 pub enum Origin {
     /// A person at the window.
     Window,
+    /// A person at the tray's menu, as far as the session bus can tell.
+    Tray,
+    /// A person at a notification's buttons, as far as the session bus can tell.
+    Notification,
     /// A process on the CLI socket.
     Cli {
         /// Its pid.
@@ -113,6 +120,15 @@ pub enum Event {
     },
     /// The terminals, all of them, oldest first; comes again when one of them changed.
     TerminalsRead(Vec<TerminalInfo>),
+    /// A program in a terminal wants the user to know something: OSC 9, 777 or 99.
+    TerminalNotified {
+        /// The terminal's id.
+        terminal: String,
+        /// Its title; may be empty.
+        title: String,
+        /// Its text; may be empty.
+        body: String,
+    },
     /// A watched process ended.
     ProcessExited(ProcessId),
     /// Processes were looked through: every agent that runs without a registry of its own, as far as its command line
@@ -163,6 +179,20 @@ pub enum Event {
     TelemetryPort(Box<OtelPortInfo>),
     /// The store was opened and read.
     StoreLoaded(Box<StoredState>),
+    /// keybindings.json was read.
+    KeybindingsLoaded {
+        /// The keys in use.
+        keymap: Arc<Keymap>,
+        /// What is wrong with the file.
+        problem: Option<String>,
+    },
+    /// The user's themes were read.
+    ThemesLoaded {
+        /// All that can be used.
+        themes: Arc<Vec<Theme>>,
+        /// What cannot.
+        problem: Option<String>,
+    },
     /// settings.json was read.
     SettingsLoaded {
         /// What it says, defaults filled in.
@@ -201,8 +231,50 @@ pub enum Event {
         /// Its id and what shows it.
         outcome: Result<OpenedTerminal, SpawnError>,
     },
+    /// Something was chosen in the tray.
+    TrayChosen(TrayChoice),
+    /// A tray is there, or is not.
+    TrayReported(TrayHost),
+    /// The window was closed and stays hidden.
+    WindowHidden,
+    /// What became of a desktop notification.
+    NoticeReported {
+        /// Its number.
+        number: u64,
+        /// What.
+        news: NoticeNews,
+    },
+    /// A notification went another way, or could not.
+    ChannelReported {
+        /// The ledger's row.
+        id: u64,
+        /// The channel's name.
+        channel: &'static str,
+        /// Why not.
+        outcome: Result<(), String>,
+    },
     /// Time passed; comes every second while something depends on it.
     ClockTicked,
+}
+
+/// What became of a desktop notification.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NoticeNews {
+    /// The desktop took it.
+    Shown,
+    /// It could not be shown.
+    Failed(String),
+    /// A person took it away, or its time was over.
+    Closed,
+    /// A person clicked on it.
+    Clicked,
+    /// A person answered its request by a button.
+    Answered {
+        /// The request whose button it was.
+        request: RequestId,
+        /// Allow or deny.
+        decision: Decision,
+    },
 }
 
 /// An agent's process, found by looking.

@@ -9,11 +9,14 @@
 )]
 
 pub mod answer;
+pub mod attention;
 pub mod codex;
 pub mod daemon;
 pub mod drift;
 pub mod effect;
 pub mod event;
+pub mod fuzzy;
+pub mod keys;
 pub mod metrics;
 pub mod model;
 pub mod normalize;
@@ -24,5 +27,7 @@ pub mod spawn;
 pub mod steward;
 pub mod subject;
 pub mod telemetry;
+pub mod themes;
 pub mod timeline;
 pub mod transcript;
+pub mod tray;

@@ -1,10 +1,14 @@
 //! magia's settings: settings.json in camelCase. Every key has a default; unknown keys are kept.
 
 mod forwarding;
+mod notifications;
+pub mod spec;
 
 pub use forwarding::Forwarding;
+pub use notifications::{CloseBehavior, NotificationSettings, QuietHours, risk_word};
 
 use crate::policy::is_shell;
+use crate::themes::BUILT_IN;
 use core::net::{Ipv4Addr, SocketAddr};
 use magia_protocol::wire::Provider;
 use serde_json::{Map, Value, json};
@@ -207,8 +211,26 @@ pub struct Settings {
     pub workspace_presets: Vec<(String, Preset)>,
     /// `themeMode`.
     pub theme: ThemeMode,
+    /// `themeId`: the built-in theme, or one of the user's.
+    pub theme_id: String,
+    /// `zoomFactor`: 1 is the desktop's own size.
+    pub zoom: f32,
+    /// `reducedMotion`: nothing pulses, blinks or slides.
+    pub reduced_motion: bool,
+    /// `chatFontFamily`: the window's text.
+    pub chat_font_family: String,
+    /// `chatFontSize`, in points.
+    pub chat_font_size: f32,
+    /// `editorFontFamily`: code.
+    pub editor_font_family: String,
+    /// `editorFontSize`, in points.
+    pub editor_font_size: f32,
+    /// `titleSuggestionsEnabled`: a session without a title is called by its first prompt.
+    pub title_suggestions: bool,
     /// `notificationsEnabled`: desktop notifications.
     pub notifications: bool,
+    /// How they are to be, and the tray.
+    pub notices: NotificationSettings,
     /// `codexHoldSeconds`: how long a permission hook of Codex waits for someone at the window, since Codex shows its
     /// own dialog only afterwards; 0 never waits.
     pub codex_hold_s: u32,
@@ -259,7 +281,16 @@ impl Default for Settings {
             tool_permissions: Vec::new(),
             workspace_presets: Vec::new(),
             theme: ThemeMode::Dark,
+            theme_id: BUILT_IN.to_owned(),
+            zoom: 1.0,
+            reduced_motion: false,
+            chat_font_family: "Inter".to_owned(),
+            chat_font_size: 13.0,
+            editor_font_family: "JetBrains Mono".to_owned(),
+            editor_font_size: 12.5,
+            title_suggestions: true,
             notifications: true,
+            notices: NotificationSettings::default(),
             codex_hold_s: CODEX_HOLD_MAX_S,
             binaries: Vec::new(),
             retention_days: 90,
@@ -283,35 +314,6 @@ impl Default for Settings {
         }
     }
 }
-
-/// The keys this version knows, for "did you mean".
-pub const KEYS: &[&str] = &[
-    "permissionPreset",
-    "toolPermissions",
-    "workspacePresets",
-    "themeMode",
-    "notificationsEnabled",
-    "codexHoldSeconds",
-    "providerBinaryPaths",
-    "retentionDays",
-    "retentionMib",
-    "terminal",
-    "terminalsPerMinute",
-    "terminalsMax",
-    "terminalSocketLink",
-    "httpApi",
-    "httpRoots",
-    "otelCollectorPort",
-    "telemetryKeepPrompts",
-    "telemetryForward",
-    "telemetryForwardHeaders",
-    "terminalFontSize",
-    "terminalFontFamily",
-    "terminalCursorStyle",
-    "terminalCursorBlink",
-    "terminalLineHeight",
-    "terminalShell",
-];
 
 impl Settings {
     /// Reads a settings object. A value that cannot be used is replaced by its default and named in the
@@ -373,7 +375,16 @@ impl Settings {
             .collect();
         all.insert("workspacePresets".into(), Value::Object(workspaces));
         all.insert("themeMode".into(), json!(self.theme.as_str()));
+        all.insert("themeId".into(), json!(self.theme_id));
+        all.insert("zoomFactor".into(), decimal(self.zoom));
+        all.insert("reducedMotion".into(), json!(self.reduced_motion));
+        all.insert("chatFontFamily".into(), json!(self.chat_font_family));
+        all.insert("chatFontSize".into(), decimal(self.chat_font_size));
+        all.insert("editorFontFamily".into(), json!(self.editor_font_family));
+        all.insert("editorFontSize".into(), decimal(self.editor_font_size));
+        all.insert("titleSuggestionsEnabled".into(), json!(self.title_suggestions));
         all.insert("notificationsEnabled".into(), json!(self.notifications));
+        self.notices.write(&mut all);
         all.insert("codexHoldSeconds".into(), json!(self.codex_hold_s));
         let binaries: Map<String, Value> = self
             .binaries
@@ -403,7 +414,7 @@ impl Settings {
         all.insert("terminalLineHeight".into(), decimal(self.terminal_line_height));
         all.insert("terminalShell".into(), json!(self.terminal_shell));
         for (key, value) in &self.file {
-            if !KEYS.contains(&key.as_str()) {
+            if spec::find(key).is_none() {
                 all.insert(key.clone(), value.clone());
             }
         }
@@ -432,6 +443,20 @@ impl Settings {
             "themeMode" => {
                 self.theme =
                     word(value, ThemeMode::ALL, |mode| mode.as_str()).ok_or("dark, light or system")?;
+            }
+            "themeId" => self.theme_id = name(value).ok_or("the name of a theme")?,
+            "zoomFactor" => self.zoom = between(value, 0.5, 3.0).ok_or("a number from 0.5 to 3")?,
+            "reducedMotion" => self.reduced_motion = value.as_bool().ok_or("true or false")?,
+            "chatFontFamily" => self.chat_font_family = name(value).ok_or("the name of a font")?,
+            "chatFontSize" => {
+                self.chat_font_size = between(value, 11.0, 18.0).ok_or("a number from 11 to 18")?;
+            }
+            "editorFontFamily" => self.editor_font_family = name(value).ok_or("the name of a font")?,
+            "editorFontSize" => {
+                self.editor_font_size = between(value, 10.0, 18.0).ok_or("a number from 10 to 18")?;
+            }
+            "titleSuggestionsEnabled" => {
+                self.title_suggestions = value.as_bool().ok_or("true or false")?;
             }
             "notificationsEnabled" => self.notifications = value.as_bool().ok_or("true or false")?,
             "codexHoldSeconds" => {
@@ -510,8 +535,7 @@ impl Settings {
                 self.terminal_font_size = between(value, 6.0, 48.0).ok_or("a number from 6 to 48")?;
             }
             "terminalFontFamily" => {
-                let name = value.as_str().filter(|name| !name.trim().is_empty());
-                self.terminal_font_family = name.ok_or("the name of a font")?.to_owned();
+                self.terminal_font_family = name(value).ok_or("the name of a font")?;
             }
             "terminalCursorStyle" => {
                 self.terminal_cursor = word(value, TerminalCursor::ALL, |shape| shape.as_str())
@@ -550,7 +574,7 @@ impl Settings {
                 self.tool_permissions =
                     rules.iter().map(tool_permission).collect::<Option<_>>().ok_or(wanted)?;
             }
-            _ => {}
+            other => self.notices.set(other, value)?,
         }
         Ok(())
     }
@@ -588,6 +612,10 @@ fn word<T: Copy>(value: &Value, all: &[T], as_str: impl Fn(T) -> &'static str) -
     all.iter().copied().find(|one| as_str(*one) == typed)
 }
 
+fn name(value: &Value) -> Option<String> {
+    value.as_str().map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned)
+}
+
 fn number(value: &Value, least: u32, most: u32) -> Option<u32> {
     let number = u32::try_from(value.as_u64()?).ok()?;
     (least..=most).contains(&number).then_some(number)
@@ -605,110 +633,4 @@ fn decimal(number: f32) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn object(value: Value) -> Map<String, Value> {
-        match value {
-            Value::Object(object) => object,
-            other => panic!("not an object: {other}"),
-        }
-    }
-
-    #[test]
-    fn unknown_keys_stay_and_bad_values_are_named() {
-        let file = object(json!({"zoom": 2, "permissionPreset": "sometimes", "themeMode": "light"}));
-        let (settings, problems) = Settings::read(file);
-        assert_eq!(settings.preset, Preset::Default);
-        assert_eq!(settings.theme, ThemeMode::Light);
-        assert_eq!(problems.len(), 1);
-        assert!(problems[0].contains("permissionPreset must be default, acceptEdits, plan"));
-        assert_eq!(settings.to_json().get("zoom"), Some(&json!(2)));
-    }
-
-    #[test]
-    fn what_is_printed_is_read_back() {
-        let file = object(json!({
-            "permissionPreset": "acceptEdits",
-            "toolPermissions": [{"toolName": "Bash", "autoApprove": true, "commandPrefix": "cargo test"}],
-            "workspacePresets": {"/home/me/shop": "plan"},
-            "providerBinaryPaths": {"claude": "/opt/claude"},
-            "terminalFontSize": 14.5,
-            "terminalCursorStyle": "underline",
-            "terminalLineHeight": 1.2,
-            "terminalShell": "/bin/zsh",
-        }));
-        let (settings, problems) = Settings::read(file);
-        assert!(problems.is_empty());
-        let (again, _) = Settings::read(settings.to_json());
-        assert_eq!(again.to_json().get("terminalLineHeight"), Some(&json!(1.2)));
-        assert_eq!(again.terminal_cursor, TerminalCursor::Underline);
-        assert_eq!(again.terminal_shell.as_deref(), Some("/bin/zsh"));
-        assert_eq!(again.tool_permissions, settings.tool_permissions);
-        assert_eq!(again.workspace_presets, [("/home/me/shop".to_owned(), Preset::Plan)]);
-        assert_eq!(again.binaries, settings.binaries);
-        assert_eq!(again.to_json(), settings.to_json());
-    }
-
-    #[test]
-    fn terminals_and_the_http_api() {
-        for (key, value) in [
-            ("terminal", json!("kitty")),
-            ("terminal", json!("")),
-            ("terminal", json!(["st", "-e", "{attach}"])),
-            ("terminal", json!(["st", "-e", "{exe}", "attach", "{id}", "--spawn-nonce", "{nonce}"])),
-            ("terminalSocketLink", json!(true)),
-            ("httpApi", json!("4020")),
-            ("httpApi", json!("[::1]:0")),
-            ("httpRoots", json!(["~/src", "/srv"])),
-        ] {
-            let (settings, problems) = Settings::read(object(json!({ key: value })));
-            assert_eq!(problems, Vec::<String>::new());
-            assert_eq!(settings.to_json().get(key), Some(&value));
-        }
-        for (key, value) in [
-            ("terminal", json!([])),
-            ("terminal", json!(["st", "-e", "sh"])),
-            ("terminal", json!(7)),
-            ("httpApi", json!("0.0.0.0:4020")),
-            ("httpApi", json!("192.168.1.2:4020")),
-            ("httpApi", json!("x")),
-            ("httpRoots", json!(["src"])),
-            ("terminalsPerMinute", json!(0)),
-        ] {
-            assert!(Settings::check(&object(json!({ key: value.clone() }))).is_err(), "{key} {value}");
-        }
-        assert_eq!(http_address("localhost:80"), http_address("80"));
-    }
-
-    #[test]
-    fn the_longest_directory_wins_and_parts_are_whole() {
-        let presets = json!({"/home/me": "auto", "/home/me/shop/": "plan", "/home/me/shop/play": "dontAsk"});
-        let (settings, problems) = Settings::read(object(json!({ "workspacePresets": presets })));
-        assert_eq!(problems, Vec::<String>::new());
-        let check = |cwd: &str, preset: Preset| assert_eq!(settings.preset_for(cwd).0, preset, "{cwd}");
-        check("/home/me/shop", Preset::Plan);
-        check("/home/me/shop/src", Preset::Plan);
-        check("/home/me/shopping", Preset::Auto);
-        check("/home/me/shop/play/a", Preset::DontAsk);
-        check("/srv", Preset::Default);
-        check("", Preset::Default);
-        assert_eq!(settings.preset_for("/home/me/x").1, Some("/home/me"));
-        for bad in [json!({"shop": "plan"}), json!({"/a/../b": "plan"}), json!({"/a": "yes"}), json!(["/a"])]
-        {
-            assert!(Settings::check(&object(json!({ "workspacePresets": bad }))).is_err(), "{bad}");
-        }
-        assert!(Settings::check(&object(json!({ "workspacePresets": {"/a": null} }))).is_ok());
-    }
-
-    #[test]
-    fn a_shell_is_never_allowed_as_a_whole() {
-        let change = object(json!({"toolPermissions": [{"toolName": "Bash", "autoApprove": true}]}));
-        assert!(Settings::check(&change).unwrap_err().contains("commandPrefix"));
-        let change =
-            object(json!({"toolPermissions": [{"toolName": "run_shell_command", "autoApprove": true}]}));
-        assert!(Settings::check(&change).is_err());
-        let change = object(json!({"retentionDays": 0}));
-        assert!(Settings::check(&change).is_err());
-    }
-}
+mod tests;

@@ -1,13 +1,16 @@
 //! What the window draws: facts, read only, made anew when they changed.
 
+use crate::keys::Keymap;
 use crate::settings::Settings;
 use crate::subject::Subject;
+use crate::themes::Theme;
 use crate::timeline::TimelineItem;
+use crate::tray::TrayHost;
 use magia_protocol::wire::info::{
     HooksInfo, ListenerInfo, ProviderInfo, RequestInfo, SessionInfo, TrialInfo,
 };
 use magia_protocol::wire::metrics::{FleetMetricsInfo, MetricsInfo, OtelPortInfo};
-use magia_protocol::wire::{Provider, SessionId, TerminalInfo};
+use magia_protocol::wire::{NotificationInfo, Provider, RequestId, SessionId, TerminalInfo};
 use std::sync::Arc;
 
 /// Everything the window knows of the world.
@@ -19,6 +22,8 @@ pub struct Snapshot {
     pub made_at_ms: u64,
     /// Whether the store was read; before that an empty list means nothing.
     pub loaded: bool,
+    /// magia was never here before, or was reset.
+    pub first_launch: bool,
     /// Sessions that are not hidden, in a stable order (start time).
     pub sessions: Vec<Arc<SessionInfo>>,
     /// Requests that wait, oldest first; and decided ones until they took effect.
@@ -35,6 +40,10 @@ pub struct Snapshot {
     pub terminals: Vec<Arc<TerminalInfo>>,
     /// magia's settings.
     pub settings: Arc<Settings>,
+    /// The user's themes.
+    pub themes: Arc<Vec<Theme>>,
+    /// The keys of the window's commands.
+    pub keymap: Arc<Keymap>,
     /// What came of the window's last dry run of a preset or rule.
     pub trial: Option<Arc<TrialInfo>>,
     /// Metrics.
@@ -44,10 +53,20 @@ pub struct Snapshot {
     /// Replies to the window's own commands and other things said once, oldest first; the window shows those
     /// whose number it has not seen.
     pub toasts: Vec<Toast>,
+    /// What was told of, newest first: sent, suppressed, failed.
+    pub notifications: Arc<Vec<Arc<NotificationInfo>>>,
+    /// Whether there is a tray.
+    pub tray: TrayHost,
+    /// Whether the desktop is told nothing for a while.
+    pub paused: bool,
     /// Someone asked for the window: grows with each wish.
     pub raise: u64,
     /// The session to show with it.
     pub raise_session: Option<SessionId>,
+    /// The request to show with it.
+    pub raise_request: Option<RequestId>,
+    /// The page to show with it.
+    pub raise_page: Option<RaisePage>,
     /// The terminal to show with it.
     pub raise_terminal: Option<String>,
 }
@@ -57,6 +76,15 @@ impl Snapshot {
     pub fn hooks_of(&self, provider: Provider) -> Option<&HooksInfo> {
         self.hooks.iter().find(|hooks| hooks.provider == provider).map(|hooks| &**hooks)
     }
+}
+
+/// A page of the window that someone outside of it asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RaisePage {
+    /// The dialog for a new session.
+    NewSession,
+    /// A project's sessions, by its directory.
+    Project(String),
 }
 
 /// A request, ready to draw.

@@ -140,6 +140,34 @@ fn an_allow_that_came_second_was_not_taken_and_a_deny_did_what_it_said() {
 }
 
 #[test]
+fn an_answered_question_took_effect_once_the_daemon_says_so() {
+    let mut script = Script::new();
+    let question = json!({"id": "q", "header": "Colour", "question": "Which?", "options": [
+        {"label": "Red", "description": ""}, {"label": "Blue", "description": ""},
+    ]});
+    let asked = json!({"threadId": "t", "turnId": "turn", "itemId": "call-1", "questions": [question]});
+    let ask = |script: &mut Script, gate| {
+        let message = message("item/tool/requestUserInput", &asked);
+        script.news(DaemonFact::Asked { gate, message, use_id: "call-1".into() });
+    };
+    script.status("t", SessionState::Working);
+    ask(&mut script, GATE);
+    let id = script.row("t").requests[0];
+    let answers = json!({"id": id.to_string(), "decision": "allow", "answers": {"Which?": "Blue"}});
+    script.cli("resolve_permission", answers).unwrap();
+    script.apply(Event::GateAnswered { gate: GATE, delivered: true });
+    assert_eq!(state_of_request(&script), RequestState::Decided);
+    script.news(DaemonFact::Resolved(GATE));
+    assert_eq!(state_of_request(&script), RequestState::TookEffect);
+
+    let mut script = Script::new();
+    script.status("t", SessionState::Working);
+    ask(&mut script, GATE);
+    script.news(DaemonFact::Resolved(GATE));
+    assert_eq!(state_of_request(&script), RequestState::AnsweredInTerminal);
+}
+
+#[test]
 fn what_was_resolved_without_us_was_answered_in_the_terminal() {
     let mut script = asking();
     script.news(DaemonFact::Resolved(GATE));

@@ -10,8 +10,8 @@
 mod script;
 
 use magia_core::effect::Effect;
+use magia_core::event::GateId;
 use magia_core::event::RegistryStatus::{Busy, Idle, Waiting};
-use magia_core::event::{Event, GateId};
 use magia_core::model::{GATE_DEADLINE_MS, SETTLED_MAX};
 use magia_core::policy::RealPaths;
 use magia_core::settings::{Preset, Settings, ToolPermission};
@@ -454,36 +454,6 @@ fn the_preset_answers_and_is_recorded() {
         (script.answer(gate).as_deref(), script.decided_by(id.unwrap())),
         (Some("deny"), "policy rule Bash(git push)")
     );
-}
-
-#[test]
-fn a_notification_only_while_the_window_is_not_in_front_and_gone_when_settled() {
-    let mut script = working();
-    let notices = |script: &Script, first| script.count(first, |fx| matches!(fx, Effect::Notify(_)));
-    let withdrawn = |script: &Script, first| script.count(first, |fx| matches!(fx, Effect::Withdraw(_)));
-    script.apply(Event::WindowChanged { focused: true, selected: None });
-    let first = script.effects.len();
-    let (_, seen) = script.bash(10, "a", "t1", "make");
-    script.hook(10, "a", "PostToolUse", bash("t1", "make"));
-    assert_eq!((notices(&script, first), withdrawn(&script, first)), (0, 0), "{seen}");
-    script.apply(Event::WindowChanged { focused: false, selected: None });
-    let first = script.effects.len();
-    let (gate, id) = script.bash(10, "a", "t2", "echo \u{202e}\u{1b}[31m");
-    assert_eq!(notices(&script, first), 1);
-    let shown = script.since(first).iter().find_map(|fx| match fx {
-        Effect::Notify(notice) => Some((notice.title.clone(), notice.body.clone())),
-        _ => None,
-    });
-    assert_eq!(shown.unwrap(), ("x wants to use Bash".into(), "echo \\u{202e}\\u{1b}[31m".into()));
-    script.decide_written(gate, id, Decision::Allow);
-    assert_eq!(withdrawn(&script, first), 1);
-    script.hook(10, "a", "PostToolUse", bash("t2", "make"));
-    script.hook(10, "a", "Stop", json!({}));
-    assert_eq!(withdrawn(&script, first), 1, "once is enough");
-    script.settings(Settings { notifications: false, ..Settings::default() });
-    let first = script.effects.len();
-    script.bash(10, "a", "t3", "make");
-    assert_eq!(notices(&script, first), 0);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use magia_core::effect::{Effect, StoreWrite};
 use magia_core::event::RegistryStatus::{Busy, Idle, Waiting};
 use magia_core::event::{Event, GateId, Titles};
 use magia_core::model::BEGUN_MAX;
+use magia_core::settings::Settings;
 use magia_protocol::wire::SessionState::{
     Ended, Failed, Idle as AtRest, WaitingAnswer, WaitingPermission, Working,
 };
@@ -348,6 +349,22 @@ fn titles_by_precedence_and_never_empty() {
     assert_eq!((title(&script).0.as_str(), script.published(first, "sessions:changed")), ("Renamed", 1));
     let long = script.cli("set_session_title", json!({"session": id.to_string(), "title": "x".repeat(201)}));
     assert!(long.is_err());
+}
+
+#[test]
+fn a_prompt_is_a_title_only_when_the_settings_want_it() {
+    let mut script = Script::new();
+    script.hook(10, "a", "UserPromptSubmit", json!({"prompt": "fix the tests"}));
+    assert_eq!(script.row("a").title, "fix the tests");
+    script.settings(Settings { title_suggestions: false, ..Settings::default() });
+    assert_eq!(
+        (script.row("a").title.as_str(), script.row("a").title_source),
+        ("shop", TitleSource::Directory)
+    );
+    script.hook(20, "b", "UserPromptSubmit", json!({"prompt": "search the shop"}));
+    assert_eq!(script.row("b").title, "shop", "nor does a new one have it");
+    script.settings(Settings::default());
+    assert_eq!(script.row("b").title, "search the shop");
 }
 
 #[test]

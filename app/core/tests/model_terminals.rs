@@ -148,3 +148,19 @@ fn an_agent_may_look_at_terminals_and_nothing_else() {
     let first = command(&mut script, 9, "create_pty", json!({"cwd": "~/shop"}), script::cli());
     assert!(matches!(&wishes(&script, first)[..], [TerminalWish::Create { shell: None, .. }]));
 }
+
+#[test]
+fn a_program_that_notifies_is_heard_unless_an_agent_tells_of_itself() {
+    let mut script = Script::new();
+    let notify = |script: &mut Script, terminal: &str| {
+        let (title, body) = ("make".to_owned(), "all tests passed".to_owned());
+        script.apply(Event::TerminalNotified { terminal: terminal.to_owned(), title, body });
+        let snapshot = script.model.snapshot(script.now).unwrap();
+        snapshot.toasts.iter().map(|toast| toast.text.clone()).collect::<Vec<_>>()
+    };
+    script.apply(running(&[("one", Some("pts/2")), ("two", Some("pts/3"))]));
+    assert_eq!(notify(&mut script, "one"), ["claude: make: all tests passed"]);
+    hook_on(&mut script, 10, "a", "pts/3");
+    assert_eq!(notify(&mut script, "two").len(), 1, "Claude's own hook tells of it");
+    assert_eq!(notify(&mut script, "unknown").last().unwrap(), "unknown: make: all tests passed");
+}

@@ -3,6 +3,8 @@
 use super::jobs::JobRequest;
 use crate::listeners::{Gates, HttpSwitch, OtlpSwitch, Replies, Streams};
 use crate::os::notify::Notifier;
+use crate::os::signals::Quit;
+use crate::services::channels::Channels;
 use crate::services::codex::CodexDaemons;
 use crate::services::processes::Processes;
 use crate::services::spawn::{OpenRequest, Spawn};
@@ -10,10 +12,10 @@ use crate::services::store::{Retention, Store};
 use crate::services::terminals::Terminals;
 use crate::services::transcripts::Transcripts;
 use crossbeam_channel::{Sender, TrySendError};
-use magia_core::effect::{Effect, Job, TerminalWish, Update};
-use magia_core::event::ReplyId;
+use magia_core::effect::{Channel, Effect, Job, TerminalWish, Update};
+use magia_core::event::{Event, NoticeNews, ReplyId};
 use magia_core::settings::Settings;
-use magia_protocol::wire::{ErrorCode, RpcError};
+use magia_protocol::wire::{ErrorCode, NotificationInfo, RpcError};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -45,6 +47,12 @@ pub struct Shell {
     pub otlp: OtlpSwitch,
     /// Desktop notifications; `None` when there is no way to show any.
     pub notifier: Option<Notifier>,
+    /// Other ways for notifications; `None` when they could not be started.
+    pub channels: Option<Channels>,
+    /// Ends the program.
+    pub quit: Quit,
+    /// What the shell itself has to say to the hub: at most one for each notification that found no way.
+    pub reports: VecDeque<Event>,
     /// Does what is slow.
     pub jobs: Sender<JobRequest>,
     /// Jobs that found no room: at most one history and one look for titles per session.
@@ -130,16 +138,20 @@ impl Shell {
             Effect::UnfollowTranscript => self.transcripts.unfollow(),
             Effect::ReadTitles { session, path } => self.job(JobRequest::Titles { session, path }),
             Effect::LoadHistory(session) => self.job(JobRequest::History(session)),
-            Effect::Notify(notice) => {
+            Effect::Notify(notice) => match &self.notifier {
+                Some(notifier) => notifier.show(notice),
+                None => {
+                    let news = NoticeNews::Failed("magia has no thread for notifications".to_owned());
+                    self.reports.push_back(Event::NoticeReported { number: notice.number, news });
+                }
+            },
+            Effect::Withdraw(number) => {
                 if let Some(notifier) = &self.notifier {
-                    notifier.show(notice);
+                    notifier.withdraw(number);
                 }
             }
-            Effect::Withdraw(request) => {
-                if let Some(notifier) = &self.notifier {
-                    notifier.withdraw(request);
-                }
-            }
+            Effect::Send { channel, notification } => self.send(channel, notification),
+            Effect::Quit => self.quit.quit(),
             Effect::OpenTerminal { reply, request, plan, by } => {
                 let refused = self.spawn.open(OpenRequest { reply, request, plan: *plan, by });
                 if let (Err(err), Some(reply)) = (refused, reply) {
@@ -149,6 +161,7 @@ impl Shell {
             // The snapshot carries the wish to the window.
             Effect::RaiseWindow(_) => {}
             Effect::Terminal { reply, wish } => self.terminal(reply, wish),
+            Effect::Restart => crate::os::signals::end_ourselves(),
             Effect::Run { reply, job } => self.run(reply, job),
         }
     }
@@ -159,6 +172,18 @@ impl Shell {
         self.http.settings(settings);
         self.otlp.settings(settings);
         self.spawn.settings(Arc::clone(settings))
+    }
+
+    /// Sends a notification another way than the desktop; when it cannot be taken, the ledger says so.
+    fn send(&mut self, channel: Channel, notification: Box<NotificationInfo>) {
+        let (id, name) = (notification.id, channel.name());
+        let why = match &self.channels {
+            Some(channels) if channels.send(channel, notification) => return,
+            Some(_) => "too many wait to be sent",
+            None => "magia has no thread for it",
+        };
+        let outcome = Err(why.to_owned());
+        self.reports.push_back(Event::ChannelReported { id, channel: name, outcome });
     }
 
     /// Hands a wish to the terminals service; when it cannot be taken, the reply says so.

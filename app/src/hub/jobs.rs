@@ -5,6 +5,7 @@ use crate::doctor;
 use crate::event_text::event_json;
 use crate::listeners::Listeners;
 use crate::places::Places;
+use crate::reset;
 use crate::services::providers::{Detector, Search, Source};
 use crate::services::settings_file::SettingsFile;
 use crate::services::steward::FilePlan;
@@ -79,6 +80,8 @@ pub struct JobShell {
     pub store: Option<Arc<Store>>,
     /// settings.json.
     pub settings: Arc<SettingsFile>,
+    /// keybindings.json.
+    pub keybindings: Arc<SettingsFile>,
     /// The settings as they were read last.
     pub current: Arc<Settings>,
     /// Finds the agents' programs, and remembers.
@@ -141,6 +144,11 @@ pub fn run_once(shell: &mut JobShell, command: Command) -> Result<Value, RpcErro
         }
         Command::LoadSettings(_) => return Ok(Value::Object(shell.current.to_json())),
         Command::SaveSettings(params) => Job::SaveSettings(params),
+        Command::SettingsSchema(_) => return Ok(magia_core::settings::spec::schema()),
+        Command::LoadKeybindings(_) => return Ok(shell.keybindings.reply_now()),
+        Command::SaveKeybindings(params) => Job::SaveKeybindings(params),
+        Command::IsFirstLaunch(_) => return Ok(json!(shell.places.is_new())),
+        Command::FactoryReset(params) if params.confirm == "reset" => Job::FactoryReset,
         other => {
             let (method, _) = other.to_request();
             return Err(RpcError::new(ErrorCode::Unsupported, format!("{method} needs the running program"))
@@ -234,13 +242,21 @@ impl JobShell {
                 })
             }
             Job::SaveSettings(params) => {
-                let saved = self.settings.save(&params.settings).map(Value::Object);
+                let saved = self.settings.save(&params.settings);
                 // Before the reply: who saved may count on it at once.
                 if saved.is_ok() {
                     events.push(self.settings.now());
                 }
                 saved
             }
+            Job::SaveKeybindings(params) => {
+                let saved = self.keybindings.save_over(&params.keybindings, params.reset);
+                if saved.is_ok() {
+                    events.push(self.keybindings.now());
+                }
+                saved
+            }
+            Job::FactoryReset => self.factory_reset(),
             Job::HooksStatus(params) => self
                 .steward(params.provider, params.home.as_deref())
                 .and_then(|paths| self.hooks(&paths))
@@ -288,7 +304,7 @@ impl JobShell {
             Job::Doctor { mut checks, known } => {
                 let hooks = self.hooks(&self.places.steward(Provider::Claude, None)).ok();
                 let providers = self.detect(false);
-                checks.extend(doctor::checks(&self.places, hooks.as_ref(), &providers));
+                checks.extend(doctor::checks(&self.places, &self.current, hooks.as_ref(), &providers));
                 for provider in [Provider::Codex, Provider::Gemini] {
                     let hooks = self.hooks(&self.places.steward(provider, None)).ok();
                     checks.extend(hooks.as_ref().and_then(doctor::optional_hooks_check));
@@ -330,6 +346,21 @@ impl JobShell {
             }
         };
         Provider::ALL.iter().filter_map(look).collect()
+    }
+
+    /// Takes our hooks out of every agent's settings, then removes what is ours, or has it removed at the next start when
+    /// this program holds it open.
+    fn factory_reset(&self) -> Result<Value, RpcError> {
+        for provider in Provider::ALL {
+            let paths = self.places.steward(*provider, None);
+            // A file that cannot be read holds what it holds: nothing is forgotten while hooks point here.
+            self.change(&paths, false, steward::preview_uninstall, steward::uninstall)?;
+        }
+        let removed = reset::what_goes(&self.places);
+        let restarting = self.listeners.is_some();
+        let done = if restarting { reset::mark(&self.places) } else { reset::finish(&self.places) };
+        done.map_err(|err| internal(&err))?;
+        Ok(json!({ "removed": removed, "restarting": restarting }))
     }
 
     fn retry(&self, name: &str) -> Option<bool> {

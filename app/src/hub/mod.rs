@@ -13,7 +13,7 @@ pub use jobs::{JobRequest, JobShell, JobWorker, run_once};
 pub use owner::{InPlace, Owner};
 
 use crate::clock::Clock;
-use crate::link::{FromWindow, Waker};
+use crate::link::{FromWindow, Onlooker, Waker};
 use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, TrySendError, never};
 use magia_core::event::{Event, Origin, ReplyId};
 use magia_core::model::Model;
@@ -43,6 +43,8 @@ pub struct Display {
     pub unread: Receiver<Arc<Snapshot>>,
     /// Rings the window's bell.
     pub waker: Waker,
+    /// The tray.
+    pub tray: Option<Onlooker>,
 }
 
 /// The channels the hub waits for.
@@ -235,6 +237,7 @@ impl Hub {
                 }
             }
             FromWindow::Changed { focused, selected } => Event::WindowChanged { focused, selected },
+            FromWindow::Hidden => Event::WindowHidden,
             FromWindow::Used => Event::WindowUsed,
         };
         self.take(event);
@@ -257,7 +260,18 @@ impl Hub {
     }
 
     fn apply(&mut self, event: Event) {
+        self.apply_one(event);
+        // What the shell could not do; that asks for nothing more of it.
+        while let Some(report) = self.shell.reports.pop_front() {
+            self.apply_one(report);
+        }
+    }
+
+    fn apply_one(&mut self, event: Event) {
         let now = self.clock.now();
+        if self.model.wants_time_of_day() {
+            self.model.set_time_of_day(crate::clock::minute_of_day(now.unix_ms));
+        }
         let effects = self.model.begin(event, now);
         self.shell.perform(effects);
         let effects = self.model.finish(now);
@@ -278,6 +292,9 @@ impl Hub {
         let Some(display) = &self.display else { return };
         let Some(mut snapshot) = self.model.snapshot(self.clock.now()) else { return };
         self.last_snapshot = Some(Instant::now());
+        if let Some(tray) = &display.tray {
+            tray.look(&snapshot);
+        }
         loop {
             match display.snapshots.try_send(snapshot) {
                 Ok(()) => break,

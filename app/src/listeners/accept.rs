@@ -1,13 +1,13 @@
 //! Binding a socket, accepting on it, and binding again when its file was cleaned away.
 
-use super::health::{Health, OpenConnection, Refusal};
+use super::health::{Health, OpenConnection, Refusal, Unheard};
 use super::outbox::{HubGone, Outbox};
 use magia_core::event::Event;
 use magia_protocol::ipc::{self, AcceptError, Incoming, Listener};
 use magia_protocol::paths::{InstanceLock, Socket};
 use magia_protocol::wire::info::ListenerInfo;
 use std::io::{self, ErrorKind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::yield_now;
@@ -31,7 +31,9 @@ pub(super) const SETTLE_TURNS: usize = 2;
 #[expect(clippy::large_enum_variant, reason = "looked at where it is made, and never kept")]
 pub(super) enum Greeted<Fut> {
     /// It has said all that it has to say.
-    Told(Event),
+    Told(Event, Unheard),
+    /// The same, and the hub has been told.
+    Done,
     /// It takes time.
     Stays {
         /// The conversation.
@@ -61,6 +63,29 @@ impl Lease {
     }
 }
 
+/// What has come to a socket and was not told to the hub yet. For tasks of the socket's own thread: there it is never
+/// looked at while it changes.
+#[derive(Debug, Clone)]
+pub(super) struct Backlog {
+    health: Arc<Health>,
+    bound: Arc<Mutex<Weak<Listener>>>,
+}
+
+impl Backlog {
+    pub(super) fn new(health: &Arc<Health>) -> Self {
+        Self { health: Arc::clone(health), bound: Arc::default() }
+    }
+
+    /// Whether everything that was sent over connections made until now has been told.
+    pub(super) fn is_empty(&self) -> bool {
+        self.health.unheard() == 0 && self.bound().upgrade().is_none_or(|listener| !listener.has_waiting())
+    }
+
+    fn bound(&self) -> std::sync::MutexGuard<'_, Weak<Listener>> {
+        self.bound.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// One socket: what is needed to keep it open.
 #[derive(Debug, Clone)]
 pub(super) struct Door {
@@ -71,6 +96,9 @@ pub(super) struct Door {
     /// One permit per connection; all of them back means all connections are done.
     pub(super) places: Arc<Semaphore>,
     pub(super) retry: Arc<Notify>,
+    pub(super) backlog: Backlog,
+    /// Each connection is greeted before the next is accepted: its peer waits.
+    pub(super) one_by_one: bool,
 }
 
 enum Left {
@@ -82,18 +110,21 @@ impl Door {
     /// Keeps the socket open until `stop` changes. `greet` looks at each connection; one that stays becomes a task.
     pub(super) async fn run<F, Fut>(self, mut stop: watch::Receiver<bool>, mut greet: F)
     where
-        F: FnMut(Incoming) -> io::Result<Greeted<Fut>>,
+        F: FnMut(Incoming, Unheard) -> io::Result<Greeted<Fut>>,
         Fut: Future<Output = ()> + Send + 'static,
     {
         let mut reporter = Reporter { health: Arc::clone(&self.health), last: None };
         loop {
             match self.lease.bind(self.socket) {
                 Ok(listener) => {
+                    let listener = Arc::new(listener);
+                    *self.backlog.bound() = Arc::downgrade(&listener);
                     self.health.set_state(None);
                     reporter.report(&self.outbox);
                     tracing::debug!(listener = self.health.name(), "listening");
                     let left = self.accept_on(&listener, &mut stop, &mut reporter, &mut greet).await;
-                    if let Err(err) = listener.close() {
+                    // Nobody else keeps it.
+                    if let Some(Err(err)) = Arc::into_inner(listener).map(Listener::close) {
                         tracing::debug!(listener = self.health.name(), "cannot remove the socket: {err}");
                     }
                     match left {
@@ -131,7 +162,7 @@ impl Door {
         greet: &mut F,
     ) -> Left
     where
-        F: FnMut(Incoming) -> io::Result<Greeted<Fut>>,
+        F: FnMut(Incoming, Unheard) -> io::Result<Greeted<Fut>>,
         Fut: Future<Output = ()> + Send + 'static,
     {
         let mut checks = checks();
@@ -157,15 +188,16 @@ impl Door {
                     }
                 }
             };
+            let is_earlier_unheard = self.health.unheard() > 0;
             let refused = self.take_all(listener, accepted, place, &mut arrived);
             in_a_row += arrived.len();
             // Who came earlier and has spoken since is heard first, and a flood lets others have their turn.
-            if self.health.open() > 0 || in_a_row > IN_A_ROW_MAX {
+            if is_earlier_unheard || in_a_row > IN_A_ROW_MAX {
                 in_a_row = 0;
                 yield_now().await;
             }
-            for (incoming, place) in arrived.drain(..) {
-                self.receive(greet(incoming), place).await;
+            for Arrived { incoming, place, unheard } in arrived.drain(..) {
+                self.receive(greet(incoming, unheard), place).await;
             }
             match refused {
                 None if out_of_order => {
@@ -190,27 +222,30 @@ impl Door {
         }
     }
 
-    /// Takes everything out of the kernel's queue, as far as there are places, which [`super::permissions`] builds on.
-    /// The error is the system's, not a peer's.
+    /// Takes everything out of the kernel's queue, as far as there are places, which [`super::permissions`] builds on;
+    /// or one, where they are served one by one. The error is the system's, not a peer's.
     fn take_all(
         &self,
         listener: &Listener,
         accepted: Result<Incoming, AcceptError>,
         place: OwnedSemaphorePermit,
-        arrived: &mut Vec<(Incoming, OwnedSemaphorePermit)>,
+        arrived: &mut Vec<Arrived>,
     ) -> Option<io::Error> {
         let mut next = Some((accepted, place));
         while let Some((accepted, place)) = next {
             match accepted {
                 Ok(incoming) => {
                     self.health.count_accepted();
-                    arrived.push((incoming, place));
+                    arrived.push(Arrived { incoming, place, unheard: Unheard::new(&self.health) });
                 }
                 Err(AcceptError::ForeignPeer { cred }) => self.health.refuse(&Refusal::ForeignUser(cred.uid)),
                 Err(AcceptError::Io(err)) if is_the_peers_fault(err.kind()) => {
                     self.health.refuse(&Refusal::Broken(err.kind()));
                 }
                 Err(AcceptError::Io(err)) => return Some(err),
+            }
+            if self.one_by_one {
+                break;
             }
             let place = Arc::clone(&self.places).try_acquire_owned();
             next = place.ok().and_then(|place| Some((listener.accept_now()?, place)));
@@ -224,12 +259,13 @@ impl Door {
         Fut: Future<Output = ()> + Send + 'static,
     {
         match greeted {
-            Ok(Greeted::Told(event)) => match self.outbox.send(event).await {
+            Ok(Greeted::Told(event, _unheard)) => match self.outbox.send(event).await {
                 Ok(()) => self.health.count_message(),
                 Err(HubGone) => {
                     tracing::debug!(listener = self.health.name(), "not delivered, the hub has stopped");
                 }
             },
+            Ok(Greeted::Done) => self.health.count_message(),
             Ok(Greeted::Stays { served, has_more }) => {
                 let open = OpenConnection::new(&self.health);
                 tokio::spawn(async move {
@@ -257,6 +293,13 @@ impl Door {
             _ = stop.changed() => None,
         }
     }
+}
+
+/// A connection that is to be greeted.
+struct Arrived {
+    incoming: Incoming,
+    place: OwnedSemaphorePermit,
+    unheard: Unheard,
 }
 
 /// Tells the hub how a listener is, when that has changed.

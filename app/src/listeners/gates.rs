@@ -36,7 +36,29 @@ pub(super) struct Answer {
     pub(super) bytes: Vec<u8>,
     /// How much of it the handler's socket has already.
     pub(super) written: usize,
+    /// What it was written to; the connection itself when there is no task yet.
+    pub(super) writer: Option<DirectWriter>,
 }
+
+impl Answer {
+    /// A reply of which nothing is written.
+    pub(super) fn new(reply: &GateReply) -> Self {
+        Self { bytes: reply.encode(), written: 0, writer: None }
+    }
+
+    /// Whether the handler's socket has all of it.
+    pub(super) fn is_written(&self) -> bool {
+        self.written == self.bytes.len()
+    }
+
+    /// What is to be written still.
+    pub(super) fn rest(&self) -> &[u8] {
+        self.bytes.get(self.written..).unwrap_or_default()
+    }
+}
+
+/// A gate before the hub knows of it, and where its answer comes.
+pub(super) type Opened = (GateId, oneshot::Receiver<Answer>);
 
 impl Gates {
     /// Writes `reply` to the handler that waits at `gate`, as far as that does not wait, and lets the connection's task
@@ -49,9 +71,10 @@ impl Gates {
         if waiting.task.is_closed() {
             return false;
         }
-        let bytes = reply.encode();
-        let written = waiting.writer.map_or(0, |writer| writer.write(&bytes));
-        waiting.task.send(Answer { bytes, written }).is_ok()
+        let mut answer = Answer::new(reply);
+        answer.written = waiting.writer.as_ref().map_or(0, |writer| writer.write(&answer.bytes));
+        answer.writer = waiting.writer;
+        waiting.task.send(answer).is_ok()
     }
 
     /// How many wait.
@@ -59,17 +82,39 @@ impl Gates {
         self.table().waiting.len()
     }
 
-    /// A new gate, with a way to write to its handler; `None` after [`Gates::close`].
-    pub(super) fn open(&self, writer: Option<DirectWriter>) -> Option<(GateId, oneshot::Receiver<Answer>)> {
+    /// A new gate, with a way to write to its handler, which is given back after [`Gates::close`].
+    pub(super) fn open(&self, writer: Option<DirectWriter>) -> Result<Opened, Option<DirectWriter>> {
         let mut table = self.table();
         if table.closed {
-            return None;
+            return Err(writer);
         }
         table.last += 1;
         let gate = GateId(table.last);
         let (task, receiver) = oneshot::channel();
         table.waiting.insert(gate, Waiting { task, writer });
-        Some((gate, receiver))
+        Ok((gate, receiver))
+    }
+
+    /// Takes back a gate of which nobody has heard, and its number as well when no other was opened since.
+    pub(super) fn withdraw(&self, gate: GateId) -> Option<DirectWriter> {
+        let mut table = self.table();
+        let waiting = table.waiting.remove(&gate)?;
+        if table.last == gate.0 {
+            table.last -= 1;
+        }
+        waiting.writer
+    }
+
+    /// The way to the handler back from a gate that waits; an answer goes to the connection's task from then on.
+    pub(super) fn take_writer(&self, gate: GateId) -> Option<DirectWriter> {
+        self.table().waiting.get_mut(&gate)?.writer.take()
+    }
+
+    /// A way to the handler for a gate that waits.
+    pub(super) fn give_writer(&self, gate: GateId, writer: Option<DirectWriter>) {
+        if let Some(waiting) = self.table().waiting.get_mut(&gate) {
+            waiting.writer = writer;
+        }
     }
 
     /// The handler has gone. `false` when an answer is on its way already.

@@ -60,6 +60,7 @@ pub(super) struct Health {
     messages: AtomicU64,
     refused: AtomicU64,
     open: AtomicU64,
+    unheard: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -78,6 +79,7 @@ impl Health {
             messages: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             open: AtomicU64::new(0),
+            unheard: AtomicU64::new(0),
             state: Mutex::default(),
         }
     }
@@ -118,6 +120,11 @@ impl Health {
         self.open.load(Ordering::Relaxed)
     }
 
+    /// Connections that were accepted and whose message was not told yet.
+    pub(super) fn unheard(&self) -> u64 {
+        self.unheard.load(Ordering::Relaxed)
+    }
+
     /// What the hub is told.
     pub(super) fn info(&self) -> ListenerInfo {
         let state = self.state();
@@ -151,5 +158,22 @@ impl OpenConnection {
 impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Counts a connection as unheard until dropped: when its message was told to the hub, or will never be.
+#[derive(Debug)]
+pub(super) struct Unheard(std::sync::Arc<Health>);
+
+impl Unheard {
+    pub(super) fn new(health: &std::sync::Arc<Health>) -> Self {
+        health.unheard.fetch_add(1, Ordering::Relaxed);
+        Self(std::sync::Arc::clone(health))
+    }
+}
+
+impl Drop for Unheard {
+    fn drop(&mut self) {
+        self.0.unheard.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -8,7 +8,7 @@
 //! everything by then and are delivered at once; the others become tasks. Do not give these tasks a second thread.
 
 use super::accept::Greeted;
-use super::health::{Health, Refusal};
+use super::health::{Health, Refusal, Unheard};
 use super::intake::{Intake, LongLines, Patience, read_line};
 use super::outbox::{HubGone, Outbox};
 use super::salvage;
@@ -37,16 +37,17 @@ pub(super) const FIRST_BYTES: usize = 64 * 1024;
 pub(super) fn greet(
     hooks: &Arc<Hooks>,
     mut incoming: Incoming,
+    unheard: Unheard,
     buffer: &mut [u8; FIRST_BYTES],
 ) -> io::Result<Greeted<impl Future<Output = ()> + use<>>> {
     let first = first_bytes(&mut incoming, buffer)?;
     if let Some(line) = memchr::memchr(b'\n', first).and_then(|at| first.get(..at))
         && let Message::Whole(message) = understand(Line::Line(line))
     {
-        return Ok(Greeted::Told(Event::HookReceived(message)));
+        return Ok(Greeted::Told(Event::HookReceived(message), unheard));
     }
     let has_more = first.len() == FIRST_BYTES;
-    let served = serve(Arc::clone(hooks), first.to_vec(), incoming.into_stream()?);
+    let served = serve(Arc::clone(hooks), first.to_vec(), incoming.into_stream()?, unheard);
     Ok(Greeted::Stays { served, has_more })
 }
 
@@ -64,7 +65,7 @@ pub(super) fn first_bytes<'a>(
 }
 
 /// Serves one connection, of which the `first` bytes are read already.
-async fn serve(hooks: Arc<Hooks>, first: Vec<u8>, stream: Stream) {
+async fn serve(hooks: Arc<Hooks>, first: Vec<u8>, stream: Stream, _unheard: Unheard) {
     let mut reader = Intake::lines_after(&first, stream, HOOK_LINE_MAX_BYTES, &hooks.long_lines);
     drop(first);
     let understood = read_line(&mut reader, patience(&hooks.health), understand).await;

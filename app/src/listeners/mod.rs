@@ -34,10 +34,10 @@ pub use outbox::Direct;
 pub use replies::{Outcome, Replies};
 pub use stream::{QUEUE_MAX, Streams};
 
-use accept::{Door, Greeted, Lease, OPEN_MAX};
+use accept::{Backlog, Door, Greeted, Lease, OPEN_MAX};
 use cli::Cli;
 use crossbeam_channel::Sender;
-use health::Health;
+use health::{Health, Unheard};
 use hooks::Hooks;
 use intake::LongLines;
 use magia_core::event::Event;
@@ -97,16 +97,21 @@ impl Listeners {
         let agents = Arc::new(Outbox::new(hub.clone(), direct.clone()));
         let people = Arc::new(Outbox::new(hub.clone(), direct));
         let telemetry = Arc::new(Outbox::new(hub, None));
-        let door = |socket: Socket, outbox: &Arc<Outbox>| Door {
-            socket,
-            health: Arc::new(Health::new(name_of(socket))),
-            lease: Arc::clone(&lease),
-            outbox: Arc::clone(outbox),
-            places: Arc::new(Semaphore::new(OPEN_MAX as usize)),
-            retry: Arc::new(Notify::new()),
+        let door = |socket: Socket, outbox: &Arc<Outbox>| {
+            let health = Arc::new(Health::new(name_of(socket)));
+            Door {
+                socket,
+                lease: Arc::clone(&lease),
+                outbox: Arc::clone(outbox),
+                places: Arc::new(Semaphore::new(OPEN_MAX as usize)),
+                retry: Arc::new(Notify::new()),
+                backlog: Backlog::new(&health),
+                health,
+                one_by_one: false,
+            }
         };
         let hooks = door(Socket::Hooks, &agents);
-        let permissions = door(Socket::Permissions, &agents);
+        let permissions = Door { one_by_one: true, ..door(Socket::Permissions, &agents) };
         let cli = door(Socket::Cli, &people);
         let terminal = door(Socket::Terminal, &people);
         let otel = door(Socket::Otel, &telemetry);
@@ -249,6 +254,7 @@ impl Agents {
             outbox: Arc::clone(&permissions.outbox),
             long_lines: Arc::<LongLines>::default(),
             gates: gates.clone(),
+            before: hooks.backlog.clone(),
             settling: Mutex::new(()),
         });
         let places = [Arc::clone(&hooks.places), Arc::clone(&permissions.places)];
@@ -256,11 +262,11 @@ impl Agents {
         let mut second_buffer = buffer.clone();
         // Accepting is not to be cut into slices: see `permissions`.
         let accepting = [
-            runtime.spawn(unconstrained(
-                hooks.run(stop.clone(), move |incoming| hooks::greet(&for_hooks, incoming, &mut buffer)),
-            )),
-            runtime.spawn(unconstrained(permissions.run(stop.clone(), move |incoming| {
-                permissions::greet(&for_permissions, incoming, &mut second_buffer)
+            runtime.spawn(unconstrained(hooks.run(stop.clone(), move |incoming, unheard| {
+                hooks::greet(&for_hooks, incoming, unheard, &mut buffer)
+            }))),
+            runtime.spawn(unconstrained(permissions.run(stop.clone(), move |incoming, unheard| {
+                permissions::greet(&for_permissions, incoming, unheard, &mut second_buffer)
             }))),
         ];
         runtime.block_on(async {
@@ -299,15 +305,15 @@ impl People {
         });
         let places = [Arc::clone(&cli.places), Arc::clone(&terminal.places)];
         let accepting = [
-            runtime.spawn(unconstrained(cli.run(stop.clone(), move |incoming| {
+            runtime.spawn(unconstrained(cli.run(stop.clone(), move |incoming, unheard| {
                 let cred = incoming.cred();
                 let served = cli::serve(Arc::clone(&for_cli), incoming.into_stream()?, cred);
-                Ok(Greeted::Stays { served, has_more: false })
+                Ok(stays(served, unheard))
             }))),
-            runtime.spawn(unconstrained(terminal.run(stop.clone(), move |incoming| {
+            runtime.spawn(unconstrained(terminal.run(stop.clone(), move |incoming, unheard| {
                 let cred = incoming.cred();
                 let served = terminal::serve(Arc::clone(&for_terminals), incoming.into_stream()?, cred);
-                Ok(Greeted::Stays { served, has_more: false })
+                Ok(stays(served, unheard))
             }))),
         ];
         runtime.block_on(async {
@@ -320,6 +326,18 @@ impl People {
             all_done(&places, OPEN_MAX).await;
         });
     }
+}
+
+/// A conversation in which every message counts.
+fn stays(
+    served: impl Future<Output = ()> + Send + 'static,
+    unheard: Unheard,
+) -> Greeted<impl Future<Output = ()> + Send + 'static> {
+    let served = async move {
+        served.await;
+        drop(unheard);
+    };
+    Greeted::Stays { served, has_more: false }
 }
 
 async fn stopped(mut stop: watch::Receiver<bool>) {

@@ -52,6 +52,15 @@ impl Outbox {
         self.deliver(event, self.direct.as_deref()).await
     }
 
+    /// As [`Outbox::ask`], but gives the fact back when it would have to queue.
+    pub(super) fn ask_now(&self, event: Event) -> Option<Event> {
+        let Some(direct) = &self.direct else { return Some(event) };
+        match self.turn.try_lock() {
+            Ok(_turn) => direct.take_now(event),
+            Err(_) => Some(event),
+        }
+    }
+
     async fn deliver(&self, event: Event, direct: Option<&dyn Direct>) -> Result<(), HubGone> {
         let _turn = match self.turn.try_lock() {
             Ok(turn) => turn,

@@ -1,15 +1,15 @@
 //! The permission socket: a handler sends its message and waits at a gate for the answer.
 
-use super::accept::{Greeted, SETTLE_TURNS};
-use super::gates::{Answer, Gates};
-use super::health::{Health, Refusal};
+use super::accept::{Backlog, Greeted, SETTLE_TURNS};
+use super::gates::{Answer, Gates, Opened};
+use super::health::{Health, Refusal, Unheard};
 use super::hooks::{FIRST_BYTES, Message, first_bytes, patience, understand};
 use super::intake::{Intake, LongLines, read_line};
 use super::outbox::Outbox;
 use super::real_paths;
 use magia_core::event::{Event, GateId};
 use magia_protocol::ipc::line::{HOOK_LINE_MAX_BYTES, Line};
-use magia_protocol::ipc::{Incoming, Stream};
+use magia_protocol::ipc::{DirectWriter, Incoming, Stream};
 use magia_protocol::wire::{GateReply, HookMessage};
 use std::io;
 use std::sync::Arc;
@@ -33,25 +33,146 @@ pub(super) struct Permissions {
     pub(super) outbox: Arc<Outbox>,
     pub(super) long_lines: Arc<LongLines>,
     pub(super) gates: Gates,
+    /// What came over the hook socket before.
+    pub(super) before: Backlog,
     /// Fair; held while earlier hook events pass in front.
     pub(super) settling: Mutex<()>,
 }
 
-/// Looks at a new connection.
+/// How far a connection has come when it becomes a task.
+enum Begun {
+    /// These bytes of its message were read.
+    Read(Vec<u8>, Stream),
+    /// Its message is whole, and the hub does not know of it.
+    Understood(Box<HookMessage>, Stream),
+    /// The hub knows of its gate. Without a stream, its answer brings the connection along.
+    Asked(Opened, Option<Stream>),
+    /// The hub has answered, and the handler does not have all of it.
+    Answered(GateId, Answer),
+}
+
+/// Looks at a new connection. When its message is whole and nothing stands before it, the hub is asked here and now; an
+/// answer by a rule is then written before the runtime hears of the connection.
 pub(super) fn greet(
     permissions: &Arc<Permissions>,
     mut incoming: Incoming,
+    unheard: Unheard,
     buffer: &mut [u8; FIRST_BYTES],
 ) -> io::Result<Greeted<impl Future<Output = ()> + use<>>> {
     let first = first_bytes(&mut incoming, buffer)?;
     let has_more = first.len() == FIRST_BYTES;
-    let served = serve(Arc::clone(permissions), first.to_vec(), incoming.into_stream()?);
+    let begun = match whole_message(first) {
+        Some(message) if may_be_asked_now(permissions, &message) => {
+            match ask_now(permissions, message, incoming)? {
+                Now::Over(Some(event)) => return Ok(Greeted::Told(*event, unheard)),
+                Now::Over(None) => return Ok(Greeted::Done),
+                Now::GoesOn(begun) => begun,
+            }
+        }
+        Some(message) => Begun::Understood(message, incoming.into_stream()?),
+        None => Begun::Read(first.to_vec(), incoming.into_stream()?),
+    };
+    let served = serve(Arc::clone(permissions), begun, unheard);
     Ok(Greeted::Stays { served, has_more })
 }
 
-/// Serves one connection, of which the `first` bytes are read already. Whatever goes wrong, the handler is told "no
-/// decision", never an answer.
-async fn serve(permissions: Arc<Permissions>, first: Vec<u8>, stream: Stream) {
+/// A message that is there to its last byte, with nothing behind it.
+fn whole_message(first: &[u8]) -> Option<Box<HookMessage>> {
+    let (b'\n', line) = first.split_last()? else { return None };
+    if memchr::memchr(b'\n', line).is_some() {
+        return None;
+    }
+    match understand(Line::Line(line)) {
+        Message::Whole(message) => Some(message),
+        Message::Nothing | Message::Garbage => None,
+    }
+}
+
+/// Whether nothing has to be waited for before the hub is asked: not the disk, and not what was said before.
+fn may_be_asked_now(permissions: &Permissions, message: &HookMessage) -> bool {
+    let payload = message.payload.get();
+    payload.len() <= ASK_MAX_BYTES && !real_paths::are_wanted(payload) && permissions.before.is_empty()
+}
+
+/// What became of a question that was to be answered at once.
+enum Now {
+    /// It was answered, and this is to be told, unless it has been.
+    Over(Option<Box<Event>>),
+    GoesOn(Begun),
+}
+
+/// Asks the hub without waiting for it. A gate that was opened is told as answered or closed, as in [`hold`].
+fn ask_now(permissions: &Permissions, message: Box<HookMessage>, incoming: Incoming) -> io::Result<Now> {
+    let gates = &permissions.gates;
+    let direct = match incoming.into_direct() {
+        Ok(direct) => direct,
+        Err(incoming) => return Ok(Now::GoesOn(Begun::Understood(message, incoming.into_stream()?))),
+    };
+    let (gate, mut receiver) = match gates.open(Some(direct)) {
+        Ok(opened) => opened,
+        Err(Some(direct)) => return Ok(Now::GoesOn(Begun::Understood(message, direct.into_stream()?))),
+        Err(None) => return Err(io::ErrorKind::NotConnected.into()),
+    };
+    let back = permissions.outbox.ask_now(Event::GateOpened { gate, message, paths: None });
+    if let Some(Event::GateOpened { message, .. }) = back {
+        // The hub never heard of it.
+        let direct = gates.withdraw(gate).ok_or(io::ErrorKind::NotConnected)?;
+        return Ok(Now::GoesOn(Begun::Understood(message, direct.into_stream()?)));
+    }
+    match receiver.try_recv() {
+        Ok(answer) if answer.is_written() => {
+            // The handler sees the end of the connection at once.
+            drop(answer);
+            let answered = Event::GateAnswered { gate, delivered: true };
+            Ok(Now::Over(permissions.outbox.ask_now(answered).map(Box::new)))
+        }
+        Ok(answer) => Ok(Now::GoesOn(Begun::Answered(gate, answer))),
+        // Nobody has answered yet, or all gates were let go meanwhile.
+        Err(_) => match gates.take_writer(gate).map(DirectWriter::into_stream) {
+            Some(Ok(stream)) => {
+                gates.give_writer(gate, stream.direct_writer());
+                Ok(Now::GoesOn(Begun::Asked((gate, receiver), Some(stream))))
+            }
+            Some(Err(err)) => {
+                tracing::debug!(gate = gate.0, "cannot wait at a gate: {err}");
+                let closed = gates.forget(gate).then_some(Event::GateClosed { gate });
+                Ok(Now::Over(closed.map(Box::new)))
+            }
+            None => Ok(Now::GoesOn(Begun::Asked((gate, receiver), None))),
+        },
+    }
+}
+
+/// Serves one connection from where it stands. Whatever goes wrong, the handler is told "no decision", never an answer.
+async fn serve(permissions: Arc<Permissions>, begun: Begun, unheard: Unheard) {
+    match begun {
+        Begun::Read(first, stream) => hear(&permissions, first, stream, unheard).await,
+        Begun::Understood(message, mut stream) => hold(&permissions, &mut stream, message, unheard).await,
+        Begun::Asked((gate, mut answer), Some(mut stream)) => {
+            asked(&permissions, unheard);
+            end(&permissions, &mut stream, gate, &mut answer).await;
+        }
+        Begun::Asked((gate, answer), None) => {
+            asked(&permissions, unheard);
+            if let Ok(answer) = answer.await {
+                finish(&permissions, gate, answer).await;
+            }
+        }
+        Begun::Answered(gate, answer) => {
+            asked(&permissions, unheard);
+            finish(&permissions, gate, answer).await;
+        }
+    }
+}
+
+/// The hub has been told of a connection's message.
+fn asked(permissions: &Permissions, unheard: Unheard) {
+    permissions.health.count_message();
+    drop(unheard);
+}
+
+/// Reads the rest of a message of which the `first` bytes are read.
+async fn hear(permissions: &Permissions, first: Vec<u8>, stream: Stream, unheard: Unheard) {
     let health = &permissions.health;
     let mut reader = Intake::lines_after(&first, stream, HOOK_LINE_MAX_BYTES, &permissions.long_lines);
     drop(first);
@@ -62,7 +183,7 @@ async fn serve(permissions: Arc<Permissions>, first: Vec<u8>, stream: Stream) {
     .await;
     let stream = reader.get_mut().source_mut();
     match heard {
-        Ok(Message::Whole(message)) => hold(&permissions, stream, message).await,
+        Ok(Message::Whole(message)) => hold(permissions, stream, message, unheard).await,
         Ok(Message::Nothing) => {}
         Ok(Message::Garbage) => {
             health.refuse(&Refusal::Garbage);
@@ -77,10 +198,10 @@ async fn serve(permissions: Arc<Permissions>, first: Vec<u8>, stream: Stream) {
 
 /// Tells the hub and holds the connection until there is an answer or nobody to take it. Each gate that was
 /// opened is told to the hub as either closed or answered, except when the listeners stop.
-async fn hold(permissions: &Permissions, stream: &mut Stream, message: Box<HookMessage>) {
+async fn hold(permissions: &Permissions, stream: &mut Stream, message: Box<HookMessage>, unheard: Unheard) {
     let paths = real_paths::of_payload(message.payload.get()).await;
     let in_turn = settle(&permissions.settling).await;
-    let Some((gate, mut answer)) = permissions.gates.open(stream.direct_writer()) else {
+    let Ok((gate, mut answer)) = permissions.gates.open(stream.direct_writer()) else {
         write(stream, &GateReply::no_decision()).await;
         return;
     };
@@ -94,10 +215,21 @@ async fn hold(permissions: &Permissions, stream: &mut Stream, message: Box<HookM
         return;
     }
     drop(in_turn);
-    permissions.health.count_message();
-    match wait(permissions, stream, gate, &mut answer).await {
+    asked(permissions, unheard);
+    end(permissions, stream, gate, &mut answer).await;
+}
+
+/// Waits at a gate that the hub knows of, and tells what became of it.
+async fn end(
+    permissions: &Permissions,
+    stream: &mut Stream,
+    gate: GateId,
+    answer: &mut oneshot::Receiver<Answer>,
+) {
+    match wait(permissions, stream, gate, answer).await {
         Outcome::Answered(answer) => {
             let delivered = write_rest(stream, &answer).await;
+            drop(answer);
             tracing::debug!(gate = gate.0, delivered, "gate answered");
             tell(permissions, Event::GateAnswered { gate, delivered }).await;
         }
@@ -111,6 +243,16 @@ async fn hold(permissions: &Permissions, stream: &mut Stream, message: Box<HookM
             write(stream, &GateReply::no_decision()).await;
         }
     }
+}
+
+/// Writes the rest of an answer that holds the connection itself.
+async fn finish(permissions: &Permissions, gate: GateId, mut answer: Answer) {
+    let delivered = match answer.writer.take().map(DirectWriter::into_stream) {
+        Some(Ok(mut stream)) => write_rest(&mut stream, &answer).await,
+        _ => false,
+    };
+    tracing::debug!(gate = gate.0, delivered, "gate answered");
+    tell(permissions, Event::GateAnswered { gate, delivered }).await;
 }
 
 enum Outcome {
@@ -164,13 +306,12 @@ async fn tell(permissions: &Permissions, event: Event) {
 
 /// Writes the reply and closes; says whether all of it was written.
 async fn write(stream: &mut Stream, reply: &GateReply) -> bool {
-    write_rest(stream, &Answer { bytes: reply.encode(), written: 0 }).await
+    write_rest(stream, &Answer::new(reply)).await
 }
 
 /// As [`write`], for a reply whose beginning is written.
 async fn write_rest(stream: &mut Stream, answer: &Answer) -> bool {
-    let rest = answer.bytes.get(answer.written..).unwrap_or_default();
-    let written = timeout(WRITE_LIMIT, stream.write_all(rest)).await;
+    let written = timeout(WRITE_LIMIT, stream.write_all(answer.rest())).await;
     let delivered = matches!(written, Ok(Ok(())));
     if delivered && let Err(err) = stream.shutdown().await {
         tracing::trace!("cannot close a gate: {err}");

@@ -2,6 +2,7 @@
 
 use magia_core::policy::{EDIT_TOOLS, RealPaths};
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
@@ -31,6 +32,16 @@ pub(super) async fn of_payload(payload: &str) -> Option<RealPaths> {
     let (cwd, target) = named(payload)?;
     let resolved = tokio::task::spawn_blocking(move || resolve(&cwd, &target));
     tokio::time::timeout(DISK_LIMIT, resolved).await.ok()?.ok()?
+}
+
+/// Whether a call changes a file, so that [`of_payload`] would look at the disk.
+pub(super) fn are_wanted(payload: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Named<'a> {
+        #[serde(borrow)]
+        tool_name: Cow<'a, str>,
+    }
+    serde_json::from_str(payload).is_ok_and(|Named { tool_name }| EDIT_TOOLS.contains(&&*tool_name))
 }
 
 fn named(payload: &str) -> Option<(PathBuf, PathBuf)> {

@@ -259,8 +259,14 @@ impl Item {
                 Update::SessionsChanged(value)
                 | Update::SettingsChanged(value)
                 | Update::ProvidersChanged(value)
-                | Update::TerminalsChanged(value) => value.to_string(),
+                | Update::ThemesChanged(value)
+                | Update::TerminalsChanged(value)
+                | Update::NotificationClicked(value)
+                | Update::TrayOpenProject(value)
+                | Update::TrayThemeChanged(value) => value.to_string(),
                 Update::Metrics(info) => serde_json::to_string(info).unwrap_or_default(),
+                Update::NotificationsChanged(row) => serde_json::to_string(row).unwrap_or_default(),
+                Update::TrayNewSession | Update::TrayMinimizedFirstTime => "null".to_owned(),
             };
             let (event, seq) = (self.update.channel(), self.seq);
             format!(",\"event\":\"{event}\",\"seq\":{seq},\"payload\":{payload}}}\n")

@@ -48,7 +48,8 @@ impl NamedFonts {
         Self { fonts: OnceLock::new(), fallbacks }
     }
 
-    fn find(&self, name: &str, bold: bool, italic: bool) -> Option<FontData> {
+    /// A font of the system.
+    pub fn find(&self, name: &str, bold: bool, italic: bool) -> Option<FontData> {
         let fonts = self.fonts.get_or_init(|| {
             let collection = Collection::new(CollectionOptions { shared: false, system_fonts: true });
             Mutex::new(Fonts { collection, cache: SourceCache::new(SourceCacheOptions::default()) })

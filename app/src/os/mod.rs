@@ -2,6 +2,7 @@
 
 pub mod agents;
 pub mod ancestry;
+pub mod desktop;
 #[cfg(feature = "window")]
 pub mod fonts;
 pub mod notify;
@@ -9,3 +10,5 @@ pub mod priority;
 pub mod signals;
 pub mod tcp_peer;
 pub mod terminals;
+#[cfg(feature = "window")]
+pub mod tray;

@@ -1,25 +1,32 @@
 //! Desktop notifications.
 //!
-//! They only say that something waits. They carry no buttons: any program on the session bus can forge a click, so a
-//! decision is made in the window. Which bus is meant is the session's affair (`DBUS_SESSION_BUS_ADDRESS`), as for
-//! every desktop program.
+//! Which bus is meant is the session's affair (`DBUS_SESSION_BUS_ADDRESS`), as for every desktop program. A click opens
+//! the window; buttons that answer a request are there only when the settings say so, for any program of the user on
+//! that bus could become the notification daemon.
 
-mod shown;
+#[cfg(all(unix, not(target_os = "macos")))]
+#[path = "notify/bus.rs"]
+mod desktop;
+#[cfg(not(all(unix, not(target_os = "macos"))))]
+#[path = "notify/plain.rs"]
+mod desktop;
+mod words;
 
 use crate::service::{Outbox, ServiceThread};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
+use desktop::{Desktop, Said};
 use magia_core::effect::Notice;
-use magia_core::event::Event;
-use magia_protocol::wire::RequestId;
-use shown::{Desktop, Shown};
+use magia_core::event::{Event, NoticeNews};
+use magia_protocol::wire::NoticeKind;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use words::{cut, in_words};
 
-/// Requests whose notifications wait to be shown; a person reads none of so many.
+/// Notifications that wait to be shown; a person reads none of so many.
 const WAITING_MAX: usize = 64;
-/// Notifications that can still be replaced or withdrawn; each keeps a connection to the bus.
-const SHOWN_MAX: usize = 32;
+/// Notifications that can still be replaced, clicked or withdrawn.
+const SHOWN_MAX: usize = 128;
 /// How long a notification daemon may keep the program from ending.
 const STOP_WAIT: Duration = Duration::from_secs(1);
 /// Characters of a title.
@@ -27,45 +34,36 @@ const TITLE_CHARS: usize = 120;
 /// Characters of a body.
 const BODY_CHARS: usize = 600;
 
-/// How much a notification presses.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Urgency {
-    /// Goes away by itself.
-    Normal,
-    /// Stays until it is withdrawn or dismissed.
-    Critical,
-}
-
 enum Order {
-    Show(Notice, Urgency),
-    Withdraw(RequestId),
+    Show(Notice),
+    Withdraw(u64),
 }
 
 impl Order {
-    const fn request(&self) -> RequestId {
+    const fn number(&self) -> u64 {
         match self {
-            Self::Show(notice, _) => notice.request,
-            Self::Withdraw(request) => *request,
+            Self::Show(notice) => notice.number,
+            Self::Withdraw(number) => *number,
         }
     }
 }
 
-/// What waits for the worker: at most one order per request.
+/// What waits for the worker: at most one order per notification.
 #[derive(Default)]
 struct Waiting {
     orders: VecDeque<Order>,
-    dropped: u64,
+    /// Those that found no room.
+    dropped: Vec<u64>,
 }
 
 impl Waiting {
     fn push(&mut self, order: Order) {
-        self.orders.retain(|waiting| waiting.request() != order.request());
+        self.orders.retain(|waiting| waiting.number() != order.number());
         self.orders.push_back(order);
         if self.orders.len() > WAITING_MAX {
             // Rather not show something than leave something that should be gone.
             let oldest = self.orders.iter().position(|order| matches!(order, Order::Show(..))).unwrap_or(0);
-            self.orders.remove(oldest);
-            self.dropped += 1;
+            self.dropped.extend(self.orders.remove(oldest).map(|order| order.number()));
         }
     }
 }
@@ -86,7 +84,7 @@ impl Notifier {
         let (ring, bell) = bounded(1);
         let asked = waiting.clone();
         let started = ServiceThread::start("magia-notify", events, move |outbox| {
-            let worker = Worker { desktop: Desktop::new(), shown: VecDeque::new(), reported: false };
+            let worker = Worker { desktop: Desktop::default(), shown: VecDeque::new(), reported: false };
             worker.run(&outbox, &bell, &asked);
         });
         match started {
@@ -98,19 +96,14 @@ impl Notifier {
         }
     }
 
-    /// Shows a notification that goes away by itself; a second one for the same request replaces the first. Never waits.
+    /// Shows a notification, in the place of one with the same number. Never waits.
     pub fn show(&self, notice: Notice) {
-        self.order(Order::Show(notice, Urgency::Normal));
+        self.order(Order::Show(notice));
     }
 
-    /// The same, but it stays until it is withdrawn or dismissed, and most desktops let it through "do not disturb".
-    pub fn show_urgent(&self, notice: Notice) {
-        self.order(Order::Show(notice, Urgency::Critical));
-    }
-
-    /// Takes a request's notification back. Never waits.
-    pub fn withdraw(&self, request: RequestId) {
-        self.order(Order::Withdraw(request));
+    /// Takes a notification back. Never waits.
+    pub fn withdraw(&self, number: u64) {
+        self.order(Order::Withdraw(number));
     }
 
     fn order(&self, order: Order) {
@@ -138,10 +131,18 @@ fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
     waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A notification that the daemon has, by its own number.
+struct Shown {
+    notice: Notice,
+    id: u32,
+    /// Which daemon has it.
+    daemon: String,
+}
+
 struct Worker {
     desktop: Desktop,
     /// Oldest first.
-    shown: VecDeque<(RequestId, Shown)>,
+    shown: VecDeque<Shown>,
     /// Whether the hub was told that nothing can be shown.
     reported: bool,
 }
@@ -149,34 +150,39 @@ struct Worker {
 impl Worker {
     fn run(mut self, outbox: &Outbox, bell: &Receiver<()>, asked: &Mutex<Waiting>) {
         while self.turn(outbox, bell, asked).is_some() {}
-        for (_, shown) in self.shown.drain(..) {
-            shown.withdraw();
+        for shown in self.shown.drain(..) {
+            self.desktop.close(shown.id);
         }
     }
 
-    /// Waits for orders and follows them. `None` when the thread is to end.
+    /// Waits for orders and for what the daemon says. `None` when the thread is to end.
     fn turn(&mut self, outbox: &Outbox, bell: &Receiver<()>, asked: &Mutex<Waiting>) -> Option<()> {
-        select! {
-            recv(bell) -> rung => rung.ok()?,
+        let said = self.desktop.said();
+        let heard = select! {
+            recv(bell) -> rung => {
+                rung.ok()?;
+                None
+            }
+            recv(said) -> said => Some(said.unwrap_or(Said::Lost)),
             recv(outbox.stop()) -> _ => return None,
+        };
+        if let Some(heard) = heard {
+            self.hear(heard, outbox)?;
         }
         loop {
             let (order, dropped) = {
                 let mut waiting = lock(asked);
                 (waiting.orders.pop_front(), std::mem::take(&mut waiting.dropped))
             };
-            if dropped > 0 {
-                tracing::warn!("{dropped} notifications were not shown: too many at once");
+            for number in dropped {
+                tell(outbox, number, NoticeNews::Failed("too many at once".to_owned()))?;
             }
             match order {
                 None => return Some(()),
-                Some(Order::Show(notice, urgency)) => {
-                    let outcome = self.show(&notice, urgency);
-                    self.report(outcome, outbox)?;
-                }
-                Some(Order::Withdraw(request)) => {
-                    if let Some(shown) = self.take(request) {
-                        shown.withdraw();
+                Some(Order::Show(notice)) => self.show(notice, outbox)?,
+                Some(Order::Withdraw(number)) => {
+                    if let Some(shown) = self.take(number) {
+                        self.desktop.close(shown.id);
                     }
                 }
             }
@@ -186,29 +192,79 @@ impl Worker {
         }
     }
 
-    fn show(&mut self, notice: &Notice, urgency: Urgency) -> Result<(), String> {
-        let title = cut(&notice.title, TITLE_CHARS);
-        let body = cut(&notice.body, BODY_CHARS);
-        let before = self.take(notice.request);
-        let shown = self.desktop.show(before, &title, &body, urgency)?;
-        self.shown.push_back((notice.request, shown));
-        if self.shown.len() > SHOWN_MAX {
-            // It stays on the screen, but is no longer ours to change.
-            self.shown.pop_front();
+    fn show(&mut self, mut notice: Notice, outbox: &Outbox) -> Option<()> {
+        notice.title = cut(&notice.title, TITLE_CHARS);
+        notice.body = cut(&notice.body, BODY_CHARS);
+        let replaces = self.take(notice.number).map_or(0, |shown| shown.id);
+        let number = notice.number;
+        let outcome = self.desktop.show(&notice, replaces);
+        let news = match &outcome {
+            Ok(_) => NoticeNews::Shown,
+            Err(err) => NoticeNews::Failed(in_words(err).to_owned()),
+        };
+        let failure = outcome.as_ref().err().cloned();
+        if let Ok((id, daemon)) = outcome {
+            self.shown.push_back(Shown { notice, id, daemon });
+            if self.shown.len() > SHOWN_MAX {
+                // It stays on the screen, but is no longer ours to change.
+                self.shown.pop_front();
+            }
         }
-        Ok(())
+        tell(outbox, number, news)?;
+        self.report(failure, outbox)
     }
 
-    fn take(&mut self, request: RequestId) -> Option<Shown> {
-        let place = self.shown.iter().position(|(of, _)| *of == request)?;
-        self.shown.remove(place).map(|(_, shown)| shown)
+    fn take(&mut self, number: u64) -> Option<Shown> {
+        let place = self.shown.iter().position(|shown| shown.notice.number == number)?;
+        self.shown.remove(place)
+    }
+
+    fn hear(&mut self, said: Said, outbox: &Outbox) -> Option<()> {
+        match said {
+            Said::Action { id, key } => {
+                let Some(shown) = self.shown.iter().find(|shown| shown.id == id) else { return Some(()) };
+                let number = shown.notice.number;
+                match desktop::meaning(&key) {
+                    Some(news) => tell(outbox, number, news)?,
+                    None => tracing::debug!("a notification has no such button"),
+                }
+            }
+            Said::Closed { id } => {
+                if let Some(at) = self.shown.iter().position(|shown| shown.id == id)
+                    && let Some(shown) = self.shown.remove(at)
+                {
+                    tell(outbox, shown.notice.number, NoticeNews::Closed)?;
+                }
+            }
+            Said::Ended => self.desktop.forget(),
+            Said::Began { daemon } => {
+                // Another daemon has nothing of what the last one showed. What still needs a person is shown anew.
+                for shown in std::mem::take(&mut self.shown) {
+                    if shown.daemon == daemon {
+                        self.shown.push_back(shown);
+                    } else if shown.notice.kind == NoticeKind::Attention {
+                        self.show(Notice { sound: false, ..shown.notice }, outbox)?;
+                    } else {
+                        tell(outbox, shown.notice.number, NoticeNews::Closed)?;
+                    }
+                }
+            }
+            Said::Lost => {
+                tracing::warn!("the session bus is gone");
+                self.desktop = Desktop::default();
+                for shown in std::mem::take(&mut self.shown) {
+                    tell(outbox, shown.notice.number, NoticeNews::Closed)?;
+                }
+            }
+        }
+        Some(())
     }
 
     /// Tells the hub when it begins to fail and when it works again, not for each notification.
-    fn report(&mut self, outcome: Result<(), String>, outbox: &Outbox) -> Option<()> {
-        let problem = match outcome {
-            Ok(()) if self.reported => None,
-            Err(err) if !self.reported => {
+    fn report(&mut self, failure: Option<String>, outbox: &Outbox) -> Option<()> {
+        let problem = match failure {
+            None if self.reported => None,
+            Some(err) if !self.reported => {
                 tracing::warn!("desktop notifications cannot be shown: {err}");
                 Some(format!(
                     "Desktop notifications cannot be shown: {}; requests are still here",
@@ -222,70 +278,37 @@ impl Worker {
     }
 }
 
-/// What an error of the session bus means to a person; its own words are in the log.
-fn in_words(err: &str) -> &'static str {
-    let says = |words: &[&str]| words.iter().any(|word| err.contains(word));
-    if says(&["ServiceUnknown", "NameHasNoOwner", "not provided by any"]) {
-        "no program of this desktop shows any"
-    } else if says(&["I/O error", "os error", "autolaunch", "address"]) {
-        "this login has no session bus"
-    } else {
-        "the desktop did not take one"
-    }
-}
-
-/// At most so many characters, with an ellipsis when there are more.
-fn cut(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    }
+fn tell(outbox: &Outbox, number: u64, news: NoticeNews) -> Option<()> {
+    outbox.send(Event::NoticeReported { number, news }).then_some(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use magia_protocol::wire::SessionId;
-    use uuid::Uuid;
 
-    fn notice(number: u128) -> Notice {
+    fn notice(number: u64) -> Notice {
         Notice {
-            request: RequestId::from_uuid(Uuid::from_u128(number)),
-            session: SessionId::from_uuid(Uuid::from_u128(1)),
+            number,
+            kind: NoticeKind::Attention,
+            session: None,
+            decide: None,
+            sound: false,
             title: String::new(),
             body: String::new(),
         }
     }
 
     #[test]
-    fn one_order_per_request_and_withdrawals_stay() {
+    fn one_order_per_notification_and_withdrawals_stay() {
         let mut waiting = Waiting::default();
-        waiting.push(Order::Show(notice(0), Urgency::Normal));
-        waiting.push(Order::Withdraw(notice(0).request));
+        waiting.push(Order::Show(notice(0)));
+        waiting.push(Order::Withdraw(0));
         assert!(matches!(waiting.orders.make_contiguous(), [Order::Withdraw(_)]));
         for number in 1..=100 {
-            waiting.push(Order::Show(notice(number), Urgency::Normal));
+            waiting.push(Order::Show(notice(number)));
         }
-        assert_eq!((waiting.orders.len(), waiting.dropped), (WAITING_MAX, 37));
+        assert_eq!((waiting.orders.len(), waiting.dropped.len()), (WAITING_MAX, 37));
         assert!(matches!(waiting.orders[0], Order::Withdraw(_)));
-        assert_eq!(waiting.orders[1].request(), notice(38).request);
-    }
-
-    #[test]
-    fn a_person_reads_what_is_missing() {
-        let unknown = "org.freedesktop.DBus.Error.ServiceUnknown: The name org.freedesktop.Notifications was not \
-                       provided by any .service files";
-        assert_eq!(in_words(unknown), "no program of this desktop shows any");
-        assert_eq!(
-            in_words("I/O error: No such file or directory (os error 2)"),
-            "this login has no session bus"
-        );
-        assert_eq!(in_words("something else"), "the desktop did not take one");
-    }
-
-    #[test]
-    fn texts_are_cut_by_characters() {
-        assert_eq!(cut("äöü", 3), "äöü");
-        assert_eq!(cut("äöüx", 3), "äöü…");
+        assert_eq!(waiting.orders[1].number(), 38);
     }
 }

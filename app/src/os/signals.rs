@@ -1,13 +1,27 @@
-//! Signals that end the program. SIGPIPE is ignored by Rust's start-up.
+//! What ends the program: signals, and a wish of its user. SIGPIPE is ignored by Rust's start-up.
 
 use std::io;
+use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 
-/// Waits for SIGTERM, SIGINT or SIGHUP.
+/// Waits for SIGTERM, SIGINT, SIGHUP or [`Quit::quit`].
 pub struct Stop {
     runtime: Runtime,
     signals: Vec<Signal>,
+    wish: Arc<Notify>,
+}
+
+/// Ends the program in the way in which a signal does.
+#[derive(Clone, Debug, Default)]
+pub struct Quit(Arc<Notify>);
+
+impl Quit {
+    /// Begins the end. Never waits; a second time changes nothing.
+    pub fn quit(&self) {
+        self.0.notify_one();
+    }
 }
 
 impl Stop {
@@ -21,17 +35,36 @@ impl Stop {
         let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
         let signals = kinds.into_iter().map(signal).collect::<io::Result<Vec<_>>>()?;
         drop(entered);
-        Ok(Self { runtime, signals })
+        Ok(Self { runtime, signals, wish: Arc::default() })
+    }
+
+    /// What ends the program beside a signal.
+    pub fn quit(&self) -> Quit {
+        Quit(Arc::clone(&self.wish))
     }
 
     /// Waits for the first of them.
     pub fn wait(mut self) {
         let signals = &mut self.signals;
-        self.runtime.block_on(std::future::poll_fn(|context| {
+        let signal = std::future::poll_fn(|context| {
             match signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready()) {
                 true => std::task::Poll::Ready(()),
                 false => std::task::Poll::Pending,
             }
-        }));
+        });
+        self.runtime.block_on(async {
+            tokio::select! {
+                () = signal => {}
+                () = self.wish.notified() => {}
+            }
+        });
+    }
+}
+
+/// Ends this program as SIGTERM does: everything stops in its order.
+pub fn end_ourselves() {
+    // SAFETY: sends a signal to this process; it touches no memory.
+    unsafe {
+        libc::kill(libc::getpid(), libc::SIGTERM);
     }
 }

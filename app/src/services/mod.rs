@@ -3,6 +3,7 @@
 //! No method that the hub calls waits for the hub, so a full channel in one direction cannot stop the other.
 
 pub mod agents;
+pub mod channels;
 pub mod codex;
 pub mod directory;
 pub mod processes;
@@ -15,4 +16,5 @@ pub mod spawn;
 pub mod steward;
 pub mod store;
 pub mod terminals;
+pub mod themes;
 pub mod transcripts;

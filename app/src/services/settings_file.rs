@@ -1,33 +1,34 @@
-//! settings.json: read at start and when it changes, written on request.
+//! settings.json and keybindings.json: read at start and when they change, written on request.
 //!
 //! A file that does not parse is never written over: it is copied to the backups, the defaults are used, and the
 //! problem is shown until somebody mends or removes it.
 
 mod disk;
+mod kind;
+
+pub use kind::Kind;
 
 use super::directory::{DirectoryWatch, directory_of};
 use crate::service::{Outbox, ServiceThread};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use disk::{Found, Place};
 use magia_core::event::Event;
-use magia_core::settings::Settings;
 use magia_protocol::wire::{ErrorCode, RpcError};
 use serde_json::{Map, Value};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// The file's name in the configuration directory.
-pub const FILE_NAME: &str = "settings.json";
 /// An editor that writes in place is given this long to finish, so that half a file is not taken for a broken one.
 const DEBOUNCE: Duration = Duration::from_millis(50);
 /// How often a save is tried when someone else writes at the same time.
 const SAVE_TRIES: usize = 3;
 
-/// Owns settings.json. Dropping it stops watching.
+/// Owns one of the files. Dropping it stops watching.
 #[derive(Debug)]
 pub struct SettingsFile {
+    kind: Kind,
     place: Arc<Place>,
     /// One save at a time.
     saving: Mutex<()>,
@@ -36,35 +37,50 @@ pub struct SettingsFile {
 }
 
 impl SettingsFile {
-    /// Reads the file and reports [`Event::SettingsLoaded`]; again whenever what it says has changed. Neither directory
+    /// Reads the file and reports what is in it; again whenever what it says has changed. Neither directory
     /// need exist, and none is made before something has to be written.
     ///
     /// # Errors
     /// When the system has no thread for us.
-    pub fn start(config_dir: PathBuf, backups_dir: PathBuf, events: Sender<Event>) -> io::Result<Self> {
-        let place = Arc::new(Place::new(config_dir.join(FILE_NAME), backups_dir));
+    pub fn start(
+        kind: Kind,
+        config_dir: &Path,
+        backups_dir: PathBuf,
+        events: Sender<Event>,
+    ) -> io::Result<Self> {
+        let place = Arc::new(Place::new(kind, config_dir, backups_dir));
         // One ring is as good as many: the file is read as it is then.
         let (ring, bell) = bounded(1);
-        let follower = Follower { place: place.clone(), bell, told: None };
-        let thread = ServiceThread::start("magia-settings", events, move |outbox| {
+        let follower = Follower { kind, place: place.clone(), bell, told: None };
+        let thread = ServiceThread::start(kind.thread(), events, move |outbox| {
             follower.run(&outbox, DirectoryWatch::new());
         })?;
-        Ok(Self { place, saving: Mutex::new(()), ring, _thread: thread })
+        Ok(Self { kind, place, saving: Mutex::new(()), ring, _thread: thread })
     }
 
     /// Merges a change into the file as it is now (RFC 7386: `null` removes a key, objects are merged) and returns what
-    /// `load_settings` returns. Does I/O: not for the hub's thread.
+    /// `load_settings` (or `load_keybindings`) returns. Does I/O: not for the hub's thread.
     ///
     /// # Errors
     /// - `bad_params`: a value that the key cannot have; nothing was written.
     /// - `conflict`: the file does not parse, or someone else keeps writing it; nothing was written.
     /// - `internal`: the disk.
-    pub fn save(&self, change: &Map<String, Value>) -> Result<Map<String, Value>, RpcError> {
+    pub fn save(&self, change: &Map<String, Value>) -> Result<Value, RpcError> {
+        self.save_over(change, false)
+    }
+
+    /// [`Self::save`]; with `reset` the file begins empty, so that all defaults hold but for the change.
+    ///
+    /// # Errors
+    /// As [`Self::save`].
+    pub fn save_over(&self, change: &Map<String, Value>, reset: bool) -> Result<Value, RpcError> {
+        let name = self.kind.file_name();
         let _one_at_a_time = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..SAVE_TRIES {
-            let found = self.place.read().map_err(|err| disk_error("read", &err))?;
+            let found = self.place.read().map_err(|err| self.disk_error("read", &err))?;
             let file = match &found {
                 Found::Missing => Map::new(),
+                Found::Whole { .. } if reset => Map::new(),
                 Found::Whole { file, .. } => file.clone(),
                 Found::Broken { bytes, reason } => return Err(self.broken(bytes, reason)),
             };
@@ -74,28 +90,32 @@ impl SettingsFile {
                 .keys()
                 .map(|key| (key.clone(), merged.get(key).cloned().unwrap_or(Value::Null)))
                 .collect();
-            Settings::check(&touched).map_err(|wanted| RpcError::new(ErrorCode::BadParams, wanted))?;
-            let mut text = serde_json::to_string_pretty(&merged).map_err(|err| {
-                RpcError::new(ErrorCode::Internal, format!("cannot print settings.json: {err}"))
-            })?;
+            self.kind.check(&touched).map_err(|wanted| RpcError::new(ErrorCode::BadParams, wanted))?;
+            let mut text = serde_json::to_string_pretty(&merged)
+                .map_err(|err| RpcError::new(ErrorCode::Internal, format!("cannot print {name}: {err}")))?;
             text.push('\n');
-            if self.place.replace(&found, text.as_bytes()).map_err(|err| disk_error("write", &err))? {
+            if self.place.replace(&found, text.as_bytes()).map_err(|err| self.disk_error("write", &err))? {
                 // The watch sees it too; this is sooner, and works where nothing can be watched.
                 let _already_ringing = self.ring.try_send(());
-                return Ok(Settings::read(merged).0.to_json());
+                return Ok(self.kind.reply(merged));
             }
         }
         Err(RpcError::new(
             ErrorCode::Conflict,
-            "settings.json is being written by someone else; nothing was saved",
+            format!("{name} is being written by someone else; nothing was saved"),
         )
         .with_hint("try again"))
     }
 
     /// What the file says now, as it will be told: whoever saved can tell it before the reply.
     pub fn now(&self) -> Event {
-        let (settings, problem) = read(&self.place);
-        Event::SettingsLoaded { settings: Arc::new(settings), problem }
+        let (file, problem) = read(&self.place);
+        self.kind.event(file, problem)
+    }
+
+    /// What `load_settings` (or `load_keybindings`) returns, from the file as it is now.
+    pub fn reply_now(&self) -> Value {
+        self.kind.reply(read(&self.place).0)
     }
 
     fn broken(&self, bytes: &[u8], reason: &str) -> RpcError {
@@ -105,8 +125,12 @@ impl SettingsFile {
             }
             Err(_) => format!("fix or remove {}", self.place.path().display()),
         };
-        RpcError::new(ErrorCode::Conflict, format!("settings.json {reason}; nothing was saved"))
+        RpcError::new(ErrorCode::Conflict, format!("{} {reason}; nothing was saved", self.kind.file_name()))
             .with_hint(hint)
+    }
+
+    fn disk_error(&self, doing: &str, err: &anyhow::Error) -> RpcError {
+        RpcError::new(ErrorCode::Internal, format!("cannot {doing} {}: {err:#}", self.kind.file_name()))
     }
 }
 
@@ -133,36 +157,29 @@ fn merge(target: &mut Map<String, Value>, change: &Map<String, Value>) {
     }
 }
 
-fn disk_error(doing: &str, err: &anyhow::Error) -> RpcError {
-    RpcError::new(ErrorCode::Internal, format!("cannot {doing} settings.json: {err:#}"))
-}
-
-/// What was told last: the settings, and what was wrong.
-type Told = (Settings, Option<String>);
+/// What was told last: what the file holds, and why it could not be used.
+type Told = (Map<String, Value>, Option<String>);
 
 /// What the file says, and what is wrong with it.
 fn read(place: &Place) -> Told {
+    let name = place.kind().file_name();
     match place.read() {
-        Ok(Found::Missing) => (Settings::default(), None),
-        Ok(Found::Whole { file, .. }) => {
-            let (settings, problems) = Settings::read(file);
-            (settings, (!problems.is_empty()).then(|| problems.join("; ")))
-        }
+        Ok(Found::Missing) => (Map::new(), None),
+        Ok(Found::Whole { file, .. }) => (file, None),
         Ok(Found::Broken { bytes, reason }) => {
             let copy = match place.back_up(&bytes) {
                 Ok(backup) => format!("a copy is {}", backup.display()),
                 Err(err) => format!("it could not be copied: {err:#}"),
             };
-            let problem = format!("settings.json {reason}; the defaults are used until it is mended; {copy}");
-            (Settings::default(), Some(problem))
+            let problem = format!("{name} {reason}; the defaults are used until it is mended; {copy}");
+            (Map::new(), Some(problem))
         }
-        Err(err) => {
-            (Settings::default(), Some(format!("cannot read settings.json: {err:#}; the defaults are used")))
-        }
+        Err(err) => (Map::new(), Some(format!("cannot read {name}: {err:#}; the defaults are used"))),
     }
 }
 
 struct Follower {
+    kind: Kind,
     place: Arc<Place>,
     bell: Receiver<()>,
     told: Option<Told>,
@@ -194,7 +211,7 @@ impl Follower {
                 let problem = watch.problem().map(str::to_owned);
                 if problem != reported {
                     reported.clone_from(&problem);
-                    if !outbox.send(Event::ServiceReported { service: "settings", problem }) {
+                    if !outbox.send(Event::ServiceReported { service: self.kind.service(), problem }) {
                         return;
                     }
                 }
@@ -215,8 +232,8 @@ impl Follower {
             return Some(());
         }
         self.told = Some(now.clone());
-        let (settings, problem) = now;
-        outbox.send(Event::SettingsLoaded { settings: Arc::new(settings), problem }).then_some(())
+        let (file, problem) = now;
+        outbox.send(self.kind.event(file, problem)).then_some(())
     }
 }
 

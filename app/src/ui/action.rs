@@ -24,6 +24,8 @@ pub enum Action {
     Go(super::state::Route),
     /// A keyboard command.
     Run(UiCommand),
+    /// An entry of the palette.
+    Choose(super::dialogs::palette::Target),
     /// Open or fold an entry of the timeline.
     Fold(u64),
     /// Open the field for a deny's reason.
@@ -85,6 +87,12 @@ pub enum Action {
     ShowTime(u64),
     /// Say something once.
     Say(String),
+    /// Put the window into the task bar.
+    Minimise,
+    /// Show what a notification is about.
+    OpenNotification(u64),
+    /// Show notifications with this outcome only; all for `None`.
+    FilterNotifications(Option<magia_protocol::wire::NoticeOutcome>),
     /// Scroll the timeline to its end and stay there.
     FollowTail,
 }
@@ -166,6 +174,25 @@ impl Action {
         Self::Send(Command::SaveSettings(command::SaveSettings { settings }))
     }
 
+    /// Gives a command other keys; without any, its defaults again.
+    pub fn keys_of(command: UiCommand, chords: Option<Vec<String>>) -> Self {
+        let mut keybindings = Map::new();
+        keybindings.insert(command.id().to_owned(), chords.map_or(Value::Null, Value::from));
+        Self::Send(Command::SaveKeybindings(command::SaveKeybindings { keybindings, reset: false }))
+    }
+
+    /// Gives every command its defaults again.
+    pub fn reset_keys() -> Self {
+        let keybindings = Map::new();
+        Self::Send(Command::SaveKeybindings(command::SaveKeybindings { keybindings, reset: true }))
+    }
+
+    /// Forgets everything and begins anew. The dialog has asked for the word.
+    pub fn factory_reset() -> Self {
+        let confirm = "reset".to_owned();
+        Self::Send(Command::FactoryReset(command::FactoryReset { confirm }))
+    }
+
     /// Gives a directory a preset of its own, or takes it away.
     pub fn workspace_preset(path: &str, preset: Option<Preset>) -> Self {
         let mut change = Map::new();
@@ -198,6 +225,22 @@ impl Action {
     pub fn kill_terminal(id: &str) -> Self {
         let wish = KillPty { terminal: id.to_owned() };
         Self::Confirm(Box::new(Self::Send(Command::KillPty(wish))))
+    }
+
+    /// Marks notifications as read; all without a number.
+    pub fn read_notifications(id: Option<u64>) -> Self {
+        Self::Send(Command::ReadNotifications(command::SomeNotifications { id }))
+    }
+
+    /// Takes notifications out of the list for good; all without a number.
+    pub fn dismiss_notifications(id: Option<u64>) -> Self {
+        Self::Send(Command::DismissNotifications(command::SomeNotifications { id }))
+    }
+
+    /// Tells the desktop nothing for so many minutes; 0 ends the pause.
+    pub fn pause_notifications(minutes: u32) -> Self {
+        let params = command::PauseNotifications { minutes: Some(minutes) };
+        Self::Send(Command::PauseNotifications(params))
     }
 
     /// Starts a listener again.

@@ -1,22 +1,21 @@
 //! The native window: one frame, one waker, and the quiet between frames.
 
-use super::action::Actions;
+use super::action::{Action, Actions};
 use super::clock::{self, Clock};
 use super::frames::Frames;
 use super::markdown;
 use super::shell::{View, shell_ui};
-use super::state::{UiState, is_open};
+use super::state::{Dialog, UiState, is_open};
 use super::terminal;
 use crate::link::{FromWindow, Waker, WindowLink};
 use crate::os::fonts::NamedFonts;
 use crate::terminal_link::TerminalPort;
 use anyhow::anyhow;
 use crossbeam_channel::TrySendError;
-use eframe::egui::{
-    self, Context, IconData, ThemePreference, UserAttentionType, ViewportBuilder, ViewportCommand,
-};
-use magia_core::settings::ThemeMode;
+use eframe::egui::{self, Context, IconData, UserAttentionType, ViewportBuilder, ViewportCommand};
+use magia_core::settings::CloseBehavior;
 use magia_core::snapshot::Snapshot;
+use magia_core::tray::TrayHost;
 use magia_protocol::wire::{Command, SessionId, SessionState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,13 +34,11 @@ pub struct WindowOptions {
     pub size: [f32; 2],
     /// No pulse.
     pub reduced_motion: bool,
-    /// egui's zoom.
-    pub zoom: f32,
 }
 
 impl Default for WindowOptions {
     fn default() -> Self {
-        Self { size: [1_280.0, 800.0], reduced_motion: false, zoom: 1.0 }
+        Self { size: [1_280.0, 800.0], reduced_motion: false }
     }
 }
 
@@ -71,9 +68,10 @@ pub fn run(link: WindowLink, options: WindowOptions, on_start: impl FnOnce(Waker
         "magia",
         native,
         Box::new(move |context| {
-            let named = NamedFonts::new(super::fonts::mono_fallbacks());
-            context.egui_ctx.add_font_provider(Arc::new(named));
-            let window = Window::new(link, options, &context.egui_ctx);
+            let named = Arc::new(NamedFonts::new(super::fonts::mono_fallbacks()));
+            context.egui_ctx.add_font_provider(named.clone());
+            let mut window = Window::new(link, options, &context.egui_ctx);
+            window.named = Some(named);
             on_start(window.waker());
             Ok(Box::new(window))
         }),
@@ -97,11 +95,16 @@ pub struct Window {
     state: UiState,
     bell: Arc<Bell>,
     told: Option<(bool, Option<SessionId>)>,
-    theme: Option<ThemeMode>,
+    /// Fonts of the system; none in tests.
+    named: Option<Arc<NamedFonts>>,
     was_focused: bool,
     /// When the hub was last told that the window is used, by egui's clock.
     told_used_s: Option<f64>,
     attention: usize,
+    /// The window was raised and did not get the focus: the desktop was asked to point at it.
+    asked_for_focus: bool,
+    /// It was closed into the tray.
+    in_tray: bool,
     hub_gone: bool,
     frames: Frames,
 }
@@ -117,7 +120,6 @@ impl Window {
     /// A window on an egui context.
     pub fn new(link: WindowLink, options: WindowOptions, ctx: &Context) -> Self {
         super::install(ctx);
-        ctx.set_zoom_factor(options.zoom);
         let bell: Arc<Bell> = Arc::default();
         let terminals = TerminalPort::new(link.to_terminals.clone(), waker(ctx, &bell));
         Self {
@@ -130,10 +132,12 @@ impl Window {
             state: UiState::default(),
             bell,
             told: None,
-            theme: None,
+            named: None,
             was_focused: false,
             told_used_s: None,
             attention: 0,
+            asked_for_focus: false,
+            in_tray: false,
             hub_gone: false,
             frames: Frames::default(),
         }
@@ -146,7 +150,8 @@ impl Window {
     }
 
     fn drain(&mut self, ctx: &Context, now_s: f64) {
-        self.bell.dirty.store(false, Ordering::Release);
+        // In one order with what the hub does, or a snapshot sent just now could be missed by both.
+        self.bell.dirty.store(false, Ordering::SeqCst);
         let mut newest = None;
         while let Ok(snapshot) = self.link.snapshots.try_recv() {
             newest = Some(snapshot);
@@ -155,19 +160,48 @@ impl Window {
         let wanted = self.state.follow(&snapshot, now_s);
         self.works = snapshot.sessions.iter().any(|session| session.state == SessionState::Working);
         self.snapshot = snapshot;
-        if self.theme != Some(self.snapshot.settings.theme) {
-            self.theme = Some(self.snapshot.settings.theme);
-            ctx.set_theme(match self.snapshot.settings.theme {
-                ThemeMode::Dark => ThemePreference::Dark,
-                ThemeMode::Light => ThemePreference::Light,
-                ThemeMode::System => ThemePreference::System,
-            });
-        }
+        self.state.look.follow(ctx, &self.snapshot, self.named.as_deref());
         if wanted.raise {
             ctx.send_viewport_cmd(ViewportCommand::Visible(true));
             ctx.send_viewport_cmd(ViewportCommand::Minimized(false));
             ctx.send_viewport_cmd(ViewportCommand::Focus);
+            self.in_tray = false;
             self.bell.hidden.store(false, Ordering::Release);
+            // Where a program cannot raise itself, as on Wayland, its window is pointed at.
+            if !ctx.input(|input| input.focused) {
+                let attention = UserAttentionType::Informational;
+                ctx.send_viewport_cmd(ViewportCommand::RequestUserAttention(attention));
+                self.asked_for_focus = true;
+            }
+        }
+    }
+
+    /// What the close button does: into the tray, a question where there is none, or the end.
+    fn closing(&mut self, ctx: &Context) {
+        let stays = self.snapshot.settings.notices.close == CloseBehavior::MinimizeToTray;
+        if !stays || !ctx.input(|input| input.viewport().close_requested()) {
+            return;
+        }
+        if self.snapshot.tray == TrayHost::Present {
+            // Without the core nothing would bring the window back: then it is the end.
+            if !matches!(self.link.to_hub.try_send(FromWindow::Hidden), Err(TrySendError::Disconnected(_))) {
+                ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+                ctx.send_viewport_cmd(ViewportCommand::Visible(false));
+                self.in_tray = true;
+            }
+        } else if self.state.dialogs.front() != Some(&Dialog::NoTray) {
+            // Whoever closes it again means it.
+            ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+            self.state.dialogs.push_front(Dialog::NoTray);
+        }
+    }
+
+    /// The tray went away and has not come back: the window does not stay where nothing can bring it back.
+    fn come_back(&mut self, ctx: &Context, now_s: f64) {
+        if self.in_tray && self.snapshot.tray == TrayHost::Absent {
+            self.in_tray = false;
+            ctx.send_viewport_cmd(ViewportCommand::Visible(true));
+            self.state.toasts.say("The tray has gone, so the window is back".to_owned(), now_s);
         }
     }
 
@@ -249,7 +283,7 @@ impl Window {
     }
 
     fn pulses(&self, focused: bool) -> bool {
-        focused && !self.options.reduced_motion && self.works
+        focused && !self.options.reduced_motion && !self.snapshot.settings.reduced_motion && self.works
     }
 }
 
@@ -257,11 +291,19 @@ impl eframe::App for Window {
     fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
         let (focused, hidden, now_s) = ctx.input(|input| {
             let viewport = input.viewport();
-            let hidden = viewport.minimized == Some(true) || viewport.visible() == Some(false);
+            let hidden =
+                viewport.minimized == Some(true) || viewport.visible() == Some(false) || self.in_tray;
             (input.focused, hidden, input.time)
         });
         self.bell.hidden.store(hidden, Ordering::Release);
         self.drain(ctx, now_s);
+        self.closing(ctx);
+        self.come_back(ctx, now_s);
+        self.bell.hidden.fetch_or(self.in_tray, Ordering::AcqRel);
+        let focused = focused && !self.in_tray;
+        if focused && std::mem::take(&mut self.asked_for_focus) {
+            ctx.send_viewport_cmd(ViewportCommand::RequestUserAttention(UserAttentionType::Reset));
+        }
         if focused && !self.was_focused {
             self.state.cards.rearm(now_s);
         }
@@ -285,6 +327,9 @@ impl eframe::App for Window {
         let view = View { snapshot: &snapshot, terminals: &self.terminals, clock: &clock, pulse };
         shell_ui(ui, view, &mut self.state, &mut actions);
         markdown::keep_web_links(&ctx);
+        if let Some(zoom) = self.state.look.zoomed(&ctx) {
+            actions.push(Action::setting("zoomFactor", zoom));
+        }
         self.act(actions, &ctx, now_s);
         self.tell(focused);
         self.tell_use(&ctx, now_s);
@@ -310,7 +355,7 @@ impl eframe::App for Window {
 fn waker(ctx: &Context, bell: &Arc<Bell>) -> Waker {
     let (ctx, bell) = (ctx.clone(), Arc::clone(bell));
     Waker::new(move || {
-        if !bell.dirty.swap(true, Ordering::AcqRel) {
+        if !bell.dirty.swap(true, Ordering::SeqCst) {
             let hidden = bell.hidden.load(Ordering::Acquire);
             let soon = if hidden { Duration::from_millis(100) } else { Duration::from_millis(1) };
             ctx.request_repaint_after(soon);

@@ -1,20 +1,25 @@
 //! What is typed outside of text fields.
 
 use super::action::{Action, Actions};
-use super::command::{UiCommand, digit};
+use super::command::{self, UiCommand, chord_of, digit};
 use super::shell::View;
-use super::state::{Route, UiState};
+use super::state::{Recording, Route, UiState};
 use super::terminal::clipboard::terminal_has_focus;
-use eframe::egui::{Context, Popup};
+use eframe::egui::{Context, Event, Key, Popup};
+use magia_core::keys::Keymap;
 
-/// Turns keys into wishes. A dialog and an open menu have the keyboard for themselves, a terminal all but two chords, a
-/// text field all but a few.
+/// Turns keys into wishes. A dialog and an open menu have the keyboard for themselves, a terminal all but a few chords, a
+/// text field all but a few more.
 pub fn read(ctx: &Context, view: &View<'_>, state: &mut UiState, actions: &mut Actions) {
     if !state.dialogs.is_empty() || Popup::is_any_open(ctx) {
         return;
     }
+    let keymap = &view.snapshot.keymap;
+    if let Some(recording) = state.recording {
+        return record(ctx, recording, keymap, state, actions);
+    }
     if terminal_has_focus(ctx) {
-        let typed = ctx.input_mut(UiCommand::take_in_terminal);
+        let typed = ctx.input_mut(|input| command::take_in_terminal(input, keymap));
         return push(typed.into_iter(), ctx, state, actions);
     }
     let in_field = ctx.text_edit_focused();
@@ -29,7 +34,7 @@ pub fn read(ctx: &Context, view: &View<'_>, state: &mut UiState, actions: &mut A
     if typing {
         // Escape belongs to the field; the rest that works there has Ctrl or is a function key.
         let before = ctx.input(|input| input.events.clone());
-        let typed = ctx.input_mut(|input| UiCommand::take(input, true));
+        let typed = ctx.input_mut(|input| command::take(input, keymap, true));
         if typed.contains(&UiCommand::Back) && in_field {
             ctx.input_mut(|input| input.events = before);
         }
@@ -40,7 +45,7 @@ pub fn read(ctx: &Context, view: &View<'_>, state: &mut UiState, actions: &mut A
     let typed = ctx.input_mut(|input| {
         // Enter and arrows belong to a button that has the focus.
         let kept: Vec<_> = if widget_has_focus { input.events.clone() } else { Vec::new() };
-        let typed = UiCommand::take(input, false);
+        let typed = command::take(input, keymap, false);
         if widget_has_focus {
             input.events = kept;
         }
@@ -54,6 +59,41 @@ pub fn read(ctx: &Context, view: &View<'_>, state: &mut UiState, actions: &mut A
         && let Some((digit, modifier)) = ctx.input_mut(digit)
     {
         state.cards.digit(digit, modifier, &view.snapshot.requests, view.clock.now_s, actions);
+    }
+}
+
+/// Takes the next key for a command whose keys are being changed. Escape alone leaves them as they are.
+fn record(ctx: &Context, recording: Recording, keymap: &Keymap, state: &mut UiState, actions: &mut Actions) {
+    let mut pressed = Vec::new();
+    ctx.input_mut(|input| {
+        input.events.retain(|event| match event {
+            Event::Key { pressed: true, .. } => {
+                pressed.push(event.clone());
+                false
+            }
+            // What the key would have typed.
+            Event::Text(_) => false,
+            _ => true,
+        });
+    });
+    for event in pressed {
+        if matches!(&event, Event::Key { key: Key::Escape, modifiers, .. } if modifiers.is_none()) {
+            state.recording = None;
+            return;
+        }
+        // A modifier by itself is no chord.
+        let Some(chord) = chord_of(&event) else { continue };
+        let mut chords: Vec<String> = Vec::new();
+        if recording.add {
+            chords.extend(keymap.chords(recording.command).iter().map(ToString::to_string));
+        }
+        let chord = chord.to_string();
+        if !chords.contains(&chord) {
+            chords.push(chord);
+        }
+        state.recording = None;
+        actions.push(Action::keys_of(recording.command, Some(chords)));
+        return;
     }
 }
 

@@ -2,18 +2,22 @@
 
 use super::action::{Action, Actions};
 use super::clock::Clock;
+use super::command::UiCommand;
 use super::dialogs::dialog_ui;
 use super::icon::{self, Lucide};
 use super::keys;
 use super::panels::banners::banners_ui;
+use super::panels::changelog::changelog_ui;
 use super::panels::details::{DetailsData, details_ui};
 use super::panels::empty;
 use super::panels::metrics;
+use super::panels::notifications::notifications_ui;
 use super::panels::sessions::sessions_ui;
 use super::panels::settings::settings_ui;
-use super::panels::terminals::{session_terminal_ui, terminals_ui};
+use super::panels::terminals::{terminal_ui, terminals_ui};
 use super::panels::timeline::timeline_ui;
 use super::panels::top_bar::top_bar_ui;
+use super::panels::welcome::welcome_ui;
 use super::provider;
 use super::state::{Lookup, Rename, Route, SessionPane, UiState, is_open};
 use super::text::{short_path, shown_line};
@@ -51,7 +55,7 @@ pub fn shell_ui(ui: &mut Ui, view: View<'_>, state: &mut UiState, actions: &mut 
     let width = ui.available_width();
     let colors = palette(ui);
     let facts = state.facts.of(snapshot, state.selected);
-    top_bar_ui(ui, &facts.top_bar, state, actions);
+    top_bar_ui(ui, &facts.top_bar, &snapshot.keymap, state, actions);
     let banners = &facts.banners;
     if !banners.is_empty() {
         Panel::top("banners").frame(Frame::NONE).resizable(false).show(ui, |ui| {
@@ -62,6 +66,11 @@ pub fn shell_ui(ui: &mut Ui, view: View<'_>, state: &mut UiState, actions: &mut 
     if state.route == Route::Settings {
         let frame = Frame::new().fill(colors.background);
         CentralPanel::default().frame(frame).show(ui, |ui| settings_ui(ui, snapshot, state, actions));
+    } else if state.route == Route::Notifications {
+        let frame = Frame::new().fill(colors.background);
+        CentralPanel::default().frame(frame).show(ui, |ui| {
+            notifications_ui(ui, snapshot, view.clock, &mut state.notifications, actions);
+        });
     } else if state.route == Route::Terminals {
         let frame = Frame::new().fill(colors.background);
         CentralPanel::default().frame(frame).show(ui, |ui| {
@@ -72,6 +81,14 @@ pub fn shell_ui(ui: &mut Ui, view: View<'_>, state: &mut UiState, actions: &mut 
         CentralPanel::default().frame(frame).show(ui, |ui| {
             metrics::fleet_ui(ui, state.metrics.refresh(snapshot, None), view.clock, actions);
         });
+    } else if state.route == Route::Changelog {
+        let frame = Frame::new().fill(colors.background);
+        CentralPanel::default().frame(frame).show(ui, |ui| changelog_ui(ui, &mut state.changelog, actions));
+    } else if state.welcome.is_shown(snapshot) {
+        let frame = Frame::new().fill(colors.background).inner_margin(Margin::symmetric(24, 0));
+        CentralPanel::default().frame(frame).show(ui, |ui| {
+            welcome_ui(ui, &mut state.welcome, snapshot, actions);
+        });
     } else if snapshot.sessions.is_empty() && snapshot.requests.is_empty() {
         let frame = Frame::new().fill(colors.background).inner_margin(Margin::symmetric(24, 0));
         CentralPanel::default().frame(frame).show(ui, |ui| empty::empty_ui(ui, snapshot, actions));
@@ -79,8 +96,8 @@ pub fn shell_ui(ui: &mut Ui, view: View<'_>, state: &mut UiState, actions: &mut 
         sessions_page(ui, width, view, facts.details.as_ref(), state, actions);
     }
     state.toasts.ui(ui.ctx(), actions);
-    if let Some(dialog) = state.dialogs.front() {
-        dialog_ui(&ui.ctx().clone(), ui, dialog, &mut state.edits, &mut state.new_session, snapshot, actions);
+    if let Some(dialog) = state.dialogs.front().cloned() {
+        dialog_ui(ui, &dialog, state, snapshot, actions);
     }
     state.terminals.end_frame(view.terminals);
 }
@@ -98,7 +115,7 @@ fn sessions_page(
     Panel::left(if width < theme::NARROW { "sessions narrow" } else { "sessions" })
         .default_size(list)
         .size_range(160.0..=(width * 0.45).max(200.0))
-        .frame(Frame::new().fill(colors.card))
+        .frame(Frame::new().fill(theme::sidebar(ui).card))
         .show(ui, |ui| sessions_ui(ui, view.clock, view.pulse, state, actions));
     let session = state.selected.and_then(|id| view.snapshot.session(id)).cloned();
     let details_shown = state.details.is_shown(width);
@@ -122,7 +139,7 @@ fn sessions_page(
             let pane = session.terminal.as_ref().map_or(SessionPane::Timeline, |_| state.pane);
             let terminal = session.terminal.as_deref().unwrap_or_default();
             if pane == SessionPane::Terminal {
-                return session_terminal_ui(ui, terminal, &mut state.terminals, view.terminals, actions);
+                return terminal_ui(ui, terminal, &mut state.terminals, view.terminals, actions);
             }
             if pane == SessionPane::Beside {
                 let half = ui.available_width() / 2.0;
@@ -131,7 +148,7 @@ fn sessions_page(
                     .size_range(240.0..=(ui.available_width() - 240.0).max(240.0))
                     .frame(Frame::new().fill(colors.background))
                     .show(ui, |ui| {
-                        session_terminal_ui(ui, terminal, &mut state.terminals, view.terminals, actions);
+                        terminal_ui(ui, terminal, &mut state.terminals, view.terminals, actions);
                     });
             }
             ui.push_id(session.id, |ui| {
@@ -179,13 +196,15 @@ fn header(
     Panel::top("session").exact_size(theme::BAR + 4.0).resizable(false).frame(frame).show(ui, |ui| {
         ui.horizontal_centered(|ui| {
             ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
-                let tip =
-                    if details_shown { "Fold the details (Ctrl+I)" } else { "Show the details (Ctrl+I)" };
-                let details = Button::icon(Lucide::PanelRight, tip).name("Details").selected(details_shown);
+                let keymap = &view.snapshot.keymap;
+                let tip = if details_shown { "Fold the details" } else { "Show the details" };
+                let tip = keymap.tip(UiCommand::Details, tip);
+                let details = Button::icon(Lucide::PanelRight, &tip).name("Details").selected(details_shown);
                 if details.show(ui).clicked() {
                     state.details.set(!details_shown);
                 }
-                if Button::icon(Lucide::Pencil, "Rename (F2)").name("Rename...").show(ui).clicked() {
+                let tip = keymap.tip(UiCommand::Rename, "Rename");
+                if Button::icon(Lucide::Pencil, &tip).name("Rename...").show(ui).clicked() {
                     actions.push(Action::StartRename(session.id));
                 }
                 panes(ui, session.terminal.is_some(), state.pane, actions);

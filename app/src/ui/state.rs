@@ -4,17 +4,25 @@ use super::action::Action;
 use super::command::UiCommand;
 use super::dialogs::edit::Edits;
 use super::dialogs::new_session::NewSession;
+use super::dialogs::palette::{Palette, Target};
 use super::facts::Facts;
+use super::look::Look;
+use super::markdown::Markdown;
 use super::panels::card::Cards;
 use super::panels::details::Details;
 use super::panels::metrics::MetricsPanel;
+use super::panels::notifications::NotificationsPanel;
 use super::panels::sessions::SessionsPanel;
+use super::panels::settings::SettingsPanel;
 use super::panels::terminals::{Arrived, TerminalsPanel};
 use super::panels::timeline::{Jump, TimelinePanel};
+use super::panels::welcome::Welcome;
 use super::toasts::Toasts;
 use eframe::egui;
 use egui_tiles::LinearDir;
-use magia_core::snapshot::{RequestView, Snapshot};
+use magia_core::attention;
+use magia_core::snapshot::{RaisePage, RequestView, Snapshot};
+use magia_protocol::wire::command::SomeNotifications;
 use magia_protocol::wire::terminal::CreatePty;
 use magia_protocol::wire::{Command, RequestId, RequestState, SessionId, TerminalState};
 use std::collections::VecDeque;
@@ -32,6 +40,10 @@ pub enum Route {
     Metrics,
     /// magia's settings.
     Settings,
+    /// What changed from version to version.
+    Changelog,
+    /// What was told of, and what was not.
+    Notifications,
 }
 
 /// What is shown of a session; its terminal only when it runs in one of ours.
@@ -59,6 +71,21 @@ pub enum Dialog {
     Shortcuts,
     /// Which agent to start, and where.
     NewSession,
+    /// Commands, sessions, projects, settings.
+    Palette,
+    /// Forget everything?
+    Reset,
+    /// The window was closed, and there is no tray to close it into.
+    NoTray,
+}
+
+/// A command whose keys are being changed: the next key is the new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recording {
+    /// Whose.
+    pub command: UiCommand,
+    /// Beside those that it has.
+    pub add: bool,
 }
 
 /// A title that is being typed.
@@ -101,6 +128,18 @@ pub struct UiState {
     pub metrics: MetricsPanel,
     /// What the dialog for a new session holds.
     pub new_session: NewSession,
+    /// What the palette holds.
+    pub palette: Palette,
+    /// A command whose keys are being changed.
+    pub recording: Option<Recording>,
+    /// The settings page.
+    pub settings: SettingsPanel,
+    /// The first steps.
+    pub welcome: Welcome,
+    /// How the changelog is drawn.
+    pub changelog: Markdown,
+    /// What is typed to confirm a reset.
+    pub reset_word: String,
     /// What stands over the page.
     pub dialogs: VecDeque<Dialog>,
     /// Inputs that are being written in place of an agent's.
@@ -109,6 +148,10 @@ pub struct UiState {
     pub trial: String,
     /// What was said once.
     pub toasts: Toasts,
+    /// Theme, fonts and zoom in use.
+    pub look: Look,
+    /// The page of notifications.
+    pub notifications: NotificationsPanel,
     /// What bar, banners and details say.
     pub facts: Facts,
     raise_seen: u64,
@@ -139,6 +182,23 @@ impl UiState {
             wanted.raise = true;
             if let Some(session) = snapshot.raise_session {
                 self.select(session, snapshot, now_s);
+            }
+            if let Some(request) = snapshot.raise_request
+                && snapshot.requests.iter().any(|view| view.info.id == request)
+            {
+                self.cards.focus(request, now_s);
+                self.timeline.reveal(request);
+            }
+            match &snapshot.raise_page {
+                Some(RaisePage::NewSession) => {
+                    self.new_session.begin(snapshot, self.selected);
+                    self.dialogs.push_back(Dialog::NewSession);
+                }
+                Some(RaisePage::Project(path)) => {
+                    self.route = Route::Sessions;
+                    self.filter = path.rsplit('/').next().unwrap_or_default().to_owned();
+                }
+                None => {}
             }
             if let Some(terminal) = &snapshot.raise_terminal {
                 self.terminals.expect(terminal.clone(), false);
@@ -199,6 +259,26 @@ impl UiState {
             }
             Action::FocusCard(request) => self.cards.focus(request, now_s),
             Action::Go(route) => self.route = route,
+            Action::Choose(target) => {
+                self.dialogs.retain(|dialog| *dialog != Dialog::Palette);
+                self.palette.close();
+                self.palette.note(&target);
+                match target {
+                    Target::Command(command) => return self.run(command, snapshot, ctx, now_s),
+                    Target::Session(session) => {
+                        self.select(session, snapshot, now_s);
+                        self.sessions.reveal(session);
+                    }
+                    Target::Project(cwd) => {
+                        self.new_session.begin_in(snapshot, self.selected, cwd);
+                        self.dialogs.push_back(Dialog::NewSession);
+                    }
+                    Target::Setting(key) => {
+                        self.settings.show(key);
+                        self.route = Route::Settings;
+                    }
+                }
+            }
             Action::Run(command) => return self.run(command, snapshot, ctx, now_s),
             Action::Fold(key) => self.timeline.toggle(key),
             Action::StartDeny(request) => {
@@ -225,7 +305,9 @@ impl UiState {
             }
             Action::DismissToast(number) => self.toasts.dismiss(number),
             Action::CloseDialog => {
-                self.dialogs.pop_front();
+                if self.dialogs.pop_front() == Some(Dialog::Palette) {
+                    self.palette.close();
+                }
             }
             Action::FollowTail => self.timeline.follow_tail(),
             Action::ShowKind(kind) => self.timeline.toggle_kind(kind),
@@ -263,6 +345,9 @@ impl UiState {
             }
             Action::ShowPane(pane) => self.pane = pane,
             Action::ShowTime(at_ms) => self.timeline.reveal_time(at_ms),
+            Action::FilterNotifications(outcome) => self.notifications.filter = outcome,
+            Action::OpenNotification(id) => return self.open_notification(id, snapshot, now_s),
+            Action::Minimise => ctx.send_viewport_cmd(egui::ViewportCommand::Minimized(true)),
             Action::Say(text) => self.toasts.say(text, now_s),
             Action::StopFind => {
                 self.timeline.stop_find();
@@ -280,8 +365,10 @@ impl UiState {
     ) -> Option<Command> {
         match command {
             UiCommand::NextNeedsYou => {
-                let next = next_request(snapshot, self.cards.focused())?;
-                return self.apply(Action::ShowRequest(next), snapshot, ctx, now_s);
+                let queue = attention::queue(&snapshot.sessions, &snapshot.requests);
+                let next = attention::next(&queue, self.cards.focused(), self.selected)?;
+                let action = next.request.map_or(Action::Select(next.session), Action::ShowRequest);
+                return self.apply(action, snapshot, ctx, now_s);
             }
             // The card decides: it knows risk, kind and time.
             UiCommand::Allow | UiCommand::Always | UiCommand::Deny => {}
@@ -303,6 +390,11 @@ impl UiState {
                     return self.apply(Action::ShowRequest(request), snapshot, ctx, now_s);
                 }
             }
+            UiCommand::Palette => {
+                self.palette.open(snapshot);
+                self.dialogs.push_back(Dialog::Palette);
+            }
+            UiCommand::Home => self.home(),
             UiCommand::Back => self.back(),
             UiCommand::Follow => self.timeline.follow_tail(),
             UiCommand::Find => self.timeline.start_find(),
@@ -333,9 +425,46 @@ impl UiState {
                 self.new_session.begin(snapshot, self.selected);
                 self.dialogs.push_back(Dialog::NewSession);
             }
+            UiCommand::Keys => {
+                self.settings.show_keys();
+                self.route = Route::Settings;
+            }
+            UiCommand::Welcome => {
+                self.route = Route::Sessions;
+                self.welcome.ask();
+            }
+            UiCommand::Changelog => self.route = Route::Changelog,
+            UiCommand::Reset => {
+                self.reset_word.clear();
+                self.dialogs.push_back(Dialog::Reset);
+            }
             UiCommand::Shortcuts => self.dialogs.push_back(Dialog::Shortcuts),
         }
         None
+    }
+
+    /// Leaves all that is open.
+    fn home(&mut self) {
+        self.rename = None;
+        self.recording = None;
+        self.cards.stop_deny();
+        self.timeline.stop_find();
+        self.filter.clear();
+        self.route = Route::Sessions;
+    }
+
+    /// Shows what a notification is about; that it was read is for the hub.
+    fn open_notification(&mut self, id: u64, snapshot: &Snapshot, now_s: f64) -> Option<Command> {
+        let row = snapshot.notifications.iter().find(|row| row.id == id)?;
+        let request = row.request.filter(|id| snapshot.requests.iter().any(|view| view.info.id == *id));
+        if request.is_some() || snapshot.session(row.session).is_some() {
+            self.select(row.session, snapshot, now_s);
+        }
+        if let Some(request) = request {
+            self.cards.focus(request, now_s);
+            self.timeline.reveal(request);
+        }
+        Some(Command::ReadNotifications(SomeNotifications { id: Some(id) }))
     }
 
     /// Leaves the innermost thing that is open.
@@ -345,7 +474,11 @@ impl UiState {
             self.rename = None;
         } else if self.cards.is_denying() {
             self.cards.stop_deny();
-        } else if self.route == Route::Sessions && self.timeline.stop_find() {
+        } else if (self.route == Route::Sessions && self.timeline.stop_find())
+            || (self.route == Route::Settings && self.settings.leave())
+        {
+        } else if self.route == Route::Sessions && self.welcome.asked {
+            self.welcome.leave();
         } else if self.route != Route::Sessions {
             self.route = Route::Sessions;
         } else if !self.filter.is_empty() {
@@ -389,14 +522,6 @@ pub fn is_open(view: &RequestView) -> bool {
 
 fn first_open(snapshot: &Snapshot, session: SessionId) -> Option<RequestId> {
     snapshot.requests_of(session).find(|view| is_open(view)).map(|view| view.info.id)
-}
-
-/// The request after the one with the keys; the oldest when none has them.
-fn next_request(snapshot: &Snapshot, focused: Option<RequestId>) -> Option<RequestId> {
-    let open: Vec<RequestId> =
-        snapshot.requests.iter().filter(|view| is_open(view)).map(|view| view.info.id).collect();
-    let after = focused.and_then(|id| open.iter().position(|other| *other == id)).map_or(0, |at| at + 1);
-    open.get(after).or_else(|| open.first()).copied()
 }
 
 /// At the start: what waits longest, else what was heard of last.

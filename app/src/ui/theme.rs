@@ -7,6 +7,11 @@ use magia_protocol::wire::{Risk, SessionState};
 use std::sync::LazyLock;
 
 pub mod terminal;
+mod user;
+
+use magia_core::themes::{BUILT_IN, Theme as UserTheme};
+use terminal::TerminalInk;
+use user::Colors;
 
 /// Space: 4 8 12 16 24.
 pub const SPACE_1: f32 = 4.0;
@@ -45,7 +50,9 @@ pub const CODE: f32 = 12.5;
 /// Name of the semibold family, registered by `fonts`.
 pub const SEMIBOLD: &str = "semibold";
 
-/// Names of the monospaced families of terminals, registered by `fonts`.
+/// Names of the monospaced families of terminals, registered by `fonts`. Regular.
+pub const MONO: &str = "mono-terminal";
+/// Bold.
 pub const MONO_BOLD: &str = "mono-bold";
 /// Italic.
 pub const MONO_ITALIC: &str = "mono-italic";
@@ -74,6 +81,13 @@ pub const fn mono(size: f32) -> FontId {
     FontId::new(size, FontFamily::Monospace)
 }
 
+/// The tray's colours: what is at rest, at work, in need of the user, and the number on that. A panel's own colour is not
+/// known, so they are those that can be seen on both.
+pub fn tray_colors() -> [[u8; 4]; 4] {
+    let colors = Palette::of(eframe::egui::Theme::Dark);
+    [colors.muted, colors.working, colors.needs_you, colors.on_needs_you].map(|color| color.to_array())
+}
+
 /// The colours of one theme.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Palette {
@@ -89,10 +103,18 @@ pub struct Palette {
     pub hover: Color32,
     /// What is selected.
     pub selected: Color32,
+    /// Text on `hover`.
+    pub hover_text: Color32,
+    /// Text on `selected`.
+    pub selected_text: Color32,
     /// Behind code.
     pub code: Color32,
     /// Lines between and around.
     pub border: Color32,
+    /// Around text fields and boxes.
+    pub input: Color32,
+    /// Around what has the keyboard.
+    pub ring: Color32,
     /// Text.
     pub foreground: Color32,
     /// Text that can wait.
@@ -121,6 +143,8 @@ pub struct Palette {
     pub removed_word: Color32,
     /// Behind what was searched for.
     pub found: Color32,
+    /// Behind selected text.
+    pub selection: Color32,
     /// The colours of code.
     pub code_ink: CodeInk,
     /// One for each subagent of a session, in turn: lines beside text, never text.
@@ -153,8 +177,12 @@ static DARK: LazyLock<Palette> = LazyLock::new(|| Palette {
     popover: hsl(225.0, 13.0, 15.0),
     hover: hsl(225.0, 12.0, 16.0),
     selected: hsl(228.0, 16.0, 19.0),
+    hover_text: hsl(220.0, 20.0, 92.0),
+    selected_text: hsl(220.0, 20.0, 92.0),
     code: hsl(225.0, 16.0, 7.5),
     border: hsl(225.0, 10.0, 22.0),
+    input: hsl(225.0, 10.0, 22.0),
+    ring: hsl(258.0, 90.0, 76.0),
     foreground: hsl(220.0, 20.0, 92.0),
     muted: hsl(220.0, 9.0, 64.0),
     primary: hsl(258.0, 90.0, 76.0),
@@ -169,6 +197,7 @@ static DARK: LazyLock<Palette> = LazyLock::new(|| Palette {
     added_word: hsl(150.0, 45.0, 16.0),
     removed_word: hsl(0.0, 42.0, 20.0),
     found: hsl(258.0, 42.0, 24.0),
+    selection: hsl(258.0, 38.0, 32.0),
     code_ink: CodeInk {
         keyword: hsl(262.0, 75.0, 80.0),
         string: hsl(140.0, 38.0, 70.0),
@@ -194,8 +223,12 @@ static LIGHT: LazyLock<Palette> = LazyLock::new(|| Palette {
     popover: hsl(0.0, 0.0, 100.0),
     hover: hsl(220.0, 18.0, 95.0),
     selected: hsl(250.0, 40.0, 94.0),
+    hover_text: hsl(222.0, 25.0, 14.0),
+    selected_text: hsl(222.0, 25.0, 14.0),
     code: hsl(220.0, 18.0, 96.0),
     border: hsl(220.0, 13.0, 86.0),
+    input: hsl(220.0, 13.0, 86.0),
+    ring: hsl(258.0, 70.0, 50.0),
     foreground: hsl(222.0, 25.0, 14.0),
     muted: hsl(220.0, 9.0, 40.0),
     primary: hsl(258.0, 70.0, 50.0),
@@ -210,6 +243,7 @@ static LIGHT: LazyLock<Palette> = LazyLock::new(|| Palette {
     added_word: hsl(150.0, 48.0, 88.0),
     removed_word: hsl(0.0, 80.0, 93.0),
     found: hsl(258.0, 85.0, 93.0),
+    selection: hsl(258.0, 80.0, 90.0),
     code_ink: CodeInk {
         keyword: hsl(265.0, 65.0, 44.0),
         string: hsl(145.0, 70.0, 23.0),
@@ -244,7 +278,7 @@ impl Palette {
 
     /// The ring around what has the keyboard focus.
     pub fn ring(&self) -> Stroke {
-        Stroke::new(2.0, self.primary)
+        Stroke::new(2.0, self.ring)
     }
 
     /// The colour of a state.
@@ -277,12 +311,89 @@ pub fn untinted(alpha: u8) -> Color32 {
     Color32::from_white_alpha(alpha)
 }
 
-/// The palette that is drawn with.
-pub fn palette(ui: &egui::Ui) -> &'static Palette {
-    if ui.visuals().dark_mode { &DARK } else { &LIGHT }
+/// The built-in colours of both modes.
+static BUILT_IN_COLORS: LazyLock<[Colors; 2]> =
+    LazyLock::new(|| [user::built_in(egui::Theme::Dark), user::built_in(egui::Theme::Light)]);
+
+/// What a context draws with: dark and light. Colours live as long as the program, so that drawing need not count who
+/// holds them; a theme that is edited and saved a thousand times costs less than a megabyte.
+#[derive(Clone, Copy, Debug)]
+struct Shown([&'static Colors; 2]);
+
+fn shown_id() -> egui::Id {
+    egui::Id::unique("theme")
 }
 
-/// Gives a context both themes.
+fn shown(ui: &egui::Ui) -> &'static Colors {
+    let at = usize::from(!ui.visuals().dark_mode);
+    let shown = ui.ctx().data(|data| data.get_temp::<Shown>(shown_id()));
+    let [dark, light] = &*BUILT_IN_COLORS;
+    let Shown(colors) = shown.unwrap_or(Shown([dark, light]));
+    colors.get(at).copied().unwrap_or(dark)
+}
+
+/// The palette that is drawn with.
+pub fn palette(ui: &egui::Ui) -> &'static Palette {
+    &shown(ui).main
+}
+
+/// The palette of the list at the left.
+pub fn sidebar(ui: &egui::Ui) -> &'static Palette {
+    &shown(ui).sidebar
+}
+
+/// The colours of terminals.
+pub fn terminal_ink(ui: &egui::Ui) -> &'static TerminalInk {
+    &shown(ui).terminal
+}
+
+/// Gives a context both modes of a theme; the built-in one without. What is hard to read comes back.
+pub fn apply(ctx: &egui::Context, theme: Option<&UserTheme>) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let [dark, light] = &*BUILT_IN_COLORS;
+    let mut colors = [dark, light];
+    if let Some(theme) = theme.filter(|theme| theme.id != BUILT_IN) {
+        for (slot, mode) in colors.iter_mut().zip([egui::Theme::Dark, egui::Theme::Light]) {
+            let (made, hard) = user::colors(theme, mode);
+            warnings.extend(hard);
+            *slot = kept(ctx, made);
+        }
+    }
+    ctx.data_mut(|data| data.insert_temp(shown_id(), Shown(colors)));
+    for (colors, mode) in colors.into_iter().zip([egui::Theme::Dark, egui::Theme::Light]) {
+        let motion = ctx.style_of(mode).animation_time;
+        let style = Style { animation_time: motion, ..style_of(&colors.main) };
+        ctx.set_style_of(mode, style);
+    }
+    warnings
+}
+
+/// The same colours for good; those that were met before are not kept twice.
+fn kept(ctx: &egui::Context, made: Colors) -> &'static Colors {
+    ctx.data_mut(|data| {
+        let known: &mut Vec<&'static Colors> = data.get_temp_mut_or_default(egui::Id::unique("themes met"));
+        match known.iter().find(|known| ***known == made) {
+            Some(known) => known,
+            None => {
+                let made: &'static Colors = Box::leak(Box::new(made));
+                known.push(made);
+                made
+            }
+        }
+    })
+}
+
+/// Whether things may move.
+pub fn set_motion(ctx: &egui::Context, moves: bool) {
+    for mode in [egui::Theme::Dark, egui::Theme::Light] {
+        ctx.style_mut_of(mode, |style| style.animation_time = if moves { ANIMATION_S } else { 0.0 });
+    }
+}
+
+/// How long what moves takes.
+const ANIMATION_S: f32 = 0.08;
+
+/// Gives a context both modes of the built-in theme.
 pub fn install(ctx: &egui::Context) {
     for theme in [egui::Theme::Dark, egui::Theme::Light] {
         ctx.set_style_of(theme, style(theme));
@@ -295,8 +406,11 @@ pub fn install(ctx: &egui::Context) {
 
 /// egui's style for a theme.
 pub fn style(theme: egui::Theme) -> Style {
-    let palette = Palette::of(theme);
-    let mut style = Style { animation_time: 0.08, visuals: visuals(palette), ..Style::default() };
+    style_of(Palette::of(theme))
+}
+
+fn style_of(palette: &Palette) -> Style {
+    let mut style = Style { animation_time: ANIMATION_S, visuals: visuals(palette), ..Style::default() };
     style.text_styles = [
         (TextStyle::Small, regular(CAPTION)),
         (TextStyle::Body, regular(UI)),
@@ -347,7 +461,7 @@ fn visuals(palette: &Palette) -> Visuals {
     let shadow = Shadow { offset: [0, 6], blur: 20, spread: 0, color: palette.shadow };
     visuals.window_shadow = shadow;
     visuals.popup_shadow = shadow;
-    visuals.selection.bg_fill = if palette.dark { hsl(258.0, 38.0, 32.0) } else { hsl(258.0, 80.0, 90.0) };
+    visuals.selection.bg_fill = palette.selection;
     visuals.selection.stroke = Stroke::new(1.0, palette.primary);
     visuals.text_cursor.stroke = Stroke::new(2.0, palette.primary);
     visuals.text_cursor.blink = false;
@@ -370,6 +484,8 @@ fn visuals(palette: &Palette) -> Visuals {
     all.hovered.weak_bg_fill = palette.hover;
     all.open.weak_bg_fill = palette.hover;
     all.active.bg_stroke = palette.ring();
+    all.inactive.bg_stroke = Stroke::new(1.0, palette.input);
+    all.hovered.fg_stroke = Stroke::new(1.0, palette.hover_text);
     // Scroll bars take their colour from here.
     all.inactive.bg_fill = palette.border;
     visuals

@@ -49,6 +49,7 @@ pub fn window(snapshot: Snapshot, size: [f32; 2]) -> Window {
                     magia_app::ui::install(ui.ctx());
                     return;
                 }
+                bench.state.look.follow(ui.ctx(), &bench.snapshot, None);
                 let clock = Clock::new(NOW_MS, bench.now_s, utc);
                 let view = View {
                     snapshot: &bench.snapshot,

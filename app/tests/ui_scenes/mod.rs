@@ -9,9 +9,10 @@ use magia_core::timeline::{Body, TimelineItem, ToolItem, ToolStatus};
 use magia_protocol::wire::info::{
     Decision, EvidenceInfo, HooksInfo, ListenerInfo, OutcomeInfo, ProviderInfo, RequestInfo, SessionInfo,
 };
+use magia_protocol::wire::notice::ChannelInfo;
 use magia_protocol::wire::{
-    ProcessId, Provider, ProviderSessionId, RequestId, RequestState, Risk, SessionId, SessionState,
-    TitleSource,
+    NoticeKind, NoticeOutcome, NotificationInfo, ProcessId, Provider, ProviderSessionId, RequestId,
+    RequestState, Risk, SessionId, SessionState, TitleSource,
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -65,6 +66,7 @@ pub fn session(number: u64, project: &str, title: &str, state: SessionState, sin
         transcript_path: Some("/home/me/.claude/projects/-home-me-webshop/5d1c1c9a.jsonl".into()),
         subagents: 0,
         hijacked_since_ms: None,
+        unread_since_ms: None,
         claims: Vec::new(),
         hook_cost: None,
     }
@@ -384,8 +386,75 @@ fn errors(now_ms: u64) -> Snapshot {
     snapshot
 }
 
+/// A row of the ledger of one of `busy`'s sessions.
+fn notification(
+    snapshot: &Snapshot,
+    id: u64,
+    session: u64,
+    kind: NoticeKind,
+    body: &str,
+) -> NotificationInfo {
+    let of = snapshot.sessions.iter().find(|row| row.id == session_id(session)).unwrap();
+    let what = match kind {
+        NoticeKind::Attention => "Permission required",
+        NoticeKind::Error => "Session error",
+        NoticeKind::Completed => "Agent finished",
+        NoticeKind::Info => "Two processes on one session",
+    };
+    NotificationInfo {
+        id,
+        at_ms: snapshot.made_at_ms - (10 - id) * 7 * MINUTE,
+        kind,
+        session: of.id,
+        session_title: of.title.clone(),
+        project: of.project.clone(),
+        provider: Some(of.provider),
+        request: None,
+        title: format!("{what}: {}", of.title),
+        body: body.into(),
+        outcome: NoticeOutcome::Shown,
+        why: None,
+        channels: Vec::new(),
+        read: true,
+        over: false,
+    }
+}
+
+fn notifications(now_ms: u64) -> Snapshot {
+    let mut snapshot = busy(now_ms);
+    let row = |id, session, kind, body| notification(&snapshot, id, session, kind, body);
+    let mut rows = vec![
+        row(6, 1, NoticeKind::Attention, "Bash: rm -rf target/tmp && cargo test --all --no-fail-fast"),
+        row(5, 3, NoticeKind::Completed, "The results are ranked now, and typos are forgiven."),
+        row(4, 4, NoticeKind::Attention, "Edit: /home/me/webshop/src/checkout.rs"),
+        row(3, 6, NoticeKind::Error, "rate_limit"),
+        row(2, 9, NoticeKind::Info, "another process took it over; what one writes the other may lose"),
+        row(1, 2, NoticeKind::Attention, "Bash: cargo update \u{202e}x"),
+    ];
+    rows[0].request = Some(request_id(1));
+    rows[0].read = false;
+    rows[1].read = false;
+    let sent = |channel: &str, outcome, why: Option<&str>| ChannelInfo {
+        channel: channel.into(),
+        outcome,
+        why: why.map(str::to_owned),
+    };
+    rows[1].channels = vec![sent("ntfy", NoticeOutcome::Failed, Some("the server answered 403"))];
+    rows[2].request = Some(request_id(2));
+    (rows[2].read, rows[2].outcome, rows[2].why) =
+        (false, NoticeOutcome::Suppressed, Some("quiet hours".into()));
+    (rows[3].outcome, rows[3].why) = (NoticeOutcome::Suppressed, Some("the session is in front".into()));
+    (rows[4].outcome, rows[4].why) =
+        (NoticeOutcome::Failed, Some("no program of this desktop shows any".into()));
+    rows[5].over = true;
+    rows[5].channels = vec![sent("command", NoticeOutcome::Shown, None)];
+    snapshot.notifications = Arc::new(rows.into_iter().map(Arc::new).collect());
+    snapshot
+}
+
 pub fn scene(name: &str, now_ms: u64) -> Snapshot {
     match name {
+        "notifications" => notifications(now_ms),
         "empty" => Snapshot { hooks: hooks("not installed"), ..base(now_ms) },
         "installed" => base(now_ms),
         "loading" => Snapshot { loaded: false, ..Snapshot::default() },

@@ -2,12 +2,15 @@
 
 pub mod burst;
 pub mod crowd;
+pub mod desktop;
+pub mod flood;
 pub mod gate;
 pub mod handler;
 pub mod list;
 pub mod otlp;
 pub mod scroll;
 pub mod terminal;
+pub mod terminal_speed;
 pub mod terminal_view;
 pub mod window;
 
@@ -20,15 +23,18 @@ use crate::table::Row;
 pub type Measure = fn(&Programs) -> Result<Vec<Row>>;
 
 /// All groups in the order of the table, by name.
-pub const ALL: [(&str, Measure); 10] = [
+pub const ALL: [(&str, Measure); 13] = [
     ("handler", handler::measure),
     ("burst", burst::measure),
     ("gate", gate::measure),
     ("window", window::measure),
     ("crowd", crowd::measure),
+    ("desktop", desktop::measure),
     ("scroll", scroll::measure),
     ("list", list::measure),
     ("otlp", otlp::measure),
     ("terminal", terminal::measure),
+    ("vte", terminal_speed::measure),
     ("view", terminal_view::measure),
+    ("flood", flood::measure),
 ];

@@ -75,7 +75,10 @@ fn fill(app: &App, agents: &[Agent]) -> Result<()> {
     let prompt = |agent: &Agent, turn: usize| {
         agent.line(
             "UserPromptSubmit",
-            &json!({ "prompt": format!("Round {turn}: fix the rounding in the cart") }),
+            &json!({
+                "prompt": format!("Round {turn}: fix the rounding in the cart"),
+                "prompt_id": format!("turn-{turn}"),
+            }),
         )
     };
     for agent in agents {

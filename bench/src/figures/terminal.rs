@@ -153,7 +153,7 @@ impl Bench<'_> {
         let bytes = fs::read(stream).context("reading the stream")?;
         let (mut bare, mut held) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            bare.push(STREAM_BYTES as f64 / MIB / parse(&bytes).as_secs_f64());
+            bare.push(STREAM_BYTES as f64 / MIB / parse(&bytes, SIZE).as_secs_f64());
             held.push(STREAM_BYTES as f64 / MIB / self.flow(stream)?.as_secs_f64());
         }
         let shares = Samples::new(held.iter().zip(&bare).map(|(held, bare)| held / bare).collect());
@@ -184,9 +184,9 @@ impl Bench<'_> {
 }
 
 /// The time that the emulator alone takes.
-fn parse(bytes: &[u8]) -> Duration {
+pub(super) fn parse(bytes: &[u8], size: Size) -> Duration {
     let config = Config { scrolling_history: HISTORY, ..Config::default() };
-    let size = screen::Size::cells(SIZE.cols, SIZE.rows);
+    let size = screen::Size::cells(size.cols, size.rows);
     let mut term = Term::new(config, &size, VoidListener);
     let mut parser: Processor = Processor::new();
     let begun = Instant::now();

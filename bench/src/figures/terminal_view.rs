@@ -1,5 +1,5 @@
-//! The window's terminal by itself (`app/examples/terminal.rs`): what a spinner costs, beside kitty in turns, and how
-//! long a key takes to be seen.
+//! The window's terminal by itself (`app/examples/terminal.rs`): what a spinner costs, beside kitty and egui_term
+//! (`bench/peers/egui_term`) in turns, and how long a key takes to be seen.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,8 @@ const EVERY: Duration = Duration::from_millis(50);
 const SETTLE: Duration = Duration::from_secs(2);
 const ROUNDS: usize = 3;
 const KEYS: usize = 60;
+/// The peer's program, beside ours.
+const PEER: &str = "magia-peer-egui-term";
 
 /// The program that is run in a terminal: fills the scrollback, waits for the file `begin`, then turns.
 pub fn spin(begin: &Path) -> Result<()> {
@@ -59,14 +61,25 @@ pub fn measure(programs: &Programs) -> Result<Vec<Row>> {
     let ours = programs.path("examples/terminal")?;
     let sandbox = Sandbox::new()?;
     let display = Display::start(&sandbox)?;
-    let (mut mine, mut kittys) = (Vec::new(), Vec::new());
+    let peer = programs.path(PEER).ok();
+    let (mut mine, mut kittys, mut peers) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let command = |begin: &Path| our_command(&sandbox, &ours, &spin_command(begin)?);
         mine.push(spinner(&sandbox, &display, &format!("ours-{round}"), command)?);
         let command = |begin: &Path| kitty_command(&sandbox, &spin_command(begin)?);
         kittys.push(spinner(&sandbox, &display, &format!("kitty-{round}"), command)?);
+        if let Some(peer) = &peer {
+            let command = |begin: &Path| {
+                let mut command = sandbox.command(peer);
+                command.args(spin_command(begin)?);
+                Ok(command)
+            };
+            peers.push(spinner(&sandbox, &display, &format!("egui_term-{round}"), command)?);
+        }
     }
-    let mut rows = vec![spinner_row(&mine.into_iter().collect(), &kittys.into_iter().collect())];
+    let mine: Samples = mine.into_iter().collect();
+    let mut rows = vec![spinner_row(&mine, &kittys.into_iter().collect())];
+    rows.push(peer_row(&mine, &peers.into_iter().collect()));
     rows.push(echo(&sandbox, &display, &ours)?);
     Ok(rows)
 }
@@ -88,6 +101,16 @@ fn spinner_row(mine: &Samples, kittys: &Samples) -> Row {
         "<= 1.0x kitty",
         times <= 1.0,
     )
+}
+
+fn peer_row(mine: &Samples, peers: &Samples) -> Row {
+    let name = "terminal, the same spinner in egui_term 0.1.0, by CPU";
+    if peers.len() == 0 {
+        return Row::told(name, format!("NOT MEASURED: {PEER} is not built"));
+    }
+    let times = mine.p50() / peers.p50();
+    let figures = format!("{:.0} ms CPU; ours {:.0} ms: {times:.2}x; n={ROUNDS}", peers.p50(), mine.p50());
+    Row::new(name, figures, "<= 1/6", times <= 1.0 / 6.0)
 }
 
 fn spin_command(begin: &Path) -> Result<Vec<PathBuf>> {

@@ -1,4 +1,4 @@
-//! `settings get`, `set`, `unset`: work with and without the app.
+//! `settings get`, `set`, `unset`, `schema`: work with and without the app.
 
 use crate::client;
 use crate::failure::{Exit, Failure, say};
@@ -43,6 +43,9 @@ pub enum SettingsVerb {
         #[arg(long)]
         force: bool,
     },
+    /// Print a JSON schema of settings.json, for editors.
+    #[command(after_long_help = "Example:\n  magia settings schema")]
+    Schema,
     /// Remove one setting, so that its default holds again.
     #[command(after_long_help = "Example:\n  magia settings unset themeMode")]
     Unset {
@@ -57,6 +60,15 @@ pub fn run(settings: Settings, out: &mut Out) -> Result<Exit> {
     match settings.verb {
         SettingsVerb::Get { key: None } => {
             let reply = client::ask(&Command::LoadSettings(NoParams {}))?;
+            if out.is_json() {
+                out.json(reply.get())?;
+            } else {
+                out.pretty_json(reply.get())?;
+            }
+            Ok(Exit::Done)
+        }
+        SettingsVerb::Schema => {
+            let reply = client::ask(&Command::SettingsSchema(NoParams {}))?;
             if out.is_json() {
                 out.json(reply.get())?;
             } else {

@@ -111,6 +111,14 @@ pub fn doctor(out: &mut Out) -> Result<Exit> {
     Ok(if failed { Exit::Failed } else { Exit::Done })
 }
 
+/// What `doctor` checks, for others, and whether the app did it.
+pub fn checks() -> Result<(Vec<CheckInfo>, bool)> {
+    match client::ask(&Command::Doctor(NoParams {})) {
+        Err(err) if is_not_running(&err) => Ok((checks_from_outside(), false)),
+        reply => Ok((client::read(&reply?)?, true)),
+    }
+}
+
 fn print_checks(checks: &[CheckInfo], out: &mut Out) -> Result<()> {
     let mut table = Table::new(&[Column::fixed("CHECK"), Column::fixed("STATUS"), Column::fixed("FOUND")]);
     for check in checks {

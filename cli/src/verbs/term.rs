@@ -302,7 +302,7 @@ fn clean(clean: &Clean, out: &mut Out) -> Result<Exit> {
         };
         directory::list(&root).into_iter().filter(is_over).map(|record| record.id).collect()
     } else {
-        clean.ids.iter().map(|typed| found(typed).map(|record| record.id)).collect::<Result<_>>()?
+        clean.ids.iter().map(|typed| dismissed(typed)).collect::<Result<_>>()?
     };
     let mut removed = Vec::new();
     let mut exit = Exit::Done;
@@ -323,6 +323,15 @@ fn clean(clean: &Clean, out: &mut Out) -> Result<Exit> {
         }
     }
     Ok(exit)
+}
+
+/// The terminal that was typed; its holder goes if it only stays for those who still want to look.
+fn dismissed(typed: &str) -> Result<TerminalId> {
+    let record = found(typed)?;
+    if let TerminalState::Exited { held: true, .. } = record.state {
+        done(&record.id, block_on(errand::dismiss(&record.dir)))?;
+    }
+    Ok(record.id)
 }
 
 fn said(id: &TerminalId, what: &str, out: &mut Out) -> Result<Exit> {

@@ -176,15 +176,17 @@ fn went_away(typed: &str) -> Failure {
     }
 }
 
-/// The place of a state in the order of `next`; none when it does not want the user.
-fn urgency(state: SessionState) -> Option<usize> {
-    const ORDER: [SessionState; 4] = [
-        SessionState::WaitingPermission,
-        SessionState::WaitingAnswer,
-        SessionState::Failed,
-        SessionState::Idle,
-    ];
-    ORDER.iter().position(|wanted| *wanted == state)
+/// The place of a session in the order of `next`; none when it does not want the user. What is done and nobody has looked
+/// at comes before what has been at rest for long.
+fn urgency(info: &SessionInfo) -> Option<usize> {
+    match info.state {
+        SessionState::WaitingPermission => Some(0),
+        SessionState::WaitingAnswer => Some(1),
+        SessionState::Failed => Some(2),
+        SessionState::Idle if info.unread_since_ms.is_some() => Some(3),
+        SessionState::Idle => Some(4),
+        SessionState::Working | SessionState::Ended => None,
+    }
 }
 
 /// `magia next`: the most urgent session.
@@ -193,7 +195,7 @@ pub fn next(out: &mut Out) -> Result<Exit> {
     let rows: Vec<Reply> = client::read(&reply)?;
     let sessions = rows.into_iter().map(Seen::new).collect::<Result<Vec<_>>>()?;
     // Of equals the one that has waited longest.
-    let key = |seen: &Seen| Some((urgency(seen.info.state)?, seen.info.state_since_ms));
+    let key = |seen: &Seen| Some((urgency(&seen.info)?, seen.info.state_since_ms));
     let Some(next) = sessions.iter().filter(|seen| key(seen).is_some()).min_by_key(|seen| key(seen)) else {
         if out.is_json() {
             out.json("null")?;

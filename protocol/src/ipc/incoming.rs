@@ -1,6 +1,6 @@
 //! A connection just accepted.
 
-use super::stream::Stream;
+use super::stream::{DirectWriter, Stream};
 use crate::process::PeerCred;
 use std::io;
 
@@ -18,11 +18,10 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// Asks who is at the other end.
+    /// Asks who is at the other end. On Unix the socket must not block.
     pub(super) fn new(socket: Socket) -> io::Result<Self> {
         #[cfg(unix)]
         {
-            socket.set_nonblocking(true)?;
             let cred = crate::process::peer_cred(&socket)?;
             Ok(Self { socket, cred })
         }
@@ -52,6 +51,22 @@ impl Incoming {
         {
             let _ = buffer;
             Err(io::ErrorKind::WouldBlock.into())
+        }
+    }
+
+    /// The connection as something to write to at once, still without a runtime; for a pipe there is no such thing.
+    ///
+    /// # Errors
+    /// The connection as it was.
+    #[cfg_attr(windows, expect(clippy::result_large_err, reason = "it is the same connection"))]
+    pub fn into_direct(self) -> Result<DirectWriter, Self> {
+        #[cfg(unix)]
+        {
+            Ok(DirectWriter(self.socket))
+        }
+        #[cfg(windows)]
+        {
+            Err(self)
         }
     }
 

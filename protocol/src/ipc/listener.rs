@@ -80,6 +80,7 @@ pub struct Listener {
     path: PathBuf,
     #[cfg(unix)]
     inode: (u64, u64),
+    own_uid: u32,
     foreign_peers: AtomicU64,
 }
 
@@ -117,6 +118,7 @@ pub fn bind(path: &Path, lock: &InstanceLock) -> Result<Listener, BindError> {
         path: path.to_path_buf(),
         #[cfg(unix)]
         inode: inode_of(path).map_err(failed("look at"))?,
+        own_uid: own_uid(),
         foreign_peers: AtomicU64::new(0),
     })
 }
@@ -130,8 +132,8 @@ impl Listener {
         #[cfg(unix)]
         loop {
             let mut ready = self.inner.readable().await?;
-            if let Ok(accepted) = ready.try_io(|listener| listener.get_ref().accept()) {
-                return self.check(accepted?.0);
+            if let Ok(accepted) = ready.try_io(|listener| take(listener.get_ref())) {
+                return self.check(accepted?);
             }
         }
         #[cfg(windows)]
@@ -148,8 +150,8 @@ impl Listener {
     pub fn accept_now(&self) -> Option<Result<Incoming, AcceptError>> {
         #[cfg(unix)]
         {
-            match self.inner.get_ref().accept() {
-                Ok((socket, _)) => Some(self.check(socket)),
+            match take(self.inner.get_ref()) {
+                Ok(socket) => Some(self.check(socket)),
                 Err(err) if err.kind() == io::ErrorKind::WouldBlock => None,
                 Err(err) => Some(Err(err.into())),
             }
@@ -162,11 +164,27 @@ impl Listener {
 
     fn check(&self, socket: Socket) -> Result<Incoming, AcceptError> {
         let incoming = Incoming::new(socket)?;
-        if incoming.cred().uid != own_uid() {
+        if incoming.cred().uid != self.own_uid {
             self.foreign_peers.fetch_add(1, Ordering::Relaxed);
             return Err(AcceptError::ForeignPeer { cred: incoming.cred() });
         }
         Ok(incoming)
+    }
+
+    /// Whether connections wait to be accepted. When that is not known, they do.
+    pub fn has_waiting(&self) -> bool {
+        #[cfg(unix)]
+        {
+            use std::os::fd::AsRawFd;
+            let mut asked =
+                libc::pollfd { fd: self.inner.get_ref().as_raw_fd(), events: libc::POLLIN, revents: 0 };
+            // SAFETY: one entry, ours, whose descriptor the listener keeps open; it does not wait.
+            unsafe { libc::poll(&raw mut asked, 1, 0) != 0 }
+        }
+        #[cfg(windows)]
+        {
+            true
+        }
     }
 
     /// How many connections of other users were refused.
@@ -204,6 +222,32 @@ impl Listener {
         }
         Ok(())
     }
+}
+
+/// Accepts a connection that does not block, in one call.
+#[cfg(target_os = "linux")]
+fn take(listener: &std::os::unix::net::UnixListener) -> io::Result<Socket> {
+    use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+    let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    loop {
+        // SAFETY: the descriptor is open as long as the listener is borrowed, and no address is asked for.
+        let taken =
+            unsafe { libc::accept4(listener.as_raw_fd(), std::ptr::null_mut(), std::ptr::null_mut(), flags) };
+        if taken >= 0 {
+            // SAFETY: the kernel has just given it to us, so nobody else closes it.
+            return Ok(unsafe { OwnedFd::from_raw_fd(taken) }.into());
+        }
+        let err = io::Error::last_os_error();
+        if err.kind() != io::ErrorKind::Interrupted {
+            return Err(err);
+        }
+    }
+}
+#[cfg(all(unix, not(target_os = "linux")))]
+fn take(listener: &std::os::unix::net::UnixListener) -> io::Result<Socket> {
+    let (socket, _) = listener.accept()?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
 }
 
 #[cfg(unix)]

@@ -28,7 +28,7 @@ pub type WriteHalf = tokio::io::WriteHalf<Stream>;
 /// as long as it lives.
 #[cfg(unix)]
 #[derive(Debug)]
-pub struct DirectWriter(std::os::unix::net::UnixStream);
+pub struct DirectWriter(pub(super) std::os::unix::net::UnixStream);
 /// There is none for a pipe.
 #[cfg(windows)]
 #[derive(Debug)]
@@ -56,6 +56,21 @@ impl DirectWriter {
         #[cfg(windows)]
         {
             let _ = bytes;
+            match self.0 {}
+        }
+    }
+
+    /// The connection, watched by the runtime that this is called in.
+    ///
+    /// # Errors
+    /// What the system says, e.g. that there are too many.
+    pub fn into_stream(self) -> io::Result<Stream> {
+        #[cfg(unix)]
+        {
+            Inner::from_std(self.0).map(Stream)
+        }
+        #[cfg(windows)]
+        {
             match self.0 {}
         }
     }

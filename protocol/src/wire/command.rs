@@ -159,6 +159,23 @@ pub struct SaveSettings {
     pub settings: Map<String, Value>,
 }
 
+/// Parameters of `factory_reset`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FactoryReset {
+    /// The word `reset`, so that it is meant.
+    pub confirm: String,
+}
+
+/// Parameters of `save_keybindings`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SaveKeybindings {
+    /// A command's name and its keys: `"Ctrl+K"`, a list, `""` for none; null goes back to the default.
+    pub keybindings: Map<String, Value>,
+    /// Begin with the defaults: what is not named goes back to them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reset: bool,
+}
+
 /// Parameters of `install_hooks`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InstallHooks {
@@ -310,6 +327,30 @@ pub struct PurgeData {
     pub older_than_days: u32,
 }
 
+/// Parameters of `get_notifications`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListNotifications {
+    /// At most so many, the newest; default 100.
+    #[serde(default)]
+    pub limit: Option<u32>,
+}
+
+/// Parameters of `read_notifications` and `dismiss_notifications`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SomeNotifications {
+    /// Only this one; without it, all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<u64>,
+}
+
+/// Parameters of `pause_notifications`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PauseNotifications {
+    /// For so many minutes; 0 ends a pause, and without it the pause has no end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minutes: Option<u32>,
+}
+
 /// A command, typed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "method", content = "params", rename_all = "snake_case")]
@@ -346,6 +387,12 @@ pub enum Command {
     LoadSettings(NoParams),
     /// Change magia's settings.
     SaveSettings(SaveSettings),
+    /// What settings.json may hold.
+    SettingsSchema(NoParams),
+    /// The keys of the window's commands.
+    LoadKeybindings(NoParams),
+    /// Change keys.
+    SaveKeybindings(SaveKeybindings),
     /// State of the hooks in a provider's settings.
     HooksStatus(OneProvider),
     /// Put our hooks into a provider's settings.
@@ -374,6 +421,18 @@ pub enum Command {
     TelemetryStatus(TelemetryStatus),
     /// Have an agent send telemetry to magia, or no longer.
     SetTelemetry(SetTelemetry),
+    /// What was told of on the desktop, or was not, and why.
+    GetNotifications(ListNotifications),
+    /// Mark notifications as read.
+    ReadNotifications(SomeNotifications),
+    /// Take notifications out of the list.
+    DismissNotifications(SomeNotifications),
+    /// Tell the desktop nothing for a while.
+    PauseNotifications(PauseNotifications),
+    /// What happened since the user left the window.
+    GetDigest(NoParams),
+    /// End the program.
+    Quit(NoParams),
     /// The terminals.
     GetTerminals(ListTerminals),
     /// Start a program in a terminal of its own.
@@ -390,6 +449,10 @@ pub enum Command {
     PurgeData(PurgeData),
     /// Open a terminal.
     OpenTerminal(OpenTerminal),
+    /// Whether magia was never here before.
+    IsFirstLaunch(NoParams),
+    /// Begin anew.
+    FactoryReset(FactoryReset),
 }
 
 impl Command {

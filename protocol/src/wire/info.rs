@@ -64,6 +64,9 @@ pub struct SessionInfo {
     /// Since when two live processes or more work on it, milliseconds since 1970.
     #[serde(default)]
     pub hijacked_since_ms: Option<u64>,
+    /// Since when its newest turn is over and nobody has looked, milliseconds since 1970.
+    #[serde(default)]
+    pub unread_since_ms: Option<u64>,
     /// What else is said of it, each with its source and age.
     #[serde(default)]
     pub claims: Vec<ClaimInfo>,

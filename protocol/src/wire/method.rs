@@ -131,6 +131,12 @@ methods! {
         "magia's settings, defaults filled in";
     "save_settings" [], Guarded, [required("settings", "object")], "object",
         "Change keys of magia's settings; null removes one";
+    "settings_schema" [], Read, [], "object",
+        "A JSON schema of settings.json";
+    "load_keybindings" [], Read, [], "[KeyInfo]",
+        "The window's commands and their keys";
+    "save_keybindings" [], Guarded, [required("keybindings", "object"), optional("reset", "bool")], "[KeyInfo]",
+        "Change the keys of commands; null goes back to a default";
     "hooks_status" [], Read, [optional("provider", "string"), optional("home", "string")], "HooksInfo",
         "State of magia's hooks in a provider's settings";
     "install_hooks" [], Guarded, [optional("provider", "string"), optional("dry_run", "bool"), optional("home", "string"),
@@ -162,6 +168,18 @@ methods! {
     "set_telemetry" [], Guarded, [required("on", "bool"), optional("provider", "string"), optional("traces", "bool"),
         optional("dry_run", "bool"), optional("home", "string")], "ChangeInfo",
         "Have an agent send telemetry to magia, or no longer; a collector of the user's own stays";
+    "get_notifications" ["list_notifications"], Read, [optional("limit", "number")], "[NotificationInfo]",
+        "Notifications, newest first: sent, suppressed, failed, and why";
+    "read_notifications" [], Act, [optional("id", "number")], "{unread}",
+        "Mark a notification as read, or all";
+    "dismiss_notifications" [], Act, [optional("id", "number")], "{left}",
+        "Take a notification out of the list, or all";
+    "pause_notifications" [], Guarded, [optional("minutes", "number")], "{paused}",
+        "Tell the desktop nothing for so many minutes; 0 ends the pause";
+    "get_digest" [], Read, [], "DigestInfo",
+        "What happened since the user left the window";
+    "quit" [], Guarded, [], "{quits}",
+        "End the program; agents and terminals go on without it";
     "get_terminals" ["list_terminals"], Read, [optional("all", "bool")], "[TerminalInfo]",
         "The terminals; with all, also those whose program has ended";
     "create_pty" [], Guarded,
@@ -179,6 +197,10 @@ methods! {
         "Check everything magia depends on";
     "purge_data" [], Guarded, [required("older_than_days", "number")], "{events, requests, sessions}",
         "Forget old events and outcomes";
+    "is_first_launch" [], Read, [], "bool",
+        "Whether magia was never here before, or was reset";
+    "factory_reset" [], Guarded, [required("confirm", "\"reset\"")], "{removed, restarting}",
+        "Take the hooks out, forget everything that magia keeps, and start again";
     "open_terminal" [], Asked,
         [optional("argv", "[string]"), optional("command", "string"), optional("working_dir", "string"),
          optional("session_id", "string"), optional("terminal", "string"), optional("name", "string"),
@@ -198,6 +220,7 @@ mod tests {
         match (param.name, param.kind) {
             ("decision", _) => json!("deny"),
             ("provider", _) => json!("claude"),
+            ("confirm", _) => json!("reset"),
             (_, "string") => json!("abcd"),
             (_, "bool") => json!(true),
             (_, "number") => json!(7),

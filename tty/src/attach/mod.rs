@@ -5,7 +5,9 @@
 
 mod detach;
 mod filter;
+mod front;
 mod keyboard;
+mod letterbox;
 mod terminal;
 
 pub use detach::{DetachKey, DetachKeyError};
@@ -13,16 +15,20 @@ pub use terminal::size as own_size;
 
 use crate::client::{ClientError, Reader, Writer, connect};
 use crate::size::Size;
-use crate::wire::{ClientKind, Exit, Format, FromHolder, Hello};
+use crate::wire::{ClientKind, Exit, Format, Hello};
 use detach::Keys;
-use filter::Filter;
+use front::Front;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
+use std::time::Duration;
 use terminal::RawTerminal;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Instant, sleep_until};
 
 /// What a terminal's line discipline takes for the end of a file.
 const END_OF_INPUT: &[u8] = &[0x04];
+/// How often a screen of another size is painted at most.
+const PAINT_EVERY: Duration = Duration::from_millis(33);
 
 /// How to attach.
 #[derive(Debug, Clone, Default)]
@@ -108,9 +114,9 @@ async fn run(dir: &Path, options: &AttachOptions) -> Result<AttachEnd, AttachErr
     // From here on the terminal must be restored whatever happens.
     let raw = RawTerminal::enter()?;
     io::stdout().write_all(raw.start())?;
-    let mut filter = Filter::default();
-    let end = converse(reader, writer, signals, options, &raw, &mut filter).await;
-    raw.clear_modes(filter.is_alternate(), matches!(end, Ok(AttachEnd::Exited(_))));
+    let mut front = front::own(raw.is_terminal(), options.read_only);
+    let end = converse(reader, writer, signals, options, &raw, &mut front).await;
+    raw.clear_modes(front.is_alternate(), matches!(end, Ok(AttachEnd::Exited(_))));
     drop(raw);
     end
 }
@@ -121,30 +127,31 @@ async fn converse(
     mut signals: Signals,
     options: &AttachOptions,
     raw: &RawTerminal,
-    filter: &mut Filter,
+    front: &mut Front,
 ) -> Result<AttachEnd, AttachError> {
     let mut keys = Keys::new(options.detach_key);
     let mut keyboard = keyboard::read()?;
     let mut has_input = true;
-    let mut fit = Fit::default();
+    let mut painted = Instant::now();
     loop {
         tokio::select! {
             said = reader.next() => {
                 let Some(said) = said? else { return Err(ClientError::HungUp.into()) };
-                fit.hear(&said);
-                if let Some(exit) = show(said, filter)? {
-                    return Ok(AttachEnd::Exited(exit));
-                }
-                while let Some(said) = reader.next_read()? {
-                    fit.hear(&said);
-                    if let Some(exit) = show(said, filter)? {
+                let mut next = Some(said);
+                while let Some(said) = next {
+                    if let Some(exit) = front.hear(said, &mut io::stdout().lock())? {
                         return Ok(AttachEnd::Exited(exit));
                     }
+                    next = reader.next_read()?;
                 }
-                if fit.is_regained() {
+                if front.wants_screen() {
                     writer.pause(false).await?;
                 }
                 io::stdout().flush()?;
+            }
+            () = sleep_until(painted + PAINT_EVERY), if front.is_dirty() => {
+                painted = Instant::now();
+                front.paint(&mut io::stdout().lock())?;
             }
             bytes = keyboard.recv(), if has_input => {
                 let Some(bytes) = bytes else {
@@ -167,51 +174,13 @@ async fn converse(
             }
             _ = signals.resized.recv() => {
                 if let Some(size) = terminal::size().and_then(Size::usable) {
+                    if raw.is_terminal() {
+                        front.resized(Some(size));
+                    }
                     writer.resize(size).await?;
                 }
             }
             () = Signals::ended(&mut signals.end) => return Ok(AttachEnd::Detached),
         }
     }
-}
-
-/// Whether the program's screen is as large as this terminal. While another client decides on the size it may not be, and
-/// what the program paints then is not where it should be; once it is again, the screen is painted anew.
-#[derive(Debug, Default)]
-struct Fit {
-    is_lost: bool,
-    is_regained: bool,
-}
-
-impl Fit {
-    fn hear(&mut self, said: &FromHolder) {
-        if let FromHolder::Resized(size) = said {
-            let fits = terminal::size().is_none_or(|own| own == *size);
-            self.is_regained |= fits && self.is_lost;
-            self.is_lost = !fits;
-        }
-    }
-
-    /// Says once that it is.
-    fn is_regained(&mut self) -> bool {
-        std::mem::take(&mut self.is_regained)
-    }
-}
-
-/// Shows what the holder says, and gives the program's end.
-fn show(said: FromHolder, filter: &mut Filter) -> Result<Option<Exit>, AttachError> {
-    let mut stdout = io::stdout().lock();
-    match said {
-        FromHolder::Snapshot { data, .. } => {
-            filter.reset();
-            stdout.write_all(&filter.take(&data))?;
-        }
-        FromHolder::Output { bytes, .. } => stdout.write_all(&filter.take(&bytes))?,
-        FromHolder::Exit(exit) => {
-            stdout.flush()?;
-            return Ok(Some(exit));
-        }
-        _ => {}
-    }
-    Ok(None)
 }

@@ -6,10 +6,10 @@ use std::os::fd::AsRawFd as _;
 
 /// What a program may have switched on, switched off: mouse, focus, paste, keyboard flags, synchronized output, colours,
 /// link, cursor, margins, character sets.
-const ALL_OFF: &[u8] =
+pub const ALL_OFF: &[u8] =
     b"\x1b[?2026l\x1b[?1000;1002;1003;1005;1006;1015;1016l\x1b[?1004l\x1b[?2004l\x1b[?1007h\
     \x1b[=0;1u\x1b[>4;0m\x1b]8;;\x1b\\\x1b[!p\x1b[?7h\x1b[?5l\x1b[?1l\x1b>\x1b(B\x0f\x1b[m\x1b[0 q\x1b[?25h";
-const LEAVE_ALTERNATE: &[u8] = b"\x1b[?1049l";
+pub const LEAVE_ALTERNATE: &[u8] = b"\x1b[?1049l";
 
 /// The user's terminal in raw mode; it gets its modes back on drop.
 #[derive(Debug)]
@@ -94,6 +94,8 @@ pub fn size() -> Option<Size> {
             let mut size: libc::winsize = std::mem::zeroed();
             (libc::ioctl(fd, libc::TIOCGWINSZ as _, &raw mut size) == 0).then_some(size)
         }?;
-        Size::new(size.ws_col, size.ws_row).usable()
+        let cell = |pixels: u16, cells: u16| pixels.checked_div(cells).unwrap_or(0);
+        let (width, height) = (cell(size.ws_xpixel, size.ws_col), cell(size.ws_ypixel, size.ws_row));
+        Size::new(size.ws_col, size.ws_row).with_cell(width, height).usable()
     })
 }

@@ -7,13 +7,18 @@ use crate::size::Size;
 use crate::wire::{
     ClientKind, Exit, Fault, Format, FromHolder, Hello, SignalName, ToHolder, WireError, kind,
 };
+use magia_protocol::process::process_start_ticks;
 use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 /// How long a terminal may take to do as it is told; see the holder's own limit for killing.
 const DONE_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a holder may take to go, and how often it is looked whether it has.
+const DISMISS_LIMIT: Duration = Duration::from_secs(2);
+const DISMISS_LOOK: Duration = Duration::from_millis(5);
 
 /// Why an errand was not done.
 #[derive(Debug, thiserror::Error)]
@@ -108,6 +113,33 @@ pub async fn kill(dir: &Path, signal: Option<SignalName>) -> Result<Exit, Errand
             done => done?,
         };
     }
+}
+
+/// Has the holder of a program that has ended go at once, instead of a minute later, and waits until it has gone.
+///
+/// # Errors
+/// See [`ErrandError`]; [`ErrandError::TimedOut`] from a holder of an older release, which stays for its minute.
+pub async fn dismiss(dir: &Path) -> Result<(), ErrandError> {
+    let (mut reader, mut writer) = script(dir).await?;
+    let holder = reader.hello().holder_pid;
+    let started = process_start_ticks(holder);
+    writer.kill(None).await?;
+    let deadline = Instant::now() + DISMISS_LIMIT;
+    loop {
+        match timeout_at(deadline, reader.next()).await {
+            Err(_) => return Err(ErrandError::TimedOut),
+            Ok(Ok(Some(_))) => {}
+            // It hung up: what it holds is free once the process is gone.
+            Ok(_) => break,
+        }
+    }
+    while started.is_some() && process_start_ticks(holder) == started {
+        if Instant::now() > deadline {
+            return Err(ErrandError::TimedOut);
+        }
+        sleep(DISMISS_LOOK).await;
+    }
+    Ok(())
 }
 
 /// Sends a signal to the foreground, and does not wait for what comes of it.

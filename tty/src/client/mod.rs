@@ -166,7 +166,8 @@ impl Writer {
 
     /// This client has room for another size.
     pub async fn resize(&mut self, size: Size) -> Result<(), ClientError> {
-        self.control(Control::Resize { cols: size.cols, rows: size.rows }).await
+        let Size { cols, rows, cell_width, cell_height } = size;
+        self.control(Control::Resize { cols, rows, cell_width, cell_height }).await
     }
 
     /// This client took the keyboard's focus, so it decides on the size.

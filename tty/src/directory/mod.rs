@@ -12,7 +12,7 @@ mod scrollback;
 pub use clean::{CleanError, remove};
 pub use list::{FindError, TerminalRecord, TerminalState, find, list, look};
 pub use record::{RecordError, SessionRecord, SessionStatus};
-pub use scrollback::{Page, pages};
+pub use scrollback::{Page, older, pages};
 
 use crate::id::TerminalId;
 use magia_protocol::paths::{PathError, check_runtime_dir, ensure_runtime_dir};

@@ -7,6 +7,8 @@
 use super::{INDEX_FILE, OLDER, RECORDING_FILE, check};
 use crate::screen::{self, Screen};
 use crate::size::Size;
+use alacritty_terminal::grid::Row;
+use alacritty_terminal::term::cell::Cell;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
@@ -78,6 +80,32 @@ fn pages_of(dir: &Path, part: &str) -> io::Result<Vec<Page>> {
     }
     pages.retain(|page| page.end.is_none_or(|end| end > page.begin));
     Ok(pages)
+}
+
+/// The lines that had left the screen when `until` bytes of output had come, but for the last `known` of them: at most
+/// `most`, oldest first. Exact for what was written in the width that the screen had then.
+///
+/// # Errors
+/// As [`pages`] and [`Page::screen`]; what was read until then is given.
+pub fn older(dir: &Path, until: u64, known: usize, most: usize) -> io::Result<Vec<Row<Cell>>> {
+    let mut pages = pages(dir)?;
+    pages.retain(|page| page.seq.is_none_or(|seq| seq < until));
+    let mut parts = Vec::new();
+    let mut count = 0;
+    for page in pages.iter().rev() {
+        let wanted = (most + known).saturating_sub(count);
+        if wanted == 0 {
+            break;
+        }
+        // The older part may be rotated away meanwhile.
+        let Ok(screen) = page.screen(wanted, Some(until)) else { break };
+        let rows = screen.into_history();
+        count += rows.len();
+        parts.push(rows);
+    }
+    let mut rows: Vec<Row<Cell>> = parts.into_iter().rev().flatten().collect();
+    rows.truncate(rows.len().saturating_sub(known));
+    Ok(rows)
 }
 
 impl Page {

@@ -30,6 +30,9 @@ const PART_BYTES: usize = 64 * 1024;
 const EARLY_LIMIT: Duration = Duration::from_secs(10);
 /// How many arrivals are told to clients that come later.
 const ARRIVALS_MAX: usize = 8;
+/// How often a program may notify the user, and how long a notification may be.
+const NOTICE_EVERY: Duration = Duration::from_millis(250);
+const NOTICE_MAX_CHARS: usize = 1024;
 /// The longest name or title in characters.
 const TITLE_MAX_CHARS: usize = 256;
 
@@ -58,10 +61,13 @@ pub struct Core {
     started: Instant,
     /// How much output there was.
     seq: u64,
+    /// Grows with all that takes memory.
+    done: u64,
     checkpoint_seq: u64,
     checkpoint_every: u64,
     last_output: Instant,
     last_mend: Instant,
+    last_notice: Option<Instant>,
     is_dirty: bool,
     /// All output, for whoever has started the terminal and attaches now; `None` once somebody has attached, or it became
     /// too long.
@@ -90,11 +96,13 @@ impl Core {
             exit: None,
             started: now,
             seq: 0,
+            done: 0,
             checkpoint_seq: 0,
             // Several in each part of a short recording too.
             checkpoint_every: CHECKPOINT_EVERY_MAX_BYTES.min(recording_max_bytes / 32),
             last_output: now,
             last_mend: now,
+            last_notice: None,
             is_dirty: false,
             early: Some(Vec::new()),
             arrivals: VecDeque::new(),
@@ -105,25 +113,43 @@ impl Core {
     pub fn output(&mut self, bytes: &[u8]) {
         let frame: FrameBytes = output_frame(self.seq, bytes).into();
         self.seq += bytes.len() as u64;
+        self.done += 1;
         self.last_output = Instant::now();
         self.keep_early(bytes);
         for client in self.clients.values().filter(|client| client.format != Format::None) {
             client.outbox.stream(&frame, Some(self.seq));
         }
         self.disk.output(self.started.elapsed(), &frame, OUTPUT_HEAD_BYTES);
-        for asked in self.emulator.advance(bytes) {
+        let asked: Vec<Asked> = self.emulator.advance(bytes).collect();
+        for asked in asked {
             match asked {
                 Asked::Reply(bytes) => self.input.reply(bytes),
                 Asked::Title(title) => {
                     self.record.title = Some(shown(&title)).filter(|title| !title.is_empty());
                     self.is_dirty = true;
                 }
+                Asked::Notification { title, body } => self.notify(&title, &body),
             }
         }
         let failed = || self.disk.recording().error.is_some() && self.last_mend.elapsed() > MEND_EVERY;
         let is_due = self.seq - self.checkpoint_seq >= self.checkpoint_every || self.disk.has_gap();
         if is_due || failed() {
             self.checkpoint();
+        }
+    }
+
+    /// Tells all clients what the program wants the user to know. What comes too fast is left out: it would keep clients
+    /// from all else.
+    fn notify(&mut self, title: &str, body: &str) {
+        if self.last_notice.is_some_and(|last| last.elapsed() < NOTICE_EVERY) {
+            return;
+        }
+        self.last_notice = Some(Instant::now());
+        let body: String = body.chars().take(NOTICE_MAX_CHARS).collect();
+        let notice = json!({ "app": "magia", "status": "notification", "title": shown(title), "body": body });
+        let notice = frame(&FromHolder::Status(notice));
+        for client in self.clients.values() {
+            client.outbox.keep(FrameBytes::clone(&notice));
         }
     }
 
@@ -239,6 +265,7 @@ impl Core {
 
     /// A client has gone.
     pub fn leave(&mut self, id: ClientId) {
+        self.done += 1;
         if self.clients.remove(&id).is_some() {
             self.sizes.left(id);
         }
@@ -292,6 +319,7 @@ impl Core {
     /// The terminal has another size.
     pub fn resized(&mut self, size: Size) {
         self.size = size;
+        self.done += 1;
         self.emulator.resize(size);
         self.disk.resize(self.started.elapsed(), size);
         let resized = frame(&FromHolder::Resized(size));
@@ -337,6 +365,11 @@ impl Core {
     /// When the program last wrote something.
     pub fn last_output(&self) -> Instant {
         self.last_output
+    }
+
+    /// Grows with whatever takes memory: output, clients, sizes.
+    pub fn done(&self) -> u64 {
+        self.done
     }
 
     /// Writes `session.json` when something in it has changed.

@@ -7,14 +7,21 @@ use crate::wire::Format;
 /// Lines above the screen that the holder keeps; older ones are in the recording.
 const HISTORY_LINES: usize = 500;
 
-/// Something that a program's output asks of its holder. What it asks of a person (bell, clipboard, notifications) is for
-/// the views, which read the same output.
+/// Something that a program's output asks of its holder. What it asks of who looks at it (bell, clipboard) is for the
+/// views, which read the same output; a notification is for those too who do not look.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Asked {
     /// The answer to a query, for the program's input.
     Reply(Vec<u8>),
     /// The window's title.
     Title(String),
+    /// A notification for the user.
+    Notification {
+        /// Its title; empty when it has none.
+        title: String,
+        /// Its text.
+        body: String,
+    },
 }
 
 /// A screen.
@@ -33,6 +40,7 @@ impl Emulator {
         self.0.take_events().into_iter().filter_map(|event| match event {
             ScreenEvent::Reply(bytes) => Some(Asked::Reply(bytes)),
             ScreenEvent::Title(title) => Some(Asked::Title(title)),
+            ScreenEvent::Notification { title, body } => Some(Asked::Notification { title, body }),
             _ => None,
         })
     }
@@ -54,5 +62,6 @@ impl Emulator {
 }
 
 fn cells(size: Size) -> screen::Size {
-    screen::Size::cells(size.cols, size.rows)
+    let Size { cols, rows, cell_width, cell_height } = size;
+    screen::Size { cols, rows, cell_width, cell_height }
 }

@@ -1,5 +1,6 @@
 //! How a terminal comes to its end.
 
+use super::memory::Memory;
 use super::session;
 use super::terminal::Terminal;
 use crate::wire::Exit;
@@ -16,6 +17,8 @@ const QUIET: Duration = Duration::from_millis(40);
 const LAST_OUTPUT_LIMIT: Duration = Duration::from_millis(500);
 /// How long the disk may take to have the end written down before clients hear of it.
 const DISK_LIMIT: Duration = Duration::from_secs(1);
+/// How long clients have to be told of the end by a holder that does not stay.
+const FAREWELL: Duration = Duration::from_millis(50);
 /// How often `session.json` is written at most, but for the end.
 const SESSION_EVERY: Duration = Duration::from_secs(1);
 
@@ -52,10 +55,8 @@ pub async fn watch(terminal: Rc<Terminal>, mut children: Children) {
 
 /// Somebody ends the holder, as the system does when it is shut down.
 fn terminate(terminal: &Rc<Terminal>) {
-    terminal.is_unwanted.set(true);
-    if terminal.core().has_exited() {
-        terminal.is_over.notify_one();
-    } else {
+    terminal.leave_soon();
+    if !terminal.core().has_exited() {
         terminal.end(false);
     }
 }
@@ -66,8 +67,10 @@ async fn finish(terminal: Rc<Terminal>, exit: Exit) {
     let written = terminal.core().exited(exit);
     drop(timeout(DISK_LIMIT, written).await);
     terminal.core().tell_exit();
-    if !terminal.is_unwanted.get() {
-        sleep(terminal.tuning.linger).await;
+    if terminal.is_unwanted.get() {
+        sleep(FAREWELL).await;
+    } else {
+        drop(timeout(terminal.tuning.linger, terminal.unwanted.notified()).await);
     }
     terminal.is_over.notify_one();
 }
@@ -104,10 +107,12 @@ fn exit_of(status: i32) -> Exit {
     }
 }
 
-/// Writes `session.json` when something in it has changed.
+/// Writes `session.json` when something in it has changed, and gives back memory.
 pub async fn keep_session(terminal: Rc<Terminal>) {
+    let mut memory = Memory::default();
     loop {
         sleep(SESSION_EVERY).await;
         terminal.core().keep_session();
+        memory.give_back(terminal.core().done());
     }
 }

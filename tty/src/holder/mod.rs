@@ -9,6 +9,7 @@ mod disk;
 mod emulator;
 mod ending;
 mod input;
+mod memory;
 mod outbox;
 pub(crate) mod plan;
 mod process;
@@ -69,6 +70,7 @@ fn hold() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    memory::set_up();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let done = match runtime {
         Ok(runtime) => LocalSet::new().block_on(&runtime, run(umask)),

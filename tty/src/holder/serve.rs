@@ -220,8 +220,8 @@ impl Speaker {
     fn control(&self, present: &Present, control: Control) -> Result<(), FrameBytes> {
         let terminal = &present.terminal;
         match control {
-            Control::Resize { cols, rows } => {
-                if let Some(size) = Size::new(cols, rows).usable() {
+            Control::Resize { cols, rows, cell_width, cell_height } => {
+                if let Some(size) = Size::new(cols, rows).with_cell(cell_width, cell_height).usable() {
                     terminal.core().asked_size(present.id, size);
                     terminal.fit();
                 }

@@ -43,6 +43,8 @@ pub struct Terminal {
     pub hung_up: Notify,
     /// Somebody wants the holder gone: it does not stay after the program's end.
     pub is_unwanted: Cell<bool>,
+    /// Rings when it has become so.
+    pub unwanted: Notify,
     dir: PathBuf,
     last_resize: Cell<Option<Instant>>,
     is_resize_due: Cell<bool>,
@@ -63,6 +65,7 @@ impl Terminal {
             is_hung_up: Cell::new(false),
             hung_up: Notify::new(),
             is_unwanted: Cell::new(false),
+            unwanted: Notify::new(),
             dir,
             last_resize: Cell::new(None),
             is_resize_due: Cell::new(false),
@@ -113,6 +116,9 @@ impl Terminal {
     pub fn kill(self: &Rc<Self>, signal: Option<&SignalName>) -> Result<(), String> {
         let signal = signal.map(number).transpose()?;
         match signal {
+            None | Some(libc::SIGTERM | libc::SIGHUP | libc::SIGKILL) if self.core().has_exited() => {
+                self.leave_soon();
+            }
             None | Some(libc::SIGTERM | libc::SIGHUP) => self.end(false),
             Some(libc::SIGKILL) => self.end(true),
             Some(signal) => {
@@ -121,6 +127,12 @@ impl Terminal {
             }
         }
         Ok(())
+    }
+
+    /// Nobody wants to see the last screen any more: the holder of a program that has ended does not stay.
+    pub fn leave_soon(&self) {
+        self.is_unwanted.set(true);
+        self.unwanted.notify_one();
     }
 
     /// Ends everything in the terminal's session: politely first, unless it is `now`.

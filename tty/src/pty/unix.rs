@@ -204,7 +204,12 @@ fn speak_utf8(slave: &OwnedFd) -> io::Result<()> {
 }
 
 fn set_size(master: &File, size: Size) -> io::Result<()> {
-    let size = libc::winsize { ws_row: size.rows, ws_col: size.cols, ws_xpixel: 0, ws_ypixel: 0 };
+    let size = libc::winsize {
+        ws_row: size.rows,
+        ws_col: size.cols,
+        ws_xpixel: size.cols.saturating_mul(size.cell_width),
+        ws_ypixel: size.rows.saturating_mul(size.cell_height),
+    };
     // SAFETY: the descriptor is open and the call reads a winsize.
     match unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCSWINSZ as _, &raw const size) } {
         0 => Ok(()),

@@ -4,6 +4,7 @@
 //! user's own terminal. docs/terminal-snapshot.md says what no sequence can express.
 
 use std::io::Write;
+use std::ops::Range;
 
 use alacritty_terminal::grid::{Cursor, Dimensions, Grid};
 use alacritty_terminal::index::{Column, Line};
@@ -71,6 +72,23 @@ pub(super) fn write(state: &State, splitter: &Splitter, with_history: bool) -> V
     to.template(state, &grid.cursor);
     to.modes(state);
     to.raw(splitter.tail());
+    to.out
+}
+
+/// A part of the shown screen, painted from the other terminal's top left on: rows and columns that are not there are
+/// blank. Nothing of the other terminal's modes is touched.
+pub(super) fn write_part(state: &State, rows: Range<usize>, columns: Range<usize>) -> Vec<u8> {
+    let mut to = Stream { out: b"\x1b[m".to_vec(), pen: Cell::default(), link: None };
+    let grid = state.term.grid();
+    for (at, line) in rows.enumerate() {
+        to.format(format_args!("\x1b[{};1H", at + 1));
+        if line < grid.screen_lines() {
+            let row = &grid[Line(line as i32)][..];
+            to.clipped(row, columns.clone());
+        }
+        to.style(&Cell::default());
+        to.raw(b"\x1b[K");
+    }
     to.out
 }
 
@@ -210,6 +228,24 @@ impl Stream {
             if cell.zerowidth().is_some_and(|combining| !combining.is_empty()) && after < row.len() {
                 // Terminals disagree about how wide these are.
                 self.format(format_args!("\x1b[{}G", after + 1));
+            }
+        }
+    }
+
+    /// Prints some columns of a row; a wide character that is cut is a blank.
+    fn clipped(&mut self, row: &[Cell], columns: Range<usize>) {
+        let cells = row.iter().enumerate().skip(columns.start).take(columns.len());
+        for (column, cell) in cells {
+            let is_first_half = cell.flags.contains(Flags::WIDE_CHAR);
+            let is_second_half = cell.flags.contains(Flags::WIDE_CHAR_SPACER);
+            if is_second_half && column > columns.start {
+                continue;
+            }
+            if is_second_half || (is_first_half && column + 1 == columns.end) {
+                self.style(cell);
+                self.raw(b" ");
+            } else {
+                self.print(cell);
             }
         }
     }

@@ -5,6 +5,7 @@
 
 mod ansi;
 mod event;
+mod history;
 mod keyboard;
 mod modes;
 mod notify;
@@ -20,10 +21,12 @@ mod state;
 mod text;
 
 use alacritty_terminal::event::VoidListener;
-use alacritty_terminal::grid::Dimensions;
+use alacritty_terminal::grid::{Dimensions, Row};
 use alacritty_terminal::index::Line;
+use alacritty_terminal::term::cell::Cell;
 use alacritty_terminal::term::{Term, TermMode};
 use alacritty_terminal::vte::ansi::{CursorStyle, Rgb};
+use std::ops::Range;
 
 pub use event::{ClipboardTarget, Progress, ScreenEvent};
 pub use palette::Palette;
@@ -87,11 +90,33 @@ impl Screen {
         ansi::write(&self.state, &self.splitter, with_history)
     }
 
+    /// Some rows and columns of the screen as escape sequences, painted from the top left of another terminal on.
+    pub fn ansi_part(&self, rows: Range<usize>, columns: Range<usize>) -> Vec<u8> {
+        ansi::write_part(&self.state, rows, columns)
+    }
+
     /// The text of the screen, or of the history and the screen: no blanks at the ends of lines, no blank lines at the
     /// end, wrapped lines joined, every line ended with a newline.
     pub fn text(&self, with_history: bool) -> String {
         let grid = self.state.term.grid();
         text::text(grid, if with_history { grid.topmost_line() } else { Line(0) })
+    }
+
+    /// How many rows there are above the main screen.
+    pub fn history_size(&self) -> usize {
+        self.state.main_grid().history_size()
+    }
+
+    /// The rows above the main screen, oldest first.
+    pub fn into_history(self) -> Vec<Row<Cell>> {
+        let grid = self.state.main_grid();
+        (grid.topmost_line().0..0).map(|line| grid[Line(line)].clone()).collect()
+    }
+
+    /// Puts older rows above those that there are, as far as there is room for them. Rows of another width are cut or
+    /// filled up. What is shown stays.
+    pub fn put_above(&mut self, older: Vec<Row<Cell>>) {
+        self.state.put_above(older);
     }
 
     /// alacritty's emulator: grid, cursor, modes, colours the program set, damage, selection. Its title, cursor style,

@@ -5,8 +5,8 @@ use alacritty_terminal::vte::{Params, ParamsIter};
 
 use super::state::State;
 
-/// The eight normal and the eight bright colours, in the order of their parameters.
-pub(super) const NORMAL: [NamedColor; 8] = [
+/// The eight normal colours, then the eight bright ones, in the order of their parameters.
+pub(super) const COLORS: [NamedColor; 16] = [
     NamedColor::Black,
     NamedColor::Red,
     NamedColor::Green,
@@ -15,8 +15,6 @@ pub(super) const NORMAL: [NamedColor; 8] = [
     NamedColor::Magenta,
     NamedColor::Cyan,
     NamedColor::White,
-];
-pub(super) const BRIGHT: [NamedColor; 8] = [
     NamedColor::BrightBlack,
     NamedColor::BrightRed,
     NamedColor::BrightGreen,
@@ -63,22 +61,22 @@ fn attribute(param: &[u16], rest: &mut ParamsIter<'_>) -> Option<Attr> {
         27 => Attr::CancelReverse,
         28 => Attr::CancelHidden,
         29 => Attr::CancelStrike,
-        30..=37 => Attr::Foreground(named(&NORMAL, first - 30)?),
+        30..=37 => Attr::Foreground(named(first - 30)?),
         38 => Attr::Foreground(color(sub, rest)?),
         39 => Attr::Foreground(Color::Named(NamedColor::Foreground)),
-        40..=47 => Attr::Background(named(&NORMAL, first - 40)?),
+        40..=47 => Attr::Background(named(first - 40)?),
         48 => Attr::Background(color(sub, rest)?),
         49 => Attr::Background(Color::Named(NamedColor::Background)),
         58 => Attr::UnderlineColor(Some(color(sub, rest)?)),
         59 => Attr::UnderlineColor(None),
-        90..=97 => Attr::Foreground(named(&BRIGHT, first - 90)?),
-        100..=107 => Attr::Background(named(&BRIGHT, first - 100)?),
+        90..=97 => Attr::Foreground(named(first - 90 + 8)?),
+        100..=107 => Attr::Background(named(first - 100 + 8)?),
         _ => return None,
     })
 }
 
-fn named(colors: &[NamedColor], index: u16) -> Option<Color> {
-    colors.get(usize::from(index)).map(|color| Color::Named(*color))
+fn named(index: u16) -> Option<Color> {
+    COLORS.get(usize::from(index)).map(|color| Color::Named(*color))
 }
 
 /// A colour in either spelling: `38:2::r:g:b` and `38:5:n` (colons, one parameter, with or without the place of the

@@ -1,7 +1,7 @@
 //! What frames carry. JSON throughout but for the program's bytes; unknown fields are skipped, so that each side may grow.
 
 use crate::id::TerminalId;
-use crate::size::Size;
+use crate::size::{Size, is_zero};
 use serde::{Deserialize, Serialize};
 
 /// The oldest version of the wire that we speak.
@@ -207,6 +207,12 @@ pub enum Control {
         cols: u16,
         /// Rows.
         rows: u16,
+        /// A cell's width in pixels; 0 when it is not known.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        cell_width: u16,
+        /// A cell's height in pixels.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        cell_height: u16,
     },
     /// Ends the program and all that it started; with a signal other than HUP, TERM or KILL, sends that to the
     /// foreground.
@@ -269,7 +275,7 @@ mod tests {
         let read = |value: serde_json::Value| serde_json::from_value::<Control>(value).unwrap();
         assert_eq!(
             read(json!({"cmd":"resize","cols":100,"rows":30})),
-            Control::Resize { cols: 100, rows: 30 }
+            Control::Resize { cols: 100, rows: 30, cell_width: 0, cell_height: 0 }
         );
         assert_eq!(read(json!({"cmd":"kill"})), Control::Kill { signal: None });
         assert_eq!(

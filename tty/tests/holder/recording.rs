@@ -3,7 +3,7 @@
 use crate::support::{Place, Viewer, record, talk, wait_until};
 use magia_tty::Size;
 use magia_tty::client::errand;
-use magia_tty::directory::{Page, pages};
+use magia_tty::directory::{Page, older, pages};
 use magia_tty::screen::{self, Screen};
 use magia_tty::wire::Format;
 use serde_json::Value;
@@ -53,6 +53,33 @@ fn on_disk(started: &magia_tty::Started, mark: &str) {
     wait_until("the recording's end", || {
         std::fs::read_to_string(&path).ok().filter(|text| text.contains(mark))
     });
+}
+
+#[test]
+fn what_a_new_view_has_not_is_read_from_the_recording() {
+    let mut place = Place::new();
+    // So that there are several places to begin to read at.
+    place.tuning.recording_max_bytes = 1024 * 1024;
+    let count = "i=0; while [ $i -lt 6000 ]; do echo \"line $i\"; i=$((i+1)); done; printf SHOWN; cat";
+    let started = place.sh(count);
+    talk(errand::wait_text(&started.dir, "SHOWN", None)).unwrap();
+    on_disk(&started, "SHOWN");
+    assert!(pages(&started.dir).unwrap().len() > 1);
+    let state = talk(errand::screen(&started.dir, Format::State)).unwrap();
+    let mut view = Screen::restore(&state, 10_000).unwrap();
+    let known = view.history_size();
+    assert!(known < 1000, "a holder keeps few lines");
+    let all: String = (0..6000).map(|line| format!("line {line}\n")).collect::<String>() + "SHOWN\n";
+    let tail = view.text(true);
+    assert!(all.ends_with(&tail) && tail.len() < all.len());
+    let shown = view.text(false);
+    view.put_above(older(&started.dir, u64::MAX, known, 10_000).unwrap());
+    assert_eq!((view.text(true), view.text(false)), (all, shown));
+    // Only so many as there is room for, the newest.
+    let mut small = Screen::restore(&state, known + 7).unwrap();
+    small.put_above(older(&started.dir, u64::MAX, known, 10_000).unwrap());
+    assert_eq!(small.history_size(), known + 7);
+    assert!(view.text(true).ends_with(&small.text(true)));
 }
 
 #[test]

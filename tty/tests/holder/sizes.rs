@@ -40,6 +40,24 @@ fn the_last_to_type_decides_and_leaves_the_size_to_the_one_before() {
 }
 
 #[test]
+fn a_program_is_told_the_size_in_pixels_too() {
+    let place = Place::new();
+    let ask = r#"my $w = "\0" x 8; ioctl(STDIN, 0x5413, $w) or die; print join(" ", unpack("S4", $w)), "\n"; <STDIN>"#;
+    let started = place.sh(&format!("read go; exec perl -e '{ask}'"));
+    talk(async {
+        let size = Size::new(100, 30).with_cell(9, 18);
+        let mut viewer = Viewer::window(&started, size).await;
+        viewer.until("its size", |it| it.size == Some(size)).await;
+        viewer.type_in("\r").await;
+        viewer.until_text("30 100 900 540").await;
+        // A client that knows no pixels says none.
+        let mut other = Viewer::window(&started, SMALL).await;
+        other.type_in(" ").await;
+        viewer.until("the other's size", |it| it.size == Some(SMALL)).await;
+    });
+}
+
+#[test]
 fn a_client_that_only_reads_changes_nothing() {
     let place = Place::new();
     let started = place.start(&["/bin/cat"]);

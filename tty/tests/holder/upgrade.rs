@@ -154,6 +154,31 @@ fn a_client_of_today_understands_the_first_holder() {
 }
 
 #[test]
+fn a_holder_lives_on_when_its_program_is_replaced() {
+    let place = Place::new();
+    let (old, new) = (place.path().join("old"), place.path().join("new"));
+    for copy in [&old, &new] {
+        std::fs::copy(env!("CARGO_BIN_EXE_magia-tty-holder"), copy).unwrap();
+    }
+    let mut options = place.options(&["/bin/sh", "-c", SCRIPT]);
+    options.exe.clone_from(&old);
+    let started = place.try_start(&options).unwrap();
+    talk(async {
+        let mut before = Viewer::window(&started, SIZE).await;
+        before.until_text("green").await;
+    });
+    std::fs::rename(&new, &old).unwrap();
+    talk(async {
+        let mut after = Viewer::window(&started, SIZE).await;
+        after.until_text("green and plain").await;
+        after.type_in("it\r").await;
+        after.until_text("got it").await;
+        after.type_in("\r").await;
+        assert_eq!(after.until_exit().await.code, Some(7));
+    });
+}
+
+#[test]
 fn a_holder_of_today_answers_the_first_client() {
     assert_eq!(WIRE_MIN, 1, "the first clients are still served");
     let place = Place::new();

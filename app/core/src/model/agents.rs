@@ -147,11 +147,13 @@ impl Model {
         if prompt.is_some() || custom.is_some() {
             self.titles_read(id, Titles { custom, ai: None, prompt }, fx);
         }
-        let Some(session) = self.sessions.get_mut(&id) else { return };
         let turn_ended = matches!(
             understood.detail,
             Detail::TurnEnded { .. } | Detail::TurnFailed { .. } | Detail::TurnInterrupted
         );
+        self.tell_of_event(now, id, understood, fx);
+        self.count_while_away(id, understood);
+        let Some(session) = self.sessions.get_mut(&id) else { return };
         // Written with what else changes of it, see `publish_touched`.
         session.unsaved |= session.fingerprint() != before || turn_ended;
         self.touch(id);

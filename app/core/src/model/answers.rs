@@ -20,6 +20,7 @@ impl Model {
         fx: &mut Effects,
     ) -> Outcome {
         let id = self.request_named(&params.id)?;
+        self.check_weak(id, params.decision, origin)?;
         let edits = params.input.as_ref().is_some_and(|input| self.differs(id, input));
         if let Some(input) = &params.input {
             self.check_edited(id, input, &params)?;
@@ -37,6 +38,39 @@ impl Model {
             Some(request) => to_json(self.request_info(request)),
             None => Ok(Value::Null),
         }
+    }
+
+    /// Answers one request from a place on the session bus, which any program of the user can pretend to be.
+    pub(super) fn decide_weakly(
+        &mut self,
+        now: Now,
+        id: RequestId,
+        decision: Decision,
+        origin: &Origin,
+        fx: &mut Effects,
+    ) -> Result<(), RpcError> {
+        self.check_weak(id, decision, origin)?;
+        self.decide(now, id, decision, answered_by(origin), None, None, fx)
+    }
+
+    /// From tray and notifications only plain requests are answered, up to the risk that the settings name.
+    fn check_weak(&self, id: RequestId, decision: Decision, origin: &Origin) -> Result<(), RpcError> {
+        let (place, key) = match origin {
+            Origin::Tray => ("the tray", "trayRisk"),
+            Origin::Notification => ("a notification", "notificationRisk"),
+            Origin::Window | Origin::Cli { .. } | Origin::Http { .. } => return Ok(()),
+        };
+        let Some(request) = self.requests.get(id) else { return Ok(()) };
+        let plain = matches!(decision, Decision::Allow | Decision::Deny) && request.subject.kind() == "tool";
+        if plain && self.decides_up_to(origin).is_some_and(|most| request.judgement.risk <= most) {
+            return Ok(());
+        }
+        let risk = request.judgement.risk;
+        Err(RpcError::new(
+            ErrorCode::Refused,
+            format!("a request of {risk} risk is not answered from {place}; answer it here"),
+        )
+        .with_hint(format!("the setting {key} says up to which risk it may be")))
     }
 
     /// Whether an open request would run with another input.
@@ -128,6 +162,8 @@ impl Model {
 pub(super) fn answered_by(origin: &Origin) -> String {
     match origin {
         Origin::Window => "window".to_owned(),
+        Origin::Tray => "tray".to_owned(),
+        Origin::Notification => "notification".to_owned(),
         Origin::Cli { pid, exe: Some(exe), .. } => format!("cli {pid} ({})", exe.display()),
         Origin::Cli { pid, exe: None, .. } => format!("cli {pid}"),
         Origin::Http { pid: 0, .. } => "http".to_owned(),

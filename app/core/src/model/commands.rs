@@ -4,17 +4,21 @@ use super::titles::{self, TITLE_MAX};
 use super::{Effects, Model};
 use crate::effect::{Effect, Job, StoreWrite, Update};
 use crate::event::{Now, Origin, ReplyId};
+use crate::keys::Keymap;
 use crate::policy::table;
 use crate::policy::trial::Trial;
-use crate::settings::Settings;
+use crate::settings::{self, Settings};
 use magia_protocol::wire::command::{
     InstallHooks, ListRequests, ListSessions, OpenWindow, SetTitle, Subscribe, UpdateSession,
 };
 use magia_protocol::wire::info::{RequestInfo, RiskInfo};
 use magia_protocol::wire::method::Access;
 use magia_protocol::wire::nearest::nearest;
-use magia_protocol::wire::{Command, ErrorCode, Provider, RpcError, SessionId, SessionState};
+use magia_protocol::wire::{Command, ErrorCode, Provider, RequestId, RpcError, SessionId, SessionState};
 use serde_json::{Value, json};
+
+/// What confirms a reset.
+const RESET_WORD: &str = "reset";
 
 /// Requests in a list when no number is asked for.
 const REQUESTS_LIMIT: usize = 100;
@@ -88,6 +92,12 @@ impl Model {
                 Ok(()) => return run(reply, Job::SaveSettings(params), fx),
                 Err(wanted) => Err(RpcError::new(ErrorCode::BadParams, wanted)),
             },
+            Command::SettingsSchema(_) => Ok(settings::spec::schema()),
+            Command::LoadKeybindings(_) => Ok(self.keymap.to_json()),
+            Command::SaveKeybindings(params) => match Keymap::check(&params.keybindings) {
+                Ok(()) => return run(reply, Job::SaveKeybindings(params), fx),
+                Err(wanted) => Err(RpcError::new(ErrorCode::BadParams, wanted)),
+            },
             Command::HooksStatus(params) => return run(reply, Job::HooksStatus(params), fx),
             Command::InstallHooks(params) => return run(reply, Job::InstallHooks(params), fx),
             Command::UninstallHooks(params) => return run(reply, Job::UninstallHooks(params), fx),
@@ -138,6 +148,15 @@ impl Model {
                 Ok(wish) => return fx.push(Effect::Terminal { reply, wish }),
                 Err(err) => Err(err),
             },
+            Command::GetNotifications(params) => self.list_notifications(&params),
+            Command::ReadNotifications(params) => self.read_notifications(&params, fx),
+            Command::DismissNotifications(params) => self.dismiss_notifications(&params, fx),
+            Command::PauseNotifications(params) => self.pause_notifications(now, &params),
+            Command::GetDigest(_) => to_json(self.digest(now)),
+            Command::Quit(_) => {
+                self.reply(reply, Ok(json!({ "quits": true })), fx);
+                return fx.push(Effect::Quit);
+            }
             Command::OpenWindow(params) => self.open_window(&params, fx),
             Command::Doctor(_) => {
                 let (checks, known) = (self.checks(), self.known_sessions());
@@ -145,6 +164,12 @@ impl Model {
             }
             // Taken above, for it may be asked about.
             Command::OpenTerminal(_) => Ok(Value::Null),
+            Command::IsFirstLaunch(_) => Ok(Value::Bool(self.program.first_launch)),
+            Command::FactoryReset(params) if params.confirm == RESET_WORD => {
+                return run(reply, Job::FactoryReset, fx);
+            }
+            Command::FactoryReset(_) => Err(RpcError::new(ErrorCode::BadParams, "a reset was not confirmed")
+                .with_hint(format!("confirm must be {RESET_WORD:?}"))),
             Command::PurgeData(params) => {
                 let live = self.sessions.values().filter(|session| session.ended.is_none());
                 let keep = live.map(|session| session.id).collect();
@@ -183,7 +208,11 @@ impl Model {
                 if changed { format!("Wrote {file}") } else { format!("{file} was already as wanted") };
             self.toast(false, text, None);
         }
+        let restarts = outcome.as_ref().ok().and_then(|value| value.get("restarting")?.as_bool());
         self.reply(reply, outcome, fx);
+        if restarts == Some(true) {
+            fx.push(Effect::Restart);
+        }
     }
 
     /// Answers a requester; what the window asked for is answered by a toast when it failed.
@@ -268,11 +297,23 @@ impl Model {
                 format!("end it (kill {}) and start magia where there is a display", self.program.pid),
             ));
         }
+        self.raise_at(session, None, fx);
+        Ok(json!({ "raised": true }))
+    }
+
+    /// Brings the window to the front, at a session or a request of it.
+    pub(super) fn raise_at(
+        &mut self,
+        session: Option<SessionId>,
+        request: Option<RequestId>,
+        fx: &mut Effects,
+    ) {
         self.raise = (self.raise.0 + 1, session);
+        self.raise_request = request;
+        self.raise_page = None;
         self.raise_terminal = None;
         self.views.touch();
         fx.push(Effect::RaiseWindow(session));
-        Ok(json!({ "raised": true }))
     }
 }
 

@@ -3,6 +3,7 @@
 use super::Model;
 use crate::drift::Known;
 use crate::event::Now;
+use crate::keys::Conflict;
 use crate::snapshot::Problem;
 use magia_protocol::wire::info::{CheckInfo, ListenerInfo, StateCount, StatusInfo};
 use magia_protocol::wire::{SessionState, WIRE_VERSION};
@@ -51,9 +52,10 @@ impl Model {
                 id: problem.id.clone(),
                 status: "fail".to_owned(),
                 detail: problem.text.clone(),
-                fix: None,
+                fix: Some(fix_of(&problem.id).to_owned()),
             });
         }
+        checks.push(self.keys_check());
         checks.extend(self.daemons.iter().map(super::daemon::check));
         if self.unplaced > 0 {
             checks.push(CheckInfo {
@@ -64,6 +66,17 @@ impl Model {
             });
         }
         checks
+    }
+
+    fn keys_check(&self) -> CheckInfo {
+        let conflicts: Vec<String> = self.keymap.conflicts().iter().map(Conflict::text).collect();
+        let ok = conflicts.is_empty();
+        CheckInfo {
+            id: "keys.conflicts".to_owned(),
+            status: if ok { "ok" } else { "warn" }.to_owned(),
+            detail: if ok { "no two commands have one key".to_owned() } else { conflicts.join("; ") },
+            fix: (!ok).then(|| "magia keys set, or magia keys reset".to_owned()),
+        }
     }
 
     /// The sessions as they can be compared with the agents' own lists.
@@ -123,5 +136,15 @@ impl Model {
         let count =
             self.sessions.values().filter(|session| session.shown.0 == state && !session.hidden).count();
         u32::try_from(count).unwrap_or(u32::MAX)
+    }
+}
+
+/// What to do about a problem that a service reported.
+fn fix_of(problem: &str) -> &'static str {
+    match problem {
+        "settings" => "mend settings.json, or remove it: magia settings get shows what holds",
+        "keybindings" => "mend keybindings.json, or magia keys reset",
+        "themes" => "mend the theme's file in ~/.magia/themes, or remove it",
+        _ => "start magia anew; the log says more",
     }
 }

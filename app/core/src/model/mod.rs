@@ -5,6 +5,7 @@
 
 mod agents;
 mod answers;
+mod away;
 mod commands;
 mod cost;
 mod daemon;
@@ -17,6 +18,7 @@ mod hold;
 mod ids;
 mod metrics;
 mod names;
+mod notices;
 mod payload;
 mod placing;
 mod registry;
@@ -28,11 +30,14 @@ mod spawn;
 mod strict;
 mod terminal;
 mod terminals;
+mod tidings;
 mod titles;
+mod tray;
 mod truth;
 mod views;
 
 pub use guard::no_agent_above;
+pub use notices::LEDGER_MAX;
 pub use request::PermissionRequest;
 pub use requests::SETTLED_MAX;
 pub use session::{BEGUN_MAX, Session};
@@ -40,8 +45,11 @@ pub use spawn::REPLY_WITHIN_MS;
 
 use crate::effect::{Effect, StoreWrite, Update};
 use crate::event::{Event, GateId, Now, ReplyId, StoredState};
+use crate::keys::Keymap;
 use crate::settings::Settings;
-use crate::snapshot::{Problem, Toast};
+use crate::snapshot::{Problem, RaisePage, Toast};
+use crate::themes::Theme;
+use crate::tray::TrayHost;
 use ids::Ids;
 use magia_protocol::wire::info::{DaemonInfo, HooksInfo, ListenerInfo, ProviderInfo, TrialInfo};
 use magia_protocol::wire::{ProcessId, Provider, ProviderSessionId, RequestId, RequestState, SessionId};
@@ -74,6 +82,8 @@ pub struct Program {
     pub pid: u32,
     /// Without a window.
     pub headless: bool,
+    /// magia was never here before, or was reset.
+    pub first_launch: bool,
     /// Where its sockets are.
     pub runtime_dir: String,
     /// When it started, by the monotonic clock.
@@ -99,12 +109,16 @@ pub struct Model {
     next_seq: u64,
     loaded: bool,
     settings: Arc<Settings>,
+    keymap: Arc<Keymap>,
+    themes: Arc<Vec<Theme>>,
     sessions: BTreeMap<SessionId, Session>,
     by_provider_id: HashMap<(Provider, ProviderSessionId), Vec<SessionId>>,
     by_process: HashMap<ProcessId, SessionId>,
     dead: VecDeque<ProcessId>,
     requests: requests::Requests,
     gates: HashMap<GateId, RequestId>,
+    /// Answered by a rule, and nobody has been told yet: [`Self::finish`] does.
+    told_later: Vec<RequestId>,
     listeners: Vec<ListenerInfo>,
     daemons: Vec<DaemonInfo>,
     /// The session of a daemon that a person looks at.
@@ -124,9 +138,18 @@ pub struct Model {
     unwritten: history::Unwritten,
     history_replies: Vec<(ReplyId, SessionId, usize)>,
     raise: (u64, Option<SessionId>),
+    /// The page that the last wish for the window is about.
+    raise_page: Option<RaisePage>,
+    tray_host: TrayHost,
+    /// Whether it was said, in this run, where a closed window goes.
+    hinted: bool,
+    /// The request that the last wish for the window is about.
+    raise_request: Option<RequestId>,
     /// The terminal that the last wish for the window is about.
     raise_terminal: Option<String>,
     views: views::Views,
+    notices: notices::Notices,
+    away: away::Away,
     unplaced: u64,
     terminals: terminals::Terminals,
     metrics: metrics::MetricsState,
@@ -163,12 +186,15 @@ impl Model {
             next_seq: 1,
             loaded: false,
             settings: Arc::default(),
+            keymap: Arc::default(),
+            themes: Arc::default(),
             sessions: BTreeMap::new(),
             by_provider_id: HashMap::new(),
             by_process: HashMap::new(),
             dead: VecDeque::new(),
             requests: requests::Requests::default(),
             gates: HashMap::new(),
+            told_later: Vec::new(),
             listeners: Vec::new(),
             daemons: Vec::new(),
             viewed_held: None,
@@ -185,8 +211,14 @@ impl Model {
             unwritten: history::Unwritten::default(),
             history_replies: Vec::new(),
             raise: (0, None),
+            raise_page: None,
+            tray_host: TrayHost::Unknown,
+            hinted: false,
+            raise_request: None,
             raise_terminal: None,
             views: views::Views::default(),
+            notices: notices::Notices::default(),
+            away: away::Away::default(),
             unplaced: 0,
             terminals: terminals::Terminals::default(),
             metrics: metrics::MetricsState::default(),
@@ -220,6 +252,9 @@ impl Model {
             Event::ProcessExited(process) => self.process_exited(now, process, &mut fx),
             Event::ProcessPlaced { process, terminal } => self.process_placed(process, terminal),
             Event::TerminalsRead(list) => self.terminals_read(list, &mut fx),
+            Event::TerminalNotified { terminal, title, body } => {
+                self.terminal_notified(&terminal, &title, &body)
+            }
             Event::AgentsFound(found) => self.agents_found(now, &found, &mut fx),
             Event::WindowUsed => self.window.used_mono = Some(now.mono_ms),
             Event::TranscriptRead { session, items } => self.transcript_read(session, &items, &mut fx),
@@ -239,6 +274,12 @@ impl Model {
             Event::SettingsLoaded { settings, problem } => {
                 self.settings_loaded(now, settings, problem, &mut fx)
             }
+            Event::KeybindingsLoaded { keymap, problem } => {
+                self.problem("keybindings", problem, None);
+                self.keymap = keymap;
+                self.views.touch();
+            }
+            Event::ThemesLoaded { themes, problem } => self.themes_loaded(themes, problem, &mut fx),
             Event::ListenerReported(info) => self.listener_reported(info),
             Event::ProvidersDetected(providers) => {
                 if self.providers.as_ref() != Some(&providers) {
@@ -254,21 +295,34 @@ impl Model {
                 self.hooks.sort_by_key(|known| known.provider.as_str());
                 self.views.touch();
             }
-            Event::WindowChanged { focused, selected } => self.window_changed(focused, selected, &mut fx),
+            Event::WindowChanged { focused, selected } => {
+                self.focus_changed(now, focused);
+                self.window_changed(focused, selected, &mut fx);
+            }
             Event::ServiceReported { service, problem } => {
                 self.problem(service, problem, None);
             }
             Event::TerminalOpened { reply, request, outcome } => {
                 self.terminal_opened(now, reply, request, outcome, &mut fx);
             }
+            Event::TrayChosen(choice) => self.tray_chosen(now, choice, &mut fx),
+            Event::TrayReported(host) => self.tray_reported(host),
+            Event::WindowHidden => self.window_hidden(now, &mut fx),
+            Event::NoticeReported { number, news } => self.notice_reported(now, number, news, &mut fx),
+            Event::ChannelReported { id, channel, outcome } => {
+                self.channel_reported(id, channel, outcome, &mut fx);
+            }
             Event::ClockTicked => self.tick(now, &mut fx),
         }
         fx
     }
 
-    /// The second half: rows made anew, and who is told of them.
+    /// The second half: what rules answered is told of, and rows are made anew.
     pub fn finish(&mut self, now: Now) -> Effects {
         let mut fx = Effects::new();
+        for id in std::mem::take(&mut self.told_later) {
+            self.changed_request(id, &mut fx);
+        }
         self.publish_touched(now, &mut fx);
         fx
     }
@@ -288,6 +342,7 @@ impl Model {
             self.held.next_mono(),
             self.spawns.next_mono(),
             self.metrics.next_mono(),
+            self.notices.next_mono(),
         ];
         waits.into_iter().flatten().min()
     }
@@ -307,6 +362,7 @@ impl Model {
     fn tick(&mut self, now: Now, fx: &mut Effects) {
         self.views.recheck(now.mono_ms);
         self.end_holds(now, fx);
+        self.end_pause(now);
         self.tick_terminals(now, fx);
         self.tick_metrics(now, fx);
         if now.mono_ms.saturating_sub(self.last_alive_mono) >= ALIVE_EVERY_MS {
@@ -322,6 +378,7 @@ impl Model {
 
     fn store_loaded(&mut self, now: Now, state: StoredState, fx: &mut Effects) {
         self.loaded = true;
+        self.begin_away(now);
         self.next_seq = self.next_seq.max(state.last_seq + 1);
         for stored in state.sessions {
             let off_since = state.last_alive_ms.filter(|_| !stored.ended);
@@ -370,6 +427,7 @@ impl Model {
             self.read_titles(&session, fx);
         }
         self.by_provider_id.entry(key).or_default().push(id);
+        session.titles.no_suggestions = !self.settings.title_suggestions;
         self.sessions.insert(id, session);
         self.touch(id);
     }
@@ -384,9 +442,16 @@ impl Model {
         self.problem("settings", problem, None);
         if self.settings != settings {
             fx.push(Effect::Publish(Update::SettingsChanged(serde_json::Value::Object(settings.to_json()))));
+            if self.settings.theme != settings.theme {
+                let theme = serde_json::json!({ "theme": settings.theme.as_str() });
+                fx.push(Effect::Publish(Update::TrayThemeChanged(theme)));
+            }
             fx.push(Effect::Retain { days: settings.retention_days, mib: settings.retention_mib });
             self.settings = settings;
             self.settings_at_ms = now.unix_ms;
+            for session in self.sessions.values_mut() {
+                session.titles.no_suggestions = !self.settings.title_suggestions;
+            }
             let live = self.sessions.values().filter(|session| session.ended.is_none());
             let live: Vec<SessionId> = live.map(|session| session.id).collect();
             live.into_iter().for_each(|id| self.touch(id));
@@ -394,12 +459,24 @@ impl Model {
         self.views.touch();
     }
 
+    fn themes_loaded(&mut self, themes: Arc<Vec<Theme>>, problem: Option<String>, fx: &mut Effects) {
+        self.problem("themes", problem, None);
+        let row =
+            |theme: &Theme| serde_json::json!({ "id": theme.id, "name": theme.name, "author": theme.author });
+        let list = themes.iter().map(row).collect();
+        fx.push(Effect::Publish(Update::ThemesChanged(serde_json::Value::Array(list))));
+        self.themes = themes;
+        self.views.touch();
+    }
+
     fn window_changed(&mut self, focused: bool, selected: Option<SessionId>, fx: &mut Effects) {
         self.window.focused = focused;
-        if self.window.selected == selected {
+        let same = self.window.selected == selected;
+        self.window.selected = selected;
+        self.session_in_front(fx);
+        if same {
             return;
         }
-        self.window.selected = selected;
         self.view_held(fx);
         match selected.and_then(|id| self.sessions.get(&id)) {
             Some(session) => {
@@ -437,6 +514,7 @@ impl Model {
         if self.sessions.get(&id).is_some_and(Session::is_unnamed) {
             self.forget_unnamed(now, id, fx);
         } else {
+            self.tell_of_death(now, id, fx);
             self.leave(now, id, process, &format!("process {} is gone", process.pid), fx);
         }
     }

@@ -111,6 +111,7 @@ impl Model {
             let mut session = Session::new(id, provider, config_root.to_owned(), psid.clone(), now.unix_ms);
             session.parent = before;
             session.born_of = process;
+            session.titles.no_suggestions = !self.settings.title_suggestions;
             fx.push(Effect::Store(StoreWrite::Session(Box::new(session.stored()))));
             self.sessions.insert(id, session);
             self.by_provider_id.entry((provider, psid.clone())).or_default().push(id);

@@ -3,16 +3,18 @@
 //! The invariants, which a property test holds over interleavings: a gate is answered at most once; the answer goes
 //! to the gate that asked; nothing but a person or a rule of the settings makes it an allow.
 
+use super::away::is_rule;
+use super::notices::About;
 use super::request::{Asked, PermissionRequest};
 use super::{Effects, Model};
 use crate::answer;
 use crate::codex;
-use crate::effect::{Effect, Notice, StoreWrite, Update};
+use crate::effect::{Effect, StoreWrite, Update};
 use crate::event::{GateId, Now};
 use crate::policy::risk;
 use crate::policy::{Call, Says, Verdict, verdict};
 use crate::snapshot::RequestView;
-use crate::subject::{Subject, TERMINAL_TOOL};
+use crate::subject::Subject;
 use magia_protocol::wire::info::{Decision, OutcomeInfo, RequestInfo};
 use magia_protocol::wire::{ErrorCode, RequestId, RequestState, RpcError, SessionId, SessionState, visible};
 use serde_json::{Map, Value};
@@ -107,7 +109,7 @@ impl Model {
             Says::Deny => self.decide_by_rule(now, id, Decision::Deny, &verdict, fx),
             Says::Pass => self.decide_by_rule(now, id, Decision::None, &verdict, fx),
         }
-        self.notify_if_waits(id, fx);
+        self.notify_if_waits(now, id, fx);
     }
 
     /// What the settings say to a request.
@@ -117,11 +119,13 @@ impl Model {
         verdict(&self.settings, Call { tool, input, cwd, paths })
     }
 
-    /// A desktop notification for what waits, unless the window is in front.
-    pub(super) fn notify_if_waits(&mut self, id: RequestId, fx: &mut Effects) {
-        let waits = self.requests.get(id).is_some_and(|request| request.state.waits());
-        if waits && self.settings.notifications && !self.window.focused {
-            self.notify(id, fx);
+    /// A person is told of what waits.
+    pub(super) fn notify_if_waits(&mut self, now: Now, id: RequestId, fx: &mut Effects) {
+        let Some(request) = self.requests.get_mut(id).filter(|request| request.state.waits()) else { return };
+        request.notified = true;
+        let told = self.told_of_request(id);
+        if let Some(told) = told {
+            self.tell(now, told, fx);
         }
     }
 
@@ -175,34 +179,37 @@ impl Model {
         fx: &mut Effects,
     ) {
         let reason = (decision == Decision::Deny).then(|| says.denial());
-        if self.decide(now, id, decision, format!("policy {}", says.rule), reason, None, fx).is_err() {
-            self.changed_request(id, fx);
-        }
+        // Nobody waits for what is told of it, and the agent waits for the answer. A request that could not be answered
+        // is told of as it stands.
+        let _answered = self.answer(now, id, decision, format!("policy {}", says.rule), reason, None, fx);
+        self.told_later.push(id);
     }
 
-    fn notify(&mut self, id: RequestId, fx: &mut Effects) {
-        let Some(request) = self.requests.get_mut(id) else { return };
-        request.notified = true;
-        let nobody = || "A program".to_owned();
-        let title = self.sessions.get(&request.session).map_or_else(nobody, |session| session.title().0);
-        let asks = match request.subject.kind() {
-            "question" => "asks a question".to_owned(),
-            "plan" => "has a plan to approve".to_owned(),
-            _ if request.tool == TERMINAL_TOOL => "wants to open a terminal".to_owned(),
-            _ => format!("wants to use {}", visible(&request.tool)),
-        };
-        let line: String = request.subject.summary().chars().take(300).collect();
-        fx.push(Effect::Notify(Notice {
-            request: id,
-            session: request.session,
-            title: format!("{title} {asks}"),
-            body: visible(&line).into_owned(),
-        }));
-    }
-
-    /// Answers a request. The gate's reply is an effect; the request is settled later, by what the agent does.
+    /// Answers a request and tells of it. The gate's reply is an effect; the request is settled later, by what the agent
+    /// does.
     #[allow(clippy::too_many_arguments)]
     pub(super) fn decide(
+        &mut self,
+        now: Now,
+        id: RequestId,
+        decision: Decision,
+        by: String,
+        reason: Option<String>,
+        answers: Option<&Map<String, Value>>,
+        fx: &mut Effects,
+    ) -> Result<(), RpcError> {
+        let open = self.requests.get(id).filter(|request| request.state == RequestState::Open);
+        if open.and_then(|request| request.gate).is_some_and(|gate| gate.is_terminal()) {
+            return self.decide_terminal(now, id, decision, by, reason, fx);
+        }
+        self.answer(now, id, decision, by, reason, answers, fx)?;
+        self.changed_request(id, fx);
+        Ok(())
+    }
+
+    /// Answers a request. Somebody is to be told of it.
+    #[allow(clippy::too_many_arguments)]
+    fn answer(
         &mut self,
         now: Now,
         id: RequestId,
@@ -223,9 +230,6 @@ impl Model {
             return Err(RpcError::new(ErrorCode::AlreadyAnswered, format!("it is already {how}"))
                 .with_hint("`magia permissions` lists what is open"));
         };
-        if gate.is_terminal() {
-            return self.decide_terminal(now, id, decision, by, reason, fx);
-        }
         let question = answer::Question {
             tool: &request.tool,
             input: &request.input,
@@ -237,6 +241,7 @@ impl Model {
             None => answer::compose(question, decision, reason.as_deref(), answers)?,
         };
         request.gate = None;
+        let by_rule = is_rule(&by);
         request.state =
             if decision == Decision::None { RequestState::InTerminal } else { RequestState::Decided };
         let edited_input = request.edited.as_deref().cloned();
@@ -244,6 +249,9 @@ impl Model {
             Some(OutcomeInfo { decision: Some(decision), by, at_ms: now.unix_ms, reason, edited_input });
         let (session, fact) = (request.session, format!("{} {}", decision.as_str(), request.tool));
         fx.push(Effect::AnswerGate { gate, reply });
+        if decision != Decision::None {
+            self.count_answer(decision != Decision::Deny, by_rule);
+        }
         if decision != Decision::None
             && let Some(session) = self.sessions.get_mut(&session)
             && session.ended.is_none()
@@ -251,7 +259,6 @@ impl Model {
             session.saw(SessionState::Working, fact, now.unix_ms);
             session.answered_ms = Some(now.unix_ms);
         }
-        self.changed_request(id, fx);
         Ok(())
     }
 
@@ -282,9 +289,12 @@ impl Model {
     /// Tells store, timeline, subscribers, the window and notifications of a request as it stands now.
     pub(super) fn changed_request(&mut self, id: RequestId, fx: &mut Effects) {
         let Some(request) = self.requests.get_mut(id) else { return };
-        if request.state != RequestState::Open && std::mem::take(&mut request.notified) {
-            fx.push(Effect::Withdraw(id));
+        // What was handed to the terminal is a person's decision too.
+        let over = !request.state.waits() || request.outcome.is_some();
+        if over && std::mem::take(&mut request.notified) {
+            self.notice_over(About::Request(id), fx);
         }
+        let Some(request) = self.requests.get(id) else { return };
         let (session, settled) = (request.session, request.state.is_settled());
         fx.push(Effect::Store(StoreWrite::Request(Box::new(request.stored()))));
         if settled {

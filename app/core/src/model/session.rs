@@ -45,6 +45,8 @@ pub struct TitleSet {
     pub ai: Option<String>,
     /// Made of the first prompt.
     pub prompt: Option<String>,
+    /// The settings want no title that is made of a prompt.
+    pub no_suggestions: bool,
 }
 
 /// Whether the timeline holds what the store has.
@@ -125,6 +127,8 @@ pub struct Session {
     pub history: History,
     /// State as last published, and since when.
     pub shown: (SessionState, u64),
+    /// Since when its newest turn is over and nobody has looked.
+    pub unread_since_ms: Option<u64>,
     /// Since when several live processes work on it.
     pub hijacked_since_ms: Option<u64>,
     /// From when to when magia last did not run while it lived.
@@ -175,6 +179,7 @@ impl Session {
             timeline: Timeline::default(),
             history: History::Read,
             shown: (SessionState::Idle, now_ms),
+            unread_since_ms: None,
             hijacked_since_ms: None,
             off: None,
             hook_cost: HookCost::default(),
@@ -298,6 +303,7 @@ impl Session {
         ];
         found
             .into_iter()
+            .filter(|(_, source)| *source != TitleSource::Prompt || !titles.no_suggestions)
             .find_map(|(title, source)| title.clone().map(|title| (title, source)))
             .unwrap_or_else(|| {
                 if self.is_unnamed() {
@@ -416,6 +422,7 @@ impl Session {
             transcript_path: self.transcript_path.clone(),
             subagents: u32::try_from(self.subagents.len()).unwrap_or(u32::MAX),
             hijacked_since_ms: self.hijacked_since_ms,
+            unread_since_ms: self.unread_since_ms,
             claims,
             hook_cost: self.hook_cost.info(),
         }

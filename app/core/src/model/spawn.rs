@@ -185,7 +185,7 @@ impl Model {
         let waiting = Waiting { plan, by, reply: Some(reply), asked_mono: now.mono_ms };
         self.spawns.waiting.insert(id, waiting);
         self.changed_request(id, fx);
-        self.notify_if_waits(id, fx);
+        self.notify_if_waits(now, id, fx);
     }
 
     /// A person answers a request for a terminal.
@@ -302,6 +302,8 @@ impl Model {
     /// Brings the window to the front with a terminal's tab.
     fn show_terminal(&mut self, terminal: String, fx: &mut Effects) {
         self.raise = (self.raise.0 + 1, None);
+        self.raise_request = None;
+        self.raise_page = None;
         self.raise_terminal = Some(terminal);
         self.views.touch();
         fx.push(Effect::RaiseWindow(None));

@@ -11,7 +11,7 @@ impl Model {
     pub(super) fn asks_in_terminal(&mut self, now: Now, asked: Asked, fx: &mut Effects) {
         let id = self.add_request(now, Asked { gate: None, ..asked });
         self.changed_request(id, fx);
-        self.notify_if_waits(id, fx);
+        self.notify_if_waits(now, id, fx);
     }
 
     /// The call that a dialog is about, of which it says only a part: the newest begun one that has no request and

@@ -59,6 +59,17 @@ impl Model {
         fx.push(Effect::Publish(Update::TerminalsChanged(serde_json::to_value(&rows).unwrap_or_default())));
     }
 
+    /// A program in a terminal wants the user to know something. Where an agent runs, its own hook says the same and more.
+    pub(super) fn terminal_notified(&mut self, terminal: &str, title: &str, body: &str) {
+        if self.rows().any(|row| row.terminal.as_deref() == Some(terminal)) {
+            return;
+        }
+        let name = self.terminals.list.iter().find(|known| known.id == terminal).map(|known| &*known.name);
+        let parts = [name.unwrap_or(terminal), title, body];
+        let text = parts.into_iter().filter(|part| !part.trim().is_empty()).collect::<Vec<_>>().join(": ");
+        self.toast(false, text, None);
+    }
+
     /// Where a watched process runs was found out.
     pub(super) fn process_placed(&mut self, process: ProcessId, terminal: String) {
         if self.terminals.places.len() < PLACED_MAX {

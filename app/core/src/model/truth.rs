@@ -26,6 +26,9 @@ impl Model {
         let processes: Vec<Value> = session.processes.iter().map(process).collect();
         let payload = json!({ "processes": processes, "over": !several });
         self.own_event(now.unix_ms, id, own::HIJACKED, &payload, fx);
+        if several {
+            self.tell_of_hijack(now, id, fx);
+        }
         self.touch(id);
     }
 

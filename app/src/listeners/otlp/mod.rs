@@ -15,7 +15,7 @@ mod status;
 
 pub use port::PORTS_TRIED;
 
-use super::accept::{Door, Greeted, OPEN_MAX};
+use super::accept::{Door, OPEN_MAX};
 use super::health::Health;
 use super::outbox::Outbox;
 use forward::Forward;
@@ -106,10 +106,10 @@ pub(super) fn run(runtime: &Runtime, socket: Door, shared: Arc<Shared>, stop: wa
     let router = routes::router(Guard::of_socket(), intake);
     let places = [Arc::clone(&socket.places)];
     let (health, stop_them) = (Arc::clone(&socket.health), stop.clone());
-    let accepting = runtime.spawn(unconstrained(socket.run(stop.clone(), move |incoming| {
+    let accepting = runtime.spawn(unconstrained(socket.run(stop.clone(), move |incoming, unheard| {
         let stream = incoming.into_stream()?;
         let served = connection::serve(stream, router.clone(), Arc::clone(&health), stop_them.clone());
-        Ok(Greeted::Stays { served, has_more: false })
+        Ok(super::stays(served, unheard))
     })));
     let port_places = Arc::new(Semaphore::new(port::OPEN_MAX));
     let port = Port::new(shared, Arc::clone(&port_places));

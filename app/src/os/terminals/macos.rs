@@ -3,7 +3,7 @@
 //! No clipboard, no keystrokes. Terminal.app opens a file that only runs the attach client, which needs no permission;
 //! iTerm2 is told by AppleScript, its text passed as an argument and never put into the script.
 
-use super::{Attach, Display, LAUNCH_FILE, Launch, Launcher, Lookup, apple_error};
+use super::{Attach, LAUNCH_FILE, Launch, Launcher, Lookup, apple_error};
 use magia_protocol::wire::spawn::SpawnError;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -86,10 +86,6 @@ impl Launcher for MacTerminal {
 
     fn aliases(&self) -> &[&str] {
         self.aliases
-    }
-
-    fn shows_on(&self, _display: Display) -> bool {
-        true
     }
 
     fn find(&self, installed: &dyn Lookup) -> Option<PathBuf> {

@@ -109,8 +109,10 @@ pub trait Launcher: std::fmt::Debug + Sync {
     /// Other names, lower case.
     fn aliases(&self) -> &[&str];
 
-    /// Whether it can show a window there.
-    fn shows_on(&self, display: Display) -> bool;
+    /// Whether it can show a window there. Away from X11 and Wayland there is one kind of display.
+    fn shows_on(&self, _display: Display) -> bool {
+        true
+    }
 
     /// Its program, when it is installed.
     fn find(&self, installed: &dyn Lookup) -> Option<PathBuf>;

@@ -1,7 +1,7 @@
 //! Terminal programs on Windows. Written from the documents and not run there; composing is tested everywhere. The
 //! standard library quotes each word as `CommandLineToArgvW` reads it; no `cmd.exe` stands between.
 
-use super::{Attach, Display, Launch, Launcher, Lookup};
+use super::{Attach, Launch, Launcher, Lookup};
 use magia_protocol::wire::spawn::SpawnError;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -42,10 +42,6 @@ impl Launcher for WindowsTerminal {
 
     fn aliases(&self) -> &[&str] {
         self.aliases
-    }
-
-    fn shows_on(&self, _display: Display) -> bool {
-        true
     }
 
     fn find(&self, installed: &dyn Lookup) -> Option<PathBuf> {

@@ -1,5 +1,6 @@
 //! The file on disk: read, backed up, replaced as a whole.
 
+use super::Kind;
 use crate::services::directory::directory_of;
 use crate::services::regular_file;
 use anyhow::{Context, bail};
@@ -13,8 +14,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const BYTES_MAX: u64 = 1024 * 1024;
 /// Backups of broken files that are kept.
 const BACKUPS_MAX: usize = 10;
-/// What the names of our backups begin with; other files in that directory are left alone.
-const BACKUP_PREFIX: &str = "settings-broken-";
 
 /// What is at the file's place.
 pub(super) enum Found {
@@ -23,7 +22,7 @@ pub(super) enum Found {
         bytes: Vec<u8>,
         file: Map<String, Value>,
     },
-    /// It does not parse: where and why, to come after "settings.json".
+    /// It does not parse: where and why, to come after the file's name.
     Broken {
         bytes: Vec<u8>,
         reason: String,
@@ -33,13 +32,18 @@ pub(super) enum Found {
 /// Where the file is.
 #[derive(Debug)]
 pub(super) struct Place {
+    kind: Kind,
     path: PathBuf,
     backups_dir: PathBuf,
 }
 
 impl Place {
-    pub(super) fn new(path: PathBuf, backups_dir: PathBuf) -> Self {
-        Self { path, backups_dir }
+    pub(super) fn new(kind: Kind, config_dir: &Path, backups_dir: PathBuf) -> Self {
+        Self { kind, path: config_dir.join(kind.file_name()), backups_dir }
+    }
+
+    pub(super) const fn kind(&self) -> Kind {
+        self.kind
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -91,7 +95,7 @@ impl Place {
             return Ok(newest.clone());
         }
         let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        let path = self.backups_dir.join(format!("{BACKUP_PREFIX}{now_ms:014}.json"));
+        let path = self.backups_dir.join(format!("{}{now_ms:014}.json", self.kind.backup_prefix()));
         write_whole(&path, bytes).with_context(|| format!("writing {}", path.display()))?;
         backups.push(path.clone());
         for old in backups.iter().take(backups.len().saturating_sub(BACKUPS_MAX)) {
@@ -102,11 +106,11 @@ impl Place {
         Ok(path)
     }
 
-    /// Our backups, oldest first.
+    /// Our backups, oldest first; other files in that directory are left alone.
     fn backups(&self) -> Vec<PathBuf> {
         let entries = self.backups_dir.read_dir().into_iter().flatten().flatten();
         let mut backups: Vec<PathBuf> = entries
-            .filter(|entry| entry.file_name().to_string_lossy().starts_with(BACKUP_PREFIX))
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with(self.kind.backup_prefix()))
             .map(|entry| entry.path())
             .collect();
         backups.sort();
@@ -119,7 +123,7 @@ impl Place {
         let directory = directory_of(&target);
         make_private_dir(&directory)
             .with_context(|| format!("making the directory {}", directory.display()))?;
-        let temporary = directory.join(format!(".{}.{}.tmp", super::FILE_NAME, std::process::id()));
+        let temporary = directory.join(format!(".{}.{}.tmp", self.kind.file_name(), std::process::id()));
         let written =
             write_whole(&temporary, bytes).with_context(|| format!("writing {}", temporary.display()));
         let same = written.and_then(|()| match (found, &self.read()?) {

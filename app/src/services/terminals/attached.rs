@@ -1,6 +1,6 @@
 //! The terminals that the window shows: a connection each, which feeds a screen.
 
-use crate::terminal_link::{Connection, SharedScreen, TerminalAsk};
+use crate::terminal_link::{Connection, HISTORY, SharedScreen, TerminalAsk};
 use magia_tty::client::{self, ClientError, Reader, Writer};
 use magia_tty::directory;
 use magia_tty::screen::{Screen, Size as ScreenSize};
@@ -30,6 +30,7 @@ enum Tell {
     Input(Vec<u8>),
     Resize(ScreenSize),
     Focus,
+    Older,
 }
 
 struct Attached {
@@ -62,6 +63,7 @@ pub(super) async fn serve(root: PathBuf, mut asks: mpsc::Receiver<TerminalAsk>) 
             TerminalAsk::Input { id, bytes } => tell(&attached, &id, Tell::Input(bytes)).await,
             TerminalAsk::Resize { id, size } => tell(&attached, &id, Tell::Resize(size)).await,
             TerminalAsk::Focus { id } => tell(&attached, &id, Tell::Focus).await,
+            TerminalAsk::Older { id } => tell(&attached, &id, Tell::Older).await,
         }
     }
     std::future::pending::<()>().await;
@@ -84,7 +86,7 @@ async fn stay(dir: PathBuf, screen: Arc<SharedScreen>, mut size: ScreenSize, mut
         let end = match client::connect(&dir, hello).await {
             Ok((reader, writer)) => {
                 tries = 0;
-                talk(&screen, reader, writer, &mut size, &mut told).await
+                talk(&dir, &screen, reader, writer, &mut size, &mut told).await
             }
             Err(err) => Err(err),
         };
@@ -109,13 +111,15 @@ fn is_held(dir: &Path) -> bool {
 
 /// One connection: the program's exit code when it ended, `None` when the window has gone.
 async fn talk(
-    screen: &SharedScreen,
+    dir: &Path,
+    screen: &Arc<SharedScreen>,
     mut reader: Reader,
     mut writer: Writer,
     size: &mut ScreenSize,
     told: &mut mpsc::Receiver<Tell>,
 ) -> Result<Option<i32>, ClientError> {
     screen.note(|facts| facts.connection = Connection::Attached);
+    let mut told_at = ToldAt::default();
     loop {
         let sync = screen.with(|screen| screen.sync_pending().then(|| screen.sync_serial()));
         tokio::select! {
@@ -124,6 +128,7 @@ async fn talk(
                 None => return Ok(None),
                 Some(Tell::Input(bytes)) => writer.input(&bytes).await?,
                 Some(Tell::Focus) => writer.focus().await?,
+                Some(Tell::Older) => read_older(dir, screen, told_at),
                 Some(Tell::Resize(wanted)) => {
                     *size = wanted;
                     writer.resize(cells(wanted)).await?;
@@ -131,7 +136,7 @@ async fn talk(
             },
             said = reader.next() => {
                 let Some(said) = said? else { return Err(ClientError::HungUp) };
-                if let Some(code) = take(screen, said, &mut writer).await? {
+                if let Some(code) = take(screen, said, &mut told_at, &mut writer).await? {
                     return Ok(Some(code));
                 }
                 // What has arrived already goes into the same frame.
@@ -142,7 +147,7 @@ async fn talk(
                     if let FromHolder::Output { bytes, .. } = &said {
                         taken += bytes.len();
                     }
-                    if let Some(code) = take(screen, said, &mut writer).await? {
+                    if let Some(code) = take(screen, said, &mut told_at, &mut writer).await? {
                         return Ok(Some(code));
                     }
                 }
@@ -166,11 +171,18 @@ async fn talk(
 async fn take(
     screen: &SharedScreen,
     said: FromHolder,
+    told_at: &mut ToldAt,
     writer: &mut Writer,
 ) -> Result<Option<i32>, ClientError> {
     match said {
-        FromHolder::Snapshot { data, .. } => match screen.with(|shown| restore(shown, &data)) {
-            Ok(()) => {
+        FromHolder::Snapshot { seq, data, .. } => match screen.with(|shown| {
+            restore(shown, &data).map(|()| {
+                screen.restored();
+                shown.history_size()
+            })
+        }) {
+            Ok(above) => {
+                *told_at = ToldAt { seq, above };
                 let title = screen.with(|shown| shown.title().map(str::to_owned));
                 screen.note(|facts| facts.title = title);
             }
@@ -202,9 +214,37 @@ async fn take(
     Ok(None)
 }
 
+/// Where in the output the holder told the screen, and how many lines it told above it.
+#[derive(Clone, Copy, Default)]
+struct ToldAt {
+    seq: u64,
+    above: usize,
+}
+
+/// Reads what is older than what the holder told, and puts it above. The screen goes on meanwhile; lines that come below do
+/// no harm. A screen that was told anew meanwhile gets its own.
+fn read_older(dir: &Path, screen: &Arc<SharedScreen>, told_at: ToldAt) {
+    let (dir, screen) = (dir.to_owned(), Arc::clone(screen));
+    tokio::task::spawn_blocking(move || {
+        crate::os::priority::lower_this_thread();
+        let before = screen.telling();
+        match directory::older(&dir, told_at.seq, told_at.above, HISTORY) {
+            Ok(rows) => {
+                screen.with(|shown| {
+                    if screen.telling() == before {
+                        shown.put_above(rows);
+                    }
+                });
+                screen.ring();
+            }
+            Err(err) => tracing::debug!("older lines of a terminal cannot be read: {err}"),
+        }
+    });
+}
+
 /// The holder's screen, with the view's own scroll position and selection gone: they meant other cells.
 fn restore(shown: &mut Screen, data: &[u8]) -> Result<(), String> {
-    match Screen::restore(data, crate::terminal_link::HISTORY) {
+    match Screen::restore(data, HISTORY) {
         Ok(restored) => {
             *shown = restored;
             Ok(())
@@ -228,7 +268,7 @@ fn told_by_program(screen: &SharedScreen, events: Vec<magia_tty::screen::ScreenE
 }
 
 fn cells(size: ScreenSize) -> Size {
-    Size::new(size.cols, size.rows)
+    Size::new(size.cols, size.rows).with_cell(size.cell_width, size.cell_height)
 }
 
 fn lost(why: &str) -> Connection {

@@ -7,6 +7,7 @@ use magia_protocol::wire::TerminalInfo;
 use magia_tty::client;
 use magia_tty::wire::{FromHolder, Hello};
 use magia_tty::{TerminalId, TerminalRecord, TerminalState};
+use serde_json::Value;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -71,11 +72,18 @@ impl Followed {
                 continue;
             }
             let (dir, changed) = (record.dir.clone(), Arc::clone(&self.changed));
+            let (id, outbox) = (record.id.clone(), Arc::clone(&self.outbox));
             let task = tokio::spawn(async move {
                 if let Ok((mut reader, _writer)) = client::connect(&dir, Hello::default()).await {
                     while let Ok(Some(said)) = reader.next().await {
-                        if !matches!(said, FromHolder::Heartbeat(_)) {
-                            changed.notify_one();
+                        match said {
+                            FromHolder::Heartbeat(_) => {}
+                            FromHolder::Status(status) => {
+                                if notified(&id, &status).is_some_and(|event| !outbox.send(event)) {
+                                    return;
+                                }
+                            }
+                            _ => changed.notify_one(),
                         }
                     }
                 }
@@ -84,6 +92,16 @@ impl Followed {
             self.listening.insert(record.id.clone(), task);
         }
     }
+}
+
+/// What a program wants the user to know, among what clients tell each other.
+fn notified(id: &TerminalId, status: &Value) -> Option<Event> {
+    let text = |key: &str| status.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    (text("app") == "magia" && text("status") == "notification").then(|| Event::TerminalNotified {
+        terminal: id.to_string(),
+        title: text("title"),
+        body: text("body"),
+    })
 }
 
 impl Drop for Followed {

@@ -86,6 +86,11 @@ fn asked(action: &Action, snapshot: &Snapshot) -> Asked {
             ),
             yes: "Switch on",
         },
+        Action::Send(Command::SaveKeybindings(_)) => Asked {
+            title: "Reset all keys?".to_owned(),
+            body: "Every command gets its default keys again. What keybindings.json says is lost.".to_owned(),
+            yes: "Reset all keys",
+        },
         Action::Send(Command::KillPty(_)) => Asked {
             title: "End what runs in it?".to_owned(),
             body: "The program and everything that it started are told to end, and are ended after three seconds."

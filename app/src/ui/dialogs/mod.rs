@@ -3,39 +3,41 @@
 mod confirm;
 pub mod edit;
 pub mod new_session;
+mod no_tray;
+pub mod palette;
+mod reset;
 mod shortcuts;
 
 use super::action::Actions;
-use super::state::Dialog;
-use super::theme::palette;
-use edit::Edits;
-use eframe::egui::{Context, Frame, Id, Margin, Modal, Ui};
+use super::state::{Dialog, UiState};
+use super::theme;
+use eframe::egui::{Align2, Frame, Id, Margin, Modal, Ui, vec2};
 use magia_core::snapshot::Snapshot;
-use new_session::NewSession;
 
 /// Draws the dialog on top. Escape and a click beside it close it.
-pub fn dialog_ui(
-    ctx: &Context,
-    ui: &Ui,
-    dialog: &Dialog,
-    edits: &mut Edits,
-    new_session: &mut NewSession,
-    snapshot: &Snapshot,
-    actions: &mut Actions,
-) {
-    let colors = palette(ui);
+pub fn dialog_ui(ui: &Ui, dialog: &Dialog, state: &mut UiState, snapshot: &Snapshot, actions: &mut Actions) {
+    let ctx = &ui.ctx().clone();
+    let colors = theme::palette(ui);
     let frame = Frame::new()
         .fill(colors.popover)
         .stroke(colors.line())
-        .corner_radius(super::theme::CARD_RADIUS)
+        .corner_radius(theme::CARD_RADIUS)
         .shadow(ui.visuals().window_shadow)
-        .inner_margin(Margin::same(20));
-    let modal = Modal::new(Id::unique("dialog")).frame(frame).backdrop_color(colors.veil);
+        .inner_margin(if *dialog == Dialog::Palette { Margin::same(8) } else { Margin::same(20) });
+    let mut area = Modal::default_area(Id::unique("dialog"));
+    if *dialog == Dialog::Palette {
+        // Its upper edge stays where it is, however much is found.
+        area = area.anchor(Align2::CENTER_TOP, vec2(0.0, (ctx.content_rect().height() * 0.12).max(24.0)));
+    }
+    let modal = Modal::new(Id::unique("dialog")).area(area).frame(frame).backdrop_color(colors.veil);
     let shown = modal.show(ctx, |ui| match dialog {
         Dialog::Confirm(action) => confirm::confirm_ui(ui, action, snapshot, actions),
-        Dialog::Edit(request) => edit::edit_ui(ui, *request, edits, snapshot, actions),
-        Dialog::Shortcuts => shortcuts::shortcuts_ui(ui, actions),
-        Dialog::NewSession => new_session::new_session_ui(ui, new_session, snapshot, actions),
+        Dialog::Edit(request) => edit::edit_ui(ui, *request, &mut state.edits, snapshot, actions),
+        Dialog::Shortcuts => shortcuts::shortcuts_ui(ui, &snapshot.keymap, actions),
+        Dialog::NoTray => no_tray::no_tray_ui(ui, actions),
+        Dialog::Reset => reset::reset_ui(ui, &mut state.reset_word, actions),
+        Dialog::Palette => palette::palette_ui(ui, &mut state.palette, &snapshot.keymap, actions),
+        Dialog::NewSession => new_session::new_session_ui(ui, &mut state.new_session, snapshot, actions),
     });
     if shown.should_close() {
         actions.push(super::action::Action::CloseDialog);

@@ -21,6 +21,12 @@ pub struct NewSession {
 }
 
 impl NewSession {
+    /// Begins in a directory.
+    pub fn begin_in(&mut self, snapshot: &Snapshot, selected: Option<SessionId>, cwd: String) {
+        self.begin(snapshot, selected);
+        self.cwd = cwd;
+    }
+
     /// Begins with the agent and the directory of the session that is shown, else with those heard of last.
     pub fn begin(&mut self, snapshot: &Snapshot, selected: Option<SessionId>) {
         let shown = selected.and_then(|id| snapshot.sessions.iter().find(|session| session.id == id));

@@ -5,12 +5,13 @@ use crate::ui::command::UiCommand;
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::button::Button;
 use eframe::egui::{Align, Layout, RichText, ScrollArea, Ui};
+use magia_core::keys::Keymap;
 
 /// Width of a column.
 const COLUMN: f32 = 330.0;
 
 /// Draws the keyboard shortcuts, in two columns where there is room: all of them are seen in the smallest window.
-pub fn shortcuts_ui(ui: &mut Ui, actions: &mut Actions) {
+pub fn shortcuts_ui(ui: &mut Ui, keymap: &Keymap, actions: &mut Actions) {
     let colors = palette(ui);
     let room = ui.ctx().content_rect().size();
     let columns = if room.x >= 2.0 * COLUMN + 120.0 { 2 } else { 1 };
@@ -23,11 +24,13 @@ pub fn shortcuts_ui(ui: &mut Ui, actions: &mut Actions) {
     ui.add_space(theme::SPACE_2);
     ScrollArea::vertical().max_height((room.y - 150.0).max(60.0)).show(ui, |ui| {
         ui.spacing_mut().item_spacing.x = gap;
-        let each = UiCommand::ALL.len().div_ceil(columns);
+        let has_keys = |command: &UiCommand| !keymap.chords(*command).is_empty();
+        let all: Vec<UiCommand> = UiCommand::ALL.iter().copied().filter(has_keys).collect();
+        let each = all.len().div_ceil(columns).max(1);
         ui.columns(columns, |columns| {
-            for (column, commands) in columns.iter_mut().zip(UiCommand::ALL.chunks(each)) {
+            for (column, commands) in columns.iter_mut().zip(all.chunks(each)) {
                 for command in commands {
-                    row(column, *command);
+                    row(column, *command, keymap);
                 }
             }
         });
@@ -42,16 +45,20 @@ pub fn shortcuts_ui(ui: &mut Ui, actions: &mut Actions) {
         if close.clicked() {
             actions.push(Action::CloseDialog);
         }
+        if Button::new("Change keys...").show(ui).clicked() {
+            actions.push(Action::CloseDialog);
+            actions.push(Action::Run(UiCommand::Keys));
+        }
     });
 }
 
-fn row(ui: &mut Ui, command: UiCommand) {
+fn row(ui: &mut Ui, command: UiCommand, keymap: &Keymap) {
     let colors = palette(ui);
     ui.horizontal(|ui| {
         ui.set_min_height(24.0);
         ui.label(RichText::new(command.label()).color(colors.foreground));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let keys = RichText::new(command.keys()).font(theme::mono(theme::CAPTION + 1.0));
+            let keys = RichText::new(keymap.keys(command)).font(theme::mono(theme::CAPTION + 1.0));
             ui.label(keys.color(colors.muted));
         });
     });

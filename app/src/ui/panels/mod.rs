@@ -2,11 +2,14 @@
 
 pub mod banners;
 pub mod card;
+pub mod changelog;
 pub mod details;
 pub mod empty;
 pub mod metrics;
+pub mod notifications;
 pub mod sessions;
 pub mod settings;
 pub mod terminals;
 pub mod timeline;
 pub mod top_bar;
+pub mod welcome;

@@ -17,7 +17,7 @@ struct Made {
     revision: u64,
     scene: Scene,
     metrics: CellMetrics,
-    dark: Color32,
+    ink: [Color32; 5],
 }
 
 /// Builds the mesh when it must and keeps it otherwise.
@@ -46,8 +46,8 @@ impl Drawing {
         origin: eframe::egui::Pos2,
     ) -> Option<Shape> {
         let forgotten = self.glyphs.begin(ctx, metrics, font);
-        let made =
-            Made { revision: frame.revision, scene: scene.clone(), metrics: *metrics, dark: ink.background };
+        let colors = [ink.background, ink.foreground, ink.cursor, ink.selection, ink.found];
+        let made = Made { revision: frame.revision, scene: scene.clone(), metrics: *metrics, ink: colors };
         if forgotten || self.made.as_ref() != Some(&made) || self.galley.is_none() {
             let mut mesh = Mesh::default();
             self.builder.build(frame, scene, Paint { ink, metrics }, &mut self.glyphs.source(ctx), &mut mesh);

@@ -45,7 +45,7 @@ impl Face {
             return crate::os::fonts::family(font, bold, italic);
         }
         match self {
-            Self::Regular => FontFamily::Monospace,
+            Self::Regular => FontFamily::Name(theme::MONO.into()),
             Self::Bold => FontFamily::Name(theme::MONO_BOLD.into()),
             Self::Italic => FontFamily::Name(theme::MONO_ITALIC.into()),
             Self::BoldItalic => FontFamily::Name(theme::MONO_BOLD_ITALIC.into()),

@@ -102,82 +102,99 @@ impl Pointer {
         frame: &TerminalFrame,
         term: &mut Term<L>,
     ) -> Pointed {
-        let mut out = Pointed::default();
+        let mut pass = Pass { pointer: self, place, frame, term, out: Pointed::default() };
         for event in events {
             match event {
                 Event::PointerButton { pos, button, pressed: true, modifiers } if place.hovered => {
-                    self.press(*pos, *button, *modifiers, place, frame, term, &mut out);
+                    pass.press(*pos, *button, *modifiers);
                 }
                 Event::PointerButton { pos, button, pressed: false, modifiers } => {
-                    self.release(*pos, *button, *modifiers, place, frame, term, &mut out);
+                    pass.release(*pos, *button, *modifiers);
                 }
-                Event::PointerMoved(pos) => self.motion(*pos, place, frame, term, &mut out),
+                Event::PointerMoved(pos) => pass.motion(*pos),
                 Event::MouseWheel { unit, delta, modifiers, .. } if place.hovered => {
                     let notches = match unit {
                         MouseWheelUnit::Line => *delta,
                         MouseWheelUnit::Point => *delta / (place.metrics.cell().y * WHEEL_LINES),
                         MouseWheelUnit::Page => *delta * (frame.lines as f32 / WHEEL_LINES),
                     };
-                    self.wheel(notches.into(), *modifiers, place, frame, term, &mut out);
+                    pass.wheel(notches.into(), *modifiers);
                 }
-                Event::MiddleClickPaste { pos, text }
-                    if place.hovered
-                        && place.rect.contains(*pos)
-                        && !protocol(term, Modifiers::NONE).is_on() =>
-                {
-                    out.bytes.extend(paste(text, *term.mode()));
-                    out.used = true;
+                Event::MiddleClickPaste { pos, text } if place.hovered && place.rect.contains(*pos) => {
+                    pass.paste(text);
                 }
                 _ => {}
             }
         }
-        self.scroll_while_dragging(place, frame, term);
-        out
+        pass.scroll_while_dragging();
+        pass.out
+    }
+}
+
+/// What a pass's events are about: the screen that was seen, the terminal, and what comes of them.
+struct Pass<'a, L> {
+    pointer: &'a mut Pointer,
+    place: &'a Place<'a>,
+    frame: &'a TerminalFrame,
+    term: &'a mut Term<L>,
+    out: Pointed,
+}
+
+impl<L: EventListener> Pass<'_, L> {
+    fn cell(&self, at: Pos2) -> (usize, usize) {
+        self.place.cell(at, self.frame)
     }
 
-    #[allow(clippy::too_many_arguments, reason = "one event and what it may change")]
-    fn press<L: EventListener>(
+    fn side(&self, at: Pos2) -> Side {
+        self.place.side(at, self.frame)
+    }
+
+    fn report(
         &mut self,
-        at: Pos2,
-        button: PointerButton,
+        protocol: MouseProtocol,
+        action: MouseAction,
+        (line, column): (usize, usize),
         modifiers: Modifiers,
-        place: &Place<'_>,
-        frame: &TerminalFrame,
-        term: &mut Term<L>,
-        out: &mut Pointed,
     ) {
-        let cell = place.cell(at, frame);
-        let protocol = protocol(term, modifiers);
+        let event = MouseEvent { action, column, line, mods: keys::mods(modifiers) };
+        self.out.bytes.extend(protocol.report(event).unwrap_or_default());
+    }
+
+    /// Drags the selection, when there is one, to a place.
+    fn drag(&mut self, point: Point, side: Side) -> bool {
+        let Some(selection) = &mut self.term.selection else { return false };
+        selection.update(point, side);
+        true
+    }
+
+    fn press(&mut self, at: Pos2, button: PointerButton, modifiers: Modifiers) {
+        let cell = self.cell(at);
+        let protocol = protocol(self.term, modifiers);
         if protocol.is_on() {
             let button = mouse_button(button);
-            self.reported = Some(button);
-            self.last_cell = Some(cell);
-            out.bytes.extend(report(protocol, MouseAction::Press(button), cell, modifiers));
-            out.used = true;
-            return;
+            self.pointer.reported = Some(button);
+            self.pointer.last_cell = Some(cell);
+            self.report(protocol, MouseAction::Press(button), cell, modifiers);
+            self.out.used = true;
+        } else if button == PointerButton::Primary && modifiers.command && !modifiers.shift {
+            self.out.follow = Some(cell);
+        } else if button == PointerButton::Primary {
+            self.select(at, cell, modifiers);
         }
-        if button != PointerButton::Primary {
-            return;
-        }
-        if modifiers.command && !modifiers.shift {
-            out.follow = Some(cell);
-            return;
-        }
-        let count = match self.clicks {
-            Some((before_s, at, count)) if at == cell && place.now_s - before_s < DOUBLE_CLICK_S => {
-                count % 3 + 1
-            }
+    }
+
+    /// Begins a selection, or with Shift drags the one that there is.
+    fn select(&mut self, at: Pos2, cell: (usize, usize), modifiers: Modifiers) {
+        let now_s = self.place.now_s;
+        let count = match self.pointer.clicks {
+            Some((before_s, at, count)) if at == cell && now_s - before_s < DOUBLE_CLICK_S => count % 3 + 1,
             _ => 1,
         };
-        self.clicks = Some((place.now_s, cell, count));
-        let point = frame.point(cell.0, cell.1);
-        let side = place.side(at, frame);
-        self.selecting = true;
-        self.next_scroll_s = place.now_s;
-        if modifiers.shift
-            && let Some(selection) = &mut term.selection
-        {
-            selection.update(point, side);
+        self.pointer.clicks = Some((now_s, cell, count));
+        self.pointer.selecting = true;
+        self.pointer.next_scroll_s = now_s;
+        let (point, side) = (self.frame.point(cell.0, cell.1), self.side(at));
+        if modifiers.shift && self.drag(point, side) {
             return;
         }
         let kind = match count {
@@ -186,68 +203,39 @@ impl Pointer {
             _ if modifiers.alt => SelectionType::Block,
             _ => SelectionType::Simple,
         };
-        term.selection = Some(Selection::new(kind, point, side));
+        self.term.selection = Some(Selection::new(kind, point, side));
     }
 
-    #[allow(clippy::too_many_arguments, reason = "one event and what it may change")]
-    fn release<L: EventListener>(
-        &mut self,
-        at: Pos2,
-        button: PointerButton,
-        modifiers: Modifiers,
-        place: &Place<'_>,
-        frame: &TerminalFrame,
-        term: &mut Term<L>,
-        out: &mut Pointed,
-    ) {
-        if let Some(held) = self.reported.take_if(|held| *held == mouse_button(button)) {
-            let cell = place.cell(at, frame);
-            let protocol = MouseProtocol::from(*term.mode());
-            out.bytes.extend(report(protocol, MouseAction::Release(held), cell, modifiers));
+    fn release(&mut self, at: Pos2, button: PointerButton, modifiers: Modifiers) {
+        if let Some(held) = self.pointer.reported.take_if(|held| *held == mouse_button(button)) {
+            let protocol = MouseProtocol::from(*self.term.mode());
+            self.report(protocol, MouseAction::Release(held), self.cell(at), modifiers);
         }
-        if button == PointerButton::Primary && std::mem::take(&mut self.selecting) {
-            if term.selection.as_ref().is_some_and(Selection::is_empty) {
-                term.selection = None;
+        if button == PointerButton::Primary && std::mem::take(&mut self.pointer.selecting) {
+            if self.term.selection.as_ref().is_some_and(Selection::is_empty) {
+                self.term.selection = None;
             }
-            out.selected = term.selection_to_string().filter(|text| !text.is_empty());
+            self.out.selected = self.term.selection_to_string().filter(|text| !text.is_empty());
         }
     }
 
-    fn motion<L: EventListener>(
-        &mut self,
-        at: Pos2,
-        place: &Place<'_>,
-        frame: &TerminalFrame,
-        term: &mut Term<L>,
-        out: &mut Pointed,
-    ) {
-        let cell = place.cell(at, frame);
-        if self.selecting {
-            let (point, side) = (frame.point(cell.0, cell.1), place.side(at, frame));
-            if let Some(selection) = &mut term.selection {
-                selection.update(point, side);
-            }
+    fn motion(&mut self, at: Pos2) {
+        let cell = self.cell(at);
+        if self.pointer.selecting {
+            self.drag(self.frame.point(cell.0, cell.1), self.side(at));
             return;
         }
-        if (!place.hovered && self.reported.is_none()) || self.last_cell == Some(cell) {
+        let is_ours = self.place.hovered || self.pointer.reported.is_some();
+        if !is_ours || self.pointer.last_cell == Some(cell) {
             return;
         }
-        self.last_cell = Some(cell);
-        let protocol = MouseProtocol::from(*term.mode());
-        out.bytes.extend(report(protocol, MouseAction::Move(self.reported), cell, Modifiers::NONE));
+        self.pointer.last_cell = Some(cell);
+        let protocol = MouseProtocol::from(*self.term.mode());
+        self.report(protocol, MouseAction::Move(self.pointer.reported), cell, Modifiers::NONE);
     }
 
-    fn wheel<L: EventListener>(
-        &mut self,
-        (x, y): (f32, f32),
-        modifiers: Modifiers,
-        place: &Place<'_>,
-        frame: &TerminalFrame,
-        term: &mut Term<L>,
-        out: &mut Pointed,
-    ) {
-        let protocol = protocol(term, modifiers);
-        let modes = *term.mode();
+    fn wheel(&mut self, (x, y): (f32, f32), modifiers: Modifiers) {
+        let protocol = protocol(self.term, modifiers);
         let whole = |sum: &mut f32, more: f32, unit: f32| {
             *sum += more * unit;
             let whole = sum.trunc();
@@ -255,41 +243,45 @@ impl Pointer {
             whole as i32
         };
         if protocol.is_on() {
-            let at = self.last_cell.unwrap_or_else(|| place.cell(place.rect.center(), frame));
-            let down = whole(&mut self.wheel.1, y, 1.0);
-            let right = whole(&mut self.wheel.0, x, 1.0);
+            let at = self.pointer.last_cell.unwrap_or_else(|| self.cell(self.place.rect.center()));
+            let down = whole(&mut self.pointer.wheel.1, y, 1.0);
+            let right = whole(&mut self.pointer.wheel.0, x, 1.0);
             for (count, one, other) in [
                 (down, MouseButton::WheelUp, MouseButton::WheelDown),
                 (right, MouseButton::WheelLeft, MouseButton::WheelRight),
             ] {
                 let button = if count > 0 { one } else { other };
                 for _ in 0..count.unsigned_abs() {
-                    out.bytes.extend(report(protocol, MouseAction::Press(button), at, modifiers));
+                    self.report(protocol, MouseAction::Press(button), at, modifiers);
                 }
             }
             return;
         }
-        let lines = whole(&mut self.wheel.1, y, WHEEL_LINES);
+        let lines = whole(&mut self.pointer.wheel.1, y, WHEEL_LINES);
         if lines == 0 {
             return;
         }
-        match scroll_as_arrows(lines, modes) {
-            Some(bytes) if !modifiers.shift => out.bytes.extend(bytes),
-            _ => term.scroll_display(Scroll::Delta(lines)),
+        match scroll_as_arrows(lines, *self.term.mode()) {
+            Some(bytes) if !modifiers.shift => self.out.bytes.extend(bytes),
+            _ => self.term.scroll_display(Scroll::Delta(lines)),
+        }
+    }
+
+    /// The middle button pastes, unless the program has asked for the pointer.
+    fn paste(&mut self, text: &str) {
+        if !protocol(self.term, Modifiers::NONE).is_on() {
+            self.out.bytes.extend(paste(text, *self.term.mode()));
+            self.out.used = true;
         }
     }
 
     /// A selection that is held over the upper or lower edge scrolls, faster the farther it is.
-    fn scroll_while_dragging<L: EventListener>(
-        &mut self,
-        place: &Place<'_>,
-        frame: &TerminalFrame,
-        term: &mut Term<L>,
-    ) {
-        let wanted = self.selecting && place.now_s >= self.next_scroll_s;
+    fn scroll_while_dragging(&mut self) {
+        let place = self.place;
+        let wanted = self.pointer.selecting && place.now_s >= self.pointer.next_scroll_s;
         let Some(at) = place.pointer.filter(|_| wanted) else { return };
         let cell = place.metrics.cell().y;
-        let bottom = place.origin.y + cell * frame.lines as f32;
+        let bottom = place.origin.y + cell * self.frame.lines as f32;
         let over = if at.y < place.origin.y {
             (place.origin.y - at.y) / cell
         } else if at.y > bottom {
@@ -297,31 +289,19 @@ impl Pointer {
         } else {
             return;
         };
-        self.next_scroll_s = place.now_s + DRAG_SCROLL_S;
-        term.scroll_display(Scroll::Delta(over.signum() as i32 * (1 + over.abs() as i32).min(8)));
-        let offset = i32::try_from(term.grid().display_offset()).unwrap_or(0);
-        let line = if over > 0.0 { 0 } else { i32::try_from(frame.lines).unwrap_or(1) - 1 };
-        let (_, column) = place.cell(at, frame);
-        let point = Point::new(Line(line - offset), frame.point(0, column).column);
-        let side = place.side(at, frame);
-        if let Some(selection) = &mut term.selection {
-            selection.update(point, side);
-        }
+        self.pointer.next_scroll_s = place.now_s + DRAG_SCROLL_S;
+        self.term.scroll_display(Scroll::Delta(over.signum() as i32 * (1 + over.abs() as i32).min(8)));
+        let offset = i32::try_from(self.term.grid().display_offset()).unwrap_or(0);
+        let line = if over > 0.0 { 0 } else { i32::try_from(self.frame.lines).unwrap_or(1) - 1 };
+        let (_, column) = self.cell(at);
+        let point = Point::new(Line(line - offset), self.frame.point(0, column).column);
+        self.drag(point, self.side(at));
     }
 }
 
 /// What the program asked for; with Shift the pointer is the view's.
 fn protocol<L>(term: &Term<L>, modifiers: Modifiers) -> MouseProtocol {
     if modifiers.shift { MouseProtocol::default() } else { MouseProtocol::from(*term.mode()) }
-}
-
-fn report(
-    protocol: MouseProtocol,
-    action: MouseAction,
-    (line, column): (usize, usize),
-    modifiers: Modifiers,
-) -> Vec<u8> {
-    protocol.report(MouseEvent { action, column, line, mods: keys::mods(modifiers) }).unwrap_or_default()
 }
 
 fn mouse_button(button: PointerButton) -> MouseButton {

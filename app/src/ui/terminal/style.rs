@@ -34,7 +34,7 @@ impl From<&Settings> for TerminalStyle {
             font_size: settings.terminal_font_size,
             line_height: settings.terminal_line_height,
             cursor: settings.terminal_cursor,
-            blink: settings.terminal_cursor_blink,
+            blink: settings.terminal_cursor_blink && !settings.reduced_motion,
         }
     }
 }

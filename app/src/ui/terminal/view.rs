@@ -118,6 +118,11 @@ impl TerminalView {
         self.drawing.built
     }
 
+    /// Whether one looks at what is above the screen: scrolled back, or searching.
+    pub fn looks_back(&self) -> bool {
+        self.frame.display_offset > 0 || self.find.is_some()
+    }
+
     /// The program rang: the screen is tinted for a moment.
     pub fn ring(&mut self) {
         self.rings = true;
@@ -149,8 +154,7 @@ impl TerminalView {
         let focused = response.has_focus() && ctx.input(|input| input.focused);
         self.tell_size(rect, &metrics, &mut events);
 
-        let dark = ui.visuals().dark_mode;
-        let ink = TerminalInk::of(if dark { egui::Theme::Dark } else { egui::Theme::Light });
+        let ink = theme::terminal_ink(ui);
         let origin = origin(rect, &metrics);
         let (raw, typed_keys, held, now_s, pointer) = self.take_input(ui, response.has_focus());
         let place =

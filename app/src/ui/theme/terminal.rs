@@ -209,6 +209,11 @@ fn luminance(color: Color32) -> f32 {
     0.2126 * channel(color.r()) + 0.7152 * channel(color.g()) + 0.0722 * channel(color.b())
 }
 
+/// How well one colour can be told from another, 1 to 21.
+pub(super) fn contrast_of(text: Color32, behind: Color32) -> f32 {
+    contrast(luminance(text), luminance(behind))
+}
+
 fn contrast(a: f32, b: f32) -> f32 {
     (a.max(b) + 0.05) / (a.min(b) + 0.05)
 }

@@ -146,13 +146,15 @@ impl<'a> Button<'a> {
                     (fill, Stroke::NONE, colors.on_primary)
                 }
                 Weight::Plain if chosen => {
-                    (colors.selected, Stroke::new(1.0, colors.primary), colors.foreground)
+                    (colors.selected, Stroke::new(1.0, colors.primary), colors.selected_text)
                 }
-                Weight::Plain => {
-                    (if hot { colors.hover } else { colors.popover }, colors.line(), colors.foreground)
-                }
-                Weight::Quiet if chosen => (colors.selected, Stroke::NONE, colors.foreground),
-                Weight::Quiet if hot => (colors.hover, Stroke::NONE, colors.foreground),
+                Weight::Plain => (
+                    if hot { colors.hover } else { colors.popover },
+                    colors.line(),
+                    if hot { colors.hover_text } else { colors.foreground },
+                ),
+                Weight::Quiet if chosen => (colors.selected, Stroke::NONE, colors.selected_text),
+                Weight::Quiet if hot => (colors.hover, Stroke::NONE, colors.hover_text),
                 Weight::Quiet => (Color32::TRANSPARENT, Stroke::NONE, colors.muted),
             };
             let fill = if down { fill.gamma_multiply(0.8) } else { fill };

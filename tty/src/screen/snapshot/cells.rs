@@ -10,6 +10,7 @@ use alacritty_terminal::vte::ansi::{CharsetIndex, Color, NamedColor, Rgb, Standa
 use super::SnapshotError;
 use super::bytes::{Reader, Writer};
 use crate::screen::osc::{MOST_LINK_ID, MOST_URI};
+use crate::screen::sgr::COLORS;
 use crate::screen::state::MOST_COMBINING;
 
 /// The flags of a cell by their bit in a snapshot, lowest first.
@@ -31,24 +32,8 @@ const FLAGS: [Flags; 15] = [
     Flags::DASHED_UNDERLINE,
 ];
 
-/// The named colours by their number in a snapshot.
-const NAMED: [NamedColor; 29] = [
-    NamedColor::Black,
-    NamedColor::Red,
-    NamedColor::Green,
-    NamedColor::Yellow,
-    NamedColor::Blue,
-    NamedColor::Magenta,
-    NamedColor::Cyan,
-    NamedColor::White,
-    NamedColor::BrightBlack,
-    NamedColor::BrightRed,
-    NamedColor::BrightGreen,
-    NamedColor::BrightYellow,
-    NamedColor::BrightBlue,
-    NamedColor::BrightMagenta,
-    NamedColor::BrightCyan,
-    NamedColor::BrightWhite,
+/// The named colours after [`COLORS`] by their number in a snapshot.
+const OTHERS: [NamedColor; 13] = [
     NamedColor::Foreground,
     NamedColor::Background,
     NamedColor::Cursor,
@@ -63,6 +48,11 @@ const NAMED: [NamedColor; 29] = [
     NamedColor::BrightForeground,
     NamedColor::DimForeground,
 ];
+
+/// All of them, by their number.
+fn names() -> impl Iterator<Item = NamedColor> {
+    COLORS.into_iter().chain(OTHERS)
+}
 
 /// The character sets by their index.
 const CHARSETS: [CharsetIndex; 4] = [CharsetIndex::G0, CharsetIndex::G1, CharsetIndex::G2, CharsetIndex::G3];
@@ -90,7 +80,7 @@ enum ColorKey {
 impl From<Color> for ColorKey {
     fn from(color: Color) -> Self {
         match color {
-            Color::Named(name) => Self::Named(NAMED.iter().position(|named| *named == name).unwrap_or(0)),
+            Color::Named(name) => Self::Named(names().position(|named| named == name).unwrap_or(0)),
             Color::Spec(rgb) => Self::Spec(rgb.r, rgb.g, rgb.b),
             Color::Indexed(index) => Self::Indexed(index),
         }
@@ -115,7 +105,10 @@ impl ColorKey {
 
 fn read_color(from: &mut Reader<'_>) -> Result<Color, SnapshotError> {
     Ok(match from.byte()? {
-        0 => Color::Named(*NAMED.get(usize::from(from.byte()?)).ok_or(SnapshotError::Invalid("colour"))?),
+        0 => {
+            let name = names().nth(usize::from(from.byte()?));
+            Color::Named(name.ok_or(SnapshotError::Invalid("colour"))?)
+        }
         1 => Color::Indexed(from.byte()?),
         2 => Color::Spec(Rgb { r: from.byte()?, g: from.byte()?, b: from.byte()? }),
         _ => return Err(SnapshotError::Invalid("colour")),

@@ -1,6 +1,6 @@
 //! Reading version 1. The bytes may be hostile: every number has a bound, and a row is kept only when it fits.
 
-use alacritty_terminal::grid::{Dimensions, Grid, Row};
+use alacritty_terminal::grid::{Dimensions, Grid};
 use alacritty_terminal::index::Line;
 use alacritty_terminal::term::TermMode;
 use alacritty_terminal::term::cell::Cell;
@@ -10,6 +10,7 @@ use super::bytes::Reader;
 use super::cells::{Styles, charset_of};
 use super::{MAGIC, MODES, SnapshotError, VERSION};
 use crate::screen::Size;
+use crate::screen::history::fill;
 use crate::screen::keyboard::{KeyboardStack, MOST_ENTRIES};
 use crate::screen::modes;
 use crate::screen::notify::{MOST_CHARS, MOST_OPEN, Note};
@@ -150,21 +151,11 @@ fn read_grid(
     let cursor = styles.read_cursor(from, rows, columns)?;
     let saved_cursor = styles.read_cursor(from, rows, columns)?;
     let told = from.number(MOST_HISTORY)?;
-    let mut kept = told.min(history);
+    let kept = told.min(history);
     for _ in kept..told {
         styles.read_row(from, columns)?;
     }
-    // The rows above the screen come into being by scrolling blank ones out, as many as there really are to read.
-    while kept > 0 {
-        let some = kept.min(rows);
-        let read =
-            (0..some).map(|_| styles.read_row(from, columns)).collect::<Result<Vec<Row<Cell>>, _>>()?;
-        for (at, row) in read.into_iter().enumerate() {
-            grid[Line(at as i32)] = row;
-        }
-        grid.scroll_up(&(Line(0)..Line(rows as i32)), some);
-        kept -= some;
-    }
+    fill(grid, kept, || styles.read_row(from, columns))?;
     for at in 0..rows {
         grid[Line(at as i32)] = styles.read_row(from, columns)?;
     }

@@ -7,7 +7,7 @@ use crate::ui::icon::{self, Lucide};
 use crate::ui::provider;
 use crate::ui::state::{Rename, UiState};
 use crate::ui::text::{elided, format};
-use crate::ui::theme::{self, Palette, palette};
+use crate::ui::theme::{self, Palette};
 use crate::ui::widgets::{button::Button, caption, focus_ring, mark};
 use eframe::egui::{
     self, Color32, Margin, Rect, Response, Role, ScrollArea, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2,
@@ -85,7 +85,7 @@ fn row_ui(ui: &mut Ui, rect: Rect, row: &Row, frame: &Frame<'_>, state: &mut UiS
 }
 
 fn heading(ui: &Ui, rect: Rect, text: &str, count: usize, needs_you: bool) {
-    let colors = palette(ui);
+    let colors = theme::sidebar(ui);
     let color = if needs_you { colors.needs_you } else { colors.muted };
     let y = rect.bottom() - 15.0;
     let number = count.to_string();
@@ -100,7 +100,7 @@ fn heading(ui: &Ui, rect: Rect, text: &str, count: usize, needs_you: bool) {
 
 /// The ground of a row that can be chosen.
 fn ground(ui: &mut Ui, rect: Rect, selected: bool, name: &str) -> Response {
-    let colors = palette(ui);
+    let colors = theme::sidebar(ui);
     let hit = rect.shrink2(vec2(theme::SPACE_1, 0.0));
     let id = ui.make_persistent_id("row");
     let response = ui.interact(hit, id, Sense::click());
@@ -142,7 +142,7 @@ fn request(
     state: &UiState,
     actions: &mut Actions,
 ) {
-    let colors = palette(ui);
+    let colors = theme::sidebar(ui);
     let selected = state.cards.focused() == Some(row.id);
     let name = format!("{} {}: {}{}", row.title, row.state, row.what, spoken(row.provider));
     let response = ground(ui, rect, selected, &name);
@@ -175,7 +175,7 @@ fn session(
     state: &UiState,
     actions: &mut Actions,
 ) {
-    let colors = palette(ui);
+    let colors = theme::sidebar(ui);
     let selected = state.selected == Some(row.id);
     let response =
         ground(ui, rect, selected, &format!("{}, {}{}", row.title, row.state, spoken(row.provider)));
@@ -209,7 +209,13 @@ fn session(
         ui.painter().galley(pos2(right, y - count.size().y / 2.0), count, colors.muted);
     }
 
-    let ink = if row.state == SessionState::Ended && !selected { colors.muted } else { colors.foreground };
+    let ink = if row.state == SessionState::Ended && !selected {
+        colors.muted
+    } else if selected {
+        colors.selected_text
+    } else {
+        colors.foreground
+    };
     let font = if selected { theme::semibold(theme::UI) } else { theme::regular(theme::UI) };
     let x = rect.left() + TEXT_X + kind(ui, pos2(rect.left() + TEXT_X, y), row.provider, colors.muted);
     let (title, _) = elided(ui, &row.title, format(font, ink), right - theme::SPACE_2 - x);

@@ -2,20 +2,76 @@
 
 mod directories;
 mod hooks;
+mod keyboard;
+mod rows;
 mod trial;
 
 use crate::ui::action::{Action, Actions};
+use crate::ui::command::UiCommand;
 use crate::ui::icon::Lucide;
 use crate::ui::provider;
 use crate::ui::state::{Lookup, Route, UiState};
 use crate::ui::text::{short_path, shown_line};
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::{button::Button, caption};
-use eframe::egui::{CollapsingHeader, Frame, Label, Margin, RichText, ScrollArea, Ui, vec2};
+use eframe::egui::{CollapsingHeader, Frame, Id, Label, Margin, RichText, ScrollArea, TextEdit, Ui, vec2};
 use magia_core::policy::table::TABLE;
+use magia_core::settings::spec::{self, Section};
 use magia_core::settings::{CODEX_HOLD_MAX_S, Preset, ThemeMode};
 use magia_core::snapshot::Snapshot;
+use magia_core::themes::BUILT_IN;
 use magia_protocol::wire::Risk;
+
+/// What the page shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Page {
+    /// Everything.
+    #[default]
+    All,
+    /// One section.
+    Of(Section),
+    /// The keys.
+    Keyboard,
+}
+
+impl Page {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::All => "All",
+            Self::Of(section) => section.label(),
+            Self::Keyboard => "Keyboard",
+        }
+    }
+}
+
+/// What is typed on the page.
+#[derive(Debug, Default)]
+pub struct SettingsPanel {
+    query: String,
+    page: Page,
+    edit: rows::Edit,
+}
+
+impl SettingsPanel {
+    /// Shows what a key, or a word, finds.
+    pub fn show(&mut self, key: &str) {
+        key.clone_into(&mut self.query);
+        self.page = Page::All;
+    }
+
+    /// Shows the keys.
+    pub fn show_keys(&mut self) {
+        self.query.clear();
+        self.page = Page::Keyboard;
+    }
+
+    /// Leaves what is searched for; `false` when there is nothing to leave.
+    pub fn leave(&mut self) -> bool {
+        let searched = !self.query.is_empty();
+        self.query.clear();
+        searched
+    }
+}
 
 /// Width of the names of settings.
 const NAMES: f32 = 112.0;
@@ -39,19 +95,110 @@ pub fn settings_ui(ui: &mut Ui, snapshot: &Snapshot, state: &mut UiState, action
                     let head = RichText::new("Settings").font(theme::semibold(theme::HEAD));
                     ui.label(head.color(colors.foreground));
                 });
-                choices(ui, snapshot, actions);
-                let selected = state.selected.and_then(|id| snapshot.session(id));
-                let here = selected.map(|session| session.cwd.as_str());
-                directories::directories_ui(ui, snapshot, here, actions);
-                trial::trial_ui(ui, snapshot, &mut state.trial, actions);
-                risks(ui);
-                hooks::hooks_ui(ui, snapshot, actions);
-                agents(ui, snapshot, actions);
-                health(ui, snapshot, actions);
+                finder(ui, &mut state.settings);
+                groups(ui, snapshot, state, actions);
                 ui.add_space(theme::SPACE_6);
             });
         });
     });
+}
+
+/// The field to search in and the sections.
+fn finder(ui: &mut Ui, panel: &mut SettingsPanel) {
+    let edit = TextEdit::singleline(&mut panel.query)
+        .id(Id::unique("search settings"))
+        .hint_text("Search settings")
+        .margin(Margin::symmetric(8, 6))
+        .desired_width(f32::INFINITY);
+    if ui.add(edit).accessible_name("Search settings").changed() {
+        panel.page = Page::All;
+    }
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = theme::SPACE_1;
+        let pages = Section::ALL.iter().map(|section| Page::Of(*section));
+        for page in [Page::All].into_iter().chain(pages).chain([Page::Keyboard]) {
+            let label = page.label();
+            let button = Button::new(label).quiet().name(format!("Section {label}"));
+            if button.selected(panel.page == page && panel.query.is_empty()).show(ui).clicked() {
+                panel.page = page;
+                panel.query.clear();
+            }
+        }
+    });
+}
+
+/// The groups that belong to the section and fit what is searched for.
+fn groups(ui: &mut Ui, snapshot: &Snapshot, state: &mut UiState, actions: &mut Actions) {
+    let (page, words) = (state.settings.page, words(&state.settings.query));
+    let fits = |text: &str| {
+        let text = text.to_lowercase();
+        words.iter().all(|word| text.contains(word.as_str()))
+    };
+    let shows = |section: Section, keys: &[&str], more: &str| {
+        let rows: Vec<String> = keys.iter().filter_map(|key| spec::find(key)).map(spec_words).collect();
+        (page == Page::All || page == Page::Of(section)) && fits(&format!("{more} {}", rows.join(" ")))
+    };
+    let custom = ["themeMode", "themeId", "permissionPreset", "codexHoldSeconds", "notificationsEnabled"];
+    if shows(Section::Window, &custom, "window and requests") || shows(Section::Requests, &custom, "") {
+        choices(ui, snapshot, &state.look.notes, actions);
+    }
+    if shows(Section::Requests, &["workspacePresets"], "preset") {
+        let selected = state.selected.and_then(|id| snapshot.session(id));
+        let here = selected.map(|session| session.cwd.as_str());
+        directories::directories_ui(ui, snapshot, here, actions);
+    }
+    if shows(Section::Requests, &[], "try before you change preset rule policy") {
+        trial::trial_ui(ui, snapshot, &mut state.trial, actions);
+    }
+    if shows(Section::Requests, &[], "risk of a request table harm") {
+        risks(ui);
+    }
+    if shows(Section::Agents, &[], "hooks install uninstall strict claude codex gemini") {
+        hooks::hooks_ui(ui, snapshot, actions);
+    }
+    if shows(Section::Agents, &["providerBinaryPaths"], "agents claude codex gemini") {
+        agents(ui, snapshot, actions);
+    }
+    if shows(Section::Api, &[], "listeners sockets health") {
+        health(ui, snapshot, actions);
+    }
+    for section in Section::ALL {
+        if page == Page::All || page == Page::Of(*section) {
+            rows::rows_ui(ui, *section, snapshot, fits, &mut state.settings.edit, actions);
+        }
+    }
+    if page == Page::All && fits("about what is new changelog version welcome reset factory") {
+        about(ui, actions);
+    }
+    if matches!(page, Page::All | Page::Keyboard) {
+        keyboard::keyboard_ui(ui, snapshot, fits, &mut state.recording, actions);
+    }
+}
+
+/// The program itself.
+fn about(ui: &mut Ui, actions: &mut Actions) {
+    group(ui, "magia", |ui| {
+        setting(ui, "Version", "", |ui| {
+            ui.label(env!("CARGO_PKG_VERSION"));
+            ui.add_space(theme::SPACE_2);
+            for command in [UiCommand::Changelog, UiCommand::Welcome, UiCommand::Reset] {
+                if Button::new(command.label()).show(ui).clicked() {
+                    actions.push(Action::Run(command));
+                }
+            }
+        });
+        caption(ui, "For a bug report: magia diagnostics FILE collects what is needed, without secrets.");
+    });
+}
+
+/// What is searched for, word by word.
+fn words(query: &str) -> Vec<String> {
+    query.split_whitespace().map(str::to_lowercase).collect()
+}
+
+/// What a row is found by.
+fn spec_words(spec: &spec::Spec) -> String {
+    format!("{} {} {} {}", spec.section.label(), spec.key, spec.label, spec.about)
 }
 
 fn group(ui: &mut Ui, title: &str, add: impl FnOnce(&mut Ui)) {
@@ -93,7 +240,34 @@ fn setting(ui: &mut Ui, name: &str, explained: &str, add: impl FnOnce(&mut Ui)) 
     }
 }
 
-fn choices(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
+/// The built-in theme and those of the user; what is hard to read in the one that is used.
+fn colours(ui: &mut Ui, snapshot: &Snapshot, notes: &[String], actions: &mut Actions) {
+    let now = &snapshot.settings.theme_id;
+    let ids = snapshot.themes.iter().map(|theme| (theme.id.as_str(), theme.name.as_str(), &theme.author));
+    let none = None;
+    let built_in = [(BUILT_IN, "magia", &none)];
+    let about = "Files in ~/.magia/themes are read as soon as they are saved.";
+    setting(ui, "Colours", about, |ui| {
+        ui.horizontal_wrapped(|ui| {
+            for (id, name, author) in built_in.into_iter().chain(ids.filter(|(id, ..)| *id != BUILT_IN)) {
+                let name = shown_line(name, 40);
+                let by = author.as_ref().map(|author| format!("by {}", shown_line(author, 40)));
+                let mut button = Button::new(&name).name(format!("Theme {name}")).selected(now == id);
+                if let Some(by) = &by {
+                    button = button.tip(by);
+                }
+                if button.show(ui).clicked() && now != id {
+                    actions.push(Action::setting("themeId", id));
+                }
+            }
+        });
+    });
+    for note in notes {
+        ui.add(Label::new(RichText::new(shown_line(note, 300)).color(palette(ui).failed)).wrap());
+    }
+}
+
+fn choices(ui: &mut Ui, snapshot: &Snapshot, notes: &[String], actions: &mut Actions) {
     let settings = &snapshot.settings;
     group(ui, "Window and requests", |ui| {
         setting(ui, "Theme", "", |ui| {
@@ -105,6 +279,7 @@ fn choices(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
                 }
             }
         });
+        colours(ui, snapshot, notes, actions);
         setting(ui, "Requests", settings.preset.explained(), |ui| {
             for preset in Preset::ALL.iter().copied() {
                 if Button::new(preset.label()).selected(settings.preset == preset).show(ui).clicked()

@@ -7,7 +7,7 @@ mod tiles;
 mod ui;
 
 pub use data::{TerminalRow, TerminalsData};
-pub use ui::{session_terminal_ui, terminals_ui};
+pub use ui::{terminal_ui, terminals_ui};
 
 use crate::terminal_link::TerminalPort;
 use crate::ui::terminal::{TerminalStyle, TerminalView};

@@ -10,7 +10,9 @@ use crate::ui::terminal::{Locked, TerminalEvents, TerminalOptions, TerminalSourc
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::{button::Button, caption, mark};
 use alacritty_terminal::event::VoidListener;
-use eframe::egui::{self, Frame, Label, Margin, OpenUrl, Panel, RichText, ScrollArea, Sense, Ui, vec2};
+use eframe::egui::{
+    self, Frame, Label, Margin, OpenUrl, OutputCommand, Panel, RichText, ScrollArea, Sense, Ui, vec2,
+};
 use magia_tty::screen::{Screen, ScreenEvent, Size};
 use std::sync::Arc;
 
@@ -54,17 +56,6 @@ pub fn terminals_ui(ui: &mut Ui, panel: &mut TerminalsPanel, port: &TerminalPort
     for id in closed {
         actions.push(Action::CloseTerminal(id));
     }
-}
-
-/// The terminal of the session that is shown.
-pub fn session_terminal_ui(
-    ui: &mut Ui,
-    id: &str,
-    panel: &mut TerminalsPanel,
-    port: &TerminalPort,
-    actions: &mut Actions,
-) {
-    terminal_ui(ui, id, panel, port, actions);
 }
 
 fn none_ui(ui: &mut Ui, some_run: bool, actions: &mut Actions) {
@@ -170,7 +161,7 @@ fn row_ui(ui: &mut Ui, row: &TerminalRow, actions: &mut Actions) {
 }
 
 /// One terminal, over all the room there is.
-fn terminal_ui(
+pub fn terminal_ui(
     ui: &mut Ui,
     id: &str,
     panel: &mut TerminalsPanel,
@@ -195,6 +186,9 @@ fn terminal_ui(
     let sized_elsewhere = !facts.owns_size && facts.connection == Connection::Attached;
     let options = TerminalOptions { style: &style, name: &format!("Terminal of {name}"), sized_elsewhere };
     let events = view.show(ui, &Arc::clone(&shared), &options);
+    if view.looks_back() {
+        port.older(id);
+    }
     act(ui, id, events, port, actions);
 }
 
@@ -249,6 +243,10 @@ fn act(ui: &Ui, id: &str, events: TerminalEvents, port: &TerminalPort, actions: 
     }
     if let Some(text) = events.copy {
         ui.ctx().copy_text(text);
+    }
+    if let Some(text) = events.select {
+        // Where there is a primary selection, the middle button pastes it.
+        ui.ctx().send_cmd(OutputCommand::TextSelectionSettled(text));
     }
     if let Some(url) = events.open {
         ui.ctx().open_url(OpenUrl::new_tab(url));

@@ -213,16 +213,21 @@ pub fn marked(ui: &Ui, text: &str, words: egui::TextFormat, needle: &str) -> egu
 fn agent_line(ui: &mut Ui, row: &Row, agent_type: &str, tools: &mut Tools<'_>) {
     let colors = palette(ui);
     let open = !tools.folded;
-    let count = row.lane.and_then(|lane| lane.entries).unwrap_or_default();
-    let words = if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") };
-    let (rect, response) = foldable(ui, open, &format!("Subagent {agent_type}, {words}"));
+    // A subagent that only started others has no entries of its own.
+    let words = match row.lane.and_then(|lane| lane.entries).unwrap_or_default() {
+        0 => None,
+        1 => Some("1 entry".to_owned()),
+        count => Some(format!("{count} entries")),
+    };
+    let spoken = words.as_ref().map(|words| format!(", {words}")).unwrap_or_default();
+    let (rect, response) = foldable(ui, open, &format!("Subagent {agent_type}{spoken}"));
     let x = chevron(ui, rect, open);
     let y = rect.center().y;
     let name = format(theme::semibold(theme::UI), colors.foreground);
     let (name, _) = elided_job(ui, marked(ui, agent_type, name, tools.needle), rect.width() * 0.6);
     let next = x + name.size().x + theme::SPACE_2;
     ui.painter().galley(pos2(x, y - name.size().y / 2.0), name, colors.foreground);
-    let said = format!("subagent · {words}");
+    let said = words.map_or("subagent".to_owned(), |words| format!("subagent · {words}"));
     let format = format(theme::regular(theme::CAPTION), colors.muted);
     let (words, _) = elided(ui, &said, format, rect.right() - next);
     ui.painter().galley(pos2(next, y - words.size().y / 2.0), words, colors.muted);

@@ -13,6 +13,8 @@ pub struct TopBarData {
     pub sessions: usize,
     /// Sessions at work.
     pub working: usize,
+    /// Notifications that nobody has read.
+    pub unread: usize,
     /// The listeners' health.
     pub dots: Vec<Dot>,
 }
@@ -53,6 +55,7 @@ impl TopBarData {
                 .iter()
                 .filter(|session| session.state == SessionState::Working)
                 .count(),
+            unread: snapshot.notifications.iter().filter(|row| !row.read).count(),
             dots: dots.collect(),
         }
     }

@@ -10,26 +10,34 @@ use crate::ui::widgets::{button::Button, focus_ring};
 use eframe::egui::{
     self, Align, Frame, Layout, Margin, Panel, Response, RichText, Role, Sense, Stroke, Ui, WidgetInfo, vec2,
 };
+use magia_core::keys::Keymap;
 
 /// Draws the top bar.
-pub fn top_bar_ui(ui: &mut Ui, data: &TopBarData, state: &mut UiState, actions: &mut Actions) {
+pub fn top_bar_ui(
+    ui: &mut Ui,
+    data: &TopBarData,
+    keymap: &Keymap,
+    state: &mut UiState,
+    actions: &mut Actions,
+) {
     let colors = palette(ui);
     let frame = Frame::new().fill(colors.card).inner_margin(Margin::symmetric(12, 0));
     Panel::top("top bar").exact_size(theme::BAR + 4.0).resizable(false).frame(frame).show(ui, |ui| {
         ui.horizontal_centered(|ui| {
             ui.label(RichText::new("magia").font(theme::semibold(theme::TITLE)).color(colors.foreground));
             ui.add_space(theme::SPACE_2);
-            let width = (ui.available_width() - 340.0).clamp(120.0, 300.0);
-            filter_box(ui, state, width);
+            let width = (ui.available_width() - 372.0).clamp(120.0, 300.0);
+            filter_box(ui, keymap, state, width);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 ui.spacing_mut().item_spacing.x = theme::SPACE_1;
                 let on_settings = state.route == Route::Settings;
-                let settings = Button::icon(Lucide::Settings, "Settings (Ctrl+,)").name("Settings");
+                let tip = keymap.tip(UiCommand::Settings, "Settings");
+                let settings = Button::icon(Lucide::Settings, &tip).name("Settings");
                 if settings.selected(on_settings).show(ui).clicked() {
                     actions.push(Action::Run(UiCommand::Settings));
                 }
-                let keys =
-                    Button::icon(Lucide::Keyboard, "Keyboard shortcuts (?)").name("Keyboard shortcuts");
+                let tip = keymap.tip(UiCommand::Shortcuts, "Keyboard shortcuts");
+                let keys = Button::icon(Lucide::Keyboard, &tip).name("Keyboard shortcuts");
                 if keys.show(ui).clicked() {
                     actions.push(Action::Run(UiCommand::Shortcuts));
                 }
@@ -38,25 +46,55 @@ pub fn top_bar_ui(ui: &mut Ui, data: &TopBarData, state: &mut UiState, actions: 
                 if metrics.selected(on_metrics).show(ui).clicked() {
                     actions.push(Action::Go(if on_metrics { Route::Sessions } else { Route::Metrics }));
                 }
+                bell(ui, data, state, actions);
                 let on_terminals = state.route == Route::Terminals;
-                let terminals = Button::icon(Lucide::SquareTerminal, "Terminals (Ctrl+`)").name("Terminals");
+                let tip = keymap.tip(UiCommand::Terminals, "Terminals");
+                let terminals = Button::icon(Lucide::SquareTerminal, &tip).name("Terminals");
                 if terminals.selected(on_terminals).show(ui).clicked() {
                     actions.push(Action::Run(UiCommand::Terminals));
                 }
-                let new = Button::icon(Lucide::Plus, "New session (Ctrl+N)").name("New session...");
+                let tip = keymap.tip(UiCommand::NewSession, "New session");
+                let new = Button::icon(Lucide::Plus, &tip).name("New session...");
                 if new.show(ui).clicked() {
                     actions.push(Action::Run(UiCommand::NewSession));
+                }
+                let tip = keymap.tip(UiCommand::Palette, UiCommand::Palette.label());
+                let palette = Button::icon(Lucide::Command, &tip).name(UiCommand::Palette.label());
+                if palette.show(ui).clicked() {
+                    actions.push(Action::Run(UiCommand::Palette));
                 }
                 ui.add_space(theme::SPACE_2);
                 health(ui, data, actions);
                 ui.add_space(theme::SPACE_3);
-                counters(ui, data, actions);
+                counters(ui, data, keymap, actions);
             });
         });
     });
 }
 
-fn filter_box(ui: &mut Ui, state: &mut UiState, width: f32) {
+/// The bell, and how many notifications nobody has read.
+fn bell(ui: &mut Ui, data: &TopBarData, state: &UiState, actions: &mut Actions) {
+    let colors = palette(ui);
+    let here = state.route == Route::Notifications;
+    let name = match data.unread {
+        0 => "Notifications".to_owned(),
+        unread => format!("Notifications: {unread} unread"),
+    };
+    let response = Button::icon(Lucide::Bell, &name).name(&name).selected(here).show(ui);
+    if data.unread > 0 {
+        let words = if data.unread > 99 { "99+".to_owned() } else { data.unread.to_string() };
+        let galley = ui.painter().layout_no_wrap(words, theme::semibold(9.0), colors.on_needs_you);
+        let size = vec2((galley.size().x + 6.0).max(14.0), 14.0);
+        let badge = egui::Rect::from_center_size(response.rect.right_top() + vec2(-6.0, 7.0), size);
+        ui.painter().rect_filled(badge, egui::CornerRadius::same(7), colors.needs_you);
+        ui.painter().galley(badge.center() - galley.size() / 2.0, galley, colors.on_needs_you);
+    }
+    if response.clicked() {
+        actions.push(Action::Go(if here { Route::Sessions } else { Route::Notifications }));
+    }
+}
+
+fn filter_box(ui: &mut Ui, keymap: &Keymap, state: &mut UiState, width: f32) {
     let colors = palette(ui);
     let id = egui::Id::unique("filter");
     if std::mem::take(&mut state.wants_filter) {
@@ -80,9 +118,12 @@ fn filter_box(ui: &mut Ui, state: &mut UiState, width: f32) {
         .min_size(inner.size())
         .desired_width(inner.width());
     let response = ui.put(inner, edit).accessible_name("Filter sessions");
-    if !focused && state.filter.is_empty() {
+    if let Some(key) = keymap.key(UiCommand::Filter)
+        && !focused
+        && state.filter.is_empty()
+    {
         let color = colors.muted;
-        let galley = ui.painter().layout_no_wrap("Ctrl+K".into(), theme::regular(theme::CAPTION), color);
+        let galley = ui.painter().layout_no_wrap(key, theme::regular(theme::CAPTION), color);
         let at = egui::pos2(rect.right() - 10.0 - galley.size().x, rect.center().y - galley.size().y / 2.0);
         ui.painter().galley(at, galley, color);
     }
@@ -101,7 +142,7 @@ fn filter_box(ui: &mut Ui, state: &mut UiState, width: f32) {
 }
 
 /// `3 need you` and `5 working`: words that keep their place, so that nothing jumps when a number changes.
-fn counters(ui: &mut Ui, data: &TopBarData, actions: &mut Actions) {
+fn counters(ui: &mut Ui, data: &TopBarData, keymap: &Keymap, actions: &mut Actions) {
     let colors = palette(ui);
     if data.sessions == 0 {
         return;
@@ -115,7 +156,7 @@ fn counters(ui: &mut Ui, data: &TopBarData, actions: &mut Actions) {
         ui.label(RichText::new("Nothing needs you").color(colors.muted));
         return;
     }
-    let response = pill(ui, &words).on_hover_text("Show the next one (N)");
+    let response = pill(ui, &words).on_hover_text(keymap.tip(UiCommand::NextNeedsYou, "Show the next one"));
     if response.clicked() {
         actions.push(Action::Run(UiCommand::NextNeedsYou));
     }

@@ -1,0 +1,136 @@
+#!/usr/bin/env bash
+# Photographs every page in both themes, at 1280x800, at 2560x1440 and at 200 %, into docs/tour/, and writes docs/tour.md.
+# Everything is the demo's, on a display of its own: nothing of the user's is read or written but these files.
+#   scripts/tour.sh [DIRECTORY WITH THE PROGRAMS]     SHAPES="usual" makes only some
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bin=$(realpath "${1:-target/release}")
+out=docs/tour
+place=$(mktemp -d /tmp/t-XXXX)
+started=()
+end() {
+  for ((at = ${#started[@]} - 1; at >= 0; at--)); do
+    kill "${started[at]}" 2>/dev/null || true
+    wait "${started[at]}" 2>/dev/null || true
+  done
+  rm -rf "$place"
+}
+trap end EXIT
+fail() { echo "error: $*" >&2; tail -n 20 "$place"/*.log >&2 || true; exit 1; }
+until_true() {
+  local what=$1 end=$((SECONDS + 40))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    [ "$SECONDS" -lt "$end" ] || fail "waited in vain for $what"
+    sleep 0.1
+  done
+}
+
+mkdir -p "$place"/{home,run} "$out"
+chmod 700 "$place/run"
+own=(env -i PATH="$PATH" HOME="$place/home" TMPDIR="$place" XDG_RUNTIME_DIR="$place/run" LANG=C.UTF-8 TZ=UTC
+  LIBGL_ALWAYS_SOFTWARE=1)
+"${own[@]}" Xvfb -displayfd 3 -screen 0 2600x1480x24 -nolisten tcp -noreset 3>"$place/display" >"$place/xvfb.log" 2>&1 &
+started+=($!)
+until_true "the display" test -s "$place/display"
+own+=(DISPLAY=":$(cat "$place/display")")
+"${own[@]}" openbox >"$place/openbox.log" 2>&1 &
+started+=($!)
+has_manager() { "${own[@]}" xprop -root _NET_SUPPORTING_WM_CHECK | grep -q "window id"; }
+until_true "the window manager" has_manager
+
+"${own[@]}" "$bin/magia" demo --json --speed 4 >"$place/demo.json" 2>"$place/demo.log" &
+started+=($!)
+until_true "the demo" grep -q runtime_dir "$place/demo.json"
+own+=(MAGIA_RUNTIME_DIR="$(sed -n 's/.*"runtime_dir":"\([^"]*\)".*/\1/p' "$place/demo.json" | head -n 1)")
+app=$(sed -n 's/.*"app_pid":\([0-9]*\).*/\1/p' "$place/demo.json" | head -n 1)
+window=
+find_window() { window=$("${own[@]}" xdotool search --onlyvisible --pid "$app" | head -n 1) && [ -n "$window" ]; }
+until_true "the window" find_window
+"${own[@]}" xdotool windowactivate --sync "$window" windowmove "$window" 20 20 mousemove 2599 1479
+asks() { "${own[@]}" "$bin/magia" permissions | grep -q "$1"; }
+until_true "the demo's request" asks "rsync"
+until_true "the demo's question" asks "database\|?"
+"${own[@]}" xdotool key --window "$window" n
+
+keys() { "${own[@]}" xdotool key --window "$window" --delay 60 "$@"; }
+types() { "${own[@]}" xdotool type --window "$window" --delay 30 "$1"; }
+set_to() { "${own[@]}" "$bin/magia" settings set "$1" "$2" >/dev/null; }
+# picture FILE: once two pictures in a row are the same.
+picture() {
+  local last=$place/last.png new=$place/new.png
+  rm -f "$last"
+  same() {
+    "${own[@]}" import -window "$window" "$new" &&
+      { [ -f "$last" ] && cmp -s "$last" "$new" || { mv "$new" "$last"; false; }; }
+  }
+  until_true "the window to come to rest" same
+  # Fewer colours: a page is flat, and a hundred of these are kept.
+  "${own[@]}" convert "$last" -colors 255 "PNG8:$1" 2>/dev/null || install -m 644 "$last" "$1"
+  echo "$1"
+}
+
+# What is done to come to a page from the sessions, and what to say of it.
+pages=(sessions terminals settings keys palette shortcuts new-session changelog welcome reset)
+say_of() {
+  case $1 in
+    sessions) echo "Sessions: what needs you first; the request stands in its session's own flow" ;;
+    terminals) echo "Terminals: tabs and splits of what outlives the window" ;;
+    settings) echo "Settings: searched, in sections, each with its way back to the default" ;;
+    keys) echo "Keys: changed by pressing another; a conflict is said where it is" ;;
+    palette) echo "The palette (Ctrl+K): commands, sessions, projects and settings by a few letters" ;;
+    shortcuts) echo "The keys in use (?)" ;;
+    new-session) echo "A new session (Ctrl+N)" ;;
+    changelog) echo "What is new" ;;
+    welcome) echo "The first steps" ;;
+    reset) echo "Beginning anew, for who types the word" ;;
+  esac
+}
+go() {
+  keys ctrl+shift+h
+  case $1 in
+    sessions) keys n ;;
+    terminals) keys ctrl+grave ;;
+    settings) keys ctrl+comma ;;
+    keys) keys ctrl+k && types "change keys" && keys Return ;;
+    palette) keys ctrl+k && types "se" ;;
+    shortcuts) keys question ;;
+    new-session) keys ctrl+n ;;
+    changelog) keys ctrl+k && types "what is new" && keys Return ;;
+    welcome) keys ctrl+k && types "welcome" && keys Return ;;
+    reset) keys ctrl+k && types "reset magia" && keys Return ;;
+  esac
+}
+leave() { keys Escape Escape Escape; }
+
+{
+  echo "# A tour in pictures"
+  echo
+  echo "Made by \`scripts/tour.sh\` with the demo's sessions: every page in both themes at 1280x800; then each at 2560x1440"
+  echo "and at 200 %."
+} >docs/tour.md
+for page in "${pages[@]}"; do
+  { echo; echo "## $(say_of "$page")"; echo; echo "| dark | light |"; echo "| --- | --- |"
+    echo "| ![$page, dark](tour/$page-dark.png) | ![$page, light](tour/$page-light.png) |"
+    echo
+    echo "[2560x1440 dark](tour/$page-dark-large.png), [light](tour/$page-light-large.png);" \
+      "[200 % dark](tour/$page-dark-zoomed.png), [light](tour/$page-light-zoomed.png)"
+  } >>docs/tour.md
+done
+for shape in ${SHAPES:-usual large zoomed}; do
+  case $shape in
+    usual) width=1280 height=800 zoom=1 suffix= ;;
+    large) width=2560 height=1440 zoom=1 suffix=-large ;;
+    zoomed) width=1280 height=800 zoom=2 suffix=-zoomed ;;
+  esac
+  "${own[@]}" xdotool windowsize --sync "$window" "$width" "$height" || true
+  set_to zoomFactor "$zoom"
+  for theme in dark light; do
+    set_to themeMode "$theme"
+    for page in "${pages[@]}"; do
+      go "$page"
+      picture "$out/$page-$theme$suffix.png"
+      leave
+    done
+  done
+done
