@@ -421,6 +421,9 @@ impl UiState {
             UiCommand::Terminals => {
                 self.route = if self.route == Route::Terminals { Route::Sessions } else { Route::Terminals };
             }
+            UiCommand::Metrics => {
+                self.route = if self.route == Route::Metrics { Route::Sessions } else { Route::Metrics };
+            }
             UiCommand::NewSession => {
                 self.new_session.begin(snapshot, self.selected);
                 self.dialogs.push_back(Dialog::NewSession);

@@ -42,9 +42,10 @@ pub fn top_bar_ui(
                     actions.push(Action::Run(UiCommand::Shortcuts));
                 }
                 let on_metrics = state.route == Route::Metrics;
-                let metrics = Button::icon(Lucide::ChartColumn, "What all sessions use").name("All metrics");
+                let tip = keymap.tip(UiCommand::Metrics, "What all sessions use");
+                let metrics = Button::icon(Lucide::ChartColumn, &tip).name("All metrics");
                 if metrics.selected(on_metrics).show(ui).clicked() {
-                    actions.push(Action::Go(if on_metrics { Route::Sessions } else { Route::Metrics }));
+                    actions.push(Action::Run(UiCommand::Metrics));
                 }
                 bell(ui, data, state, actions);
                 let on_terminals = state.route == Route::Terminals;
