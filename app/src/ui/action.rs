@@ -87,6 +87,8 @@ pub enum Action {
     AskClipboard(String),
     /// What is shown of the selected session.
     ShowPane(super::state::SessionPane),
+    /// Scroll the timeline to this time, milliseconds since 1970.
+    ShowTime(u64),
     /// Say something once.
     Say(String),
     /// Put the window into the task bar.

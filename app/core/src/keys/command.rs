@@ -107,6 +107,8 @@ commands! {
     Details "session.details" Window "Show or fold the details" ["Ctrl+I"];
     /// Terminals in tabs.
     Terminals "terminal.toggle" Everywhere "Terminals, or back to the sessions" ["Ctrl+`"];
+    /// What all sessions used.
+    Metrics "app.metrics" Window "Metrics of all sessions, or back to them" [];
     /// Start an agent.
     NewSession "app.new-session" Window "New session..." ["Ctrl+N"];
     /// What was told of, and what was not.

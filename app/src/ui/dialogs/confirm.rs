@@ -77,13 +77,14 @@ fn asked(action: &Action, snapshot: &Snapshot) -> Asked {
             yes: "Allow all",
         },
         Action::Send(Command::SetTelemetry(wish)) => Asked {
-            title: "Switch telemetry on?".to_owned(),
+            title: format!("Let {} send telemetry?", provider::name(wish.provider)),
             body: format!(
-                "magia writes where it listens into {}'s own settings and leaves every other byte. Sessions that start \
-                 from then on are counted. A collector of yours is never written over.",
-                provider::name(wish.provider)
+                "magia adds what is needed to {}, keeps everything else in it byte for byte, and leaves a backup. \
+                 Sessions that start from now on tell magia what they use, and nobody else. \
+                 magia telemetry off takes it out.",
+                file(wish.provider)
             ),
-            yes: "Switch it on",
+            yes: "Switch on",
         },
         Action::Send(Command::SaveKeybindings(_)) => Asked {
             title: "Reset all keys?".to_owned(),
