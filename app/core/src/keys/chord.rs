@@ -159,7 +159,7 @@ impl Chord {
     /// Whether no program in a terminal is known to need it: two modifiers of which one is Ctrl, or Ctrl and the
     /// backtick. Function keys belong to htop, mc and their like.
     pub fn is_free_in_terminals(&self) -> bool {
-        (self.ctrl && (self.shift || self.alt)) || (self.ctrl && self.key == "`")
+        self.ctrl && (self.shift || self.alt || self.key == "`")
     }
 
     fn is_function_key(&self) -> bool {
