@@ -74,8 +74,7 @@ fn collect() -> Result<Value> {
         Err(err) => return Err(err),
     };
     let (found, _) = checks()?;
-    let check =
-        |check: &CheckInfo| json!({ "id": check.id, "status": check.status, "detail": clean(&check.detail) });
+    let check = |check: &CheckInfo| json!({ "id": clean(&check.id), "status": check.status, "detail": clean(&check.detail) });
     let app = running.as_ref().map(|app| {
         json!({
             "version": app.version,

@@ -156,10 +156,9 @@ impl Chord {
         !self.ctrl && !self.alt && !named
     }
 
-    /// Whether no program in a terminal is known to need it: two modifiers of which one is Ctrl, a function key, or
-    /// Ctrl and the backtick.
+    /// Whether no program in a terminal is known to need it: two modifiers of which one is Ctrl, or Ctrl and the backtick.
     pub fn is_free_in_terminals(&self) -> bool {
-        (self.ctrl && (self.shift || self.alt)) || self.is_function_key() || (self.ctrl && self.key == "`")
+        self.ctrl && (self.shift || self.alt || self.key == "`")
     }
 
     fn is_function_key(&self) -> bool {
@@ -213,7 +212,7 @@ mod tests {
             ("Shift+K", true, false),
             ("Enter", true, false),
             ("Esc", false, false),
-            ("F8", false, true),
+            ("F8", false, false),
             ("F", true, false),
             ("Ctrl+K", false, false),
             ("Ctrl+Shift+P", false, true),
