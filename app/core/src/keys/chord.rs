@@ -156,7 +156,8 @@ impl Chord {
         !self.ctrl && !self.alt && !named
     }
 
-    /// Whether no program in a terminal is known to need it: two modifiers of which one is Ctrl, or Ctrl and the backtick.
+    /// Whether no program in a terminal is known to need it: two modifiers of which one is Ctrl, or Ctrl and the
+    /// backtick. Function keys belong to htop, mc and their like.
     pub fn is_free_in_terminals(&self) -> bool {
         self.ctrl && (self.shift || self.alt || self.key == "`")
     }
@@ -213,6 +214,7 @@ mod tests {
             ("Enter", true, false),
             ("Esc", false, false),
             ("F8", false, false),
+            ("Ctrl+Shift+J", false, true),
             ("F", true, false),
             ("Ctrl+K", false, false),
             ("Ctrl+Shift+P", false, true),
