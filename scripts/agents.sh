@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the agent CLIs that the tests run into .agents, at the versions pinned in tests/agents, and prints
+# Installs the agent CLIs and clients that the tests run into .agents, at the versions pinned in tests, and prints
 # what is there. Needs node and npm; runs no install scripts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,6 +14,20 @@ if ! cmp -s tests/agents/package-lock.json .agents/package-lock.json || [ ! -f .
   cp tests/agents/package.json tests/agents/package-lock.json .agents/
   npm ci --prefix .agents --ignore-scripts --no-audit --no-fund --loglevel=error
   touch .agents/installed
+fi
+
+# Two clients of the IDE server that are not ours, and the compiler of the VS Code extension.
+if ! cmp -s tests/clients/package-lock.json .agents/clients/package-lock.json || [ ! -f .agents/clients/installed ]; then
+  mkdir -p .agents/clients
+  rm -f .agents/clients/installed
+  cp tests/clients/package.json tests/clients/package-lock.json .agents/clients/
+  npm ci --prefix .agents/clients --ignore-scripts --no-audit --no-fund --loglevel=error
+  touch .agents/clients/installed
+fi
+if ! cmp -s tests/clients/requirements.txt .agents/python/requirements.txt; then
+  python3 -m venv .agents/python
+  .agents/python/bin/pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
+  cp tests/clients/requirements.txt .agents/python/
 fi
 
 claude=.agents/node_modules/@anthropic-ai/claude-code-linux-x64/claude

@@ -17,17 +17,19 @@ headless=(xvfb xauth openbox xdotool x11-utils imagemagick libgl1-mesa-dri dbus 
 desktop=(xfce4-panel xfconf faketime)
 # The terminal programs that magia opens, and what the examples of the docs use.
 terminals=(xterm kitty alacritty gnome-terminal konsole xfce4-terminal netcat-openbsd curl)
+# An editor that is a client of magia.
+editors=(neovim)
 # Programs that fill a terminal, which the tests drive.
 tuis=(vim htop tmux less)
-agents=(git ca-certificates)
+agents=(git ca-certificates python3-venv)
 bench=(netcat-openbsd procps kitty alacritty)
 package=(dpkg-dev binutils lintian debootstrap desktop-file-utils)
 
 case "${1:-}" in
   build) wanted=("${build[@]}") ;;
   window) wanted=("${build[@]}" "${window[@]}") ;;
-  test) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${desktop[@]}" "${terminals[@]}" "${tuis[@]}") ;;
-  agents) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${desktop[@]}" "${agents[@]}") ;;
+  test) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${desktop[@]}" "${terminals[@]}" "${tuis[@]}" "${editors[@]}") ;;
+  agents) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${desktop[@]}" "${editors[@]}" "${agents[@]}") ;;
   bench) wanted=("${build[@]}" "${window[@]}" "${headless[@]}" "${desktop[@]}" "${bench[@]}") ;;
   package) wanted=("${build[@]}" "${package[@]}") ;;
   *) echo "usage: $0 build|window|test|agents|bench|package" >&2; exit 2 ;;

@@ -3,13 +3,15 @@
 //! Start: services, hub, listeners last, so that whoever connects is served. Stop: listeners first, so that open gates
 //! get "no decision"; then the hub, the worker, the services; the store last, once everything is written.
 
+use crate::agent_env::AgentEnv;
 use crate::clock::Clock;
 use crate::hub::{Display, HubThread, Inbox, JobRequest, JobShell, JobWorker, Owner, Shell, run_once};
 use crate::instance;
 use crate::link::FromWindow;
 #[cfg(feature = "window")]
 use crate::link::Onlooker;
-use crate::listeners::{HUB_CAPACITY, HttpPlaces, Listeners, OtlpPlaces};
+use crate::listeners::{HUB_CAPACITY, HttpPlaces, IdePlaces, Listeners, OtlpPlaces};
+use crate::os::color_scheme::ColorScheme;
 use crate::os::signals;
 #[cfg(feature = "window")]
 use crate::os::tray::{Tray, TrayColors};
@@ -69,6 +71,7 @@ struct Running {
     settings: Option<Arc<SettingsFile>>,
     keybindings: Option<Arc<SettingsFile>>,
     themes: Option<Themes>,
+    color_scheme: Option<ColorScheme>,
     store: Option<Arc<Store>>,
 }
 
@@ -221,6 +224,9 @@ fn start(
     let keybindings = Arc::new(config_file(Kind::Keybindings, &places, events.clone())?);
     let themes =
         Themes::start(places.home.join(".magia/themes"), events.clone()).context("watching themes")?;
+    // Only who shows something needs to know.
+    let color_scheme = display.as_ref().map(|_| ColorScheme::start(events.clone()));
+    let color_scheme = color_scheme.transpose().context("asking the desktop whether it is dark")?;
     let store =
         Store::start(StoreConfig::new(places.data.clone()), events.clone()).context("starting the store")?;
     let store = Arc::new(store);
@@ -234,6 +240,18 @@ fn start(
     let codex =
         Codex::start(places.codex_homes.clone(), events.clone()).context("watching Codex's daemons")?;
 
+    let ide = listeners
+        .ide(IdePlaces {
+            claude: places.claude.clone(),
+            runtime: places.runtime.clone(),
+            temp: std::env::temp_dir(),
+            state: places.state.clone(),
+        })
+        .context("starting the server for agents")?;
+    let env = {
+        let ide = ide.clone();
+        AgentEnv::new(move || ide.variables())
+    };
     let spawner = Spawner::start(
         SpawnPlaces {
             exe: places.cli.clone(),
@@ -243,6 +261,7 @@ fn start(
             logs: places.state.join("logs"),
             link: places.terminal_link.clone(),
             window: display.is_some(),
+            env: env.clone(),
         },
         &events,
     )
@@ -261,6 +280,7 @@ fn start(
         root: places.terminals.clone(),
         holder: places.holder.clone(),
         home: places.home.clone(),
+        env,
     };
     let terminals =
         Terminals::start(terminals, asks, events.clone()).context("starting to look for terminals")?;
@@ -268,6 +288,7 @@ fn start(
     let shell = Shell {
         spawn: spawner.requests(),
         http,
+        ide,
         otlp,
         gates: listeners.gates(),
         replies: listeners.replies(),
@@ -332,6 +353,7 @@ fn start(
         settings: Some(settings),
         keybindings: Some(keybindings),
         themes: Some(themes),
+        color_scheme,
         store: Some(store),
     })
 }
@@ -350,6 +372,7 @@ impl Running {
         drop(self.settings.take());
         drop(self.keybindings.take());
         drop(self.themes.take());
+        drop(self.color_scheme.take());
         if let Some(store) = self.store.take()
             && let Err(err) = store.flush()
         {

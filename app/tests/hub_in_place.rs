@@ -3,10 +3,11 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use magia_app::agent_env::AgentEnv;
 use magia_app::clock::Clock;
 use magia_app::hub::{Display, HubThread, Inbox, JobRequest, Owner, Shell};
 use magia_app::link::{FromWindow, Waker};
-use magia_app::listeners::{Direct, HUB_CAPACITY, HttpPlaces, Listeners, OtlpPlaces};
+use magia_app::listeners::{Direct, HUB_CAPACITY, HttpPlaces, IdePlaces, Listeners, OtlpPlaces};
 use magia_app::os::signals::Quit;
 use magia_app::services::codex::CodexDaemons;
 use magia_app::services::processes::Processes;
@@ -83,6 +84,7 @@ fn start(display: Option<Display>) -> Running {
             logs: temp.path().join("logs"),
             link: temp.path().join("link"),
             window: false,
+            env: AgentEnv::none(),
         },
         &events,
     )
@@ -103,6 +105,14 @@ fn start(display: Option<Display>) -> Running {
             home: temp.path().to_owned(),
             fixed: None,
         }),
+        ide: listeners
+            .ide(IdePlaces {
+                claude: temp.path().join("claude"),
+                runtime: temp.path().join("run"),
+                temp: temp.path().join("tmp"),
+                state: temp.path().join("state"),
+            })
+            .expect("the server for agents"),
         otlp: listeners
             .otlp(OtlpPlaces { pin: temp.path().join("otel-port"), socket: temp.path().join("otel") }),
         notifier: None,

@@ -1,7 +1,7 @@
 //! Measures the figures that the README promises, on the release programs beside this one.
 //!
 //! ```text
-//! magia-bench [--markdown] [--only handler,burst,gate,window,crowd,desktop,scroll,list,otlp,terminal,vte,view,flood]
+//! magia-bench [--markdown] [--only handler,burst,gate,window,crowd,desktop,scroll,list,ide,otlp,terminal,vte,view,flood]
 //! ```
 //!
 //! Everything runs in private directories under `/tmp`, on a display of its own, and ends with this program.
@@ -44,6 +44,12 @@ fn main() -> Result<ExitCode> {
         && role == "bare-listener"
     {
         bare::serve(Path::new(socket), events.parse()?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let [role, socket] = words.as_slice()
+        && role == bare::RELAY
+    {
+        bare::relay(Path::new(socket))?;
         return Ok(ExitCode::SUCCESS);
     }
     match words.split_first() {

@@ -8,6 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 
+use crate::app::binary;
+use crate::cli::Cli;
 use crate::model::FakeModel;
 use crate::process::Program;
 use crate::registry::RegistryEntry;
@@ -78,7 +80,31 @@ impl<'a> Claude<'a> {
     pub fn interactive(&self, name: &str) -> Result<InteractiveClaude> {
         let (argv, env) = self.words();
         let terminal = Terminal::start(self.sandbox, name, &argv, &env)?;
-        let claude = InteractiveClaude { terminal, home: self.sandbox.home() };
+        let pid = terminal.pid();
+        self.ready(terminal, pid)
+    }
+
+    /// Starts the TUI in a terminal of magia's, which the running app makes, and attaches to it.
+    pub fn in_magia(&self, id: &str) -> Result<InteractiveClaude> {
+        let cli = Cli::new(self.sandbox);
+        let (argv, env) = self.words();
+        let env = env.into_iter().map(|(name, value)| format!("{name}={value}"));
+        let command: Vec<String> =
+            std::iter::once("/usr/bin/env".to_owned()).chain(env).chain(argv).collect();
+        let wish = json!({ "command": command, "id": id, "name": id, "cwd": self.sandbox.work(), "cols": 130, "rows": 45 });
+        let made = cli.json(&["call", "create_pty", &wish.to_string()])?;
+        let pid = made
+            .pointer("/process/pid")
+            .and_then(serde_json::Value::as_u64)
+            .and_then(|pid| u32::try_from(pid).ok());
+        let pid = pid.with_context(|| format!("a terminal without a process: {made}"))?;
+        let attach = [binary("magia")?.to_string_lossy().into_owned(), "attach".to_owned(), id.to_owned()];
+        let terminal = Terminal::start(self.sandbox, id, &attach, &[])?;
+        self.ready(terminal, pid)
+    }
+
+    fn ready(&self, terminal: Terminal, pid: u32) -> Result<InteractiveClaude> {
+        let claude = InteractiveClaude { terminal, pid, home: self.sandbox.home() };
         wait_until("Claude's prompt box", PATIENCE, || {
             claude.entry()?.status.filter(|status| status == "idle")
         })
@@ -118,13 +144,14 @@ impl<'a> Claude<'a> {
 pub struct InteractiveClaude {
     /// The terminal, for keys and the screen.
     pub terminal: Terminal,
+    pid: u32,
     home: PathBuf,
 }
 
 impl InteractiveClaude {
     /// Claude's process id.
     pub fn pid(&self) -> u32 {
-        self.terminal.pid()
+        self.pid
     }
 
     /// What Claude says about itself in its registry.

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
 
 use crate::app::binary;
+use crate::cli::Cli;
 use crate::model::FakeModel;
 use crate::process::Program;
 use crate::sandbox::Sandbox;
@@ -151,6 +152,35 @@ impl<'a> Gemini<'a> {
     pub fn interactive(&self, name: &str) -> Result<InteractiveGemini> {
         let (argv, env) = self.words();
         let terminal = Terminal::start(self.sandbox, name, &argv, &env)?;
+        terminal.wait_for_text("Type your message", START)?;
+        Ok(InteractiveGemini { terminal })
+    }
+
+    /// Lets it use the editor that its environment names.
+    pub fn with_editor(self) -> Result<Self> {
+        let file = self.sandbox.home().join(".gemini/settings.json");
+        let mut settings: Value = serde_json::from_str(&fs::read_to_string(&file)?)?;
+        if let Some(ide) = settings.get_mut("ide").and_then(Value::as_object_mut) {
+            ide.insert("enabled".to_owned(), Value::Bool(true));
+        }
+        fs::write(&file, settings.to_string()).context("writing settings.json")?;
+        // In a container it would look for the editor on the container's host.
+        Ok(self.env("SSH_CONNECTION", Some("127.0.0.1 1 127.0.0.1 2")))
+    }
+
+    /// Starts the TUI in a terminal of magia's, which the running app makes, and attaches to it.
+    pub fn in_magia(&self, id: &str) -> Result<InteractiveGemini> {
+        let cli = Cli::new(self.sandbox);
+        let (argv, env) = self.words();
+        let env = env.into_iter().map(|(name, value)| format!("{name}={value}"));
+        let command: Vec<String> =
+            std::iter::once("/usr/bin/env".to_owned()).chain(env).chain(argv).collect();
+        let wish = json!({
+            "command": command, "id": id, "name": id, "cwd": self.sandbox.work(), "cols": 130, "rows": 45,
+        });
+        cli.json(&["call", "create_pty", &wish.to_string()])?;
+        let attach = [binary("magia")?.to_string_lossy().into_owned(), "attach".to_owned(), id.to_owned()];
+        let terminal = Terminal::start(self.sandbox, id, &attach, &[])?;
         terminal.wait_for_text("Type your message", START)?;
         Ok(InteractiveGemini { terminal })
     }

@@ -2,6 +2,7 @@
 
 use crate::drift::Known;
 use crate::event::{AgentEvent, GateId, ReplyId, StoredRequest, StoredSession};
+use crate::ide::DiffAnswer;
 use crate::metrics::StoredMetrics;
 use crate::policy::trial::Trial;
 use crate::spawn::Plan;
@@ -28,6 +29,13 @@ pub enum Effect {
         gate: GateId,
         /// What the handler prints.
         reply: GateReply,
+    },
+    /// Answer an agent that shows a change.
+    AnswerDiff {
+        /// Which change.
+        gate: GateId,
+        /// What becomes of it.
+        answer: DiffAnswer,
     },
     /// Answer a command.
     Reply {

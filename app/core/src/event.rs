@@ -109,6 +109,8 @@ pub enum Event {
         /// Whose it was.
         process: ProcessId,
     },
+    /// Agents and editors that are connected told something.
+    Ide(Box<crate::ide::IdeFact>),
     /// An agent's own daemon told something, or was lost.
     Daemon(Box<crate::daemon::DaemonNews>),
     /// A process that is now watched, or one above it, has a terminal's variable in its environment.
@@ -186,6 +188,8 @@ pub enum Event {
         /// What is wrong with the file.
         problem: Option<String>,
     },
+    /// The desktop is dark (`true`) or light; `None` when it has no preference.
+    DesktopSchemeChanged(Option<bool>),
     /// The user's themes were read.
     ThemesLoaded {
         /// All that can be used.

@@ -16,6 +16,7 @@ pub mod drift;
 pub mod effect;
 pub mod event;
 pub mod fuzzy;
+pub mod ide;
 pub mod keys;
 pub mod metrics;
 pub mod model;

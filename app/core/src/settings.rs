@@ -7,6 +7,7 @@ pub mod spec;
 pub use forwarding::Forwarding;
 pub use notifications::{CloseBehavior, NotificationSettings, QuietHours, risk_word};
 
+use crate::ide::IdeServer;
 use crate::policy::is_shell;
 use crate::themes::BUILT_IN;
 use core::net::{Ipv4Addr, SocketAddr};
@@ -246,6 +247,8 @@ pub struct Settings {
     pub terminals_per_minute: u32,
     /// `terminalsMax`: terminals that may live at once.
     pub terminals_max: u32,
+    /// `ideServer`: which agents find magia as their editor.
+    pub ide_server: IdeServer,
     /// `terminalSocketLink`: whether a link at VibeTunnel's place leads to `terminal.sock`.
     pub terminal_socket_link: bool,
     /// `httpApi`: `PORT` or `ADDRESS:PORT` of the HTTP API; empty is off.
@@ -298,6 +301,7 @@ impl Default for Settings {
             terminal: TerminalChoice::Usual,
             terminals_per_minute: 30,
             terminals_max: 64,
+            ide_server: IdeServer::Terminals,
             terminal_socket_link: false,
             http_api: String::new(),
             http_roots: Vec::new(),
@@ -397,6 +401,7 @@ impl Settings {
         all.insert("terminal".into(), self.terminal.to_json());
         all.insert("terminalsPerMinute".into(), json!(self.terminals_per_minute));
         all.insert("terminalsMax".into(), json!(self.terminals_max));
+        all.insert("ideServer".into(), json!(self.ide_server.as_str()));
         all.insert("terminalSocketLink".into(), json!(self.terminal_socket_link));
         all.insert("httpApi".into(), json!(self.http_api));
         all.insert("httpRoots".into(), json!(self.http_roots));
@@ -478,6 +483,12 @@ impl Settings {
             }
             "terminalsMax" => {
                 self.terminals_max = number(value, 1, 1_000).ok_or("a number from 1 to 1000")?
+            }
+            "ideServer" => {
+                let mut known = IdeServer::ALL.iter().copied();
+                self.ide_server = known
+                    .find(|choice| Some(choice.as_str()) == value.as_str())
+                    .ok_or("off, terminals or always")?;
             }
             "terminalSocketLink" => self.terminal_socket_link = value.as_bool().ok_or("true or false")?,
             "httpApi" => {

@@ -1,5 +1,6 @@
 //! What the window draws: facts, read only, made anew when they changed.
 
+use crate::ide::ProposedDiff;
 use crate::keys::Keymap;
 use crate::settings::Settings;
 use crate::subject::Subject;
@@ -40,6 +41,8 @@ pub struct Snapshot {
     pub terminals: Vec<Arc<TerminalInfo>>,
     /// magia's settings.
     pub settings: Arc<Settings>,
+    /// Whether the desktop is dark; `None` when it does not say.
+    pub desktop_dark: Option<bool>,
     /// The user's themes.
     pub themes: Arc<Vec<Theme>>,
     /// The keys of the window's commands.
@@ -96,6 +99,8 @@ pub struct RequestView {
     pub subject: Subject,
     /// Whether it can still be answered here.
     pub answerable: bool,
+    /// The change that the agent shows, to be reviewed.
+    pub diff: Option<Arc<ProposedDiff>>,
 }
 
 /// A session's timeline.

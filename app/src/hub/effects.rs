@@ -1,7 +1,7 @@
 //! Performing effects: each goes to the one that can do it, none waits.
 
 use super::jobs::JobRequest;
-use crate::listeners::{Gates, HttpSwitch, OtlpSwitch, Replies, Streams};
+use crate::listeners::{Gates, HttpSwitch, IdeSwitch, OtlpSwitch, Replies, Streams};
 use crate::os::notify::Notifier;
 use crate::os::signals::Quit;
 use crate::services::channels::Channels;
@@ -43,6 +43,8 @@ pub struct Shell {
     pub spawn: Spawn,
     /// The HTTP API.
     pub http: HttpSwitch,
+    /// Agents that take magia for their editor.
+    pub ide: IdeSwitch,
     /// Telemetry's port.
     pub otlp: OtlpSwitch,
     /// Desktop notifications; `None` when there is no way to show any.
@@ -82,9 +84,18 @@ impl Shell {
             }
         }
         // An agent waits at a gate; nobody waits for the rest.
-        let (gates, rest): (Vec<_>, Vec<_>) =
-            effects.into_iter().partition(|effect| matches!(effect, Effect::AnswerGate { .. }));
-        for effect in gates.into_iter().chain(rest) {
+        let (gates, rest): (Vec<_>, Vec<_>) = effects
+            .into_iter()
+            .partition(|effect| matches!(effect, Effect::AnswerGate { .. } | Effect::AnswerDiff { .. }));
+        let answers = !gates.is_empty();
+        for effect in gates {
+            self.perform_one(effect);
+        }
+        if answers {
+            // The handler was woken on this very core, as a rule, and would wait until this thread rests.
+            std::thread::yield_now();
+        }
+        for effect in rest {
             self.perform_one(effect);
         }
     }
@@ -98,6 +109,11 @@ impl Shell {
                 };
                 if !taken {
                     tracing::debug!(?gate, "the gate was gone before its answer");
+                }
+            }
+            Effect::AnswerDiff { gate, answer } => {
+                if !self.ide.answer(gate, answer) {
+                    tracing::debug!(?gate, "the agent was gone before its change was answered");
                 }
             }
             Effect::Reply { to, outcome } => {
@@ -170,6 +186,7 @@ impl Shell {
     pub fn settings(&mut self, settings: &Arc<Settings>) -> Option<String> {
         self.job(JobRequest::Settings(Arc::clone(settings)));
         self.http.settings(settings);
+        self.ide.settings(settings.ide_server);
         self.otlp.settings(settings);
         self.spawn.settings(Arc::clone(settings))
     }

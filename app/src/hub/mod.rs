@@ -18,6 +18,7 @@ use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, TrySendError, ne
 use magia_core::event::{Event, Origin, ReplyId};
 use magia_core::model::Model;
 use magia_core::snapshot::Snapshot;
+use magia_protocol::wire::TerminalState;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -251,6 +252,9 @@ impl Hub {
             let problem = self.shell.settings(settings);
             self.apply(Event::ServiceReported { service: "terminal link", problem });
         }
+        if let Event::TerminalsRead(list) = &event {
+            self.shell.ide.terminals(list.iter().any(|known| known.state == TerminalState::Running));
+        }
         self.apply(event);
         if self.model.is_loaded() {
             for event in std::mem::take(&mut self.early) {
@@ -322,6 +326,7 @@ const fn needs_store(event: &Event) -> bool {
             | Event::RegistryRead(_)
             | Event::RegistryRemoved { .. }
             | Event::Daemon(_)
+            | Event::Ide(_)
             | Event::TelemetryReceived(_)
             | Event::ProcessExited(_)
             | Event::AgentsFound(_)

@@ -15,6 +15,7 @@ mod gates;
 mod health;
 mod hooks;
 pub mod http;
+mod ide;
 mod intake;
 mod origin;
 pub mod otlp;
@@ -29,6 +30,7 @@ mod terminal;
 
 pub use gates::Gates;
 pub use http::{HttpPlaces, HttpSwitch};
+pub use ide::{IdePlaces, IdeSwitch};
 pub use otlp::{OtlpPlaces, OtlpSwitch};
 pub use outbox::Direct;
 pub use replies::{Outcome, Replies};
@@ -72,6 +74,7 @@ pub struct Listeners {
     replies: Replies,
     streams: Streams,
     http: Arc<http::Shared>,
+    ide: Arc<ide::Shared>,
     otlp: Arc<otlp::Shared>,
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
@@ -116,13 +119,15 @@ impl Listeners {
         let terminal = door(Socket::Terminal, &people);
         let otel = door(Socket::Otel, &telemetry);
         let replies = Replies::default();
+        let streams = Streams::default();
         let mut listeners = Self {
             http: Arc::new(http::Shared::new(Arc::clone(&people), replies.clone())),
+            ide: Arc::new(ide::Shared::new(Arc::clone(&people), replies.clone(), streams.clone())),
             otlp: Arc::new(otlp::Shared::new(telemetry)),
             doors: vec![hooks.clone(), permissions.clone(), cli.clone(), terminal.clone(), otel.clone()],
             gates: Gates::default(),
             replies,
-            streams: Streams::default(),
+            streams,
             stop,
             threads: Vec::new(),
         };
@@ -159,6 +164,14 @@ impl Listeners {
         HttpSwitch::new(places, Arc::clone(&self.http))
     }
 
+    /// Starts what serves agents that take magia for their editor; it listens once the settings want it.
+    ///
+    /// # Errors
+    /// The system has no thread for us.
+    pub fn ide(&self, places: IdePlaces) -> io::Result<IdeSwitch> {
+        IdeSwitch::start(places, &self.ide)
+    }
+
     /// Chooses the port of telemetry, which has none until the settings are read.
     pub fn otlp(&self, places: OtlpPlaces) -> OtlpSwitch {
         OtlpSwitch::new(places, Arc::clone(&self.otlp))
@@ -171,6 +184,10 @@ impl Listeners {
             // A port that is taken is tried again every two seconds by itself.
             return self.http.shown.load(Ordering::Relaxed);
         }
+        if name == self.ide.health.name() {
+            // The same.
+            return true;
+        }
         if name == self.otlp.health.name() {
             self.otlp.retry.notify_one();
             return self.otlp.shown.load(Ordering::Relaxed);
@@ -182,8 +199,9 @@ impl Listeners {
     /// How the listeners are, now.
     pub fn health(&self) -> Vec<ListenerInfo> {
         let http = self.http.shown.load(Ordering::Relaxed).then(|| self.http.health.info());
+        let ide = Some(self.ide.health.info()).filter(|ide| ide.up || ide.error.is_some());
         let otlp = self.otlp.shown.load(Ordering::Relaxed).then(|| self.otlp.health.info());
-        self.doors.iter().map(|door| door.health.info()).chain(http).chain(otlp).collect()
+        self.doors.iter().map(|door| door.health.info()).chain(http).chain(ide).chain(otlp).collect()
     }
 
     /// Stops accepting, lets open gates go without a decision, ends requests and subscriptions, removes the
@@ -217,6 +235,7 @@ impl Listeners {
         for door in &self.doors {
             door.outbox.stop_waiting();
         }
+        self.ide.stop();
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
                 tracing::error!("a listener thread panicked");

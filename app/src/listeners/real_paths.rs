@@ -34,6 +34,12 @@ pub(super) async fn of_payload(payload: &str) -> Option<RealPaths> {
     tokio::time::timeout(DISK_LIMIT, resolved).await.ok()?.ok()?
 }
 
+/// As [`of_payload`], of a file that an agent in `cwd` means to change.
+pub(super) async fn of_file(cwd: PathBuf, target: PathBuf) -> Option<RealPaths> {
+    let resolved = tokio::task::spawn_blocking(move || resolve(&cwd, &target));
+    tokio::time::timeout(DISK_LIMIT, resolved).await.ok()?.ok()?
+}
+
 /// Whether a call changes a file, so that [`of_payload`] would look at the disk.
 pub(super) fn are_wanted(payload: &str) -> bool {
     #[derive(Deserialize)]

@@ -12,6 +12,7 @@ mod record;
 mod wishes;
 
 use super::directory::DirectoryWatch;
+use crate::agent_env::AgentEnv;
 use crate::service::ServiceThread;
 use crate::terminal_link::TerminalAsk;
 use crossbeam_channel::{Sender, select};
@@ -34,6 +35,8 @@ pub struct TerminalPlaces {
     pub holder: PathBuf,
     /// The user's home, where a terminal starts when nobody says.
     pub home: PathBuf,
+    /// What agents in terminals are told.
+    pub env: AgentEnv,
 }
 
 /// A command for a holder, with who waits for its outcome.

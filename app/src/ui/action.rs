@@ -34,6 +34,10 @@ pub enum Action {
     StopDeny,
     /// Open the editor of a request's input.
     Edit(RequestId),
+    /// Open the review of the change that a request shows.
+    Review(RequestId),
+    /// Leave it; the request goes on waiting.
+    LeaveReview,
     /// Open the field for a session's title.
     StartRename(SessionId),
     /// Close it.
@@ -124,6 +128,14 @@ impl Action {
         }))
     }
 
+    /// Allows an edit that the agent shows, with other contents of the file than the agent's.
+    pub fn allow_contents(id: RequestId, contents: String) -> Self {
+        Self::Send(Command::ResolvePermission(command::ResolvePermission {
+            contents: Some(contents.into()),
+            ..command::ResolvePermission::new(id.to_string(), Decision::Allow)
+        }))
+    }
+
     /// Allows a request and all open ones that ask the same.
     pub fn allow_same(id: RequestId) -> Self {
         Self::Send(Command::ResolveSame(command::ResolveSame {
@@ -209,6 +221,12 @@ impl Action {
     pub fn install_hooks(provider: Provider, strict: Option<bool>) -> Self {
         let wish = command::InstallHooks { strict, ..command::InstallHooks::of(provider) };
         Self::Confirm(Box::new(Self::Send(Command::InstallHooks(wish))))
+    }
+
+    /// Has an agent tell what it uses, after asking.
+    pub fn switch_telemetry_on(provider: Provider) -> Self {
+        let wish = command::SetTelemetry { provider, on: true, traces: false, dry_run: false, home: None };
+        Self::Confirm(Box::new(Self::Send(Command::SetTelemetry(wish))))
     }
 
     /// Takes them out, after asking.

@@ -9,6 +9,7 @@ use super::keys;
 use super::panels::banners::banners_ui;
 use super::panels::changelog::changelog_ui;
 use super::panels::details::{DetailsData, details_ui};
+use super::panels::diff_review::review_ui;
 use super::panels::empty;
 use super::panels::metrics;
 use super::panels::notifications::notifications_ui;
@@ -138,7 +139,12 @@ fn sessions_page(
             }
             let pane = session.terminal.as_ref().map_or(SessionPane::Timeline, |_| state.pane);
             let terminal = session.terminal.as_deref().unwrap_or_default();
-            if pane == SessionPane::Terminal {
+            let reviewed =
+                state.review.open().filter(|open| open.session == session.id).map(|open| open.request);
+            let reviewed = reviewed
+                .and_then(|id| view.snapshot.requests.iter().find(|request| request.info.id == id))
+                .cloned();
+            if pane == SessionPane::Terminal && reviewed.is_none() {
                 return terminal_ui(ui, terminal, &mut state.terminals, view.terminals, actions);
             }
             if pane == SessionPane::Beside {
@@ -150,6 +156,13 @@ fn sessions_page(
                     .show(ui, |ui| {
                         terminal_ui(ui, terminal, &mut state.terminals, view.terminals, actions);
                     });
+            }
+            if let Some(request) = reviewed {
+                return ui
+                    .push_id(("review", request.info.id), |ui| {
+                        review_ui(ui, &mut state.review, &request, actions)
+                    })
+                    .inner;
             }
             ui.push_id(session.id, |ui| {
                 timeline_ui(ui, view.clock, &mut state.timeline, &mut state.cards, actions);

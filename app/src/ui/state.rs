@@ -10,6 +10,7 @@ use super::look::Look;
 use super::markdown::Markdown;
 use super::panels::card::Cards;
 use super::panels::details::Details;
+use super::panels::diff_review::ReviewPanel;
 use super::panels::metrics::MetricsPanel;
 use super::panels::notifications::NotificationsPanel;
 use super::panels::sessions::SessionsPanel;
@@ -144,6 +145,8 @@ pub struct UiState {
     pub dialogs: VecDeque<Dialog>,
     /// Inputs that are being written in place of an agent's.
     pub edits: Edits,
+    /// The review of a change that an agent shows.
+    pub review: ReviewPanel,
     /// The rule that is being typed for a dry run.
     pub trial: String,
     /// What was said once.
@@ -227,7 +230,22 @@ impl UiState {
             self.selected = None;
         }
         self.cards.follow(self.selected, &snapshot.requests, now_s);
+        self.follow_review(snapshot, now_s);
         wanted
+    }
+
+    /// A change that an agent shows opens by itself, unless the person does something else than look at its session.
+    fn follow_review(&mut self, snapshot: &Snapshot, now_s: f64) {
+        let in_terminal = self.pane == SessionPane::Terminal
+            && self.selected.and_then(|id| snapshot.session(id)).is_some_and(|it| it.terminal.is_some());
+        let busy = self.route != Route::Sessions
+            || !self.dialogs.is_empty()
+            || self.rename.is_some()
+            || self.cards.is_denying()
+            || in_terminal;
+        if let Some(said) = self.review.follow(self.selected, snapshot, busy) {
+            self.toasts.say(said.to_owned(), now_s);
+        }
     }
 
     /// Does what was asked; returns what the hub is to do.
@@ -292,6 +310,15 @@ impl UiState {
                     self.edits.start(&view.info);
                     self.dialogs.push_back(Dialog::Edit(request));
                 }
+            }
+            Action::Review(request) => {
+                if let Some(view) = snapshot.requests.iter().find(|view| view.info.id == request) {
+                    self.select(view.info.session, snapshot, now_s);
+                    self.review.start(view);
+                }
+            }
+            Action::LeaveReview => {
+                self.review.leave();
             }
             Action::StartRename(session) => {
                 if let Some(info) = snapshot.session(session) {
@@ -418,6 +445,10 @@ impl UiState {
             UiCommand::Settings => {
                 self.route = if self.route == Route::Settings { Route::Sessions } else { Route::Settings };
             }
+            UiCommand::Notifications => {
+                let here = self.route == Route::Notifications;
+                self.route = if here { Route::Sessions } else { Route::Notifications };
+            }
             UiCommand::Terminals => {
                 self.route = if self.route == Route::Terminals { Route::Sessions } else { Route::Terminals };
             }
@@ -436,6 +467,7 @@ impl UiState {
                 self.route = Route::Sessions;
                 self.welcome.ask();
             }
+            UiCommand::Notifications => self.route = Route::Notifications,
             UiCommand::Changelog => self.route = Route::Changelog,
             UiCommand::Reset => {
                 self.reset_word.clear();
@@ -477,6 +509,8 @@ impl UiState {
             self.rename = None;
         } else if self.cards.is_denying() {
             self.cards.stop_deny();
+        } else if self.route == Route::Sessions && (self.review.is_editing() || self.review.leave()) {
+            // What is being written is left by its own button only.
         } else if (self.route == Route::Sessions && self.timeline.stop_find())
             || (self.route == Route::Settings && self.settings.leave())
         {
@@ -497,6 +531,7 @@ impl UiState {
             self.timeline.leave();
         }
         self.cards.follow(self.selected, &snapshot.requests, now_s);
+        self.follow_review(snapshot, now_s);
     }
 }
 

@@ -7,6 +7,7 @@ mod gates;
 mod health;
 mod hooks;
 mod hostile;
+mod ide;
 mod otlp;
 mod streams;
 mod support;

@@ -3,6 +3,7 @@
 
 pub mod metrics;
 
+use magia_core::ide::ProposedDiff;
 use magia_core::snapshot::{Problem, RequestView, Snapshot, TimelineView, Toast};
 use magia_core::subject::{Mark, Subject};
 use magia_core::timeline::{Body, TimelineItem, ToolItem, ToolStatus};
@@ -107,10 +108,12 @@ pub fn request(
             state: RequestState::Open,
             may_be_answered: false,
             asked_at_ms: at_ms,
+            shows_diff: false,
             outcome: None,
         },
         subject,
         answerable: true,
+        diff: None,
     }
 }
 
@@ -480,6 +483,50 @@ pub fn scene(name: &str, now_ms: u64) -> Snapshot {
             snapshot.timeline = Some(timeline(&snapshot, session_id(number), now_ms));
             snapshot
         }
+        "review" => review(now_ms, &review_texts()),
+        "review long" => {
+            let old: String =
+                (1..=5_000).map(|at| format!("    let value_{at} = compute({at}, &mut state);\n")).collect();
+            let new: String = (1..=5_000)
+                .map(|at| match at % 3 {
+                    0 => format!("    let value_{at} = compute_all({at}, &state)?;\n"),
+                    _ => format!("    let value_{at} = compute({at}, &mut state);\n"),
+                })
+                .collect();
+            review(now_ms, &(old, new))
+        }
         _ => busy(now_ms),
     }
+}
+
+/// An agent shows a change, and its session is selected.
+fn review(now_ms: u64, (old, new): &(String, String)) -> Snapshot {
+    let mut snapshot = busy(now_ms);
+    (snapshot.raise, snapshot.raise_session) = (1, Some(session_id(4)));
+    snapshot.timeline = Some(timeline(&snapshot, session_id(4), now_ms));
+    let view = Arc::make_mut(&mut snapshot.requests[1]);
+    view.diff = Some(Arc::new(ProposedDiff {
+        path: "/home/me/webshop/src/limits/per_key.rs".into(),
+        old: Some(old.as_str().into()),
+        new: new.as_str().into(),
+        is_new: false,
+    }));
+    snapshot
+}
+
+fn review_texts() -> (String, String) {
+    let functions: String = (1..=12)
+        .map(|at| {
+            format!("/// Window {at}.\npub fn window_{at}(now: Instant) -> Range<u64> {{\n    let start = now.elapsed().as_secs() / {at};\n    start..start + {at}\n}}\n\n")
+        })
+        .collect();
+    let old = format!(
+        "//! Limits per key.\n\nuse std::collections::HashMap;\nuse std::time::Instant;\n\n{functions}#[derive(Default)]\npub struct Limits {{\n    counts: HashMap<String, u64>,\n}}\n\nimpl Limits {{\n    pub fn allow(&mut self, key: &str) -> bool {{\n        let count = self.counts.entry(key.to_owned()).or_default();\n        *count += 1;\n        *count <= 100\n    }}\n}}\n"
+    );
+    let new = old
+        .replace("use std::collections::HashMap;\n", "use std::collections::BTreeMap;\nuse std::ops::Range;\n")
+        .replace("    let start = now.elapsed().as_secs() / 6;\n", "    // Six seconds, or \"half a dozen\" as the docs say.\n    let start = now.elapsed().as_millis() as u64 / 6_000;\n")
+        .replace("HashMap<String, u64>", "BTreeMap<String, Window>")
+        .replace("        *count += 1;\n        *count <= 100\n", "        count.hits += 1;\n        count.hits <= self.limit.unwrap_or(DEFAULT_LIMIT_PER_KEY_AND_WINDOW) && !self.blocked.contains(key)\n");
+    (old, new)
 }

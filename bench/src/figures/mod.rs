@@ -6,6 +6,7 @@ pub mod desktop;
 pub mod flood;
 pub mod gate;
 pub mod handler;
+pub mod ide;
 pub mod list;
 pub mod otlp;
 pub mod scroll;
@@ -23,7 +24,7 @@ use crate::table::Row;
 pub type Measure = fn(&Programs) -> Result<Vec<Row>>;
 
 /// All groups in the order of the table, by name.
-pub const ALL: [(&str, Measure); 13] = [
+pub const ALL: [(&str, Measure); 14] = [
     ("handler", handler::measure),
     ("burst", burst::measure),
     ("gate", gate::measure),
@@ -32,6 +33,7 @@ pub const ALL: [(&str, Measure); 13] = [
     ("desktop", desktop::measure),
     ("scroll", scroll::measure),
     ("list", list::measure),
+    ("ide", ide::measure),
     ("otlp", otlp::measure),
     ("terminal", terminal::measure),
     ("vte", terminal_speed::measure),

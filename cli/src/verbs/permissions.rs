@@ -42,6 +42,10 @@ pub struct Allow {
     /// Run this command instead of the agent's. Claude only.
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["always", "answers", "input"], allow_hyphen_values = true)]
     pub command: Option<String>,
+    /// Write this into the file instead of what the agent shows: text, or @FILE. Only for an edit that the agent shows as
+    /// in an editor.
+    #[arg(long, value_name = "TEXT|@FILE", conflicts_with_all = ["always", "answers", "input", "command", "same"], allow_hyphen_values = true)]
+    pub contents: Option<String>,
     /// Allow an edited input although it is of high risk and the agent's was not.
     #[arg(long)]
     pub high_risk: bool,
@@ -112,21 +116,28 @@ pub fn allow(allow: &Allow, out: &mut Out) -> Result<Exit> {
         (None, Some(command)) => Some(with_command(&mut client, &allow.id, command)?),
         (None, None) => None,
     };
+    let contents = allow.contents.as_deref().map(|typed| read_text(typed, "--contents takes text or @FILE"));
+    let contents = contents.transpose()?.map(String::into_boxed_str);
     let plain = ResolvePermission::new(allow.id.clone(), decision);
-    resolve(&mut client, ResolvePermission { answers, input, high_risk: allow.high_risk, ..plain }, out)
+    let high_risk = allow.high_risk;
+    resolve(&mut client, ResolvePermission { answers, input, contents, high_risk, ..plain }, out)
 }
 
 /// JSON as typed, or what a file holds.
 fn read_input(typed: &str) -> Result<Value> {
-    let text = match typed.strip_prefix('@') {
-        Some(path) => std::fs::read_to_string(path).map_err(|err| {
-            Failure::usage(format!("cannot read {path}: {err}"), "--input takes JSON or @FILE")
-        })?,
-        None => typed.to_owned(),
-    };
+    let text = read_text(typed, "--input takes JSON or @FILE")?;
     serde_json::from_str(&text).map_err(|err| {
         Failure::usage(format!("--input is no JSON: {err}"), "--input takes JSON or @FILE").into()
     })
+}
+
+/// A text as typed, or what a file holds.
+fn read_text(typed: &str, takes: &str) -> Result<String> {
+    match typed.strip_prefix('@') {
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|err| Failure::usage(format!("cannot read {path}: {err}"), takes).into()),
+        None => Ok(typed.to_owned()),
+    }
 }
 
 /// The agent's input with another command in it.

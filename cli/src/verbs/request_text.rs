@@ -84,6 +84,9 @@ fn commands(request: &RequestInfo, id: &str) -> Vec<String> {
     if request.always.is_some() {
         lines.push(format!("           magia allow {id} --always"));
     }
+    if request.shows_diff {
+        lines.push(format!("           magia allow {id} --contents @FILE"));
+    }
     lines.extend([deny, pass]);
     lines
 }

@@ -1,10 +1,14 @@
 //! `run`: a command in a terminal of its own, which goes on when this one is closed.
 
 use super::attach::{self, Ended};
+use crate::client;
 use crate::failure::{Exit, Failure};
 use crate::output::Out;
 use anyhow::{Context as _, Result};
 use clap::Args;
+use magia_protocol::wire::Command;
+use magia_protocol::wire::command::NoParams;
+use magia_protocol::wire::info::IdeInfo;
 use magia_tty::{Size, StartError, StartOptions, Started, TerminalId, Tuning, start_tuned};
 use serde_json::json;
 use std::ffi::OsString;
@@ -56,7 +60,7 @@ fn started(run: Run, out: &mut Out) -> Result<Exit> {
         name,
         argv: command,
         cwd: cwd.map_or_else(|| here.clone(), |cwd| here.join(cwd)),
-        env: Vec::new(),
+        env: editor_variables(),
         size: size.or_else(magia_tty::attach::own_size).unwrap_or_default(),
         exe: std::env::current_exe().context("cannot find this program")?,
         root: super::term::root()?,
@@ -79,6 +83,15 @@ fn started(run: Run, out: &mut Out) -> Result<Exit> {
         Ended::Exited(exit) => Ok(exit),
         Ended::Detached => Ok(Exit::Done),
     }
+}
+
+/// What makes an agent find magia as its editor, when the app runs and wants to be found. Its lock file comes as soon as the
+/// app sees the terminal, which is long before an agent looks for it.
+fn editor_variables() -> Vec<(OsString, OsString)> {
+    let asked = client::ask(&Command::GetIdeServerPort(NoParams {}));
+    let info: Option<IdeInfo> = asked.ok().and_then(|reply| client::read(&reply).ok());
+    let port = info.and_then(|info| info.port).map(|port| port.to_string());
+    port.map(|port| ("CLAUDE_CODE_SSE_PORT".into(), port.into())).into_iter().collect()
 }
 
 /// Starts a terminal; a command that is not there or cannot be run has the exit code that it has everywhere.

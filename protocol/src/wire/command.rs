@@ -96,12 +96,23 @@ pub struct ResolvePermission {
     /// The edited input may be of high risk although the agent's was not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub high_risk: bool,
+    /// With `allow`, for an edit that the agent shows as in an editor: what the file is to hold instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contents: Option<Box<str>>,
 }
 
 impl ResolvePermission {
     /// A plain answer to the request of this id.
     pub fn new(id: impl Into<String>, decision: Decision) -> Self {
-        Self { id: id.into(), decision, reason: None, answers: None, input: None, high_risk: false }
+        Self {
+            id: id.into(),
+            decision,
+            reason: None,
+            answers: None,
+            input: None,
+            high_risk: false,
+            contents: None,
+        }
     }
 }
 
@@ -411,6 +422,8 @@ pub enum Command {
     DetectInstalledProviders(Detect),
     /// Start a failed listener again.
     RetryListener(RetryListener),
+    /// The port that agents find magia at as their editor.
+    GetIdeServerPort(NoParams),
     /// Raise the window.
     OpenWindow(OpenWindow),
     /// What sessions used.

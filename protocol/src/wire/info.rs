@@ -169,6 +169,9 @@ pub struct RequestInfo {
     pub may_be_answered: bool,
     /// When it came.
     pub asked_at_ms: u64,
+    /// Whether the agent shows the change as in an editor: then it can be allowed with other contents.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shows_diff: bool,
     /// The answer, when there is one.
     pub outcome: Option<OutcomeInfo>,
 }
@@ -298,10 +301,34 @@ pub struct StateCount {
     pub count: u32,
 }
 
+/// magia as the agents' editor: what `get_ide_server_port` returns.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct IdeInfo {
+    /// The port; `None` when it is off.
+    pub port: Option<u16>,
+    /// The file that Claude Code finds it by, while there is one.
+    pub lock_file: Option<String>,
+    /// Agents and editors that are connected.
+    pub connected: Vec<IdePeerInfo>,
+}
+
+/// An agent or an editor that is connected.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct IdePeerInfo {
+    /// `claude`, `gemini` or `editor`.
+    pub kind: String,
+    /// What it calls itself.
+    pub name: String,
+    /// Its process.
+    pub pid: Option<u32>,
+    /// An agent's session, once it is known.
+    pub session: Option<SessionId>,
+}
+
 /// A listener's health.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ListenerInfo {
-    /// `hooks`, `permissions`, `cli`, `terminal`, `http`.
+    /// `hooks`, `permissions`, `cli`, `terminal`, `http`, `ide`.
     pub name: String,
     /// Whether it accepts connections.
     pub up: bool,

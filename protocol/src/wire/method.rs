@@ -111,7 +111,7 @@ methods! {
     "resolve_permission" ["respond_to_permission"], Guarded,
         [required("id", "string"), required("decision", "\"allow\"|\"deny\"|\"always\"|\"none\""),
          optional("reason", "string"), optional("answers", "object"), optional("input", "object"),
-         optional("high_risk", "bool")], "RequestInfo",
+         optional("high_risk", "bool"), optional("contents", "string")], "RequestInfo",
         "Answer a permission request";
     "resolve_same" [], Guarded,
         [required("id", "string"), required("decision", "\"allow\"|\"deny\"|\"always\"|\"none\""),
@@ -157,6 +157,8 @@ methods! {
         "Which agents are installed, where, which version";
     "retry_listener" [], Act, [required("name", "string")], "{retried}",
         "Start a failed listener again";
+    "get_ide_server_port" [], Read, [], "IdeInfo",
+        "Where agents reach magia as their editor, and which are connected";
     "open_window" [], Act, [optional("session", "string")], "{raised}",
         "Raise the window, at a session";
     "get_session_metrics" [], Read, [optional("session", "string")], "MetricsInfo, or FleetMetricsInfo of all",

@@ -111,8 +111,12 @@ commands! {
     Metrics "app.metrics" Window "Metrics of all sessions, or back to them" [];
     /// Start an agent.
     NewSession "app.new-session" Window "New session..." ["Ctrl+N"];
+    /// What was told of, and what was not.
+    Notifications "app.notifications" Window "Notifications" ["Ctrl+Shift+N"];
     /// The settings.
     Settings "app.settings" Text "Settings" ["Ctrl+,"];
+    /// What was told of, and what was not.
+    Notifications "app.notifications" Window "Notifications" [];
     /// The first steps.
     Welcome "app.welcome" Window "Welcome: first steps" [];
     /// What changed.

@@ -7,7 +7,7 @@ use crate::policy::{self, Says, edit};
 use magia_protocol::wire::command::{ResolvePermission, ResolveSame};
 use magia_protocol::wire::info::{Decision, SameFailure, SameInfo};
 use magia_protocol::wire::{ErrorCode, Provider, RequestId, RequestState, Risk, RpcError};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 impl Model {
@@ -25,19 +25,43 @@ impl Model {
         if let Some(input) = &params.input {
             self.check_edited(id, input, &params)?;
         }
+        if params.contents.is_some() && (params.decision != Decision::Allow || params.input.is_some()) {
+            return Err(RpcError::new(
+                ErrorCode::BadParams,
+                "other contents go with allow, and with nothing else",
+            ));
+        }
         if edits && let Some(request) = self.requests.get_mut(id) {
             request.edited = params.input.map(Arc::new);
         }
+        let edits = self.take_contents(id, params.contents) || edits;
         let (by, reason) = (answered_by(origin), said(params.reason));
         let done = self.decide(now, id, params.decision, by, reason, params.answers.as_ref(), fx);
         if let (Err(_), Some(request)) = (&done, self.requests.get_mut(id).filter(|_| edits)) {
             request.edited = None;
+            request.contents = None;
         }
         done?;
         match self.requests.get(id) {
             Some(request) => to_json(self.request_info(request)),
             None => Ok(Value::Null),
         }
+    }
+
+    /// Other contents of the file than the agent's, while it is asked. `false` when they are the agent's own.
+    fn take_contents(&mut self, id: RequestId, contents: Option<Box<str>>) -> bool {
+        let Some(contents) = contents else { return false };
+        let Some(request) = self.requests.get_mut(id).filter(|request| request.state == RequestState::Open)
+        else {
+            return false;
+        };
+        if request.diff.as_ref().is_some_and(|diff| *diff.proposed.new == *contents) {
+            return false;
+        }
+        let path = request.diff.as_ref().map(|diff| diff.proposed.path.clone());
+        request.edited = Some(Arc::new(json!({ "file_path": path, "content": contents })));
+        request.contents = Some(contents.into());
+        true
     }
 
     /// Answers one request from a place on the session bus, which any program of the user can pretend to be.

@@ -148,6 +148,7 @@ impl Model {
                 Ok(wish) => return fx.push(Effect::Terminal { reply, wish }),
                 Err(err) => Err(err),
             },
+            Command::GetIdeServerPort(_) => to_json(self.ide_info()),
             Command::GetNotifications(params) => self.list_notifications(&params),
             Command::ReadNotifications(params) => self.read_notifications(&params, fx),
             Command::DismissNotifications(params) => self.dismiss_notifications(&params, fx),

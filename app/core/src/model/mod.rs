@@ -15,6 +15,7 @@ mod guard;
 mod health;
 mod history;
 mod hold;
+mod ide;
 mod ids;
 mod metrics;
 mod names;
@@ -111,6 +112,7 @@ pub struct Model {
     settings: Arc<Settings>,
     keymap: Arc<Keymap>,
     themes: Arc<Vec<Theme>>,
+    desktop_dark: Option<bool>,
     sessions: BTreeMap<SessionId, Session>,
     by_provider_id: HashMap<(Provider, ProviderSessionId), Vec<SessionId>>,
     by_process: HashMap<ProcessId, SessionId>,
@@ -130,6 +132,7 @@ pub struct Model {
     next_toast: u64,
     window: Window,
     held: hold::Held,
+    ide: ide::Ide,
     spawns: spawn::Spawns,
     /// What the window asked and was not answered yet; for an answer of its own, the request's name.
     window_replies: HashMap<ReplyId, Option<String>>,
@@ -188,6 +191,7 @@ impl Model {
             settings: Arc::default(),
             keymap: Arc::default(),
             themes: Arc::default(),
+            desktop_dark: None,
             sessions: BTreeMap::new(),
             by_provider_id: HashMap::new(),
             by_process: HashMap::new(),
@@ -205,6 +209,7 @@ impl Model {
             next_toast: 1,
             window: Window::default(),
             held: hold::Held::default(),
+            ide: ide::Ide::default(),
             spawns: spawn::Spawns::default(),
             window_replies: HashMap::new(),
             trial: (None, None),
@@ -248,6 +253,7 @@ impl Model {
             Event::GateAnswered { gate, delivered } => self.gate_answered(now, gate, delivered, &mut fx),
             Event::RegistryRead(entry) => self.registry_read(now, *entry, &mut fx),
             Event::RegistryRemoved { process } => self.registry_removed(process),
+            Event::Ide(fact) => self.ide_news(now, *fact, &mut fx),
             Event::Daemon(news) => self.daemon_news(now, *news, &mut fx),
             Event::ProcessExited(process) => self.process_exited(now, process, &mut fx),
             Event::ProcessPlaced { process, terminal } => self.process_placed(process, terminal),
@@ -277,6 +283,10 @@ impl Model {
             Event::KeybindingsLoaded { keymap, problem } => {
                 self.problem("keybindings", problem, None);
                 self.keymap = keymap;
+                self.views.touch();
+            }
+            Event::DesktopSchemeChanged(dark) => {
+                self.desktop_dark = dark;
                 self.views.touch();
             }
             Event::ThemesLoaded { themes, problem } => self.themes_loaded(themes, problem, &mut fx),
@@ -336,6 +346,7 @@ impl Model {
     pub fn next_wake_mono(&self, now: Now) -> Option<u64> {
         let lives = !self.by_process.is_empty();
         let alive = lives.then(|| (self.last_alive_mono + ALIVE_EVERY_MS).max(now.mono_ms));
+        let ide = self.ide.next_mono();
         let waits = [
             alive,
             self.views.recheck_mono(),
@@ -343,6 +354,7 @@ impl Model {
             self.spawns.next_mono(),
             self.metrics.next_mono(),
             self.notices.next_mono(),
+            ide,
         ];
         waits.into_iter().flatten().min()
     }
@@ -364,6 +376,7 @@ impl Model {
         self.end_holds(now, fx);
         self.end_pause(now);
         self.tick_terminals(now, fx);
+        self.tick_ide(now, fx);
         self.tick_metrics(now, fx);
         if now.mono_ms.saturating_sub(self.last_alive_mono) >= ALIVE_EVERY_MS {
             self.alive(now, fx);

@@ -1,5 +1,6 @@
 //! A permission request by itself: what was asked, where it stands, how it is kept.
 
+use super::ide::ShownDiff;
 use crate::event::{GateId, StoredRequest};
 use crate::policy::RealPaths;
 use crate::policy::risk::{self, Judgement};
@@ -42,6 +43,12 @@ pub struct PermissionRequest {
     pub policy: String,
     /// The input that a person allowed instead.
     pub edited: Option<Arc<Value>>,
+    /// The change that the agent shows beside it.
+    pub diff: Option<ShownDiff>,
+    /// The file's contents that a person wrote in place of the agent's.
+    pub contents: Option<Arc<str>>,
+    /// Whether the change was answered, and not a hook.
+    pub by_diff: bool,
     /// How harmful.
     pub judgement: Judgement,
     /// Milliseconds since 1970.
@@ -199,6 +206,9 @@ impl PermissionRequest {
             paths: stored.paths,
             policy: stored.policy,
             edited: edited.map(Arc::new),
+            diff: None,
+            contents: None,
+            by_diff: false,
             tool: stored.tool,
             input: Arc::new(input),
             suggestions: Vec::new(),

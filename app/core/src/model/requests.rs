@@ -6,7 +6,7 @@
 use super::away::is_rule;
 use super::notices::About;
 use super::request::{Asked, PermissionRequest};
-use super::{Effects, Model};
+use super::{Effects, Model, ide};
 use crate::answer;
 use crate::codex;
 use crate::effect::{Effect, StoreWrite, Update};
@@ -16,7 +16,9 @@ use crate::policy::{Call, Says, Verdict, verdict};
 use crate::snapshot::RequestView;
 use crate::subject::Subject;
 use magia_protocol::wire::info::{Decision, OutcomeInfo, RequestInfo};
-use magia_protocol::wire::{ErrorCode, RequestId, RequestState, RpcError, SessionId, SessionState, visible};
+use magia_protocol::wire::{
+    ErrorCode, GateReply, RequestId, RequestState, RpcError, SessionId, SessionState, visible,
+};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -97,9 +99,12 @@ impl Requests {
 
 impl Model {
     /// A gate asks: a rule answers at once, or a card appears.
-    pub(super) fn ask(&mut self, now: Now, asked: Asked, fx: &mut Effects) {
+    pub(super) fn ask(&mut self, now: Now, mut asked: Asked, fx: &mut Effects) {
         let verdict = self.verdict_on(&asked);
-        let id = self.add_request(now, asked);
+        let id = match self.join_diff(&mut asked) {
+            Some(id) => id,
+            None => self.add_request(now, asked),
+        };
         if let Some(request) = self.requests.get_mut(id) {
             request.policy = verdict.note();
         }
@@ -109,6 +114,7 @@ impl Model {
             Says::Deny => self.decide_by_rule(now, id, Decision::Deny, &verdict, fx),
             Says::Pass => self.decide_by_rule(now, id, Decision::None, &verdict, fx),
         }
+        self.unpark_diff(id, fx);
         self.notify_if_waits(now, id, fx);
     }
 
@@ -121,7 +127,11 @@ impl Model {
 
     /// A person is told of what waits.
     pub(super) fn notify_if_waits(&mut self, now: Now, id: RequestId, fx: &mut Effects) {
-        let Some(request) = self.requests.get_mut(id).filter(|request| request.state.waits()) else { return };
+        let Some(request) =
+            self.requests.get_mut(id).filter(|request| request.state.waits() && !request.notified)
+        else {
+            return;
+        };
         request.notified = true;
         let told = self.told_of_request(id);
         if let Some(told) = told {
@@ -144,6 +154,9 @@ impl Model {
             suggestions: asked.suggestions,
             policy: String::new(),
             edited: None,
+            diff: None,
+            contents: None,
+            by_diff: false,
             agent_id: asked.agent_id,
             process: asked.process,
             cwd,
@@ -236,9 +249,13 @@ impl Model {
             suggestions: &request.suggestions,
             edited: request.edited.as_deref(),
         };
-        let reply = match gate.daemon() {
-            Some(_) => codex::answer::compose(question, decision, answers)?,
-            None => answer::compose(question, decision, reason.as_deref(), answers)?,
+        request.by_diff = request.contents.is_some() || gate.diff_conn().is_some();
+        let replies = match (request.by_diff, gate.daemon()) {
+            (true, _) => ide::answer_diff(request, decision)?,
+            (false, Some(_)) => vec![to_gate(gate, codex::answer::compose(question, decision, answers)?)],
+            (false, None) => {
+                vec![to_gate(gate, answer::compose(question, decision, reason.as_deref(), answers)?)]
+            }
         };
         request.gate = None;
         let by_rule = is_rule(&by);
@@ -248,7 +265,10 @@ impl Model {
         request.outcome =
             Some(OutcomeInfo { decision: Some(decision), by, at_ms: now.unix_ms, reason, edited_input });
         let (session, fact) = (request.session, format!("{} {}", decision.as_str(), request.tool));
-        fx.push(Effect::AnswerGate { gate, reply });
+        fx.extend(replies);
+        if let (Decision::None, false, Some(diff)) = (decision, request.by_diff, &request.diff) {
+            fx.push(ide::let_go(diff.gate));
+        }
         if decision != Decision::None {
             self.count_answer(decision != Decision::Deny, by_rule);
         }
@@ -269,7 +289,11 @@ impl Model {
         let Some(request) = self.requests.get_mut(id) else { return };
         request.gate = None;
         let expired = now.mono_ms.saturating_sub(request.asked_mono) >= super::GATE_DEADLINE_MS;
-        match request.state {
+        let state = request.state;
+        if state == RequestState::Open && expired && self.left_with_diff(id) {
+            return;
+        }
+        match state {
             RequestState::Open if expired => self.settle(id, RequestState::Expired, now, fx),
             RequestState::Open => self.settle(id, RequestState::AnsweredInTerminal, now, fx),
             RequestState::Decided => self.settle(id, RequestState::NotTaken, now, fx),
@@ -343,6 +367,7 @@ impl Model {
             state: request.state,
             may_be_answered: request.may_be_answered,
             asked_at_ms: request.asked_at_ms,
+            shows_diff: request.diff.is_some(),
             outcome: request.outcome.clone(),
         }
     }
@@ -353,6 +378,7 @@ impl Model {
             info: self.request_info(request),
             subject: request.subject.clone(),
             answerable: request.state == RequestState::Open && request.gate.is_some(),
+            diff: request.diff.as_ref().map(|diff| Arc::clone(&diff.proposed)),
         }
     }
 
@@ -360,6 +386,10 @@ impl Model {
     pub(super) fn waits_for(&self, session: SessionId) -> Option<&PermissionRequest> {
         self.requests.unsettled(session).find(|request| request.state.waits())
     }
+}
+
+fn to_gate(gate: GateId, reply: GateReply) -> Effect {
+    Effect::AnswerGate { gate, reply }
 }
 
 /// Who asks when it is no session: the program that wants a terminal.

@@ -1,11 +1,10 @@
 //! How requests leave: by what the agent does next.
 
 use super::request::PermissionRequest;
-use super::{Effects, Model};
-use crate::effect::Effect;
+use super::{Effects, Model, ide};
 use crate::event::Now;
 use magia_protocol::wire::info::OutcomeInfo;
-use magia_protocol::wire::{GateReply, ProcessId, RequestId, RequestState, SessionId};
+use magia_protocol::wire::{ProcessId, RequestId, RequestState, SessionId};
 use serde_json::Value;
 
 /// Which requests of a session.
@@ -146,9 +145,11 @@ impl Model {
     /// The end of a request.
     pub(super) fn settle(&mut self, id: RequestId, state: RequestState, now: Now, fx: &mut Effects) {
         let Some(request) = self.requests.settle(id, state) else { return };
-        if let Some(gate) = request.gate.take() {
+        let diff = request.diff.take().map(|diff| diff.gate);
+        let gate = request.gate.take();
+        for gate in gate.into_iter().chain(diff.filter(|diff| gate != Some(*diff))) {
             self.gates.remove(&gate);
-            fx.push(Effect::AnswerGate { gate, reply: GateReply::no_decision() });
+            fx.push(ide::let_go(gate));
         }
         if request.outcome.is_none() {
             let by = match state {

@@ -9,7 +9,12 @@ use serde_json::Value;
 impl Model {
     /// The agent's own dialog asks.
     pub(super) fn asks_in_terminal(&mut self, now: Now, asked: Asked, fx: &mut Effects) {
-        let id = self.add_request(now, Asked { gate: None, ..asked });
+        let mut asked = Asked { gate: None, ..asked };
+        let id = match self.join_diff(&mut asked) {
+            Some(id) => id,
+            None => self.add_request(now, asked),
+        };
+        self.unpark_diff(id, fx);
         self.changed_request(id, fx);
         self.notify_if_waits(now, id, fx);
     }

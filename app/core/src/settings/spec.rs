@@ -291,6 +291,14 @@ pub static SPECS: &[Spec] = &[
         "Let programs that look for VibeTunnel's socket find this one.",
     ),
     spec(
+        "ideServer",
+        Agents,
+        "As an editor",
+        Choice(&["off", "terminals", "always"]),
+        "Whether agents find magia as their editor and show their edits here: never, those in magia's terminals, or all \
+         (a lock file is in ~/.claude/ide then).",
+    ),
+    spec(
         "providerBinaryPaths",
         Agents,
         "Programs of agents",

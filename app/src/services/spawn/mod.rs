@@ -8,6 +8,7 @@ mod audit;
 mod link;
 mod open;
 
+use crate::agent_env::AgentEnv;
 use crate::service::{Outbox, ServiceThread};
 use audit::Audit;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select};
@@ -46,6 +47,8 @@ pub struct SpawnPlaces {
     pub link: PathBuf,
     /// Whether there is a window, which can show a terminal.
     pub window: bool,
+    /// What agents in terminals are told.
+    pub env: AgentEnv,
 }
 
 /// A terminal to be opened.

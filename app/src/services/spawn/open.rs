@@ -143,7 +143,14 @@ impl Opener {
             name: plan.name.clone(),
             argv,
             cwd: self.directory(&plan.cwd)?,
-            env: plan.env.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            // What was asked for wins: it comes last.
+            env: self
+                .places
+                .env
+                .variables()
+                .into_iter()
+                .chain(plan.env.iter().map(|(name, value)| (name.into(), value.into())))
+                .collect(),
             size: Size::new(cols, rows),
             exe: self.places.exe.clone(),
             root: self.places.root.clone(),

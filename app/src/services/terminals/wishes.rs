@@ -56,9 +56,11 @@ async fn create(
     params: CreatePty,
     shell: Option<String>,
 ) -> Result<Value, RpcError> {
-    let options = options(places, params, shell)?;
+    let mut options = options(places, params, shell)?;
     let root = options.root.clone();
+    let env = places.env.clone();
     let started = tokio::task::spawn_blocking(move || {
+        options.env = env.variables();
         let started = start(options)?;
         Ok::<_, StartError>(directory::look(&root, &started.id))
     });

@@ -4,6 +4,7 @@ pub mod banners;
 pub mod card;
 pub mod changelog;
 pub mod details;
+pub mod diff_review;
 pub mod empty;
 pub mod metrics;
 pub mod notifications;

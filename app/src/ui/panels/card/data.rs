@@ -30,6 +30,8 @@ pub struct CardData {
     pub asked_at_ms: u64,
     /// Whether another input can be allowed in place of the agent's.
     pub editable: bool,
+    /// Whether the agent shows the change, so that it can be reviewed.
+    pub reviewed: bool,
     /// What "always" allows.
     pub always: Option<String>,
     /// Whether it waits for an answer.
@@ -110,7 +112,8 @@ impl CardData {
             reasons: info.risk_reasons.iter().map(|reason| shown_line(reason, 200)).collect(),
             place,
             asked_at_ms: info.asked_at_ms,
-            editable: is_editable(view),
+            editable: is_editable(view) && view.diff.is_none(),
+            reviewed: view.diff.is_some() && open,
             always: info.always.as_deref().map(|always| shown(always).into_owned()),
             open,
             of_agent: info.provider.is_some(),

@@ -209,6 +209,13 @@ fn buttons(
                 }
             }
         }
+        if data.reviewed {
+            let review = Button::new("Review").with_icon(Lucide::FileDiff);
+            let review = review.tip("Hunk by hunk, or edited before it is accepted");
+            if review.name(format!("Review {}", data.name)).show(ui).clicked() {
+                actions.push(Action::Review(data.id));
+            }
+        }
         if data.editable {
             let edit = Button::new("Edit...").tip("Change it, then allow what you changed");
             if edit.name(format!("Edit... {}", data.name)).show(ui).clicked() {

@@ -13,8 +13,11 @@ use magia_core::subject::{Change, DiffLine};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+/// Width of a glyph of code, a little more than it is.
+const GLYPH: f32 = 7.6;
+
 /// Old beside new needs this much room.
-const SPLIT_WIDTH: f32 = 520.0;
+pub const SPLIT_WIDTH: f32 = 520.0;
 
 /// A change as a key: what it is made of, without a copy.
 #[derive(Clone, Copy)]
@@ -45,7 +48,7 @@ fn split_id() -> Id {
 }
 
 /// Whether changes are drawn as old beside new, where there is room.
-fn is_split(ctx: &Context) -> bool {
+pub fn is_split(ctx: &Context) -> bool {
     ctx.data(|data| data.get_temp(split_id()).unwrap_or(false))
 }
 
@@ -79,8 +82,8 @@ pub fn diff(ui: &mut Ui, lines: &[DiffLine], whole: bool, look: Look<'_>) {
                     shape.pair(ui, *old, *new);
                 }
             } else {
-                for line in view.lines.iter().take(most) {
-                    shape.line(ui, line);
+                for at in 0..most.min(view.lines.len()) {
+                    shape.line(ui, at);
                 }
             }
             if all > most {
@@ -113,11 +116,13 @@ pub fn switch(ui: &mut Ui, lines: &[DiffLine], room: f32) {
 }
 
 /// What the lines of one change have in common.
-struct Shape<'a> {
+pub struct Shape<'a> {
     view: &'a ChangeView,
     needle: &'a str,
     numbers: f32,
     colors: &'static Palette,
+    /// Lines break after so many glyphs instead of between words: their height is known before.
+    even: bool,
 }
 
 /// A line laid out.
@@ -127,10 +132,18 @@ struct Laid<'a> {
 }
 
 impl<'a> Shape<'a> {
-    fn new(view: &'a ChangeView, needle: &'a str, colors: &'static Palette) -> Self {
+    /// The shape of a change.
+    pub fn new(view: &'a ChangeView, needle: &'a str, colors: &'static Palette) -> Self {
         let widest = view.lines.iter().filter_map(|line| line.new.max(line.old)).max().unwrap_or(0);
         let digits = widest.max(10).ilog10() as f32 + 1.0;
-        Self { view, needle, numbers: digits * 7.5 + 10.0, colors }
+        Self { view, needle, numbers: digits * 7.5 + 10.0, colors, even: false }
+    }
+
+    /// Breaks lines evenly.
+    #[must_use]
+    pub const fn even(mut self) -> Self {
+        self.even = true;
+        self
     }
 
     /// Width of what stands before the text of a line.
@@ -138,60 +151,100 @@ impl<'a> Shape<'a> {
         self.numbers + 22.0
     }
 
-    fn lay(&self, ui: &Ui, line: &'a ViewLine, width: f32) -> Laid<'a> {
+    /// Room for the text of a line.
+    fn line_width(&self, room: f32) -> f32 {
+        (room - self.before() - 8.0).max(40.0)
+    }
+
+    /// Room for the text of one of two lines side by side.
+    fn pair_width(&self, room: f32) -> f32 {
+        (room / 2.0 - self.before() - 4.0).max(40.0)
+    }
+
+    /// How high a line is, as far as can be told without laying it out.
+    pub fn line_height(&self, at: usize, room: f32) -> f32 {
+        self.guess(Some(at), self.line_width(room))
+    }
+
+    /// The same of two lines side by side.
+    pub fn pair_height(&self, (old, new): (Option<usize>, Option<usize>), room: f32) -> f32 {
+        let width = self.pair_width(room);
+        self.guess(old, width).max(self.guess(new, width))
+    }
+
+    fn guess(&self, at: Option<usize>, width: f32) -> f32 {
+        let text = at.and_then(|at| self.view.lines.get(at)).map_or("", |line| &line.text);
+        // Of other glyphs it is not known how wide they are: at most two.
+        let wide = if text.is_ascii() {
+            text.len()
+        } else {
+            text.chars().map(|c| 1 + usize::from(!c.is_ascii())).sum()
+        };
+        let in_a_row = (width / GLYPH).floor().max(1.0);
+        LINE * (wide as f32 / in_a_row).ceil().max(1.0)
+    }
+
+    fn lay(&self, ui: &Ui, at: usize, width: f32) -> Option<Laid<'a>> {
+        let line = self.view.lines.get(at)?;
+        let runs = self.view.runs(at);
         let mut format = plain(self.colors);
-        if line.change == Change::Same && line.runs.is_empty() {
+        if line.change == Change::Same && runs.is_empty() {
             format.color = self.colors.muted;
         }
         let ground = match line.change {
             Change::Removed => self.colors.removed_word,
             _ => self.colors.added_word,
         };
-        let mut accents: Vec<Accent> = line
-            .words
+        let mut accents: Vec<Accent> = self
+            .view
+            .words(at)
             .iter()
             .map(|range| Accent { range: range.clone(), ground: Some(ground), underline: None })
             .collect();
         accents.extend(found_accents(&line.text, self.needle, self.colors));
-        let mut job = job(&line.text, &format, &line.runs, &accents, self.colors);
+        let mut job = job(&line.text, &format, runs, &accents, self.colors);
         job.wrap.max_width = width;
-        Laid { line, galley: ui.fonts_mut(|fonts| fonts.layout_job(job)) }
+        job.wrap.break_anywhere = self.even;
+        Some(Laid { line, galley: ui.fonts_mut(|fonts| fonts.layout_job(job)) })
     }
 
     /// Leaves the room of lines that are off screen and surely fit one row: thousands of them cost nothing.
-    fn skips(&self, ui: &mut Ui, lines: &[&ViewLine], width: f32) -> bool {
-        let fits = |line: &&ViewLine| line.text.is_ascii() && line.text.len() as f32 * 7.6 * 1.2 < width;
+    fn skips(&self, ui: &mut Ui, lines: &[Option<usize>], width: f32) -> bool {
+        let fits = |at: usize| {
+            self.view
+                .lines
+                .get(at)
+                .is_none_or(|line| line.text.is_ascii() && line.text.len() as f32 * GLYPH * 1.2 < width)
+        };
         let next = Rect::from_min_size(ui.cursor().min, vec2(ui.available_width(), LINE));
-        let skips = lines.iter().all(fits) && !ui.is_rect_visible(next);
+        let skips = lines.iter().flatten().all(|at| fits(*at)) && !ui.is_rect_visible(next);
         if skips {
             ui.allocate_space(next.size());
         }
         skips
     }
 
-    fn line(&self, ui: &mut Ui, line: &'a ViewLine) {
-        let width = (ui.available_width() - self.before() - 8.0).max(40.0);
-        if self.skips(ui, &[line], width) {
+    /// Draws a line.
+    pub fn line(&self, ui: &mut Ui, at: usize) {
+        let width = self.line_width(ui.available_width());
+        if self.skips(ui, &[Some(at)], width) {
             return;
         }
-        let laid = self.lay(ui, line, width);
+        let Some(laid) = self.lay(ui, at, width) else { return };
         let height = laid.galley.size().y.max(LINE);
         let (_, rect) = ui.allocate_space(vec2(ui.available_width(), height));
         if ui.is_rect_visible(rect) {
-            self.put(ui, rect, &laid, line.new.or(line.old));
+            self.put(ui, rect, &laid, laid.line.new.or(laid.line.old));
         }
     }
 
-    fn pair(&self, ui: &mut Ui, old: Option<usize>, new: Option<usize>) {
-        let line = |at: Option<usize>| at.and_then(|at| self.view.lines.get(at));
-        let (old, new) = (line(old), line(new));
-        let half = ui.available_width() / 2.0;
-        let width = (half - self.before() - 4.0).max(40.0);
-        let both: Vec<&ViewLine> = [old, new].into_iter().flatten().collect();
-        if self.skips(ui, &both, width) {
+    /// Draws an old line beside a new one.
+    pub fn pair(&self, ui: &mut Ui, old: Option<usize>, new: Option<usize>) {
+        let width = self.pair_width(ui.available_width());
+        if self.skips(ui, &[old, new], width) {
             return;
         }
-        let [old, new] = [old, new].map(|line| line.map(|line| self.lay(ui, line, width)));
+        let [old, new] = [old, new].map(|at| at.and_then(|at| self.lay(ui, at, width)));
         let tall = |laid: &Option<Laid<'_>>| laid.as_ref().map_or(LINE, |laid| laid.galley.size().y);
         let height = tall(&old).max(tall(&new)).max(LINE);
         let (_, rect) = ui.allocate_space(vec2(ui.available_width(), height));

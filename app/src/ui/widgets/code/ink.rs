@@ -9,7 +9,7 @@ use std::ops::Range;
 pub const LINE: f32 = 18.0;
 
 /// Texts longer than this are drawn in one colour: no one reads them, and colouring them would be felt.
-const COLOURED_BYTES: usize = 64 * 1024;
+pub const COLOURED_BYTES: usize = 64 * 1024;
 
 /// How code is to look.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

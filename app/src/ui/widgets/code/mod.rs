@@ -5,7 +5,8 @@ mod change;
 mod diff;
 mod ink;
 
-pub use diff::{diff, switch, wants_room};
+pub use change::ChangeView;
+pub use diff::{SPLIT_WIDTH, Shape, diff, is_split, switch, wants_room};
 pub use ink::{Look, found, found_accents, job};
 
 use super::super::text;
