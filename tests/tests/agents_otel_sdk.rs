@@ -1,5 +1,5 @@
 //! OpenTelemetry's own SDKs export to the real app in every protocol that they have, packed or not, as deltas and as sums
-//! since a start; what it counts is what they were given.
+//! since a start, over the port and over the socket; what it counts is what they were given.
 //!
 //! Needs `make agents`; `make test-agents` runs it.
 #![allow(clippy::indexing_slicing, reason = "a test may fail")]
@@ -20,52 +20,56 @@ fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }
 
-/// Runs `command` for every protocol and temporality, and compares what the app counted.
-fn every_way(sandbox: &Sandbox, protocols: &[&str], command: impl Fn() -> Command) -> Result<()> {
+/// Runs `command` for every protocol and temporality, packed and not, over the port and over the socket, and compares what
+/// the app counted.
+fn every_way(
+    sandbox: &Sandbox,
+    protocols: &[&str],
+    over_socket: &[&str],
+    command: impl Fn() -> Command,
+) -> Result<()> {
     let _app = App::start(sandbox)?;
     let cli = Cli::new(sandbox);
-    let endpoint = wait_until("a port for telemetry", TOLD, || {
-        cli.json(&["call", "get_otel_port"]).ok()?["endpoint"].as_str().map(str::to_owned)
+    let (port, socket) = wait_until("a port for telemetry", TOLD, || {
+        let info = cli.json(&["call", "get_otel_port"]).ok()?;
+        Some((info["endpoint"].as_str()?.to_owned(), format!("unix:{}", info["socket"].as_str()?)))
     })?;
+    let over_port = protocols.iter().map(|protocol| (protocol, &port));
+    let ways: Vec<_> = over_port.chain(over_socket.iter().map(|protocol| (protocol, &socket))).collect();
     let mut count = 0;
-    for temporality in ["cumulative", "delta"] {
-        for protocol in protocols {
-            for packing in ["none", "gzip"] {
-                count += 1;
-                let session = format!("00000000-0000-4000-8000-{count:012}");
-                let what = format!("{protocol}, {temporality}, {packing}");
-                let mut export = command();
-                export.args([protocol, endpoint.as_str(), session.as_str(), temporality]);
+    for (protocol, endpoint) in ways {
+        for (temporality, packing) in
+            [("cumulative", ""), ("cumulative", "gzip"), ("delta", ""), ("delta", "gzip")]
+        {
+            count += 1;
+            let session = format!("00000000-0000-4000-8000-{count:012}");
+            let mut export = command();
+            export.args([protocol, endpoint.as_str(), session.as_str(), temporality]);
+            if !packing.is_empty() {
                 export.env("OTEL_EXPORTER_OTLP_COMPRESSION", packing);
-                let mut export = sandbox.spawn(&format!("export-{count}"), export)?;
-                let status = export.wait(RUN)?;
-                ensure!(status.success(), "{what}: {status}: {}{}", export.stdout(), export.stderr());
-                ensure!(!export.stderr().contains("rror"), "{what}: {}", export.stderr());
-                let info = told(cli, &session).with_context(|| what.clone())?;
-                assert_eq!(
-                    (&info["input_tokens"], &info["requests"]),
-                    (&60.into(), &3.into()),
-                    "{what}: {info:#}"
-                );
-                let request = &info["request_time"];
-                assert_eq!(
-                    (&request["count"], &request["sum_ms"]),
-                    (&3.into(), &600.0.into()),
-                    "{what}: {info:#}"
-                );
-                // What goes up and down, and a gauge that no agent has, are taken and left.
-                let tool = info["tools"].as_array().and_then(|tools| tools.first()).context("no tool")?;
-                assert_eq!((&tool["tool"], &tool["calls"]), (&"Shell".into(), &3.into()), "{what}: {info:#}");
-                assert_eq!(
-                    (&tool["took"]["count"], &tool["took"]["sum_ms"]),
-                    (&3.into(), &60.0.into()),
-                    "{what}: {info:#}"
-                );
-                assert_eq!(info["prompts"][0]["id"], format!("{session}-prompt"), "{what}: {info:#}");
-                assert_eq!(info["spans"][0]["name"], "gemini-2.5-pro", "{what}: {info:#}");
             }
+            let what = format!("{protocol} to {endpoint}, {temporality} {packing}");
+            let mut export = sandbox.spawn(&format!("export-{count}"), export)?;
+            let status = export.wait(RUN)?;
+            ensure!(status.success(), "{what}: {status}: {}{}", export.stdout(), export.stderr());
+            ensure!(!export.stderr().contains("rror"), "{what}: {}", export.stderr());
+            compare(&told(cli, &session).with_context(|| what.clone())?, &session, &what)?;
         }
     }
+    Ok(())
+}
+
+fn compare(info: &Value, session: &str, what: &str) -> Result<()> {
+    assert_eq!((&info["input_tokens"], &info["requests"]), (&60.into(), &3.into()), "{what}: {info:#}");
+    // 100, 200 and 300 ms.
+    let request = &info["request_time"];
+    assert_eq!((&request["count"], &request["sum_ms"]), (&3.into(), &600.0.into()), "{what}: {info:#}");
+    let tool = info["tools"].as_array().and_then(|tools| tools.first()).context("no tool")?;
+    assert_eq!((&tool["tool"], &tool["calls"]), (&"Shell".into(), &3.into()), "{what}: {info:#}");
+    let took = &tool["took"];
+    assert_eq!((&took["count"], &took["sum_ms"]), (&3.into(), &60.0.into()), "{what}: {info:#}");
+    assert_eq!(info["prompts"][0]["id"], format!("{session}-prompt"), "{what}: {info:#}");
+    assert_eq!(info["spans"][0]["name"], "gemini-2.5-pro", "{what}: {info:#}");
     Ok(())
 }
 
@@ -83,7 +87,7 @@ fn told(cli: Cli<'_>, session: &str) -> Result<Value> {
 #[test]
 fn the_sdk_for_node() -> Result<()> {
     sandbox_test(|sandbox| {
-        every_way(sandbox, &["grpc", "http/protobuf", "http/json"], || {
+        every_way(sandbox, &["grpc", "http/protobuf", "http/json"], &["http/protobuf", "http/json"], || {
             let mut node = sandbox.command("node");
             // The runner's own PATH: node may be installed anywhere.
             node.env("PATH", std::env::var_os("PATH").unwrap_or_default());
@@ -97,7 +101,7 @@ fn the_sdk_for_node() -> Result<()> {
 #[test]
 fn the_sdk_for_python() -> Result<()> {
     sandbox_test(|sandbox| {
-        every_way(sandbox, &["grpc", "http/protobuf"], || {
+        every_way(sandbox, &["grpc", "http/protobuf"], &["grpc"], || {
             let mut python = sandbox.command(root(".agents/otel-python/bin/python"));
             python.arg(root("tests/agents/otel/export.py"));
             python

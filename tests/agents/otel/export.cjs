@@ -3,7 +3,11 @@
 const [protocol, endpoint, session, temporality] = process.argv.slice(2);
 const kind = { grpc: "grpc", "http/protobuf": "proto", "http/json": "http" }[protocol];
 const load = (signal) => require(`@opentelemetry/exporter-${signal}-otlp-${kind}`);
-const place = (signal) => ({ url: kind === "grpc" ? endpoint : `${endpoint}/v1/${signal}` });
+// This library names no socket in a URL; its agent may have one.
+const socketPath = endpoint.startsWith("unix:") ? endpoint.slice("unix:".length) : undefined;
+const base = socketPath ? "http://localhost" : endpoint;
+const place = (signal) =>
+  kind === "grpc" ? { url: endpoint } : { url: `${base}/v1/${signal}`, httpAgentOptions: { socketPath } };
 const { AggregationTemporality, AggregationType, MeterProvider, PeriodicExportingMetricReader } = require(
   "@opentelemetry/sdk-metrics",
 );

@@ -18,7 +18,10 @@ if protocol == "grpc":
     from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
-    places = {signal: {"endpoint": endpoint, "insecure": True} for signal in ("metrics", "logs", "traces")}
+    # Over a socket this library's authority is the socket's path, which no HTTP/2 server may take for a host.
+    options = (("grpc.default_authority", "localhost"),) if endpoint.startswith("unix:") else None
+    place = {"endpoint": endpoint, "insecure": True, "channel_options": options}
+    places = {signal: place for signal in ("metrics", "logs", "traces")}
 else:
     from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
