@@ -467,7 +467,6 @@ impl UiState {
                 self.route = Route::Sessions;
                 self.welcome.ask();
             }
-            UiCommand::Notifications => self.route = Route::Notifications,
             UiCommand::Changelog => self.route = Route::Changelog,
             UiCommand::Reset => {
                 self.reset_word.clear();

@@ -115,8 +115,6 @@ commands! {
     Notifications "app.notifications" Window "Notifications" ["Ctrl+Shift+N"];
     /// The settings.
     Settings "app.settings" Text "Settings" ["Ctrl+,"];
-    /// What was told of, and what was not.
-    Notifications "app.notifications" Window "Notifications" [];
     /// The first steps.
     Welcome "app.welcome" Window "Welcome: first steps" [];
     /// What changed.
