@@ -62,7 +62,7 @@ commands! {
     /// The palette.
     Palette "app.command-palette" Everywhere "Search or run a command" ["Ctrl+K", "Ctrl+Shift+P"];
     /// The next request that waits.
-    NextNeedsYou "nav.next-needs-you" Everywhere "Next that needs you" ["N", "F8", "Ctrl+J"];
+    NextNeedsYou "nav.next-needs-you" Everywhere "Next that needs you" ["N", "F8", "Ctrl+J", "Ctrl+Shift+J"];
     /// Say yes to the card with the keys.
     Allow "request.allow" Request "Allow (Ctrl+1 for high risk)" ["1"];
     /// Say yes, and to its like.
