@@ -5,7 +5,7 @@
 
 use super::away::is_rule;
 use super::notices::About;
-use super::request::{Asked, PermissionRequest};
+use super::request::{Asked, PermissionRequest, is_question};
 use super::{Effects, Model, ide};
 use crate::answer;
 use crate::codex;
