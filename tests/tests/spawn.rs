@@ -57,8 +57,9 @@ fn the_seeds_request_works_from_nc() -> Result<()> {
             );
             let info = show(sandbox, &id)?;
             ensure!(text(&info, "state") == "running", "{info}");
-            let windows =
-                display.run(sandbox, &["xdotool", "search", "--onlyvisible", "--class", "xterm"])?;
+            let windows = wait_until("its window", PATIENCE, || {
+                display.run(sandbox, &["xdotool", "search", "--onlyvisible", "--class", "xterm"]).ok()
+            })?;
             ensure!(windows.lines().count() == 1, "one window, not {windows:?}");
             kill(sandbox, &id)?;
             wait_until("the window to close", PATIENCE, || {
