@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures the figures of the README on the release programs, which `make build` has put into target/release.
-#   scripts/bench.sh [--markdown] [--only handler,burst,gate,window,crowd,desktop,scroll,list,ide,terminal,vte,view,flood]
+#   scripts/bench.sh [--markdown] [--only handler,burst,gate,window,crowd,desktop,scroll,list,ide,otlp,terminal,vte,view,flood]
 # Everything runs in private directories and on a display of its own, and ends with the benchmark, by id.
 set -euo pipefail
 cd "$(dirname "$0")/.."

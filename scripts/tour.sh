@@ -71,11 +71,12 @@ picture() {
 }
 
 # What is done to come to a page from the sessions, and what to say of it.
-pages=(sessions terminals settings keys palette shortcuts new-session changelog welcome reset)
+pages=(sessions terminals notifications settings keys palette shortcuts new-session changelog welcome reset)
 say_of() {
   case $1 in
     sessions) echo "Sessions: what needs you first; the request stands in its session's own flow" ;;
     terminals) echo "Terminals: tabs and splits of what outlives the window" ;;
+    notifications) echo "Notifications: what was told, what was not, and why" ;;
     settings) echo "Settings: searched, in sections, each with its way back to the default" ;;
     keys) echo "Keys: changed by pressing another; a conflict is said where it is" ;;
     palette) echo "The palette (Ctrl+K): commands, sessions, projects and settings by a few letters" ;;
@@ -91,6 +92,7 @@ go() {
   case $1 in
     sessions) keys n ;;
     terminals) keys ctrl+grave ;;
+    notifications) keys ctrl+k && types "notifications" && keys Return ;;
     settings) keys ctrl+comma ;;
     keys) keys ctrl+k && types "change keys" && keys Return ;;
     palette) keys ctrl+k && types "se" ;;

@@ -1,5 +1,5 @@
 //! Opens the window on scripted facts, without a hub: `preview [SCENE] [--light] [--size WxH] [--zoom Z]`.
-//! Scenes: empty, loading, busy, long, many, errors, question, notifications, review.
+//! Scenes: empty, loading, busy, long, many, metrics, errors, question, notifications, review.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr, clippy::indexing_slicing)]
 
 #[path = "../tests/ui_scenes/mod.rs"]

@@ -11,6 +11,7 @@ use crate::link::FromWindow;
 #[cfg(feature = "window")]
 use crate::link::Onlooker;
 use crate::listeners::{HUB_CAPACITY, HttpPlaces, IdePlaces, Listeners, OtlpPlaces};
+use crate::os::color_scheme::ColorScheme;
 use crate::os::signals;
 #[cfg(feature = "window")]
 use crate::os::tray::{Tray, TrayColors};
@@ -70,6 +71,7 @@ struct Running {
     settings: Option<Arc<SettingsFile>>,
     keybindings: Option<Arc<SettingsFile>>,
     themes: Option<Themes>,
+    color_scheme: Option<ColorScheme>,
     store: Option<Arc<Store>>,
 }
 
@@ -222,6 +224,9 @@ fn start(
     let keybindings = Arc::new(config_file(Kind::Keybindings, &places, events.clone())?);
     let themes =
         Themes::start(places.home.join(".magia/themes"), events.clone()).context("watching themes")?;
+    // Only who shows something needs to know.
+    let color_scheme = display.as_ref().map(|_| ColorScheme::start(events.clone()));
+    let color_scheme = color_scheme.transpose().context("asking the desktop whether it is dark")?;
     let store =
         Store::start(StoreConfig::new(places.data.clone()), events.clone()).context("starting the store")?;
     let store = Arc::new(store);
@@ -348,6 +353,7 @@ fn start(
         settings: Some(settings),
         keybindings: Some(keybindings),
         themes: Some(themes),
+        color_scheme,
         store: Some(store),
     })
 }
@@ -366,6 +372,7 @@ impl Running {
         drop(self.settings.take());
         drop(self.keybindings.take());
         drop(self.themes.take());
+        drop(self.color_scheme.take());
         if let Some(store) = self.store.take()
             && let Err(err) = store.flush()
         {

@@ -66,6 +66,15 @@ fn every_control_has_a_name() {
 }
 
 #[test]
+fn figures_have_names() {
+    let mut window = window(scene("metrics", NOW_MS), SIZE);
+    click(&mut window, "Metrics");
+    assert_eq!(unnamed(&window), [] as [String; 0]);
+    click(&mut window, "All metrics");
+    assert_eq!(unnamed(&window), [] as [String; 0], "all sessions");
+}
+
+#[test]
 fn a_card_with_its_field_open_has_names() {
     let mut window = window(scene("busy", NOW_MS), SIZE);
     click(&mut window, "Deny... Bash");

@@ -123,3 +123,18 @@ fn motion_and_zoom_follow() {
     assert_eq!(look.zoomed(&ctx), Some(1.2), "the keyboard's zoom is to be saved");
     assert_eq!(look.zoomed(&ctx), None, "once");
 }
+
+#[test]
+fn as_the_desktop_follows_the_desktop() {
+    let (ctx, mut look) = looked(json!({"themeMode": "system"}));
+    let mut now = snapshot(json!({"themeMode": "system"}));
+    for (dark, mode) in [(Some(false), Mode::Light), (Some(true), Mode::Dark), (None, Mode::Dark)] {
+        now.desktop_dark = dark;
+        look.follow(&ctx, &now, None);
+        assert_eq!(ctx.theme(), mode, "{dark:?}");
+    }
+    now.settings = snapshot(json!({"themeMode": "light"})).settings;
+    now.desktop_dark = Some(true);
+    look.follow(&ctx, &now, None);
+    assert_eq!(ctx.theme(), Mode::Light, "a person's choice is theirs");
+}

@@ -1,7 +1,7 @@
 //! The least a listener can do, as a process of its own: accept, read one line, parse it, count it. It shows
 //! what the machine gives, so that what the app adds can be told from it.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,6 +40,23 @@ pub fn serve(socket: &Path, events: u64) -> Result<()> {
         anyhow::Ok((unix_ms(), cpu_time(std::process::id())?.as_micros()))
     })?;
     writeln!(std::io::stdout(), "{at_ms} {cpu_us}").context("printing the result")
+}
+
+/// The word that makes this program a relay.
+pub const RELAY: &str = "relay";
+
+/// The least that can answer a request: takes a connection, reads what has come and writes it back. Until it is ended.
+pub fn relay(socket: &Path) -> Result<()> {
+    let listener = std::os::unix::net::UnixListener::bind(socket)
+        .with_context(|| format!("listening on {}", socket.display()))?;
+    let mut line = [0; 4096];
+    for accepted in listener.incoming() {
+        let mut stream = accepted?;
+        let len = stream.read(&mut line)?;
+        // A client that has gone is its own affair.
+        let _written = stream.write_all(line.get(..len).unwrap_or_default());
+    }
+    Ok(())
 }
 
 async fn understood(mut stream: UnixStream) -> bool {

@@ -1,7 +1,7 @@
 //! Measures the figures that the README promises, on the release programs beside this one.
 //!
 //! ```text
-//! magia-bench [--markdown] [--only handler,burst,gate,window,crowd,desktop,scroll,list,ide,terminal,vte,view,flood]
+//! magia-bench [--markdown] [--only handler,burst,gate,window,crowd,desktop,scroll,list,ide,otlp,terminal,vte,view,flood]
 //! ```
 //!
 //! Everything runs in private directories under `/tmp`, on a display of its own, and ends with this program.
@@ -9,6 +9,7 @@
 
 mod app;
 mod bare;
+mod bare_otlp;
 mod events;
 mod figures;
 mod frames;
@@ -45,7 +46,17 @@ fn main() -> Result<ExitCode> {
         bare::serve(Path::new(socket), events.parse()?)?;
         return Ok(ExitCode::SUCCESS);
     }
+    if let [role, socket] = words.as_slice()
+        && role == bare::RELAY
+    {
+        bare::relay(Path::new(socket))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     match words.split_first() {
+        Some((word, [])) if word == figures::otlp::BARE => {
+            bare_otlp::serve()?;
+            return Ok(ExitCode::SUCCESS);
+        }
         Some((word, rest)) if word == soak::WRITER => {
             soak::write_output(rest)?;
             return Ok(ExitCode::SUCCESS);

@@ -28,7 +28,7 @@ pub const WRITER: &str = "soak-output";
 const STORMERS: u64 = 8;
 /// The size that every terminal has while its holder's memory is looked at: what it keeps depends on it.
 const SIZE: Size = Size::new(120, 40);
-/// How often memory is looked at; the first time after a first stretch in which all buffers get their usual sizes.
+/// How often memory is looked at; the first time when all buffers have had their usual sizes.
 const SAMPLES: u32 = 6;
 /// How long the clients are away before that.
 const CALM: Duration = Duration::from_secs(4);
@@ -171,9 +171,9 @@ async fn soak(held: Vec<(Started, PathBuf)>, length: Duration) -> Result<String>
     }
     let begun = Instant::now();
     let mut looks = Vec::new();
-    for look in 1..=SAMPLES {
-        // The last one while the programs still write.
-        let due = length.mul_f64((f64::from(look) - 0.3) / f64::from(SAMPLES));
+    for look in 0..SAMPLES {
+        // The first after a fifth of the time, the last while the programs still write.
+        let due = length.mul_f64(0.2 + 0.75 * f64::from(look) / f64::from(SAMPLES - 1));
         sleep(due.saturating_sub(begun.elapsed())).await;
         let sizes = calm_memory(&held, &state).await?;
         let mean = sizes.iter().sum::<u64>() / sizes.len().max(1) as u64;

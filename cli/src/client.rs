@@ -33,6 +33,11 @@ const WORKS_WITHOUT_APP: &[&str] = &[
     "detect_installed_providers",
     "load_settings",
     "save_settings",
+    "settings_schema",
+    "load_keybindings",
+    "save_keybindings",
+    "is_first_launch",
+    "factory_reset",
     "telemetry_status",
     "set_telemetry",
 ];

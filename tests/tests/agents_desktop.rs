@@ -23,7 +23,7 @@ fn desktop(
     let mut window = Window::start_with(sandbox, &display, &address)?;
     let tray = TrayIcon::on(&bus)?;
     tray.wait()?;
-    window.wait_for_text("No sessions yet")?;
+    window.wait_for("Button", "Settings")?;
     // Without the hint there is one notification: the request's.
     scene.cli.json(&["settings", "set", "trayHintShown", "true"])?;
     window.ask_to_close()?;

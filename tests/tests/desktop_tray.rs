@@ -83,7 +83,7 @@ fn a_mouse_on_the_panel_brings_the_window_back_and_opens_the_menu() -> Result<()
         let mut window = window(sandbox, &display, &bus)?;
         let tray = TrayIcon::on(&bus)?;
         tray.wait()?;
-        window.wait_for_text("No sessions yet")?;
+        window.wait_for("Button", "Settings")?;
         window.ask_to_close()?;
         window.wait_until_hidden()?;
         let click = |button: &str| {
@@ -125,7 +125,7 @@ fn a_host_that_restarts_has_the_icon_again_and_one_that_stays_away_gives_the_win
         let mut window = window(sandbox, &display, &bus)?;
         let tray = TrayIcon::on(&bus)?;
         tray.wait()?;
-        window.wait_for_text("No sessions yet")?;
+        window.wait_for("Button", "Settings")?;
         window.ask_to_close()?;
         window.wait_until_hidden()?;
         panel.kill()?;
@@ -149,7 +149,7 @@ fn without_a_host_the_close_button_asks() -> Result<()> {
         let display = Display::start(sandbox)?;
         let bus = Bus::bare(sandbox, &display)?;
         let mut window = window(sandbox, &display, &bus)?;
-        window.wait_for_text("No sessions yet")?;
+        window.wait_for("Button", "Settings")?;
         window.ask_to_close()?;
         window.wait_for_text("There is no tray on this desktop")?;
         window.settle()?;

@@ -137,6 +137,8 @@ fn json_of_every_verb_is_as_kept() -> Result<()> {
 
         let _app = App::start(sandbox)?;
         golden.check("next-none", &["next"])?;
+        // Whether this machine has a desktop is then all the same.
+        golden.check("notifications-pause", &["notifications", "pause", "--minutes", "60"])?;
 
         let mut asks = ScriptedAgent::start(sandbox, "asks")?;
         asks.begin("Deploy it")?;
@@ -194,6 +196,12 @@ fn json_of_every_verb_is_as_kept() -> Result<()> {
         golden.check("ls-all", &["ls", "--all"])?;
         golden.check("unhide", &["unhide", &idle_id])?;
 
+        golden.check("notifications", &["notifications"])?;
+        golden.check("notifications-read", &["notifications", "read", "1"])?;
+        golden.check("notifications-dismiss", &["notifications", "dismiss", "1"])?;
+        golden.check("notifications-resume", &["notifications", "resume"])?;
+        golden.check("digest", &["digest"])?;
+
         golden.check("settings-get", &["settings", "get"])?;
         golden.check("settings-get-one", &["settings", "get", "themeMode"])?;
         golden.check("settings-set", &["settings", "set", "themeMode", "light"])?;
@@ -212,6 +220,7 @@ fn json_of_every_verb_is_as_kept() -> Result<()> {
         golden.check("version", &["version"])?;
         golden.check("call", &["call", "get_session", &json!({ "session": idle_id }).to_string()])?;
         golden.check("call-list", &["call", "--list"])?;
+        golden.check("quit", &["quit"])?;
         if !golden.differing.is_empty() {
             bail!("{}\n(the change is wanted? run again with {BLESS}=1)", golden.differing.join("\n"));
         }

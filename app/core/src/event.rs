@@ -188,6 +188,8 @@ pub enum Event {
         /// What is wrong with the file.
         problem: Option<String>,
     },
+    /// The desktop is dark (`true`) or light; `None` when it has no preference.
+    DesktopSchemeChanged(Option<bool>),
     /// The user's themes were read.
     ThemesLoaded {
         /// All that can be used.

@@ -1,8 +1,10 @@
 //! magia's settings: settings.json in camelCase. Every key has a default; unknown keys are kept.
 
+mod forwarding;
 mod notifications;
 pub mod spec;
 
+pub use forwarding::Forwarding;
 pub use notifications::{CloseBehavior, NotificationSettings, QuietHours, risk_word};
 
 use crate::ide::IdeServer;
@@ -88,6 +90,10 @@ impl Preset {
 
 /// Longer than this no terminal is kept from showing its dialog, in seconds.
 pub const CODEX_HOLD_MAX_S: u32 = 20;
+
+/// What `telemetryForward` must be.
+const FORWARD_WANTED: &str = "the address of a collector, as http://host:4318, https://host or grpc://host:4317; \
+                              empty is none";
 
 /// The port that OTLP over HTTP has been given.
 pub const OTEL_PORT: u16 = 4318;
@@ -253,6 +259,8 @@ pub struct Settings {
     pub otel_port: u16,
     /// `telemetryKeepPrompts`: whether the texts of prompts that come with telemetry are kept.
     pub telemetry_keep_prompts: bool,
+    /// `telemetryForward` and `telemetryForwardHeaders`: a collector of the user's own that gets a copy of all telemetry.
+    pub telemetry_forward: Option<Forwarding>,
     /// `terminalFontSize`, in points.
     pub terminal_font_size: f32,
     /// `terminalFontFamily`.
@@ -299,6 +307,7 @@ impl Default for Settings {
             http_roots: Vec::new(),
             otel_port: OTEL_PORT,
             telemetry_keep_prompts: false,
+            telemetry_forward: None,
             terminal_font_size: 13.0,
             terminal_font_family: "JetBrains Mono".to_owned(),
             terminal_cursor: TerminalCursor::Bar,
@@ -398,6 +407,11 @@ impl Settings {
         all.insert("httpRoots".into(), json!(self.http_roots));
         all.insert("otelCollectorPort".into(), json!(self.otel_port));
         all.insert("telemetryKeepPrompts".into(), json!(self.telemetry_keep_prompts));
+        let forward = self.telemetry_forward.clone().unwrap_or_default();
+        all.insert("telemetryForward".into(), json!(forward.url));
+        let headers: Map<String, Value> =
+            forward.headers.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+        all.insert("telemetryForwardHeaders".into(), Value::Object(headers));
         all.insert("terminalFontSize".into(), decimal(self.terminal_font_size));
         all.insert("terminalFontFamily".into(), json!(self.terminal_font_family));
         all.insert("terminalCursorStyle".into(), json!(self.terminal_cursor.as_str()));
@@ -504,6 +518,30 @@ impl Settings {
                 self.otel_port = usable.ok_or("a port from 1024 to 65535, or 0 for none")?;
             }
             "telemetryKeepPrompts" => self.telemetry_keep_prompts = value.as_bool().ok_or("true or false")?,
+            "telemetryForward" => {
+                let url = value.as_str().ok_or(FORWARD_WANTED)?.trim();
+                let headers = self.telemetry_forward.take().map(|known| known.headers).unwrap_or_default();
+                let forward = Forwarding { url: url.to_owned(), headers };
+                if !url.is_empty() && !forward.is_usable() {
+                    return Err(FORWARD_WANTED);
+                }
+                self.telemetry_forward = (!url.is_empty() || !forward.headers.is_empty()).then_some(forward);
+            }
+            "telemetryForwardHeaders" => {
+                let wanted = "an object of header names and texts";
+                let headers = value.as_object().ok_or(wanted)?.iter().filter(|(_, value)| !value.is_null());
+                let header = |(name, value): (&String, &Value)| {
+                    let value = value.as_str()?;
+                    let plain = |text: &str| text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+                    (!name.is_empty() && !name.contains([' ', ':']) && plain(name) && plain(value))
+                        .then(|| (name.clone(), value.to_owned()))
+                };
+                let headers: Vec<(String, String)> =
+                    headers.map(header).collect::<Option<_>>().ok_or(wanted)?;
+                let url = self.telemetry_forward.take().map(|known| known.url).unwrap_or_default();
+                self.telemetry_forward =
+                    (!url.is_empty() || !headers.is_empty()).then_some(Forwarding { url, headers });
+            }
             "terminalFontSize" => {
                 self.terminal_font_size = between(value, 6.0, 48.0).ok_or("a number from 6 to 48")?;
             }

@@ -41,6 +41,8 @@ pub struct Snapshot {
     pub terminals: Vec<Arc<TerminalInfo>>,
     /// magia's settings.
     pub settings: Arc<Settings>,
+    /// Whether the desktop is dark; `None` when it does not say.
+    pub desktop_dark: Option<bool>,
     /// The user's themes.
     pub themes: Arc<Vec<Theme>>,
     /// The keys of the window's commands.

@@ -87,7 +87,15 @@ impl Shell {
         let (gates, rest): (Vec<_>, Vec<_>) = effects
             .into_iter()
             .partition(|effect| matches!(effect, Effect::AnswerGate { .. } | Effect::AnswerDiff { .. }));
-        for effect in gates.into_iter().chain(rest) {
+        let answers = !gates.is_empty();
+        for effect in gates {
+            self.perform_one(effect);
+        }
+        if answers {
+            // The handler was woken on this very core, as a rule, and would wait until this thread rests.
+            std::thread::yield_now();
+        }
+        for effect in rest {
             self.perform_one(effect);
         }
     }

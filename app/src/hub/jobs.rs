@@ -18,7 +18,7 @@ use magia_core::event::{Event, ReplyId, Titles};
 use magia_core::policy::trial;
 use magia_core::settings::Settings;
 use magia_core::steward::{EventStatus, HookState, StewardError};
-use magia_protocol::wire::command::InstallHooks;
+use magia_protocol::wire::command::{InstallHooks, SetTelemetry};
 use magia_protocol::wire::info::{ChangeInfo, HooksInfo, ProviderInfo};
 use magia_protocol::wire::{Command, ErrorCode, Provider, RpcError, SessionId};
 use serde::Serialize;
@@ -348,13 +348,16 @@ impl JobShell {
         Provider::ALL.iter().filter_map(look).collect()
     }
 
-    /// Takes our hooks out of every agent's settings, then removes what is ours, or has it removed at the next start when
+    /// Takes what is ours out of every agent's settings, then removes what is ours, or has it removed at the next start when
     /// this program holds it open.
     fn factory_reset(&self) -> Result<Value, RpcError> {
         for provider in Provider::ALL {
             let paths = self.places.steward(*provider, None);
             // A file that cannot be read holds what it holds: nothing is forgotten while hooks point here.
             self.change(&paths, false, steward::preview_uninstall, steward::uninstall)?;
+            let off =
+                SetTelemetry { provider: *provider, on: false, traces: false, dry_run: false, home: None };
+            telemetry::set(self, &off, None)?;
         }
         let removed = reset::what_goes(&self.places);
         let restarting = self.listeners.is_some();

@@ -231,6 +231,7 @@ impl Listeners {
     fn stop_now(&mut self) {
         self.stop.send_replace(true);
         self.http.stop();
+        self.otlp.stop();
         for door in &self.doors {
             door.outbox.stop_waiting();
         }

@@ -87,6 +87,8 @@ pub enum Action {
     AskClipboard(String),
     /// What is shown of the selected session.
     ShowPane(super::state::SessionPane),
+    /// Scroll the timeline to this time, milliseconds since 1970.
+    ShowTime(u64),
     /// Say something once.
     Say(String),
     /// Put the window into the task bar.
@@ -219,6 +221,12 @@ impl Action {
     pub fn install_hooks(provider: Provider, strict: Option<bool>) -> Self {
         let wish = command::InstallHooks { strict, ..command::InstallHooks::of(provider) };
         Self::Confirm(Box::new(Self::Send(Command::InstallHooks(wish))))
+    }
+
+    /// Has an agent tell what it uses, after asking.
+    pub fn switch_telemetry_on(provider: Provider) -> Self {
+        let wish = command::SetTelemetry { provider, on: true, traces: false, dry_run: false, home: None };
+        Self::Confirm(Box::new(Self::Send(Command::SetTelemetry(wish))))
     }
 
     /// Takes them out, after asking.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// What was applied last.
 #[derive(Debug, Default)]
 pub struct Look {
-    mode: Option<ThemeMode>,
+    mode: Option<ThemePreference>,
     theme: Option<(String, Arc<Vec<Theme>>)>,
     fonts: Option<fonts::Wish>,
     motion: Option<bool>,
@@ -24,12 +24,14 @@ impl Look {
     /// Applies what differs from before.
     pub fn follow(&mut self, ctx: &Context, snapshot: &Snapshot, named: Option<&NamedFonts>) {
         let settings = &*snapshot.settings;
-        if self.mode.replace(settings.theme) != Some(settings.theme) {
-            ctx.set_theme(match settings.theme {
-                ThemeMode::Dark => ThemePreference::Dark,
-                ThemeMode::Light => ThemePreference::Light,
-                ThemeMode::System => ThemePreference::System,
-            });
+        let mode = match (settings.theme, snapshot.desktop_dark) {
+            (ThemeMode::Dark, _) | (ThemeMode::System, Some(true)) => ThemePreference::Dark,
+            (ThemeMode::Light, _) | (ThemeMode::System, Some(false)) => ThemePreference::Light,
+            // As the window system says, where it does; else dark.
+            (ThemeMode::System, None) => ThemePreference::System,
+        };
+        if self.mode.replace(mode) != Some(mode) {
+            ctx.set_theme(mode);
         }
         self.follow_theme(ctx, settings, &snapshot.themes);
         let moves = !settings.reduced_motion;

@@ -11,6 +11,7 @@ use super::panels::changelog::changelog_ui;
 use super::panels::details::{DetailsData, details_ui};
 use super::panels::diff_review::review_ui;
 use super::panels::empty;
+use super::panels::metrics;
 use super::panels::notifications::notifications_ui;
 use super::panels::sessions::sessions_ui;
 use super::panels::settings::settings_ui;
@@ -76,6 +77,11 @@ pub fn shell_ui(ui: &mut Ui, view: View<'_>, state: &mut UiState, actions: &mut 
         CentralPanel::default().frame(frame).show(ui, |ui| {
             terminals_ui(ui, &mut state.terminals, view.terminals, actions);
         });
+    } else if state.route == Route::Metrics {
+        let frame = Frame::new().fill(colors.background);
+        CentralPanel::default().frame(frame).show(ui, |ui| {
+            metrics::fleet_ui(ui, state.metrics.refresh(snapshot, None), view.clock, actions);
+        });
     } else if state.route == Route::Changelog {
         let frame = Frame::new().fill(colors.background);
         CentralPanel::default().frame(frame).show(ui, |ui| changelog_ui(ui, &mut state.changelog, actions));
@@ -127,6 +133,10 @@ fn sessions_page(
     CentralPanel::default().frame(Frame::NONE).show(ui, |ui| match &session {
         Some(session) => {
             header(ui, session, view, details_shown, state, actions);
+            if state.pane == SessionPane::Metrics {
+                let data = state.metrics.refresh(view.snapshot, Some(session.id));
+                return metrics::session_ui(ui, data, view.clock, actions);
+            }
             let pane = session.terminal.as_ref().map_or(SessionPane::Timeline, |_| state.pane);
             let terminal = session.terminal.as_deref().unwrap_or_default();
             let reviewed =
@@ -210,9 +220,7 @@ fn header(
                 if Button::icon(Lucide::Pencil, &tip).name("Rename...").show(ui).clicked() {
                     actions.push(Action::StartRename(session.id));
                 }
-                if session.terminal.is_some() {
-                    panes(ui, state.pane, actions);
-                }
+                panes(ui, session.terminal.is_some(), state.pane, actions);
                 let agent = provider::name(session.provider);
                 let model = session.model.as_deref().map(|model| format!(" · {}", shown_line(model, 28)));
                 if ui.available_width() > 360.0 {
@@ -228,13 +236,19 @@ fn header(
     });
 }
 
-/// Timeline, terminal or both; drawn from right to left.
-fn panes(ui: &mut Ui, shown: SessionPane, actions: &mut Actions) {
+/// Timeline, terminal, both, metrics; drawn from right to left.
+fn panes(ui: &mut Ui, has_terminal: bool, shown: SessionPane, actions: &mut Actions) {
     for (pane, icon, tip) in [
+        (SessionPane::Metrics, Lucide::ChartColumn, "Metrics"),
         (SessionPane::Beside, Lucide::Columns2, "Timeline and terminal"),
         (SessionPane::Terminal, Lucide::SquareTerminal, "Terminal"),
         (SessionPane::Timeline, Lucide::List, "Timeline"),
     ] {
+        let of_terminal = matches!(pane, SessionPane::Terminal | SessionPane::Beside);
+        if of_terminal && !has_terminal {
+            continue;
+        }
+        let shown = if has_terminal || shown == SessionPane::Metrics { shown } else { SessionPane::Timeline };
         if Button::icon(icon, tip).name(tip).selected(shown == pane).show(ui).clicked() {
             actions.push(Action::ShowPane(pane));
         }

@@ -11,6 +11,7 @@ use super::markdown::Markdown;
 use super::panels::card::Cards;
 use super::panels::details::Details;
 use super::panels::diff_review::ReviewPanel;
+use super::panels::metrics::MetricsPanel;
 use super::panels::notifications::NotificationsPanel;
 use super::panels::sessions::SessionsPanel;
 use super::panels::settings::SettingsPanel;
@@ -36,6 +37,8 @@ pub enum Route {
     Sessions,
     /// Terminals in tabs and splits.
     Terminals,
+    /// What all sessions used.
+    Metrics,
     /// magia's settings.
     Settings,
     /// What changed from version to version.
@@ -44,7 +47,7 @@ pub enum Route {
     Notifications,
 }
 
-/// What is shown of a session that runs in one of our terminals.
+/// What is shown of a session; its terminal only when it runs in one of ours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SessionPane {
     /// Its timeline.
@@ -54,6 +57,8 @@ pub enum SessionPane {
     Terminal,
     /// Both, side by side.
     Beside,
+    /// What it used.
+    Metrics,
 }
 
 /// What stands over the page. One at a time, the rest wait.
@@ -118,8 +123,10 @@ pub struct UiState {
     pub details: Details,
     /// Terminals.
     pub terminals: TerminalsPanel,
-    /// What is shown of a session that runs in one of our terminals.
+    /// What is shown of a session.
     pub pane: SessionPane,
+    /// Metrics.
+    pub metrics: MetricsPanel,
     /// What the dialog for a new session holds.
     pub new_session: NewSession,
     /// What the palette holds.
@@ -364,6 +371,7 @@ impl UiState {
                 self.dialogs.push_back(Dialog::Confirm(Box::new(copy)));
             }
             Action::ShowPane(pane) => self.pane = pane,
+            Action::ShowTime(at_ms) => self.timeline.reveal_time(at_ms),
             Action::FilterNotifications(outcome) => self.notifications.filter = outcome,
             Action::OpenNotification(id) => return self.open_notification(id, snapshot, now_s),
             Action::Minimise => ctx.send_viewport_cmd(egui::ViewportCommand::Minimized(true)),
@@ -437,8 +445,15 @@ impl UiState {
             UiCommand::Settings => {
                 self.route = if self.route == Route::Settings { Route::Sessions } else { Route::Settings };
             }
+            UiCommand::Notifications => {
+                let here = self.route == Route::Notifications;
+                self.route = if here { Route::Sessions } else { Route::Notifications };
+            }
             UiCommand::Terminals => {
                 self.route = if self.route == Route::Terminals { Route::Sessions } else { Route::Terminals };
+            }
+            UiCommand::Metrics => {
+                self.route = if self.route == Route::Metrics { Route::Sessions } else { Route::Metrics };
             }
             UiCommand::NewSession => {
                 self.new_session.begin(snapshot, self.selected);

@@ -6,7 +6,7 @@ use flate2::write::GzEncoder;
 use magia_app::listeners::OtlpPlaces;
 use magia_core::event::Event;
 use magia_core::metrics::{Metrics, Way};
-use magia_core::settings::Settings;
+use magia_core::settings::{Forwarding, Settings};
 use magia_core::telemetry::Export;
 use magia_protocol::paths::Socket;
 use magia_protocol::wire::metrics::{MetricsInfo, OtelPortInfo};
@@ -27,10 +27,14 @@ const CLAUDE: &str = include_str!("../data/otlp-claude.jsonl");
 
 /// Wants this port; waits until one is open.
 fn open_port(place: &Place, port: u16) -> OtelPortInfo {
+    open_port_with(place, Settings { otel_port: port, ..Settings::default() })
+}
+
+fn open_port_with(place: &Place, settings: Settings) -> OtelPortInfo {
     let switch = place
         .listeners()
         .otlp(OtlpPlaces { pin: place.temp.path().join("otel-port"), socket: place.path(Socket::Otel) });
-    switch.settings(&Settings { otel_port: port, ..Settings::default() });
+    switch.settings(&settings);
     next_port(place)
 }
 
@@ -53,6 +57,7 @@ fn next_export(place: &Place) -> Export {
         match place.hub.recv_timeout(LIMIT).expect("a fact in time") {
             Event::TelemetryReceived(export) => return *export,
             Event::ListenerReported(_) | Event::TelemetryPort(_) => {}
+            Event::ServiceReported { service, .. } if service == "telemetry forwarding" => {}
             other => panic!("not telemetry: {other:?}"),
         }
     }
@@ -431,4 +436,116 @@ fn a_stop_ends_idle_connections() {
     let mut rest = Vec::new();
     let _end = idle.read_to_end(&mut rest);
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "nobody listens any more");
+}
+
+/// Settings by which a copy goes there.
+fn forwarding(to: &str) -> Settings {
+    let headers = vec![("x-key".to_owned(), "k".to_owned())];
+    Settings {
+        otel_port: free_port(),
+        telemetry_forward: Some(Forwarding { url: to.to_owned(), headers }),
+        ..Settings::default()
+    }
+}
+
+/// The next that is told of the forwarding.
+fn next_problem(place: &Place) -> Option<String> {
+    loop {
+        let fact = place.hub.recv_timeout(LIMIT).expect("a fact in time");
+        if let Event::ServiceReported { service: "telemetry forwarding", problem } = fact {
+            return problem;
+        }
+    }
+}
+
+#[test]
+fn a_collector_of_the_users_own_gets_a_copy_of_everything() {
+    let theirs = place();
+    let to = open_port(&theirs, free_port()).port.expect("a port");
+    for scheme in ["http", "grpc"] {
+        let ours = place();
+        let port =
+            open_port_with(&ours, forwarding(&format!("{scheme}://127.0.0.1:{to}"))).port.expect("a port");
+        let proto = sum("s", 3.0).encode_to_vec();
+        let json = serde_json::to_vec(&sum("s", 4.0)).expect("JSON");
+        assert_eq!(post(port, "/v1/metrics", "application/x-protobuf", &[], &proto).status, 200);
+        let packed = ["Content-Encoding: gzip"];
+        assert_eq!(post(port, "/v1/metrics", "application/json", &packed, &zip(&json)).status, 200);
+        runtime().block_on(async { grpc(port).await.export(sum("s", 5.0)).await.expect("taken") });
+        for value in [3, 4, 5] {
+            assert_eq!(input_tokens(&next_export(&ours)), value);
+            assert_eq!(input_tokens(&next_export(&theirs)), value, "{scheme}");
+        }
+        // What is refused here is not sent on.
+        assert_eq!(post(port, "/v1/metrics", "application/json", &[], b"{").status, 400);
+        let fares = loop {
+            if let Some(forward) = next_port(&ours).forward.filter(|forward| forward.sent == 3) {
+                break forward;
+            }
+        };
+        assert_eq!((fares.dropped, fares.failed, fares.problem), (0, 0, None));
+        assert_eq!(fares.to, format!("{scheme}://127.0.0.1:{to}"));
+    }
+}
+
+#[test]
+fn a_collector_that_does_not_answer_costs_nobody_anything_but_its_copies() {
+    // It takes connections and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("bound");
+    let to = silent.local_addr().expect("an address").port();
+    let place = place();
+    let port = open_port_with(&place, forwarding(&format!("http://127.0.0.1:{to}"))).port.expect("a port");
+    let body = sum("s", 1.0).encode_to_vec();
+    for _ in 0..200 {
+        assert_eq!(post(port, "/v1/metrics", "application/x-protobuf", &[], &body).status, 200);
+        next_export(&place);
+    }
+    let fares = loop {
+        if let Some(forward) = next_port(&place).forward.filter(|forward| forward.dropped > 0) {
+            break forward;
+        }
+    };
+    assert!(fares.problem.is_some_and(|problem| problem.contains("were not sent on")));
+    assert_eq!(fares.sent, 0);
+}
+
+#[test]
+fn what_cannot_work_is_said() {
+    let place = place();
+    let nobody = free_port();
+    let port =
+        open_port_with(&place, forwarding(&format!("http://127.0.0.1:{nobody}"))).port.expect("a port");
+    let body = sum("s", 1.0).encode_to_vec();
+    assert_eq!(post(port, "/v1/metrics", "application/x-protobuf", &[], &body).status, 200);
+    let problem = next_problem(&place).expect("a problem");
+    assert!(
+        problem.contains(&format!("http://127.0.0.1:{nobody}")) && problem.contains("magia itself counts it"),
+        "{problem}"
+    );
+
+    // Its own port: it would go round for ever.
+    let place = self::place();
+    let own = free_port();
+    let settings = Settings { otel_port: own, ..forwarding(&format!("http://localhost:{own}")) };
+    assert_eq!(open_port_with(&place, settings).port, Some(own));
+    assert_eq!(post(own, "/v1/metrics", "application/x-protobuf", &[], &body).status, 200);
+    let problem = next_problem(&place).expect("a problem");
+    assert!(problem.contains("own port"), "{problem}");
+    assert_eq!(input_tokens(&next_export_or(&place)), 1);
+}
+
+/// The export that came before the problem was told, or after.
+fn next_export_or(place: &Place) -> Export {
+    let body = sum("s", 1.0).encode_to_vec();
+    let port = loop {
+        if let Some(port) = next_port(place).port {
+            break port;
+        }
+    };
+    assert_eq!(post(port, "/v1/metrics", "application/x-protobuf", &[], &body).status, 200);
+    loop {
+        if let Event::TelemetryReceived(export) = place.hub.recv_timeout(LIMIT).expect("a fact in time") {
+            return *export;
+        }
+    }
 }

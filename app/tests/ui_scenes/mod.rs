@@ -1,6 +1,8 @@
 //! Facts for pictures and tests.
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
 
+pub mod metrics;
+
 use magia_core::ide::ProposedDiff;
 use magia_core::snapshot::{Problem, RequestView, Snapshot, TimelineView, Toast};
 use magia_core::subject::{Mark, Subject};
@@ -459,6 +461,7 @@ pub fn scene(name: &str, now_ms: u64) -> Snapshot {
         "empty" => Snapshot { hooks: hooks("not installed"), ..base(now_ms) },
         "installed" => base(now_ms),
         "loading" => Snapshot { loaded: false, ..Snapshot::default() },
+        "metrics" => metrics::metrics(now_ms),
         "many" => many(now_ms, 2_000, 10_000),
         "long" => long(now_ms),
         "errors" => errors(now_ms),

@@ -1,24 +1,25 @@
 //! Permission requests: how long the app takes to answer a waiting handler.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use magia_protocol::paths::Socket;
-use magia_tests::{PATIENCE, Sandbox, wait_until};
+use magia_tests::{PATIENCE, Program, Sandbox, wait_until};
 use serde_json::{Value, json};
 
 use crate::app::{App, Client, Programs};
+use crate::bare;
 use crate::events::{Agent, deliver};
 use crate::stats::{Samples, micros};
 use crate::table::Row;
 
 const BY_RULE: usize = 2_000;
 const BY_CLIENT: usize = 500;
-/// Between two rounds of the relay.
-const PAUSE: Duration = Duration::from_micros(500);
+/// Before a round of the relay: as long as a request waits after the event before it.
+const PAUSE: Duration = Duration::from_millis(1);
 /// Not counted: the first requests warm caches and allocators.
 const WARM_UP: usize = 100;
 
@@ -38,12 +39,15 @@ pub fn measure(programs: &Programs) -> Result<Vec<Row>> {
         last: 0,
     };
     bench.event("SessionStart", &json!({ "source": "startup" }))?;
-    let (mut answers, mut connected) = (Vec::new(), Vec::new());
+    let relay = Relay::start(&sandbox)?;
+    let (mut answers, mut connected, mut relayed) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..BY_RULE + WARM_UP {
         let (answer, with_connect) = bench.by_rule()?;
+        let bare = relay.round()?;
         if round >= WARM_UP {
             answers.push(micros(answer));
             connected.push(micros(with_connect));
+            relayed.push(micros(bare));
         }
     }
     let mut by_client = Vec::new();
@@ -55,14 +59,14 @@ pub fn measure(programs: &Programs) -> Result<Vec<Row>> {
     }
     drop(bench);
     app.stop()?;
-    let relay = Samples::new(relayed(&sandbox)?);
+    let relay = Samples::new(relayed);
     let answers = Samples::new(answers);
     let goal = "p50 <= 50 µs, p99 <= 1 ms";
     let met = answers.p50() <= 50.0 && answers.at(0.99) <= 1000.0;
     let against = format!("{}; {:.2}x a bare relay", shown(&answers), answers.p50() / relay.p50());
     Ok(vec![
         Row::new("permission request answered by a rule", against, goal, met),
-        Row::told("a bare relay over as many threads, which does nothing", shown(&relay)),
+        Row::told("a bare relay, which does nothing, in turns with it", shown(&relay)),
         Row::told("the same, connecting included", shown(&Samples::new(connected))),
         Row::told(
             "answer given on the command socket, until the handler has it",
@@ -71,44 +75,32 @@ pub fn measure(programs: &Programs) -> Result<Vec<Row>> {
     ])
 }
 
-/// What the machine takes for the way alone, measured as above: a thread that waits for connections takes one, reads its
-/// line and writes an answer. Two threads are woken, the listener's and the handler's; with a pause as long as between two
-/// requests above, in which the cores fall asleep.
-fn relayed(sandbox: &Sandbox) -> Result<Vec<f64>> {
-    let path = sandbox.work().join("relay");
-    let listener = UnixListener::bind(&path).context("listening")?;
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
-            let mut line = [0; 4096];
-            for accepted in listener.incoming() {
-                let Ok(mut stream) = accepted else { return };
-                match stream.read(&mut line) {
-                    Ok(len @ 1..) if stream.write_all(line.get(..len).unwrap_or_default()).is_ok() => {}
-                    _ => return,
-                }
-            }
-        });
-        let took = relay_rounds(&path);
-        // Nothing to read ends the thread.
-        UnixStream::connect(&path).map(drop)?;
-        took
-    })
+/// What the machine takes for the way alone: a process that takes a connection, reads its line and writes it back, asked
+/// in turns with the app, so that both find the cores asleep and the caches used by others.
+struct Relay {
+    socket: PathBuf,
+    _program: Program,
 }
 
-fn relay_rounds(path: &Path) -> Result<Vec<f64>> {
-    let (line, mut answer) = ([b'x'; 600], [0; 600]);
-    let mut took = Vec::new();
-    for round in 0..BY_RULE + WARM_UP {
+impl Relay {
+    fn start(sandbox: &Sandbox) -> Result<Self> {
+        let socket = sandbox.work().join("relay");
+        let mut command = sandbox.command(std::env::current_exe()?);
+        command.arg(bare::RELAY).arg(&socket);
+        let program = sandbox.spawn("relay", command)?;
+        wait_until("the relay", PATIENCE, || socket.exists().then_some(()))?;
+        Ok(Self { socket, _program: program })
+    }
+
+    fn round(&self) -> Result<Duration> {
+        let (line, mut answer) = ([b'x'; 600], [0; 600]);
         std::thread::sleep(PAUSE);
-        let mut gate = UnixStream::connect(path)?;
+        let mut gate = UnixStream::connect(&self.socket)?;
         let begun = Instant::now();
         gate.write_all(&line)?;
         gate.read_exact(&mut answer)?;
-        if round >= WARM_UP {
-            took.push(micros(begun.elapsed()));
-        }
+        Ok(begun.elapsed())
     }
-    Ok(took)
 }
 
 fn shown(samples: &Samples) -> String {

@@ -8,6 +8,7 @@ pub mod gate;
 pub mod handler;
 pub mod ide;
 pub mod list;
+pub mod otlp;
 pub mod scroll;
 pub mod terminal;
 pub mod terminal_speed;
@@ -23,7 +24,7 @@ use crate::table::Row;
 pub type Measure = fn(&Programs) -> Result<Vec<Row>>;
 
 /// All groups in the order of the table, by name.
-pub const ALL: [(&str, Measure); 13] = [
+pub const ALL: [(&str, Measure); 14] = [
     ("handler", handler::measure),
     ("burst", burst::measure),
     ("gate", gate::measure),
@@ -33,6 +34,7 @@ pub const ALL: [(&str, Measure); 13] = [
     ("scroll", scroll::measure),
     ("list", list::measure),
     ("ide", ide::measure),
+    ("otlp", otlp::measure),
     ("terminal", terminal::measure),
     ("vte", terminal_speed::measure),
     ("view", terminal_view::measure),

@@ -74,8 +74,8 @@ fn collect() -> Result<Value> {
         Err(err) => return Err(err),
     };
     let (found, _) = checks()?;
-    let check =
-        |check: &CheckInfo| json!({ "id": check.id, "status": check.status, "detail": clean(&check.detail) });
+    // The id of an agent's daemon has its directory in it.
+    let check = |check: &CheckInfo| json!({ "id": clean(&check.id), "status": check.status, "detail": clean(&check.detail) });
     let app = running.as_ref().map(|app| {
         json!({
             "version": app.version,
@@ -124,8 +124,8 @@ fn settings() -> Result<Map<String, Value>> {
             *value = json!(format!("{count} entries"));
         }
     }
-    // A path or a command of the user's own.
-    for key in ["terminalShell", "terminal", "httpApi"] {
+    // A path, a command or an address of the user's own; an address may be a secret.
+    for key in ["terminalShell", "terminal", "httpApi", "notificationWebhook", "notificationNtfy"] {
         if let Some(value) = settings.get_mut(key)
             && value.as_str().is_some_and(|text| !text.is_empty())
         {

@@ -1,4 +1,4 @@
-//! `uninstall`: takes magia out again: its hooks, its start at login and its programs. What it has kept stays, and it
+//! `uninstall`: takes magia out again: its hooks and telemetry in the agents' settings, its start at login and its programs. What it has kept stays, and it
 //! says where that is. `reset` is the other way round: the programs stay and begin anew.
 
 use crate::client::{self, Client};
@@ -7,7 +7,7 @@ use crate::output::Out;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use magia_protocol::paths::{config_dir, data_dir, state_dir};
-use magia_protocol::wire::command::{ChangeHooks, FactoryReset};
+use magia_protocol::wire::command::{ChangeHooks, FactoryReset, SetTelemetry};
 use magia_protocol::wire::info::ChangeInfo;
 use magia_protocol::wire::{Command, Provider};
 use serde_json::{Value, json};
@@ -63,6 +63,17 @@ pub fn uninstall(uninstall: &Uninstall, out: &mut Out) -> Result<Exit> {
         if change.changed {
             hooks.push(change.file);
         }
+        let off = SetTelemetry {
+            provider: *provider,
+            on: false,
+            traces: false,
+            dry_run: !uninstall.yes,
+            home: None,
+        };
+        let change: ChangeInfo = client::fetch(&Command::SetTelemetry(off))?;
+        if change.changed && !hooks.contains(&change.file) {
+            hooks.push(change.file);
+        }
     }
     let login: Vec<PathBuf> =
         login_files().into_iter().filter(|path| path.symlink_metadata().is_ok()).collect();
@@ -93,7 +104,7 @@ pub fn uninstall(uninstall: &Uninstall, out: &mut Out) -> Result<Exit> {
     }
     let verb = if uninstall.yes { "removed" } else { "would be removed" };
     for file in &hooks {
-        out.text(&format!("{verb}: magia's hooks in {file}"))?;
+        out.text(&format!("{verb}: what is magia's in {file}"))?;
     }
     for path in &files {
         out.text(&format!("{verb}: {}", path.display()))?;

@@ -273,6 +273,24 @@ pub struct OtelPortInfo {
     pub wanted: u16,
     /// Why the wanted port is not used, or nothing is open.
     pub problem: Option<String>,
+    /// Where a copy of every export goes; `null` when nowhere.
+    #[serde(default)]
+    pub forward: Option<ForwardInfo>,
+}
+
+/// How the copies for a collector of the user's own fare.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ForwardInfo {
+    /// Where they go, without what may be a secret.
+    pub to: String,
+    /// Exports that it took.
+    pub sent: u64,
+    /// Exports that found no room in the queue.
+    pub dropped: u64,
+    /// Exports that it refused, or did not take in time.
+    pub failed: u64,
+    /// What is wrong now.
+    pub problem: Option<String>,
 }
 
 /// How an agent's telemetry is set in its settings.

@@ -30,6 +30,8 @@ const TAB_WIDTH: usize = 8;
 pub(super) const MOST_TITLES: usize = 16;
 /// The longest title in characters.
 pub(super) const MOST_TITLE_CHARS: usize = 1024;
+/// Up to so many rows above the screen the room of each is looked after; a window keeps more, and lives shorter.
+const SHORT_HISTORY: usize = 1_000;
 /// The most rows above the screen.
 pub(super) const MOST_HISTORY: usize = 100_000;
 /// The most combining characters that one cell keeps. Without a bound one cell could hold gigabytes.
@@ -411,6 +413,10 @@ impl State {
             main.resize(true, rows, cols);
             touch(main);
         }
+        if self.history <= SHORT_HISTORY {
+            give_back(self.term.grid_mut());
+            self.main.as_mut().into_iter().for_each(give_back);
+        }
         let saved = &mut self.alt_saved.point;
         saved.line = saved.line.min(Line(rows as i32 - 1));
         saved.column = saved.column.min(Column(cols - 1));
@@ -443,6 +449,15 @@ pub(super) fn default_tabs(columns: usize) -> Vec<bool> {
 fn touch(grid: &mut Grid<Cell>) {
     for line in grid.topmost_line().0..=grid.bottommost_line().0 {
         heal(&mut grid[Line(line)][..]);
+    }
+}
+
+/// Makes every row as large as it is long. A row that grows takes twice the room it had, and keeps it when it shrinks: after
+/// some sizes a holder would have several times of what it needs.
+fn give_back(grid: &mut Grid<Cell>) {
+    for line in grid.topmost_line().0..=grid.bottommost_line().0 {
+        let exact = grid[Line(line)].clone();
+        grid[Line(line)] = exact;
     }
 }
 

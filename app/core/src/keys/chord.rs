@@ -156,10 +156,10 @@ impl Chord {
         !self.ctrl && !self.alt && !named
     }
 
-    /// Whether no program in a terminal is known to need it: two modifiers of which one is Ctrl, a function key, or
-    /// Ctrl and the backtick.
+    /// Whether no program in a terminal is known to need it: two modifiers of which one is Ctrl, or Ctrl and the
+    /// backtick. Function keys belong to htop, mc and their like.
     pub fn is_free_in_terminals(&self) -> bool {
-        (self.ctrl && (self.shift || self.alt)) || self.is_function_key() || (self.ctrl && self.key == "`")
+        self.ctrl && (self.shift || self.alt || self.key == "`")
     }
 
     fn is_function_key(&self) -> bool {
@@ -213,7 +213,8 @@ mod tests {
             ("Shift+K", true, false),
             ("Enter", true, false),
             ("Esc", false, false),
-            ("F8", false, true),
+            ("F8", false, false),
+            ("Ctrl+Shift+J", false, true),
             ("F", true, false),
             ("Ctrl+K", false, false),
             ("Ctrl+Shift+P", false, true),

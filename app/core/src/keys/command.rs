@@ -62,7 +62,7 @@ commands! {
     /// The palette.
     Palette "app.command-palette" Everywhere "Search or run a command" ["Ctrl+K", "Ctrl+Shift+P"];
     /// The next request that waits.
-    NextNeedsYou "nav.next-needs-you" Everywhere "Next that needs you" ["N", "F8", "Ctrl+J"];
+    NextNeedsYou "nav.next-needs-you" Everywhere "Next that needs you" ["N", "F8", "Ctrl+J", "Ctrl+Shift+J"];
     /// Say yes to the card with the keys.
     Allow "request.allow" Request "Allow (Ctrl+1 for high risk)" ["1"];
     /// Say yes, and to its like.
@@ -107,8 +107,12 @@ commands! {
     Details "session.details" Window "Show or fold the details" ["Ctrl+I"];
     /// Terminals in tabs.
     Terminals "terminal.toggle" Everywhere "Terminals, or back to the sessions" ["Ctrl+`"];
+    /// What all sessions used.
+    Metrics "app.metrics" Window "Metrics of all sessions, or back to them" [];
     /// Start an agent.
     NewSession "app.new-session" Window "New session..." ["Ctrl+N"];
+    /// What was told of, and what was not.
+    Notifications "app.notifications" Window "Notifications" ["Ctrl+Shift+N"];
     /// The settings.
     Settings "app.settings" Text "Settings" ["Ctrl+,"];
     /// The first steps.

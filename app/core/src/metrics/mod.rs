@@ -5,6 +5,7 @@
 //! is switched off, or whose exports were lost, is made good by another.
 
 pub mod dist;
+pub mod prometheus;
 mod read;
 mod recent;
 pub mod series;

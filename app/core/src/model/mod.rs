@@ -112,6 +112,7 @@ pub struct Model {
     settings: Arc<Settings>,
     keymap: Arc<Keymap>,
     themes: Arc<Vec<Theme>>,
+    desktop_dark: Option<bool>,
     sessions: BTreeMap<SessionId, Session>,
     by_provider_id: HashMap<(Provider, ProviderSessionId), Vec<SessionId>>,
     by_process: HashMap<ProcessId, SessionId>,
@@ -190,6 +191,7 @@ impl Model {
             settings: Arc::default(),
             keymap: Arc::default(),
             themes: Arc::default(),
+            desktop_dark: None,
             sessions: BTreeMap::new(),
             by_provider_id: HashMap::new(),
             by_process: HashMap::new(),
@@ -281,6 +283,10 @@ impl Model {
             Event::KeybindingsLoaded { keymap, problem } => {
                 self.problem("keybindings", problem, None);
                 self.keymap = keymap;
+                self.views.touch();
+            }
+            Event::DesktopSchemeChanged(dark) => {
+                self.desktop_dark = dark;
                 self.views.touch();
             }
             Event::ThemesLoaded { themes, problem } => self.themes_loaded(themes, problem, &mut fx),

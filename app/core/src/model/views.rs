@@ -172,6 +172,7 @@ impl Model {
             hooks: self.hooks.clone(),
             terminals: self.terminal_views(),
             settings: Arc::clone(&self.settings),
+            desktop_dark: self.desktop_dark,
             themes: Arc::clone(&self.themes),
             keymap: Arc::clone(&self.keymap),
             trial: self.trial.1.clone(),

@@ -343,6 +343,20 @@ pub static SPECS: &[Spec] = &[
         Switch,
         "Keep the texts of prompts that come with an agent's telemetry.",
     ),
+    spec(
+        "telemetryForward",
+        Api,
+        "Telemetry goes on to",
+        Text,
+        "A collector of yours that gets a copy, as http://127.0.0.1:4319 or grpc://127.0.0.1:4317; empty is none.",
+    ),
+    spec(
+        "telemetryForwardHeaders",
+        Api,
+        "Headers for it",
+        Schema(r#"{"type":"object","additionalProperties":{"type":"string"}}"#),
+        "What your collector wants to see with each copy, as a key.",
+    ),
 ];
 
 /// The row of a key.

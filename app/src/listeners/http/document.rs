@@ -1,7 +1,7 @@
 //! The OpenAPI document, made from the code; docs/openapi.json is a copy that a test compares.
 
 use super::answer::Envelope;
-use super::{cleanup, files, input, screen, sessions, stream};
+use super::{cleanup, files, input, metrics, screen, sessions, stream};
 use axum::Json;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -32,7 +32,8 @@ use utoipa::{Modify, OpenApi};
         stream::one,
         stream::all,
         files::browse,
-        files::mkdir
+        files::mkdir,
+        metrics::metrics
     ),
     modifiers(&Bearer),
     security(("token" = []))

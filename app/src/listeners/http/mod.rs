@@ -12,6 +12,7 @@ mod guard;
 mod input;
 mod keys;
 mod memory;
+mod metrics;
 mod router;
 mod rows;
 mod screen;

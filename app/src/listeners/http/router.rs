@@ -1,6 +1,6 @@
 //! The routes.
 
-use super::{Api, cleanup, document, files, guard, input, screen, sessions, stream};
+use super::{Api, cleanup, document, files, guard, input, metrics, screen, sessions, stream};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
@@ -27,6 +27,7 @@ pub const ROUTES: &[(&str, &[&str])] = &[
     ("/api/cleanup-exited", &["post"]),
     ("/api/fs/browse", &["get"]),
     ("/api/mkdir", &["post"]),
+    ("/metrics", &["get"]),
 ];
 
 pub(super) fn router(api: Api) -> Router {
@@ -59,6 +60,7 @@ fn route(path: &str) -> MethodRouter<Api> {
         "/api/cleanup-exited" => post(cleanup::exited),
         "/api/fs/browse" => get(files::browse),
         "/api/mkdir" => post(files::mkdir),
+        "/metrics" => get(metrics::metrics),
         _ => MethodRouter::new(),
     }
 }

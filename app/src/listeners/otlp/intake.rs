@@ -1,6 +1,7 @@
 //! One export: taken out of its wrapping, understood, handed to the hub. Every size is bounded before it is made.
 
 use super::decode::{Decoded, Form, Signal, decode};
+use super::forward::Forward;
 use super::status::{Refused, taken};
 use crate::listeners::health::{Health, Refusal};
 use crate::listeners::outbox::Outbox;
@@ -22,6 +23,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::Trac
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
+use prost::Message;
 use std::io::{self, Read as _};
 use std::sync::Arc;
 use tonic::{Request as Call, Response as Reply, Status};
@@ -36,6 +38,7 @@ pub(super) const UNPACKED_MAX_BYTES: usize = 16 * 1024 * 1024;
 pub(super) struct Intake {
     pub(super) health: Arc<Health>,
     pub(super) outbox: Arc<Outbox>,
+    pub(super) forward: Forward,
 }
 
 impl Intake {
@@ -49,13 +52,21 @@ impl Intake {
         Ok((rejected, why))
     }
 
-    fn answer<T>(
+    /// An export by gRPC: counted, sent on, answered.
+    fn answer<M: Message, T>(
         &self,
-        decoded: Decoded,
+        signal: Signal,
+        call: Call<M>,
+        read: impl FnOnce(M) -> Decoded,
         reply: impl FnOnce(u64, &'static str) -> T,
     ) -> Result<Reply<T>, Status> {
-        match self.deliver(decoded) {
-            Ok((rejected, why)) => Ok(Reply::new(reply(rejected, why))),
+        let message = call.into_inner();
+        let copy = self.forward.is_on().then(|| message.encode_to_vec());
+        match self.deliver(read(message)) {
+            Ok((rejected, why)) => {
+                copy.into_iter().for_each(|copy| self.forward.offer(signal, Form::Proto, copy.into()));
+                Ok(Reply::new(reply(rejected, why)))
+            }
             Err(refused) => Err(refused.grpc()),
         }
     }
@@ -67,7 +78,7 @@ impl MetricsService for Intake {
         &self,
         request: Call<ExportMetricsServiceRequest>,
     ) -> Result<Reply<ExportMetricsServiceResponse>, Status> {
-        self.answer(super::decode::metrics(request.into_inner()), |rejected, why| {
+        self.answer(Signal::Metrics, request, super::decode::metrics, |rejected, why| {
             ExportMetricsServiceResponse {
                 partial_success: (rejected > 0).then(|| ExportMetricsPartialSuccess {
                     rejected_data_points: rejected.cast_signed(),
@@ -84,7 +95,7 @@ impl LogsService for Intake {
         &self,
         request: Call<ExportLogsServiceRequest>,
     ) -> Result<Reply<ExportLogsServiceResponse>, Status> {
-        self.answer(super::decode::logs(request.into_inner()), |rejected, why| ExportLogsServiceResponse {
+        self.answer(Signal::Logs, request, super::decode::logs, |rejected, why| ExportLogsServiceResponse {
             partial_success: (rejected > 0).then(|| ExportLogsPartialSuccess {
                 rejected_log_records: rejected.cast_signed(),
                 error_message: why.to_owned(),
@@ -99,11 +110,13 @@ impl TraceService for Intake {
         &self,
         request: Call<ExportTraceServiceRequest>,
     ) -> Result<Reply<ExportTraceServiceResponse>, Status> {
-        self.answer(super::decode::traces(request.into_inner()), |rejected, why| ExportTraceServiceResponse {
-            partial_success: (rejected > 0).then(|| ExportTracePartialSuccess {
-                rejected_spans: rejected.cast_signed(),
-                error_message: why.to_owned(),
-            }),
+        self.answer(Signal::Traces, request, super::decode::traces, |rejected, why| {
+            ExportTraceServiceResponse {
+                partial_success: (rejected > 0).then(|| ExportTracePartialSuccess {
+                    rejected_spans: rejected.cast_signed(),
+                    error_message: why.to_owned(),
+                }),
+            }
         })
     }
 }
@@ -120,7 +133,9 @@ pub(super) async fn http(signal: Signal, State(intake): State<Intake>, request: 
         let body = read(request.into_body()).await?;
         let body = if packed { unpack(&body)? } else { body };
         let decoded = decode(signal, form, &body).map_err(Refused::Garbage)?;
-        intake.deliver(decoded)
+        let taken = intake.deliver(decoded)?;
+        intake.forward.offer(signal, form, body);
+        Ok(taken)
     };
     match taken_in.await {
         Ok((rejected, why)) => taken(signal, form, rejected, why),

@@ -6,6 +6,7 @@
 
 mod connection;
 mod decode;
+mod forward;
 mod guard;
 mod intake;
 mod port;
@@ -17,6 +18,7 @@ pub use port::PORTS_TRIED;
 use super::accept::{Door, OPEN_MAX};
 use super::health::Health;
 use super::outbox::Outbox;
+use forward::Forward;
 use guard::Guard;
 use intake::Intake;
 use magia_core::settings::Settings;
@@ -51,6 +53,7 @@ impl OtlpSwitch {
 
     /// Takes new settings.
     pub fn settings(&self, settings: &Settings) {
+        self.shared.forward.settings(settings);
         self.shared.shown.store(settings.otel_port > 0, Ordering::Relaxed);
         let wish = Some(Wish { port: settings.otel_port, places: Arc::clone(&self.places) });
         self.shared.wanted.send_if_modified(|wanted| {
@@ -71,23 +74,35 @@ pub(super) struct Shared {
     /// Whether a port is wanted, so that it is listed.
     pub(super) shown: AtomicBool,
     pub(super) retry: Notify,
+    /// The way to a collector of the user's own.
+    forward: Forward,
 }
 
 impl Shared {
     pub(super) fn new(outbox: Arc<Outbox>) -> Self {
         Self {
             health: Arc::new(Health::new("otlp")),
+            forward: Forward::new(Arc::clone(&outbox)),
             outbox,
             wanted: watch::channel(None).0,
             shown: AtomicBool::new(false),
             retry: Notify::new(),
         }
     }
+
+    /// Ends what is not the thread's own work.
+    pub(super) fn stop(&self) {
+        self.forward.stop();
+    }
 }
 
 /// The thread's work, until `stop` changes.
 pub(super) fn run(runtime: &Runtime, socket: Door, shared: Arc<Shared>, stop: watch::Receiver<bool>) {
-    let intake = Intake { health: Arc::clone(&socket.health), outbox: Arc::clone(&socket.outbox) };
+    let intake = Intake {
+        health: Arc::clone(&socket.health),
+        outbox: Arc::clone(&socket.outbox),
+        forward: shared.forward.clone(),
+    };
     let router = routes::router(Guard::of_socket(), intake);
     let places = [Arc::clone(&socket.places)];
     let (health, stop_them) = (Arc::clone(&socket.health), stop.clone());

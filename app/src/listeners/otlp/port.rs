@@ -107,9 +107,13 @@ impl Port {
             _ => format!("port {} is taken, so port {port} is used", wish.port),
         });
         self.report(None).await;
-        self.tell(wish, Some(port), moved).await;
-        let intake =
-            Intake { health: Arc::clone(&self.shared.health), outbox: Arc::clone(&self.shared.outbox) };
+        self.tell(wish, Some(port), moved.clone()).await;
+        let mut forwarded = self.shared.forward.info();
+        let intake = Intake {
+            health: Arc::clone(&self.shared.health),
+            outbox: Arc::clone(&self.shared.outbox),
+            forward: self.shared.forward.clone(),
+        };
         let router = routes::router(Guard::of_port(port), intake);
         let mut checks = interval_at(Instant::now() + CHECK_EVERY, CHECK_EVERY);
         let mut last = self.shared.health.info();
@@ -126,6 +130,11 @@ impl Port {
                     _ = checks.tick() => {
                         if pinned(&wish.places.pin).is_some_and(|pin| pin != port) {
                             return Left::Changed;
+                        }
+                        let forwards = self.shared.forward.info();
+                        if forwards != forwarded {
+                            forwarded = forwards;
+                            self.tell(wish, Some(port), moved.clone()).await;
                         }
                         let info = self.shared.health.info();
                         let report = Event::ListenerReported(info.clone());
@@ -176,12 +185,14 @@ impl Port {
 
     /// Tells where telemetry is received.
     async fn tell(&self, wish: &Wish, port: Option<u16>, problem: Option<String>) {
+        self.shared.forward.own_port(port);
         let info = OtelPortInfo {
             port,
             endpoint: port.map(|port| format!("http://127.0.0.1:{port}")),
             socket: wish.places.socket.display().to_string(),
             wanted: wish.port,
             problem,
+            forward: self.shared.forward.info(),
         };
         self.send(Event::TelemetryPort(Box::new(info))).await;
     }

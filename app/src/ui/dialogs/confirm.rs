@@ -76,6 +76,16 @@ fn asked(action: &Action, snapshot: &Snapshot) -> Asked {
                 .to_owned(),
             yes: "Allow all",
         },
+        Action::Send(Command::SetTelemetry(wish)) => Asked {
+            title: format!("Let {} send telemetry?", provider::name(wish.provider)),
+            body: format!(
+                "magia adds what is needed to {}, keeps everything else in it byte for byte, and leaves a backup. \
+                 Sessions that start from now on tell magia what they use, and nobody else. \
+                 magia telemetry off takes it out.",
+                file(wish.provider)
+            ),
+            yes: "Switch on",
+        },
         Action::Send(Command::SaveKeybindings(_)) => Asked {
             title: "Reset all keys?".to_owned(),
             body: "Every command gets its default keys again. What keybindings.json says is lost.".to_owned(),

@@ -6,6 +6,7 @@ pub mod changelog;
 pub mod details;
 pub mod diff_review;
 pub mod empty;
+pub mod metrics;
 pub mod notifications;
 pub mod sessions;
 pub mod settings;

@@ -1,4 +1,4 @@
-//! The first start, step by step: which agents there are, their hooks, and the demo. It gives way to the first session.
+//! The first start, step by step: which agents there are, their hooks, their telemetry, and the demo. It gives way to the first session.
 
 use crate::ui::action::{Action, Actions};
 use crate::ui::icon::Lucide;
@@ -21,18 +21,21 @@ pub enum Step {
     Agents,
     /// Whether they tell magia what they do.
     Hooks,
+    /// Whether they tell what they use.
+    Telemetry,
     /// How it looks without an agent.
     Demo,
 }
 
 impl Step {
     /// Every step, in order.
-    pub const ALL: &'static [Self] = &[Self::Agents, Self::Hooks, Self::Demo];
+    pub const ALL: &'static [Self] = &[Self::Agents, Self::Hooks, Self::Telemetry, Self::Demo];
 
     const fn head(self) -> &'static str {
         match self {
             Self::Agents => "Your agents",
             Self::Hooks => "Let them report here",
+            Self::Telemetry => "What they use",
             Self::Demo => "See how it works",
         }
     }
@@ -92,6 +95,7 @@ pub fn welcome_ui(ui: &mut Ui, welcome: &mut Welcome, snapshot: &Snapshot, actio
             match welcome.step {
                 Step::Agents => agents(ui, snapshot, actions),
                 Step::Hooks => hooks(ui, snapshot, actions),
+                Step::Telemetry => telemetry(ui, snapshot, actions),
                 Step::Demo => demo(ui, actions),
             }
             ui.add_space(theme::SPACE_3);
@@ -198,6 +202,28 @@ fn hooks(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
             }
             ui.label(RichText::new(state.unwrap_or("looking")).color(colors.muted));
         });
+    }
+}
+
+fn telemetry(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
+    says(
+        ui,
+        "Agents can tell what they use: tokens, cost, time. magia receives it on this machine, and nothing leaves it. That is \
+         a few lines in an agent's settings, which magia telemetry off takes back.",
+    );
+    for info in snapshot.providers.iter().flatten().filter(|info| info.path.is_some()) {
+        let name = provider::name(info.provider);
+        ui.horizontal(|ui| {
+            let colors = palette(ui);
+            ui.label(RichText::new(name).font(theme::semibold(theme::UI)).color(colors.foreground));
+            let switch = Button::new("Switch on...").name(format!("Switch on... telemetry of {name}"));
+            if switch.show(ui).clicked() {
+                actions.push(Action::switch_telemetry_on(info.provider));
+            }
+        });
+    }
+    if snapshot.providers.iter().flatten().all(|info| info.path.is_none()) {
+        caption(ui, "No agent was found yet");
     }
 }
 

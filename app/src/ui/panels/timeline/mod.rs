@@ -137,6 +137,16 @@ impl TimelinePanel {
         self.place.reveal_request(request);
     }
 
+    /// Scrolls to the entry of this time: the last one that had come by then, or the first.
+    pub fn reveal_time(&mut self, at_ms: u64) {
+        // An agent's own clock tells the time a moment before or after its hook was received.
+        let by_then = |row: &&Row| row.at_ms <= at_ms + 1_000;
+        let found = self.visible().take_while(by_then).last().or_else(|| self.visible().next());
+        if let Some(key) = found.map(|row| row.key) {
+            self.place.reveal_row(key);
+        }
+    }
+
     /// Scrolls to the end; new entries are followed from there.
     pub const fn follow_tail(&mut self) {
         self.place.follow_tail();

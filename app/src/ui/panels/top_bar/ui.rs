@@ -41,6 +41,12 @@ pub fn top_bar_ui(
                 if keys.show(ui).clicked() {
                     actions.push(Action::Run(UiCommand::Shortcuts));
                 }
+                let on_metrics = state.route == Route::Metrics;
+                let tip = keymap.tip(UiCommand::Metrics, "What all sessions use");
+                let metrics = Button::icon(Lucide::ChartColumn, &tip).name("All metrics");
+                if metrics.selected(on_metrics).show(ui).clicked() {
+                    actions.push(Action::Run(UiCommand::Metrics));
+                }
                 bell(ui, data, state, actions);
                 let on_terminals = state.route == Route::Terminals;
                 let tip = keymap.tip(UiCommand::Terminals, "Terminals");
