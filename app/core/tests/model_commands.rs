@@ -20,7 +20,10 @@ use serde_json::{Map, Value, json};
 fn sample(param: &ParamSpec, session: &str, request: &str) -> Value {
     match (param.name, param.kind) {
         ("session", _) => json!(session),
+        ("id", "number") => json!(7),
         ("id", _) => json!(request),
+        ("confirm", _) => json!("reset"),
+        ("keybindings", _) => json!({"nav.up": "W"}),
         ("decision", _) => json!("deny"),
         ("provider", _) => json!("claude"),
         ("name", _) => json!("hooks"),
