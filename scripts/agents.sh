@@ -43,3 +43,19 @@ printf 'claude %s\n' "$(env -i HOME="$home" PATH="$PATH" DISABLE_AUTOUPDATER=1 "
 printf '%s\n' "$(env -i HOME="$home" PATH="$PATH" "$codex" --version)"
 printf 'gemini %s\n' "$(env -i HOME="$home" PATH="$PATH" GEMINI_CLI_NO_RELAUNCH=true "$gemini" --version)"
 printf 'node %s\n' "$(node --version)"
+
+# OpenTelemetry's own SDKs, for Node and for Python.
+sdk=tests/agents/otel
+if ! cmp -s $sdk/package-lock.json .agents/otel/package-lock.json || [ ! -f .agents/otel/installed ]; then
+  mkdir -p .agents/otel
+  rm -f .agents/otel/installed
+  cp $sdk/package.json $sdk/package-lock.json .agents/otel/
+  (cd .agents/otel && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+  touch .agents/otel/installed
+fi
+if ! cmp -s $sdk/requirements.txt .agents/otel-python/requirements.txt; then
+  rm -rf .agents/otel-python
+  python3 -m venv .agents/otel-python
+  .agents/otel-python/bin/pip install --quiet --disable-pip-version-check --only-binary :all: -r $sdk/requirements.txt
+  cp $sdk/requirements.txt .agents/otel-python/
+fi

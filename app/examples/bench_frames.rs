@@ -4,6 +4,8 @@
 //! Then the palette over 10,000 sessions, from the key to the end of the frame that shows it, and the switch from one theme
 //! to another, from the new settings to the end of the frame that is drawn with it.
 //!
+//! An argument chooses phases by a part of their names.
+//!
 //! `ui` is what building and tessellating a frame costs, `frame` is from one frame to the next, rasteriser included.
 #![allow(
     missing_docs,
@@ -235,7 +237,11 @@ fn main() -> eframe::Result {
             let to_terminals = tokio::sync::mpsc::channel(8).0;
             let link = WindowLink { snapshots, to_hub, to_terminals };
             let window = Window::new(link, options, &context.egui_ctx);
-            let mut phases = phases(now_ms).into_iter();
+            // Only some, by a part of their names.
+            let wanted = std::env::args().nth(1).unwrap_or_default();
+            let mut phases = phases(now_ms);
+            phases.retain(|phase| phase.name.contains(&wanted));
+            let mut phases = phases.into_iter();
             let phase = phases.next().unwrap();
             let mut bench = Bench {
                 window,

@@ -264,14 +264,15 @@ fn home_leaves_everything() {
 #[test]
 fn a_key_that_opens_a_field_does_not_write_into_it() {
     let mut harness = window(busy(NOW_MS), SIZE);
-    harness.event(eframe::egui::Event::Key {
+    // Both in one frame, as the window system gives them.
+    let key = eframe::egui::Event::Key {
         key: Key::Slash,
         physical_key: None,
         pressed: true,
         repeat: false,
         modifiers: PLAIN,
-    });
-    harness.event(eframe::egui::Event::Text("/".into()));
+    };
+    harness.input_mut().events.extend([key, eframe::egui::Event::Text("/".into())]);
     harness.run_steps(3);
     type_text(&mut harness, "web");
     assert_eq!(harness.state().state.filter, "web");

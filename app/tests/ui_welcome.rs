@@ -43,7 +43,7 @@ fn the_steps_go_on_and_back_and_end_at_the_empty_page() {
     assert_eq!(wish.provider, Provider::Claude);
     click(&mut harness, "Next");
     click(&mut harness, "Switch on... telemetry of Claude Code");
-    harness.get_by_label("Switch it on").click();
+    harness.get_by_label("Switch on").click();
     harness.run_steps(3);
     let Some(Command::SetTelemetry(wish)) = harness.state().sent.last() else { panic!("not sent") };
     assert!(wish.on && wish.provider == Provider::Claude);
@@ -92,7 +92,9 @@ fn a_reset_wants_the_word() {
     assert_eq!(harness.state().sent, []);
     harness.get_by_label("The word that confirms").focus();
     harness.run_steps(2);
-    type_text(&mut harness, "t");
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::A);
+    harness.run_steps(2);
+    type_text(&mut harness, "reset");
     press(&mut harness, Modifiers::NONE, Key::Enter);
     let Some(Command::FactoryReset(wish)) = harness.state().sent.last() else { panic!("not sent") };
     assert_eq!(wish.confirm, "reset");

@@ -140,7 +140,7 @@ fn an_allow_that_came_second_was_not_taken_and_a_deny_did_what_it_said() {
 }
 
 #[test]
-fn an_answered_question_took_effect_once_the_daemon_says_so() {
+fn an_answered_question_took_effect_once_the_daemon_has_the_answer() {
     let mut script = Script::new();
     let question = json!({"id": "q", "header": "Colour", "question": "Which?", "options": [
         {"label": "Red", "description": ""}, {"label": "Blue", "description": ""},
@@ -155,8 +155,9 @@ fn an_answered_question_took_effect_once_the_daemon_says_so() {
     let id = script.row("t").requests[0];
     let answers = json!({"id": id.to_string(), "decision": "allow", "answers": {"Which?": "Blue"}});
     script.cli("resolve_permission", answers).unwrap();
-    script.apply(Event::GateAnswered { gate: GATE, delivered: true });
     assert_eq!(state_of_request(&script), RequestState::Decided);
+    script.apply(Event::GateAnswered { gate: GATE, delivered: true });
+    assert_eq!(state_of_request(&script), RequestState::TookEffect);
     script.news(DaemonFact::Resolved(GATE));
     assert_eq!(state_of_request(&script), RequestState::TookEffect);
 

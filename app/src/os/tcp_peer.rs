@@ -29,8 +29,8 @@ mod linux {
 
     /// The process that has the socket whose own address is `peer`, if it is one of ours.
     pub fn tcp_peer(peer: SocketAddr) -> Option<u32> {
-        let table = if peer.is_ipv4() { "/proc/net/tcp" } else { "/proc/net/tcp6" };
-        let inode = inode_of(&fs::read_to_string(table).ok()?, peer)?;
+        let inode =
+            places(peer).find_map(|(table, peer)| inode_of(&fs::read_to_string(table).ok()?, peer))?;
         let wanted = format!("socket:[{inode}]");
         let pids = fs::read_dir("/proc")
             .ok()?
@@ -49,14 +49,28 @@ mod linux {
     /// The user whose socket has the address `peer` and is connected to `own`, in whatever state: one that has sent all
     /// may be closed already.
     pub fn tcp_peer_user(peer: SocketAddr, own: SocketAddr) -> Option<u32> {
-        let table = if peer.is_ipv4() { "/proc/net/tcp" } else { "/proc/net/tcp6" };
-        let (peer, own) = (written(peer), written(own));
-        let table = fs::read_to_string(table).ok()?;
-        table.lines().skip(1).find_map(|line| {
-            let mut fields = line.split_ascii_whitespace();
-            let is_it = fields.nth(1)? == peer && fields.next()? == own;
-            is_it.then(|| fields.nth(4)?.parse().ok())?
+        places(peer).zip(places(own)).find_map(|((table, peer), (_, own))| {
+            let (peer, own) = (written(peer), written(own));
+            let table = fs::read_to_string(table).ok()?;
+            table.lines().skip(1).find_map(|line| {
+                let mut fields = line.split_ascii_whitespace();
+                let is_it = fields.nth(1)? == peer && fields.next()? == own;
+                is_it.then(|| fields.nth(4)?.parse().ok())?
+            })
         })
+    }
+
+    /// The tables where an address may be, and how it is written there: what gRPC's own library connects to an IPv4 address
+    /// is a socket for IPv6.
+    fn places(address: SocketAddr) -> impl Iterator<Item = (&'static str, SocketAddr)> {
+        let (first, mapped) = match address {
+            SocketAddr::V4(v4) => {
+                let mapped = SocketAddr::new(IpAddr::V6(v4.ip().to_ipv6_mapped()), v4.port());
+                (Some(("/proc/net/tcp", address)), mapped)
+            }
+            SocketAddr::V6(_) => (None, address),
+        };
+        first.into_iter().chain([("/proc/net/tcp6", mapped)])
     }
 
     /// The inode of the socket with this address of our user.
@@ -101,6 +115,17 @@ mod linux {
                 drop(server);
             }
             assert_eq!(tcp_peer("127.0.0.1:1".parse().unwrap()), None);
+        }
+
+        #[test]
+        fn a_socket_for_ipv6_that_speaks_ipv4_is_known() {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let own = listener.local_addr().unwrap();
+            let Ok(client) = TcpStream::connect(("::ffff:127.0.0.1", own.port())) else { return };
+            let (_server, peer) = listener.accept().unwrap();
+            assert!(peer.is_ipv4() && client.local_addr().unwrap().is_ipv6());
+            assert_eq!(tcp_peer_user(peer, own), Some(own_uid()));
+            assert_eq!(tcp_peer(peer), Some(std::process::id()));
         }
 
         #[cfg(target_endian = "little")]

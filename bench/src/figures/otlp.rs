@@ -1,7 +1,8 @@
 //! Telemetry: how many exports the app takes, by each protocol, beside a receiver that only adds up.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -33,6 +34,8 @@ const WARM_UP: usize = 500;
 const POINTS: usize = 10;
 /// Series that the memory is measured with.
 const SERIES: usize = 1_000;
+/// Names the program of rotel, a collector, when the machine has it (`rotel-agent` of the PyPI package `rotel`).
+const ROTEL: &str = "MAGIA_BENCH_ROTEL";
 /// The role of the receiver that only adds up.
 pub const BARE: &str = "bare-otlp";
 
@@ -129,13 +132,20 @@ pub fn measure(programs: &Programs) -> Result<Vec<Row>> {
 
     let grpc = runtime.block_on(by_grpc(port, EXPORTS, 1))?;
     let bare_grpc = runtime.block_on(by_grpc(bare.port, EXPORTS, 1))?;
+    let rotel = match std::env::var_os(ROTEL) {
+        Some(program) => {
+            let rotel = Rotel::start(&program, &sandbox)?;
+            Some(runtime.block_on(by_grpc(rotel.port, EXPORTS, 1))?)
+        }
+        None => None,
+    };
     let crowded = runtime.block_on(by_grpc(port, CROWDED, IN_FLIGHT))?;
     let proto = by_http(port, "application/x-protobuf", &|export| Ok(export.encode_to_vec()))?;
     let json = by_http(port, "application/json", &|export| Ok(serde_json::to_vec(export)?))?;
     drop(bare);
     app.stop()?;
     let part = grpc.per_second / bare_grpc.per_second;
-    Ok(vec![
+    let mut rows = vec![
         Row::new(
             format!("telemetry by gRPC, {POINTS} points an export, one in flight"),
             format!("{}; {part:.2}x a bare tonic receiver", grpc.shown()),
@@ -162,7 +172,17 @@ pub fn measure(programs: &Programs) -> Result<Vec<Row>> {
             "<= 4 MiB",
             grown <= 4.0,
         ),
-    ])
+    ];
+    if let Some(rotel) = rotel {
+        let times = grpc.per_second / rotel.per_second;
+        rows.push(Row::new(
+            "telemetry by gRPC beside rotel, which throws it away",
+            format!("{times:.2}x; rotel: {}", rotel.shown()),
+            ">= 3x rotel",
+            times >= 3.0,
+        ));
+    }
+    Ok(rows)
 }
 
 fn port_of(app: &App) -> Result<u16> {
@@ -302,5 +322,25 @@ impl Bare {
             None => program.stdout().trim().parse().ok().map(Ok),
         })??;
         Ok(Self { port, _program: program })
+    }
+}
+
+/// A collector that takes the same exports and throws them away.
+struct Rotel {
+    port: u16,
+    _program: Program,
+}
+
+impl Rotel {
+    fn start(program: &OsStr, sandbox: &Sandbox) -> Result<Self> {
+        let free = || anyhow::Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port());
+        let (grpc, http) = (free()?, free()?);
+        let mut command: Command = sandbox.command(program);
+        command.args(["start", "--exporter", "blackhole"]);
+        command.args(["--otlp-grpc-endpoint", &format!("127.0.0.1:{grpc}")]);
+        command.args(["--otlp-http-endpoint", &format!("127.0.0.1:{http}")]);
+        let program = sandbox.spawn("rotel", command)?;
+        wait_until("rotel", PATIENCE, || TcpStream::connect(("127.0.0.1", grpc)).ok().map(|_| ()))?;
+        Ok(Self { port: grpc, _program: program })
     }
 }

@@ -75,9 +75,7 @@ fn collect() -> Result<Value> {
     };
     let (found, _) = checks()?;
     // The id of an agent's daemon has its directory in it.
-    let check = |check: &CheckInfo| {
-        json!({ "id": clean(&check.id), "status": check.status, "detail": clean(&check.detail) })
-    };
+    let check = |check: &CheckInfo| json!({ "id": clean(&check.id), "status": check.status, "detail": clean(&check.detail) });
     let app = running.as_ref().map(|app| {
         json!({
             "version": app.version,

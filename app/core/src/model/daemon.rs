@@ -4,7 +4,7 @@
 //! daemon's status of it, not guessed from what happens in it; a failed turn alone is remembered until the next one.
 
 use super::placing::Placed;
-use super::request::{Asked, PermissionRequest, is_question};
+use super::request::{Asked, PermissionRequest};
 use super::session::Seen;
 use super::settle::Whose;
 use super::{Effects, Model};
@@ -212,16 +212,13 @@ impl Model {
     }
 
     /// What was asked at a gate is not asked any more. If we had not answered, a terminal has; whose answer counted when
-    /// we had, the call's end tells. A question is no call: nothing more is heard of it, and our answer was on its way
-    /// before the daemon named any as taken.
+    /// we had, the call's end tells.
     fn gate_resolved(&mut self, now: Now, gate: GateId, fx: &mut Effects) {
         let Some(id) = self.gates.remove(&gate) else { return };
         let Some(request) = self.requests.get_mut(id) else { return };
         request.gate = None;
         if request.state.waits() {
             self.settle(id, RequestState::AnsweredInTerminal, now, fx);
-        } else if is_question(&request.tool) && request.state == RequestState::Decided {
-            self.settle(id, RequestState::TookEffect, now, fx);
         }
     }
 

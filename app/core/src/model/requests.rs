@@ -5,7 +5,7 @@
 
 use super::away::is_rule;
 use super::notices::About;
-use super::request::{Asked, PermissionRequest};
+use super::request::{Asked, PermissionRequest, is_question};
 use super::{Effects, Model, ide};
 use crate::answer;
 use crate::codex;
@@ -304,9 +304,13 @@ impl Model {
     /// The answer was written to the gate, or could not be: then nobody took it.
     pub(super) fn gate_answered(&mut self, now: Now, gate: GateId, delivered: bool, fx: &mut Effects) {
         let Some(id) = self.gates.remove(&gate) else { return };
-        let decided = self.requests.get(id).is_some_and(|request| request.state == RequestState::Decided);
-        if decided && !delivered {
+        let Some(request) = self.requests.get(id).filter(|it| it.state == RequestState::Decided) else { return };
+        // A question of a daemon's is no call whose end would tell whose answer counted.
+        let last_heard = gate.daemon().is_some() && is_question(&request.tool);
+        if !delivered {
             self.settle(id, RequestState::NotTaken, now, fx);
+        } else if last_heard {
+            self.settle(id, RequestState::TookEffect, now, fx);
         }
     }
 

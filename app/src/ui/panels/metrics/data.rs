@@ -216,7 +216,7 @@ impl MetricsData {
         Self {
             known: true,
             figures,
-            plots: plots(&info.minutes),
+            plots: plots(&info.minutes, info.total_cost_usd),
             usage: if info.usage.len() > 1 {
                 info.usage.iter().take(ROWS).map(usage).collect()
             } else {
@@ -264,7 +264,7 @@ impl MetricsData {
         Self {
             known: true,
             figures,
-            plots: plots(&fleet.minutes),
+            plots: plots(&fleet.minutes, fleet.total_cost_usd),
             tools: tools(&fleet.tools),
             hooks_cost: hooks_cost(&fleet.hooks),
             hooks: hooks(&fleet.hooks),
@@ -308,7 +308,7 @@ fn time_figure(name: &'static str, time: Option<&SpreadInfo>) -> Option<Figure> 
     Some(Figure { name, value: millis(time.p50_ms), tip })
 }
 
-fn plots(minutes: &[MinuteInfo]) -> PlotData {
+fn plots(minutes: &[MinuteInfo], total_usd: Option<f64>) -> PlotData {
     let minute = |at_ms: u64| at_ms / 60_000;
     let Some(last) = minutes.last().map(|last| minute(last.at_ms)) else { return PlotData::default() };
     let from = last.saturating_sub(MINUTES - 1);
@@ -317,9 +317,9 @@ fn plots(minutes: &[MinuteInfo]) -> PlotData {
     let of = |value: fn(&MinuteInfo) -> f32| {
         shown().map(|info| [minute(info.at_ms) as f64, f64::from(value(info))]).collect::<Vec<_>>()
     };
-    // The plot begins with what was spent before it.
-    let before: f64 =
-        minutes.iter().filter(|info| minute(info.at_ms) < from).map(|info| f64::from(info.cost_usd)).sum();
+    // The plot begins with what was spent before it, and ends with all of it.
+    let before =
+        (total_usd.unwrap_or_default() - shown().map(|info| f64::from(info.cost_usd)).sum::<f64>()).max(0.0);
     let cost = shown().scan(before, |sum, info| {
         *sum += f64::from(info.cost_usd);
         Some([minute(info.at_ms) as f64, *sum])
@@ -462,6 +462,7 @@ pub(super) fn count(number: u64) -> String {
 pub(super) fn cost(usd: Option<f64>) -> String {
     match usd {
         None => "-".to_owned(),
+        Some(0.0) => "$0".to_owned(),
         Some(usd) if usd < 0.1 => format!("${usd:.4}"),
         Some(usd) => format!("${usd:.2}"),
     }
@@ -488,13 +489,15 @@ mod tests {
 
     #[test]
     fn a_plot_shows_three_hours_and_what_was_spent_before() {
-        let data =
-            plots(&[minute(10, 5.0, 2.0, 1.0), minute(500, 7.0, 1.0, 0.0), minute(600, 9.0, 0.5, 2.0)]);
+        let data = plots(
+            &[minute(10, 5.0, 2.0, 1.0), minute(500, 7.0, 1.0, 0.0), minute(600, 9.0, 0.5, 2.0)],
+            Some(3.5),
+        );
         assert_eq!(data.tokens[0], [[500.0, 7.0], [600.0, 9.0]]);
         assert_eq!(data.cost, [[500.0, 3.0], [600.0, 3.5]]);
         assert_eq!(data.latency, [[600.0, 500.0]]);
-        assert_eq!(plots(&[]), PlotData::default());
-        assert!(plots(&[minute(1, 1.0, 0.0, 0.0)]).cost.is_empty(), "nobody told a cost");
+        assert_eq!(plots(&[], None), PlotData::default());
+        assert!(plots(&[minute(1, 1.0, 0.0, 0.0)], None).cost.is_empty(), "nobody told a cost");
     }
 
     #[test]

@@ -5,14 +5,14 @@ use crate::ui::clock::Clock;
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::caption;
 use eframe::egui::{self, Color32, Frame, Margin, Ui, vec2};
-use egui_plot::{Bar, BarChart, GridMark, Line, Plot, PlotPoints};
+use egui_plot::{Bar, BarChart, GridMark, Line, Plot, PlotPoints, uniform_grid_spacer};
 
 /// How high a plot is.
 const HEIGHT: f32 = 132.0;
 /// Room for the words beside a plot.
 const AXIS: f32 = 44.0;
 
-/// Draws all plots that have something to show, two beside each other where there is room.
+/// Draws all plots that have something to show, beside each other where there is room.
 pub fn plots_ui(ui: &mut Ui, data: &PlotData, clock: &Clock) {
     let colors = palette(ui);
     let [input, cached, output] = &data.tokens;
@@ -59,9 +59,13 @@ pub fn plots_ui(ui: &mut Ui, data: &PlotData, clock: &Clock) {
     if !data.latency.is_empty() {
         parts.push(&waits);
     }
-    let beside = if ui.available_width() >= 640.0 { 2 } else { 1 };
+    let beside = match ui.available_width() {
+        1_000.0.. => 3,
+        640.0.. => 2,
+        _ => 1,
+    };
     for row in parts.chunks(beside) {
-        ui.columns(beside, |columns| {
+        ui.columns(row.len(), |columns| {
             for (column, part) in columns.iter_mut().zip(row) {
                 part(column);
             }
@@ -89,6 +93,8 @@ fn card(ui: &mut Ui, title: &str, parts: &[(&str, Color32)], show: impl FnOnce(&
                 }
             });
         });
+        // The words at its sides and its lines are made from this.
+        ui.visuals_mut().override_text_color = Some(colors.muted);
         show(ui);
     });
 }
@@ -106,6 +112,9 @@ fn plot<'a>(name: &'static str, data: &PlotData, clock: &'a Clock) -> Plot<'a> {
         // It has a name beside it, and nothing to press.
         .sense(egui::Sense::hover())
         .show_background(false)
+        .show_grid([false, true])
+        .x_grid_spacer(uniform_grid_spacer(|grid| [minutes(grid.bounds.1 - grid.bounds.0); 3]))
+        .y_grid_spacer(uniform_grid_spacer(|grid| [step(grid.bounds.1 - grid.bounds.0); 3]))
         .show_x(false)
         .show_y(false)
         .include_x(from)
@@ -123,6 +132,32 @@ fn plot<'a>(name: &'static str, data: &PlotData, clock: &'a Clock) -> Plot<'a> {
         })
 }
 
+/// A round number of minutes, so that about four words fit below.
+fn minutes(span: f64) -> f64 {
+    let round = [1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0];
+    round.into_iter().find(|minutes| minutes * 4.0 >= span).unwrap_or(60.0)
+}
+
+/// A round number, so that about three words fit at the side.
+fn step(span: f64) -> f64 {
+    let least = (span / 3.0).max(1e-6);
+    let power = 10f64.powf(least.log10().floor());
+    [1.0, 2.0, 5.0].into_iter().map(|times| times * power).find(|step| *step >= least).unwrap_or(10.0 * power)
+}
+
 fn line<'a>(name: &str, points: &[[f64; 2]], color: Color32) -> Line<'a> {
     Line::new(name, PlotPoints::from(points.to_vec())).color(color).width(1.5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_round_and_few() {
+        let steps = [0.0, 0.9, 3.0, 17.0, 16_000.0].map(step);
+        assert_eq!(steps[1..], [0.5, 1.0, 10.0, 10_000.0]);
+        assert!(steps[0] > 0.0);
+        assert_eq!([3.0, 11.0, 110.0, 180.0].map(minutes), [1.0, 5.0, 30.0, 60.0]);
+    }
 }
