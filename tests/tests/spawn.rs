@@ -57,7 +57,8 @@ fn the_seeds_request_works_from_nc() -> Result<()> {
             );
             let info = show(sandbox, &id)?;
             ensure!(text(&info, "state") == "running", "{info}");
-            let windows = wait_until("its window", PATIENCE, || {
+            // Its client is there before the window manager has shown it.
+            let windows = wait_until("xterm's window", PATIENCE, || {
                 display.run(sandbox, &["xdotool", "search", "--onlyvisible", "--class", "xterm"]).ok()
             })?;
             ensure!(windows.lines().count() == 1, "one window, not {windows:?}");
