@@ -97,7 +97,12 @@ fn closing_is_a_refusal_and_going_back_is_not() {
 
 #[test]
 fn a_key_accepts_once_it_was_seen() {
-    let mut harness = review();
+    let mut harness = window(busy(NOW_MS), [1280.0, 800.0]);
+    let bench = harness.state_mut();
+    bench.snapshot = scene("review", NOW_MS);
+    bench.state.selected = Some(session_id(4));
+    bench.state.follow(&bench.snapshot, 1.0);
+    assert_eq!(bench.state.review.open().map(|open| open.request), Some(request_id(2)));
     press(&mut harness, Modifiers::COMMAND, Key::Enter);
     let early = harness.state().sent.is_empty();
     later(&mut harness, 1.0);
