@@ -113,7 +113,7 @@ impl Door {
         F: FnMut(Incoming, Unheard) -> io::Result<Greeted<Fut>>,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let mut reporter = Reporter { health: Arc::clone(&self.health), last: None };
+        let mut reporter = Reporter::new(Arc::clone(&self.health));
         loop {
             match self.lease.bind(self.socket) {
                 Ok(listener) => {
@@ -303,14 +303,19 @@ struct Arrived {
 }
 
 /// Tells the hub how a listener is, when that has changed.
-struct Reporter {
+pub(super) struct Reporter {
     health: Arc<Health>,
     last: Option<ListenerInfo>,
 }
 
 impl Reporter {
+    /// Nothing was told yet.
+    pub(super) const fn new(health: Arc<Health>) -> Self {
+        Self { health, last: None }
+    }
+
     /// When the hub has no room, the next report says it.
-    fn report(&mut self, outbox: &Outbox) {
+    pub(super) fn report(&mut self, outbox: &Outbox) {
         let info = self.health.info();
         if self.last.as_ref() != Some(&info) && outbox.offer(Event::ListenerReported(info.clone())) {
             self.last = Some(info);
@@ -318,7 +323,8 @@ impl Reporter {
     }
 }
 
-fn checks() -> Interval {
+/// When it is to be told again how a listener is.
+pub(super) fn checks() -> Interval {
     let mut checks = interval_at(Instant::now() + CHECK_EVERY, CHECK_EVERY);
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     checks

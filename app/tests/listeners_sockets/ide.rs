@@ -169,6 +169,10 @@ fn a_change_is_opened_answered_and_closed() {
     assert!(server.switch.answer(gate, DiffAnswer::Saved("two!\n".into())));
     let answer = hear(&mut agent);
     assert_eq!((&answer["id"], &answer["result"]["content"][1]["text"]), (&json!(7), &json!("two!\n")));
+    assert!(
+        matches!(fact(&server.place), IdeFact::DiffClosed(closed) if closed == gate),
+        "it has its answer"
+    );
 
     say(&mut agent, &open_diff(8, "/nonexistent/new.txt"));
     let IdeFact::DiffOpened { gate, diff, .. } = fact(&server.place) else { panic!("no change") };
@@ -511,6 +515,7 @@ fn geminis_companion_opens_changes_and_tells_what_became_of_them() {
         assert!(diff.is_new && diff.path == path);
         assert!(server.switch.answer(gate, answer));
         assert!(hear_event(wanted).contains(path));
+        assert!(matches!(fact(&server.place), IdeFact::DiffClosed(closed) if closed == gate));
     }
     drop(events);
     assert!(matches!(fact(&server.place), IdeFact::Gone(_)), "a client whose stream ended has left");

@@ -245,7 +245,7 @@ impl Model {
         }
     }
 
-    /// The agent does not ask any more: it was answered by hook, in the terminal, or by us.
+    /// The agent does not ask any more: it has our answer, or was answered by hook or in the terminal.
     fn diff_closed(&mut self, now: Now, gate: GateId, fx: &mut Effects) {
         self.ide.parked.retain(|parked| parked.gate != gate);
         let Some(id) = self.gates.remove(&gate) else { return };
@@ -254,11 +254,14 @@ impl Model {
         if request.gate == Some(gate) {
             request.gate = None;
         }
+        // With hooks the call's end tells more; until then another change of the file is another request's.
+        if request.state == RequestState::Decided && hooked {
+            return;
+        }
         request.diff = None;
         match request.state {
             RequestState::Open => self.settle(id, RequestState::AnsweredInTerminal, now, fx),
-            // With hooks the call's end tells more.
-            RequestState::Decided if !hooked => self.settle(id, RequestState::TookEffect, now, fx),
+            RequestState::Decided => self.settle(id, RequestState::TookEffect, now, fx),
             _ => {}
         }
     }

@@ -162,7 +162,14 @@ impl Session<'_> {
     async fn send(&mut self, socket: &mut Socket, out: ToPeer) -> bool {
         match out {
             ToPeer::Answer(gate, answer) => match self.agent.answer(gate, &answer) {
-                Some(frame) => socket.feed(frame).await,
+                Some(frame) => {
+                    let sent = socket.feed(frame).await && socket.flush().await;
+                    if sent {
+                        // Whoever waits for it has it.
+                        self.server.tell(IdeFact::DiffClosed(gate)).await;
+                    }
+                    sent
+                }
                 None => true,
             },
             ToPeer::Frame(frame) => socket.feed(frame).await,

@@ -260,6 +260,8 @@ async fn events(State(shared): State<Shared>, headers: HeaderMap) -> Response {
                     Ok(Some(ToPeer::Answer(gate, answer))) => {
                         let told = session.companion().answer(gate, &answer);
                         if let Some(told) = told {
+                            // Its stream is there to take it.
+                            shared.server.tell(IdeFact::DiffClosed(gate)).await;
                             break frame(&told);
                         }
                     }

@@ -4,6 +4,7 @@ use super::files::IdePlaces;
 use super::handshake::Door;
 use super::table::Table;
 use super::{companion, connection};
+use crate::listeners::accept::{Reporter, checks};
 use crate::listeners::health::{Health, OpenConnection, Refusal};
 use crate::listeners::outbox::Outbox;
 use crate::listeners::replies::Replies;
@@ -304,8 +305,13 @@ impl Server {
     ) {
         let health = &self.shared.health;
         self.tell_server().await;
+        let (mut reporter, mut checks) = (Reporter::new(Arc::clone(health)), checks());
         loop {
             let accepted = tokio::select! {
+                _ = checks.tick() => {
+                    reporter.report(&self.shared.outbox);
+                    continue;
+                }
                 accepted = listener.accept() => accepted,
                 changed = wanted.changed() => {
                     if changed.is_err() || *wanted.borrow_and_update() != Wanted::Listen {
