@@ -57,7 +57,7 @@ fn next_export(place: &Place) -> Export {
         match place.hub.recv_timeout(LIMIT).expect("a fact in time") {
             Event::TelemetryReceived(export) => return *export,
             Event::ListenerReported(_) | Event::TelemetryPort(_) => {}
-            Event::ServiceReported { service, .. } if service == "telemetry forwarding" => {}
+            Event::ServiceReported { service: "telemetry forwarding", .. } => {}
             other => panic!("not telemetry: {other:?}"),
         }
     }
