@@ -88,7 +88,7 @@ fn what_is_harmless_is_allowed_from_the_tray_and_what_is_not_has_no_allow_there(
             assert!(scene.exists("mark"), "it waits");
             tray.click(&tray.wait_for("rm -rf ../work/mark /nonexistent > Open")?)?;
             window.wait_until_in_front()?;
-            window.wait_for("Button", "Deny Bash: rm -rf")?;
+            window.wait_for("Button", "Deny... Bash: rm -rf")?;
             scene.cli.json(&["deny", text(&request, "id")])?;
             wait_until("the request to be settled", PATIENCE, || {
                 let rows = scene.cli.rows(&["permissions"]).ok()?;
