@@ -24,6 +24,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// Half a beat of a working session's dot.
 const HALF_BEAT: Duration = Duration::from_millis(500);
 
+/// How often the focus of a raised window is asked for.
+const FOCUS_TRIES: u8 = 8;
+
+/// The pause between two of these.
+const FOCUS_PAUSE: Duration = Duration::from_millis(120);
+
 /// How often the hub is told that a person does something here.
 const USED_EVERY_S: f64 = 5.0;
 
@@ -103,6 +109,8 @@ pub struct Window {
     attention: usize,
     /// The window was raised and did not get the focus: the desktop was asked to point at it.
     asked_for_focus: bool,
+    /// How often the focus is still to be asked for: a window that was hidden cannot have it before it is on the screen.
+    asks_for_focus: u8,
     /// It was closed into the tray.
     in_tray: bool,
     hub_gone: bool,
@@ -137,6 +145,7 @@ impl Window {
             told_used_s: None,
             attention: 0,
             asked_for_focus: false,
+            asks_for_focus: 0,
             in_tray: false,
             hub_gone: false,
             frames: Frames::default(),
@@ -172,6 +181,7 @@ impl Window {
                 let attention = UserAttentionType::Informational;
                 ctx.send_viewport_cmd(ViewportCommand::RequestUserAttention(attention));
                 self.asked_for_focus = true;
+                self.asks_for_focus = FOCUS_TRIES;
             }
         }
     }
@@ -193,6 +203,17 @@ impl Window {
             // Whoever closes it again means it.
             ctx.send_viewport_cmd(ViewportCommand::CancelClose);
             self.state.dialogs.push_front(Dialog::NoTray);
+        }
+    }
+
+    /// winit asks for the focus of a window only once that is on the screen, which a hidden one is some frames later.
+    fn ask_for_focus_again(&mut self, ctx: &Context, focused: bool) {
+        if focused || self.in_tray {
+            self.asks_for_focus = 0;
+        } else if self.asks_for_focus > 0 {
+            self.asks_for_focus -= 1;
+            ctx.send_viewport_cmd(ViewportCommand::Focus);
+            ctx.request_repaint_after(FOCUS_PAUSE);
         }
     }
 
@@ -301,6 +322,7 @@ impl eframe::App for Window {
         self.come_back(ctx, now_s);
         self.bell.hidden.fetch_or(self.in_tray, Ordering::AcqRel);
         let focused = focused && !self.in_tray;
+        self.ask_for_focus_again(ctx, focused);
         if focused && std::mem::take(&mut self.asked_for_focus) {
             ctx.send_viewport_cmd(ViewportCommand::RequestUserAttention(UserAttentionType::Reset));
         }
