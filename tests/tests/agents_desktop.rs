@@ -2,7 +2,7 @@
 //!
 //! Needs `make agents`; `make test-agents` runs it.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use magia_tests::{
     Bus, Display, Dunst, PATIENCE, Panel, Sandbox, Scene, TrayIcon, Window, bash, sandbox_test, script, text,
     touch, wait_until,
@@ -43,7 +43,9 @@ fn a_notification_leads_to_the_request_and_allow_lets_the_tool_run() -> Result<(
             dunst.wait_for(1)?;
             assert!(!window.is_shown());
             dunst.click()?;
-            window.wait_until_in_front()?;
+            window
+                .wait_until_in_front()
+                .with_context(|| format!("{:#?}", scene.cli.rows(&["notifications"])))?;
             window.wait_for("Button", "Allow Bash: touch mark")?;
             window.settle()?;
             assert!(!scene.exists("mark"));
@@ -88,7 +90,7 @@ fn what_is_harmless_is_allowed_from_the_tray_and_what_is_not_has_no_allow_there(
             assert!(scene.exists("mark"), "it waits");
             tray.click(&tray.wait_for("rm -rf ../work/mark /nonexistent > Open")?)?;
             window.wait_until_in_front()?;
-            window.wait_for("Button", "Deny Bash: rm -rf")?;
+            window.wait_for("Button", "Deny... Bash: rm -rf ../work/mark /nonexistent")?;
             scene.cli.json(&["deny", text(&request, "id")])?;
             wait_until("the request to be settled", PATIENCE, || {
                 let rows = scene.cli.rows(&["permissions"]).ok()?;

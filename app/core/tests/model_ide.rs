@@ -75,6 +75,18 @@ fn only(script: &Script) -> RequestId {
 }
 
 #[test]
+fn without_hooks_an_agent_that_is_idle_has_taken_what_was_accepted() {
+    let mut script = start(false);
+    let gate = shows(&mut script, 0);
+    let id = only(&script);
+    script.cli("resolve_permission", json!({"id": id.to_string(), "decision": "allow"})).unwrap();
+    script.wait(1_000);
+    script.registry(PID, "s", Some(RegistryStatus::Idle));
+    closes(&mut script, gate);
+    assert_eq!(script.request_state(id), RequestState::TookEffect);
+}
+
+#[test]
 fn without_hooks_the_change_is_the_request() {
     for (decision, wanted) in [
         ("allow", DiffAnswer::Saved("one\nTWO\n".into())),

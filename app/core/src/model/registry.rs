@@ -125,21 +125,23 @@ impl Model {
         }
     }
 
-    /// The main conversation is idle since `at_ms`: an allow of before that did not show in a call was not taken.
+    /// The main conversation is idle since `at_ms`: an allow of before that did not show in a call was not taken. Without
+    /// hooks no call shows; the change that was accepted in the window was.
     fn left_undone(&mut self, now: Now, id: SessionId, at_ms: u64, fx: &mut Effects) {
         let before = |request: &PermissionRequest| {
             request.agent_id.is_none()
                 && request.state == RequestState::Decided
                 && request.outcome.as_ref().is_some_and(|outcome| outcome.at_ms < at_ms)
         };
+        let calls_show = self.sessions.get(&id).is_some_and(|session| session.hooked);
         let undone: Vec<(RequestId, bool)> = self
             .requests
             .unsettled(id)
             .filter(|request| before(request))
-            .map(|request| (request.id, request.is_allowed()))
+            .map(|request| (request.id, request.is_allowed() && (calls_show || !request.by_diff)))
             .collect();
-        for (request, allowed) in undone {
-            let state = if allowed { RequestState::NotTaken } else { RequestState::TookEffect };
+        for (request, missed) in undone {
+            let state = if missed { RequestState::NotTaken } else { RequestState::TookEffect };
             self.settle(request, state, now, fx);
         }
     }
