@@ -99,8 +99,12 @@ impl<'a> ShownTerminal<'a> {
 
     /// Waits until its screen is as wanted, and gives it.
     pub fn wait_until(&self, what: &str, wanted: impl Fn(&str) -> bool) -> Result<String> {
-        wait_until(what, PATIENCE, || Some(self.screen()).filter(|screen| wanted(screen)))
-            .with_context(|| format!("the screen:\n{}", self.screen()))
+        wait_until(what, PATIENCE, || Some(self.screen()).filter(|screen| wanted(screen))).with_context(
+            || match self.view() {
+                Ok(view) => format!("{}:\n{}", view.label, view.value),
+                Err(err) => format!("{err:#}: {:#?}", self.window.elements().unwrap_or_default()),
+            },
+        )
     }
 
     /// Presses keys, one after the other.

@@ -207,7 +207,9 @@ impl UiState {
                 self.terminals.expect(terminal.clone(), false);
             }
         }
-        if !self.started && snapshot.loaded && !snapshot.sessions.is_empty() {
+        // Not while a person looks at another page: a session that is found late would take it away.
+        let here = self.route == Route::Sessions;
+        if !self.started && here && snapshot.loaded && !snapshot.sessions.is_empty() {
             self.started = true;
             if self.selected.is_none()
                 && let Some(session) = first_to_show(snapshot)
