@@ -304,7 +304,9 @@ impl Model {
     /// The answer was written to the gate, or could not be: then nobody took it.
     pub(super) fn gate_answered(&mut self, now: Now, gate: GateId, delivered: bool, fx: &mut Effects) {
         let Some(id) = self.gates.remove(&gate) else { return };
-        let Some(request) = self.requests.get(id).filter(|it| it.state == RequestState::Decided) else { return };
+        let Some(request) = self.requests.get(id).filter(|it| it.state == RequestState::Decided) else {
+            return;
+        };
         // A question of a daemon's is no call whose end would tell whose answer counted.
         let last_heard = gate.daemon().is_some() && is_question(&request.tool);
         if !delivered {

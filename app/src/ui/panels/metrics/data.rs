@@ -405,6 +405,12 @@ fn hooks_cost(hooks: &[HookUseInfo]) -> Option<String> {
     })
 }
 
+/// What a prompt caused, in words, and what it cost.
+pub fn prompt_words(info: &PromptUseInfo) -> String {
+    let row = prompt(info);
+    if info.cost_usd.is_some() { format!("{} · {}", row.what, row.cost) } else { row.what }
+}
+
 fn prompt(info: &PromptUseInfo) -> PromptRow {
     let plural = |count: u32, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     let mut what = vec![
