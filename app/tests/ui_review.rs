@@ -68,7 +68,7 @@ fn it_is_edited_before_it_is_accepted() {
     click(&mut harness, "Edit the change");
     harness.get_by_label("New text of the file").focus();
     harness.run_steps(2);
-    press(&mut harness, Modifiers::CTRL, Key::End);
+    press(&mut harness, Modifiers::COMMAND, Key::End);
     type_text(&mut harness, "// mine\n");
     press(&mut harness, Modifiers::NONE, Key::Escape);
     press(&mut harness, Modifiers::NONE, Key::Escape);
@@ -97,13 +97,18 @@ fn closing_is_a_refusal_and_going_back_is_not() {
 
 #[test]
 fn a_key_accepts_once_it_was_seen() {
-    let mut harness = review();
-    press(&mut harness, Modifiers::CTRL, Key::Enter);
+    let mut harness = window(busy(NOW_MS), [1280.0, 800.0]);
+    let bench = harness.state_mut();
+    bench.snapshot = scene("review", NOW_MS);
+    bench.state.selected = Some(session_id(4));
+    bench.state.follow(&bench.snapshot, 1.0);
+    assert_eq!(bench.state.review.open().map(|open| open.request), Some(request_id(2)));
+    press(&mut harness, Modifiers::COMMAND, Key::Enter);
     let early = harness.state().sent.is_empty();
     later(&mut harness, 1.0);
     // egui's own clock goes on by a frame a step.
     harness.run_steps(60);
-    press(&mut harness, Modifiers::CTRL, Key::Enter);
+    press(&mut harness, Modifiers::COMMAND, Key::Enter);
     assert!(early, "what was typed before it was there does not count");
     assert_eq!(sent(&harness).decision, Decision::Allow);
 }

@@ -339,7 +339,9 @@ local function greet()
       return lost()
     end
     request("subscribe", state.seq and { since = state.seq } or vim.empty_dict(), function(result)
-      state.seq = state.seq or (result and result.seq)
+      -- Lower when magia lost its newest events: it was killed before they were on disk.
+      local seq = result and result.seq or 0
+      state.seq = math.min(state.seq or seq, seq)
     end)
     tell_all()
     tell("connected", true)

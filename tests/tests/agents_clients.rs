@@ -164,7 +164,8 @@ fn the_vs_code_client_follows_sessions_and_comes_back() -> Result<()> {
         editor.tell("diagnostics", &json!([uri, [problem]]))?;
         editor.wait_for("diagnostics", |_| true)?;
 
-        // What happens while it is away is told when it is back.
+        // What happens while it is away is told when it is back. Reading the events writes them to disk before.
+        assert_eq!(cli.rows(&["events"])?.len(), 2);
         app.program().kill9()?;
         drop(app);
         editor.wait_for("lost", |_| true)?;

@@ -12,6 +12,7 @@ use magia_tests::{
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 fn file(sandbox: &Sandbox, name: &str) -> PathBuf {
     sandbox.work().join(name)
@@ -187,16 +188,17 @@ fn a_claude_that_is_turned_away_goes_on() -> Result<()> {
         fs::write(lock, wrong.to_string())?;
         let model = FakeModel::start(sandbox)?;
         let port = info["port"].to_string();
-        let claude = Claude::new(sandbox, &model)?.env("CLAUDE_CODE_SSE_PORT", port).interactive("claude")?;
+        let claude = Claude::new(sandbox, &model)?
+            .env("CLAUDE_CODE_SSE_PORT", port)
+            .env("ENABLE_IDE_INTEGRATION", "true");
+        let claude = claude.interactive("claude")?;
         claude.prompt(&script(&json!(["still here"])))?;
         claude.wait_for_answer("still here")?;
-        let refused = cli.json(&["status"])?["listeners"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .find(|row| row["name"] == "ide")
-            .map(|row| row["refused"].clone());
-        assert!(refused.as_ref().and_then(Value::as_u64).is_some_and(|count| count > 0), "{refused:?}");
+        wait_until("it to be turned away", PATIENCE, || {
+            let status = cli.json(&["status"]).ok()?;
+            let row = status["listeners"].as_array()?.iter().find(|row| row["name"] == "ide")?.clone();
+            row["refused"].as_u64().filter(|count| *count > 0)
+        })?;
         drop(app);
         Ok(())
     })
@@ -284,8 +286,14 @@ fn what_is_selected_in_neovim_is_seen_by_claude() -> Result<()> {
         command.env("PLUGIN", plugin).env("FILE", file(sandbox, "b.txt"));
         let _nvim = sandbox.spawn_piped("nvim", command)?;
         claude.terminal.wait_for_text("2 lines selected", PATIENCE)?;
-        claude.prompt(&script(&json!(["seen"])))?;
-        claude.wait_for_answer("seen")?;
+        // The turn is too short for the registry to tell of it.
+        claude.terminal.paste(&script(&json!(["seen"])))?;
+        claude.terminal.wait_for_text("seen", PATIENCE)?;
+        claude.terminal.press(Key::Enter)?;
+        if claude.terminal.wait_for_text("● seen", Duration::from_secs(5)).is_err() {
+            claude.terminal.press(Key::Enter)?;
+            claude.wait_for_answer("seen")?;
+        }
         let requests = model.requests()?;
         assert!(requests.iter().any(|it| it["body"].to_string().contains("b.txt")), "the model was told");
         Ok(())

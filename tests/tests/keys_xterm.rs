@@ -112,8 +112,8 @@ const KEYS: &[(&str, &str)] = &[
 /// What we send otherwise on purpose: a line break in an agent's prompt instead of sending it.
 const OURS: &[(&str, &str)] = &[("shift+Return", "shift+enter")];
 
-/// Keys that the window keeps for itself: the scrollback, pasting, and the way to the session that needs one.
-const VIEWS: &[&str] = &["shift+Home", "shift+Prior", "shift+Insert", "F8"];
+/// Keys that the window's terminal keeps for itself: the scrollback, and pasting.
+const VIEWS: &[&str] = &["shift+Home", "shift+Prior", "shift+Insert"];
 /// Keys that the X server's keyboard has not: for a moment another one is them, and a program may see that too late.
 const BORROWED: &[&str] = &["F13", "F20", "F21", "F24"];
 /// Keys that egui has no name for.

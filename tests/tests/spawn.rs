@@ -57,8 +57,10 @@ fn the_seeds_request_works_from_nc() -> Result<()> {
             );
             let info = show(sandbox, &id)?;
             ensure!(text(&info, "state") == "running", "{info}");
-            let windows =
-                display.run(sandbox, &["xdotool", "search", "--onlyvisible", "--class", "xterm"])?;
+            // Its client is there before the window manager has shown it.
+            let windows = wait_until("xterm's window", PATIENCE, || {
+                display.run(sandbox, &["xdotool", "search", "--onlyvisible", "--class", "xterm"]).ok()
+            })?;
             ensure!(windows.lines().count() == 1, "one window, not {windows:?}");
             kill(sandbox, &id)?;
             wait_until("the window to close", PATIENCE, || {

@@ -20,11 +20,16 @@ use serde_json::{Map, Value, json};
 fn sample(param: &ParamSpec, session: &str, request: &str) -> Value {
     match (param.name, param.kind) {
         ("session", _) => json!(session),
+        // The request's notification.
+        ("id", "number") => json!(1),
         ("id", _) => json!(request),
+        ("confirm", _) => json!("reset"),
+        ("keybindings", _) => json!({"nav.up": "W"}),
         ("decision", _) => json!("deny"),
         ("provider", _) => json!("claude"),
         ("name", _) => json!("hooks"),
         ("answers", _) => Value::Null,
+        ("confirm", _) => json!("reset"),
         (_, "string") => json!("word"),
         (_, "bool") => json!(true),
         (_, "number") => json!(7),

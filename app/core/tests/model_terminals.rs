@@ -154,13 +154,21 @@ fn a_program_that_notifies_is_heard_unless_an_agent_tells_of_itself() {
     let mut script = Script::new();
     let notify = |script: &mut Script, terminal: &str| {
         let (title, body) = ("make".to_owned(), "all tests passed".to_owned());
-        script.apply(Event::TerminalNotified { terminal: terminal.to_owned(), title, body });
-        let snapshot = script.model.snapshot(script.now).unwrap();
-        snapshot.toasts.iter().map(|toast| toast.text.clone()).collect::<Vec<_>>()
+        let first = script.apply(Event::TerminalNotified { terminal: terminal.to_owned(), title, body });
+        let notices = script.since(first).iter().filter_map(|effect| match effect {
+            Effect::Notify(notice) => Some(format!("{} | {}", notice.title, notice.body)),
+            _ => None,
+        });
+        notices.collect::<Vec<_>>()
     };
     script.apply(running(&[("one", Some("pts/2")), ("two", Some("pts/3"))]));
-    assert_eq!(notify(&mut script, "one"), ["claude: make: all tests passed"]);
+    assert_eq!(notify(&mut script, "one"), ["claude: make | all tests passed"]);
     hook_on(&mut script, 10, "a", "pts/3");
-    assert_eq!(notify(&mut script, "two").len(), 1, "Claude's own hook tells of it");
-    assert_eq!(notify(&mut script, "unknown").last().unwrap(), "unknown: make: all tests passed");
+    assert!(notify(&mut script, "two").is_empty(), "Claude's own hook tells of it");
+    // At the window it is a toast.
+    script.apply(Event::WindowChanged { focused: true, selected: None });
+    assert!(notify(&mut script, "unknown").is_empty());
+    let snapshot = script.model.snapshot(script.now).unwrap();
+    let toasts: Vec<&str> = snapshot.toasts.iter().map(|toast| toast.text.as_str()).collect();
+    assert_eq!(toasts, ["unknown: make: all tests passed"]);
 }

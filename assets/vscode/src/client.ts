@@ -168,7 +168,8 @@ export class Client extends EventEmitter<Events> {
     try {
       await this.request("initialize", { protocolVersion: PROTOCOL, name, version, folders: folders() });
       const { seq } = await this.request("subscribe", this.seq === undefined ? {} : { since: this.seq });
-      this.seq ??= seq;
+      // Lower when magia lost its newest events: it was killed before they were on disk.
+      this.seq = Math.min(this.seq ?? seq, seq);
     } catch {
       return this.socket?.close();
     }

@@ -135,6 +135,7 @@ impl Model {
         copy_facts(session, message, placed);
         session.last_activity_ms = now.unix_ms;
         session.hook_cost.message(message, now.unix_ms);
+        session.hooked = true;
         self.processes_changed(now, id, fx);
         self.lived_on(id, fx);
         self.learn_detail(now, &message.event, placed, fx);

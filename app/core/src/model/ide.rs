@@ -108,7 +108,7 @@ impl Model {
         if let Some(id) = self.request_about(session, &diff.path) {
             return self.show_diff(id, gate, diff, fx);
         }
-        let hooked = self.sessions.get(&session).is_some_and(|session| session.hook.is_some());
+        let hooked = self.sessions.get(&session).is_some_and(|session| session.hooked);
         if hooked {
             let until_mono = now.mono_ms + PARKED_MS;
             self.ide.parked.push(Parked { until_mono, session, gate, diff, paths });
@@ -250,7 +250,7 @@ impl Model {
         self.ide.parked.retain(|parked| parked.gate != gate);
         let Some(id) = self.gates.remove(&gate) else { return };
         let Some(request) = self.requests.get_mut(id) else { return };
-        let hooked = self.sessions.get(&request.session).is_some_and(|session| session.hook.is_some());
+        let hooked = self.sessions.get(&request.session).is_some_and(|session| session.hooked);
         if request.gate == Some(gate) {
             request.gate = None;
         }

@@ -259,7 +259,7 @@ impl Model {
             Event::ProcessPlaced { process, terminal } => self.process_placed(process, terminal),
             Event::TerminalsRead(list) => self.terminals_read(list, &mut fx),
             Event::TerminalNotified { terminal, title, body } => {
-                self.terminal_notified(&terminal, &title, &body)
+                self.terminal_notified(now, &terminal, &title, &body, &mut fx)
             }
             Event::AgentsFound(found) => self.agents_found(now, &found, &mut fx),
             Event::WindowUsed => self.window.used_mono = Some(now.mono_ms),

@@ -99,8 +99,10 @@ pub struct Session {
     pub pinned: bool,
     /// Left out of lists.
     pub hidden: bool,
-    /// What the last hook said.
+    /// What the last hook said, or an answer of ours.
     pub hook: Option<Seen>,
+    /// Whether a hook of it has come since magia runs.
+    pub hooked: bool,
     /// What a restart would go by: the hook's word, or the request that waits, as of the last change of state.
     pub kept: Option<Seen>,
     /// Its row in the store is to be written again.
@@ -166,6 +168,7 @@ impl Session {
             pinned: false,
             hidden: false,
             hook: None,
+            hooked: false,
             kept: None,
             unsaved: false,
             daemon: None,

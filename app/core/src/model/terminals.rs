@@ -6,11 +6,14 @@
 //! the terminal shows need not be the agent then, so there is no link.
 
 use super::commands::{Outcome, to_json};
+use super::notices::{About, Told};
 use super::{Effects, Model};
 use crate::effect::{Effect, TerminalWish, Update};
-use crate::event::ReplyId;
+use crate::event::{Now, ReplyId};
 use magia_protocol::wire::terminal::{CreatePty, ListTerminals, ResizePty, WritePty};
-use magia_protocol::wire::{ErrorCode, ProcessId, RpcError, SessionId, TerminalInfo, TerminalState};
+use magia_protocol::wire::{
+    ErrorCode, NoticeKind, ProcessId, RpcError, SessionId, TerminalInfo, TerminalState, visible,
+};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -59,15 +62,32 @@ impl Model {
         fx.push(Effect::Publish(Update::TerminalsChanged(serde_json::to_value(&rows).unwrap_or_default())));
     }
 
-    /// A program in a terminal wants the user to know something. Where an agent runs, its own hook says the same and more.
-    pub(super) fn terminal_notified(&mut self, terminal: &str, title: &str, body: &str) {
+    /// A program in a terminal wants the user to know something: a toast for who is at the window, a notification for who
+    /// is not. Where an agent runs, its own hook says the same and more.
+    pub(super) fn terminal_notified(
+        &mut self,
+        now: Now,
+        terminal: &str,
+        title: &str,
+        body: &str,
+        fx: &mut Effects,
+    ) {
         if self.rows().any(|row| row.terminal.as_deref() == Some(terminal)) {
             return;
         }
         let name = self.terminals.list.iter().find(|known| known.id == terminal).map(|known| &*known.name);
-        let parts = [name.unwrap_or(terminal), title, body];
-        let text = parts.into_iter().filter(|part| !part.trim().is_empty()).collect::<Vec<_>>().join(": ");
-        self.toast(false, text, None);
+        let joined = |parts: &[&str]| {
+            let said: Vec<&str> = parts.iter().copied().filter(|part| !part.trim().is_empty()).collect();
+            visible(&said.join(": ")).into_owned()
+        };
+        let name = name.unwrap_or(terminal);
+        if self.window.focused {
+            return self.toast(false, joined(&[name, title, body]), None);
+        }
+        let title = joined(&[name, title]);
+        let (session, about) = (SessionId::NOBODY, About::Program);
+        let told = Told { kind: NoticeKind::Info, session, about, title, body: joined(&[body]) };
+        self.tell(now, told, fx);
     }
 
     /// Where a watched process runs was found out.

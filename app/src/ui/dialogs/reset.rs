@@ -23,11 +23,12 @@ pub fn reset_ui(ui: &mut Ui, typed: &mut String, actions: &mut Actions) {
     let field =
         TextEdit::singleline(typed).id(id).margin(Margin::symmetric(6, 4)).desired_width(f32::INFINITY);
     let field = ui.add(field).accessible_name("The word that confirms");
+    // Before it gets the focus back.
+    let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     if ui.memory(|memory| memory.focused().is_none()) {
         field.request_focus();
     }
     let why = (typed.trim() != WORD).then_some("Type the word first");
-    let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     ui.add_space(theme::SPACE_2);
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         ui.set_min_height(theme::ROW);

@@ -54,11 +54,8 @@ fn head(ui: &mut Ui, open: &mut Open, actions: &mut Actions) {
             actions.push(Action::decide(open.request, Decision::Deny));
         }
         if open.editing.is_none() {
-            if Button::icon(Lucide::Pencil, "Edit before accepting")
-                .name("Edit the change")
-                .show(ui)
-                .clicked()
-            {
+            let edit = Button::new("Edit").quiet().with_icon(Lucide::Pencil).name("Edit the change");
+            if edit.tip("Edit before accepting").show(ui).clicked() {
                 open.editing = Some(open.new_text().to_owned());
             }
             ui.scope(|ui| {
