@@ -29,7 +29,6 @@ fn sample(param: &ParamSpec, session: &str, request: &str) -> Value {
         ("provider", _) => json!("claude"),
         ("name", _) => json!("hooks"),
         ("answers", _) => Value::Null,
-        ("confirm", _) => json!("reset"),
         (_, "string") => json!("word"),
         (_, "bool") => json!(true),
         (_, "number") => json!(7),
