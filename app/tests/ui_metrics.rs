@@ -53,6 +53,9 @@ fn a_session_says_what_it_used() {
 #[test]
 fn a_session_has_a_pane_for_it() {
     let mut harness = window(metrics(NOW_MS), [1280.0, 800.0]);
+    // Under the prompt in the timeline, and in a pane.
+    click(&mut harness, "Prompts");
+    harness.get_by_label_contains("44 requests · 413.6k in · 13.6k out · 43 tool calls in 39.6 s");
     click(&mut harness, "Metrics");
     assert_eq!(harness.state().state.pane, SessionPane::Metrics);
     harness.get_by_label("Cost: $4.12");

@@ -233,11 +233,13 @@ pub fn busy(now_ms: u64) -> Snapshot {
 }
 
 fn item(key: u64, at_ms: u64, body: Body) -> Arc<TimelineItem> {
-    Arc::new(TimelineItem { key, at_ms, agent_id: None, body })
+    // The metrics' scene has a prompt of this name.
+    let turn = matches!(body, Body::Prompt(_)).then(|| "p22".into());
+    Arc::new(TimelineItem { key, at_ms, agent_id: None, turn, body })
 }
 
 fn nested(key: u64, agent: &str, at_ms: u64, body: Body) -> Arc<TimelineItem> {
-    Arc::new(TimelineItem { key, at_ms, agent_id: Some(agent.into()), body })
+    Arc::new(TimelineItem { key, at_ms, agent_id: Some(agent.into()), turn: None, body })
 }
 
 pub fn tool(name: &str, input: Value, status: ToolStatus, ms: Option<u64>, result: Option<&str>) -> Body {

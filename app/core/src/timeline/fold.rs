@@ -239,6 +239,7 @@ impl Timeline {
         if !known {
             let place = self.insert(at_ms, agent, Body::Prompt(Arc::from(text)));
             if let Some(turn) = turn {
+                self.change(place, |item| item.turn = Some(Arc::from(turn)));
                 self.prompts.insert(turn.to_owned(), place);
             }
         }
@@ -316,7 +317,7 @@ impl Timeline {
         self.next_key += 1;
         let items = Arc::make_mut(&mut self.items);
         let index = items.partition_point(|item| item.at_ms <= at_ms);
-        items.insert(index, Arc::new(TimelineItem { key, at_ms, agent_id, body }));
+        items.insert(index, Arc::new(TimelineItem { key, at_ms, agent_id, turn: None, body }));
         if items.len() > ITEMS_MAX {
             items.drain(..ITEMS_MAX / 10);
             let oldest = items.first().map_or((0, 0), |item| (item.at_ms, item.key));
@@ -339,10 +340,14 @@ impl Timeline {
     }
 
     fn replace(&mut self, place: Place, body: Body) {
+        self.change(place, |item| item.body = body);
+    }
+
+    fn change(&mut self, place: Place, change: impl FnOnce(&mut TimelineItem)) {
         if let Some(index) = self.index(place)
             && let Some(item) = Arc::make_mut(&mut self.items).get_mut(index)
         {
-            Arc::make_mut(item).body = body;
+            change(Arc::make_mut(item));
         }
     }
 }

@@ -43,6 +43,7 @@ fn hooks_and_transcript_tell_each_thing_once() {
     let mut timeline = Timeline::default();
     let bash = json!({"tool_name": "Bash", "tool_input": {"command": "ls"}, "tool_use_id": "t1"});
     feed(&mut timeline, 10, "UserPromptSubmit", &json!({"prompt": "go", "prompt_id": "p1"}));
+    assert_eq!(timeline.items()[0].turn.as_deref(), Some("p1"));
     feed(&mut timeline, 20, "PreToolUse", &bash);
     let mut done = bash.clone();
     done["tool_response"] = json!({"stdout": "a\n", "stderr": ""});

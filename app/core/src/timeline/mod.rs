@@ -16,6 +16,8 @@ pub struct TimelineItem {
     pub at_ms: u64,
     /// The subagent it belongs to.
     pub agent_id: Option<Arc<str>>,
+    /// The agent's id of it, of a prompt: telemetry calls it the same.
+    pub turn: Option<Arc<str>>,
     /// What it is.
     pub body: Body,
 }

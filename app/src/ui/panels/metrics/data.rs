@@ -324,7 +324,7 @@ fn plots(minutes: &[MinuteInfo], total_usd: Option<f64>) -> PlotData {
         *sum += f64::from(info.cost_usd);
         Some([minute(info.at_ms) as f64, *sum])
     });
-    let cost: Vec<[f64; 2]> = cost.collect();
+    let cost: Vec<[f64; 2]> = std::iter::once([first as f64 - 1.0, before]).chain(cost).collect();
     let latency = shown().filter(|info| info.requests > 0.0 && info.request_ms > 0.0);
     PlotData {
         tokens: [of(|info| info.input_tokens), of(|info| info.cached_tokens), of(|info| info.output_tokens)],
@@ -403,6 +403,12 @@ fn hooks_cost(hooks: &[HookUseInfo]) -> Option<String> {
             shown_line(&worst.hook, 40)
         ),
     })
+}
+
+/// What a prompt caused, in words, and what it cost.
+pub fn prompt_words(info: &PromptUseInfo) -> String {
+    let row = prompt(info);
+    if info.cost_usd.is_some() { format!("{} · {}", row.what, row.cost) } else { row.what }
 }
 
 fn prompt(info: &PromptUseInfo) -> PromptRow {
@@ -494,7 +500,7 @@ mod tests {
             Some(3.5),
         );
         assert_eq!(data.tokens[0], [[500.0, 7.0], [600.0, 9.0]]);
-        assert_eq!(data.cost, [[500.0, 3.0], [600.0, 3.5]]);
+        assert_eq!(data.cost, [[499.0, 2.0], [500.0, 3.0], [600.0, 3.5]]);
         assert_eq!(data.latency, [[600.0, 500.0]]);
         assert_eq!(plots(&[], None), PlotData::default());
         assert!(plots(&[minute(1, 1.0, 0.0, 0.0)], None).cost.is_empty(), "nobody told a cost");

@@ -4,7 +4,9 @@ mod data;
 mod plots;
 mod ui;
 
-pub use data::{Figure, HookRow, MetricsData, PlotData, PromptRow, SessionRow, SpanBar, ToolRow, UsageRow};
+pub use data::{
+    Figure, HookRow, MetricsData, PlotData, PromptRow, SessionRow, SpanBar, ToolRow, UsageRow, prompt_words,
+};
 pub use ui::{fleet_ui, session_ui};
 
 use magia_core::snapshot::Snapshot;

@@ -146,7 +146,12 @@ fn step(span: f64) -> f64 {
 }
 
 fn line<'a>(name: &str, points: &[[f64; 2]], color: Color32) -> Line<'a> {
-    Line::new(name, PlotPoints::from(points.to_vec())).color(color).width(1.5)
+    let points = match points {
+        // One alone would be a speck.
+        [[x, y]] => vec![[x - 0.4, *y], [x + 0.4, *y]],
+        points => points.to_vec(),
+    };
+    Line::new(name, PlotPoints::from(points)).color(color).width(1.5)
 }
 
 #[cfg(test)]

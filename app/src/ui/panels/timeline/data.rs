@@ -119,6 +119,16 @@ pub struct ToolEntry {
     pub item: ToolItem,
 }
 
+impl Row {
+    /// The agent's id of it, of a prompt.
+    pub fn turn(&self) -> Option<&str> {
+        match &self.source {
+            Source::Item(item) => item.turn.as_deref(),
+            Source::Request(_) => None,
+        }
+    }
+}
+
 impl TimelineData {
     /// Follows the facts. Rows of entries that did not change are kept. Returns whether any row may have changed: a
     /// snapshot that brought news of other sessions costs nothing.

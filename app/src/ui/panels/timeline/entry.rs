@@ -9,7 +9,7 @@ use crate::ui::markdown::Markdown;
 use crate::ui::panels::card::{Cards, card_ui};
 use crate::ui::text::{elided, elided_job, format};
 use crate::ui::theme::{self, palette};
-use crate::ui::widgets::{code, focus_ring};
+use crate::ui::widgets::{caption, code, focus_ring};
 use eframe::egui::{self, Frame, Label, Margin, Rect, Response, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
 /// Width of the column with the time of day.
@@ -33,6 +33,8 @@ pub struct Tools<'a> {
     pub needle: &'a str,
     /// Whether the row's subagent is folded away.
     pub folded: bool,
+    /// What a prompt caused, by the agent's telemetry.
+    pub usage: Option<&'a str>,
 }
 
 /// Draws a row's content into the reading column.
@@ -101,6 +103,11 @@ fn prompt(ui: &mut Ui, row: &Row, text: &str, tools: &mut Tools<'_>) {
             }
             ui.add(Label::new(job).wrap().selectable(true));
         });
+    if let Some(usage) = tools.usage {
+        Frame::new()
+            .inner_margin(Margin { left: 12, right: 12, top: 4, bottom: 0 })
+            .show(ui, |ui| caption(ui, usage));
+    }
     ui.add_space(theme::SPACE_2);
     copy_on_hover(ui, row, tools);
 }

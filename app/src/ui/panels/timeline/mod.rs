@@ -18,12 +18,15 @@ pub use ui::timeline_ui;
 pub use whole::to_markdown;
 
 use crate::ui::markdown::Markdown;
+use crate::ui::panels::metrics::prompt_words;
 use find::Find;
 use kind::Shown;
 use magia_core::snapshot::Snapshot;
+use magia_protocol::wire::metrics::MetricsInfo;
 use magia_protocol::wire::{RequestId, SessionId};
 use place::Place;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// Where to scroll to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +59,29 @@ pub struct TimelinePanel {
     open: HashSet<u64>,
     place: Place,
     markdown: Markdown,
+    usage: Usage,
+}
+
+/// What prompts caused, in words, by the agent's id of them.
+#[derive(Debug, Default)]
+struct Usage {
+    made_of: Option<Arc<MetricsInfo>>,
+    of: HashMap<String, String>,
+}
+
+impl Usage {
+    fn refresh(&mut self, info: Option<&Arc<MetricsInfo>>) {
+        let same = match (&self.made_of, info) {
+            (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+            (None, None) => true,
+            _ => false,
+        };
+        if !same {
+            let prompts = info.iter().flat_map(|info| &info.prompts);
+            self.of = prompts.map(|prompt| (prompt.id.clone(), prompt_words(prompt))).collect();
+            self.made_of = info.cloned();
+        }
+    }
 }
 
 impl TimelinePanel {
@@ -64,6 +90,8 @@ impl TimelinePanel {
         if self.made_of == Some((snapshot.revision, session)) {
             return;
         }
+        let metrics = snapshot.metrics.selected.as_ref();
+        self.usage.refresh(metrics.filter(|info| info.session.is_some() && info.session == session));
         let changed = self.data.update(snapshot, session);
         self.made_of = Some((snapshot.revision, session));
         if changed {

@@ -75,6 +75,7 @@ pub fn timeline_ui(
                     actions: &mut *actions,
                     needle: &needle,
                     folded,
+                    usage: row.turn().and_then(|turn| panel.usage.of.get(turn)).map(String::as_str),
                 };
                 let state = RowState {
                     open: panel.open.contains(&row.key),
