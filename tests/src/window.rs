@@ -134,7 +134,7 @@ impl<'a> Window<'a> {
     /// Whether the window manager has it in front.
     pub fn is_in_front(&self) -> Result<bool> {
         let active = self.display.run(self.sandbox, &["xdotool", "getactivewindow"]).unwrap_or_default();
-        Ok(active.trim() == self.id()?)
+        Ok(self.seen_id().is_some_and(|id| active.trim() == id))
     }
 
     /// Moves the real pointer onto an element and presses the left button.
@@ -225,7 +225,7 @@ impl<'a> Window<'a> {
 
     /// Whether the X server shows the window.
     pub fn is_shown(&self) -> bool {
-        self.id().is_ok()
+        self.seen_id().is_some()
     }
 
     /// Waits until the window is gone from the screen while the app goes on.
@@ -257,13 +257,16 @@ impl<'a> Window<'a> {
 
     /// The X server's id of the window.
     fn id(&self) -> Result<String> {
-        let pid = self.pid().to_string();
         // It answers before the window manager has shown it.
-        wait_until("the app's window", PATIENCE, || {
-            let search = ["xdotool", "search", "--onlyvisible", "--pid", &pid];
-            let found = self.display.run(self.sandbox, &search).ok()?;
-            Some(found.lines().next()?.to_owned())
-        })
+        wait_until("the app's window", PATIENCE, || self.seen_id())
+    }
+
+    /// The same, if the window is on the screen now.
+    fn seen_id(&self) -> Option<String> {
+        let pid = self.pid().to_string();
+        let search = ["xdotool", "search", "--onlyvisible", "--pid", &pid];
+        let found = self.display.run(self.sandbox, &search).ok()?;
+        Some(found.lines().next()?.to_owned())
     }
 
     fn ask(&self, request: &Request) -> Result<Response> {
