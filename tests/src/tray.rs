@@ -141,18 +141,14 @@ impl TrayIcon {
         .with_context(|| format!("in the menu: {:#?}", self.menu()))
     }
 
-    /// Clicks on an entry, as a host does. The menu may be made anew between a look and a click: then the entry with the
-    /// same words is the one.
+    /// Clicks on an entry, as a host does.
     pub fn click(&self, entry: &MenuEntry) -> Result<()> {
-        wait_until(&format!("a click on {:?} in the tray's menu", entry.path), PATIENCE, || {
-            let now = self.menu().ok()?.into_iter().find(|it| it.path == entry.path)?;
-            let (name, path) = self.menu_place().ok()?;
-            let event = (now.id, "clicked", Value::from(0_i32), 0_u32);
-            let sent =
-                self.connection.call_method(Some(name.as_str()), path.as_str(), Some(MENU), "Event", &event);
-            sent.ok().map(drop)
-        })
-        .with_context(|| format!("in the menu: {:#?}", self.menu()))
+        let (name, path) = self.menu_place()?;
+        let event = (entry.id, "clicked", Value::from(0_i32), 0_u32);
+        self.connection
+            .call_method(Some(name.as_str()), path.as_str(), Some(MENU), "Event", &event)
+            .context("clicking")?;
+        Ok(())
     }
 
     fn menu_place(&self) -> Result<(String, String)> {

@@ -109,7 +109,12 @@ impl<'a> Window<'a> {
 
     /// Waits for something with this role whose name begins with `label`.
     pub fn wait_for(&self, role: &str, label: &str) -> Result<Element> {
-        wait_until(&format!("the {role} {label:?} in the window"), PATIENCE, || {
+        self.wait_within(role, label, PATIENCE)
+    }
+
+    /// The same, but not longer than `patience`.
+    pub fn wait_within(&self, role: &str, label: &str, patience: Duration) -> Result<Element> {
+        wait_until(&format!("the {role} {label:?} in the window"), patience, || {
             self.elements().ok()?.into_iter().find(|it| it.role == role && it.label.starts_with(label))
         })
         .with_context(|| format!("in the window: {:#?}", self.elements().unwrap_or_default()))

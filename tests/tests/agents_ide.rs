@@ -14,6 +14,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// How often Claude is asked while it is connecting, and how long each time is waited.
+const ASKS: usize = 3;
+const ASK_PATIENCE: Duration = Duration::from_secs(8);
+
 fn file(sandbox: &Sandbox, name: &str) -> PathBuf {
     sandbox.work().join(name)
 }
@@ -66,8 +70,16 @@ fn its_edits_open_in_the_window_and_each_answer_gives_the_right_file() -> Result
         assert_eq!(text(&row, "kind"), "claude");
         assert_eq!(fs::read_dir(&locks)?.count(), 1);
 
-        // Accepted as it is.
-        claude.prompt(&write(sandbox, "accept.txt", "hello\nworld\n", "first done"))?;
+        // Accepted as it is. A Claude that is connected may still ask in its terminal alone: it has not read our tools yet.
+        let prompt = write(sandbox, "accept.txt", "hello\nworld\n", "first done");
+        for _ in 0..ASKS {
+            claude.prompt(&prompt)?;
+            if window.wait_within("Button", "Accept: accept.txt", ASK_PATIENCE).is_ok() {
+                break;
+            }
+            claude.terminal.press(Key::Esc)?;
+            claude.wait_for_status("idle")?;
+        }
         let accept = window.wait_for("Button", "Accept: accept.txt")?;
         let picture = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("real-review.png");
         window.screenshot(&picture)?;
@@ -192,7 +204,13 @@ fn a_claude_that_is_turned_away_goes_on() -> Result<()> {
             .env("CLAUDE_CODE_SSE_PORT", port)
             .env("ENABLE_IDE_INTEGRATION", "true");
         let claude = claude.interactive("claude")?;
-        claude.prompt(&script(&json!(["still here"])))?;
+        // What is typed while it tries to connect may be lost.
+        for _ in 0..ASKS {
+            claude.prompt(&script(&json!(["still here"])))?;
+            if claude.terminal.wait_for_text("● still here", ASK_PATIENCE).is_ok() {
+                break;
+            }
+        }
         claude.wait_for_answer("still here")?;
         wait_until("it to be turned away", PATIENCE, || {
             let status = cli.json(&["status"]).ok()?;

@@ -49,8 +49,10 @@ fn the_menu_is_read_and_clicked_over_the_bus() -> Result<()> {
         let all = cli.rows(&["permissions", "--all"])?;
         let answered = all.iter().find(|row| row["input"] == command("ls")).cloned().unwrap_or_default();
         assert_eq!(text(&answered["outcome"], "by"), "tray");
-        // A click on what the menu no longer shows answers nothing a second time.
-        tray.click(&allow)?;
+        // A click on what the menu no longer shows answers nothing a second time; the menu may say that it has no such entry.
+        if let Err(err) = tray.click(&allow) {
+            assert!(format!("{err:#}").contains("id not found"), "{err:#}");
+        }
         assert_eq!(high.ended(), None);
 
         let _cover = display.cover(sandbox)?;
