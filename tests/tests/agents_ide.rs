@@ -12,7 +12,17 @@ use magia_tests::{
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+/// One at a time: a Claude that starts while others do may give up on its editor before it has its answer, or loses what is
+/// typed meanwhile.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone(test: impl FnOnce(&Sandbox) -> Result<()>) -> Result<()> {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    sandbox_test(test)
+}
 
 /// How often Claude is asked while it is connecting, and how long each time is waited.
 const ASKS: usize = 3;
@@ -52,13 +62,17 @@ fn connected(cli: Cli<'_>, claude: &InteractiveClaude) -> Result<Value> {
         let rows = info.get("connected")?.as_array()?.clone();
         rows.into_iter().find(|row| row["pid"] == claude.pid() && !row["session"].is_null())
     })
-    .with_context(|| format!("the screen:\n{}", claude.terminal.screen()))
+    .with_context(|| {
+        let info = cli.json(&["call", "get_ide_server_port"]);
+        let status = cli.json(&["status"]).map(|status| status["listeners"].clone());
+        format!("{info:#?} {status:#?}, the screen:\n{}", claude.terminal.screen())
+    })
 }
 
 /// Without hooks the diff is all that there is: every answer goes over it.
 #[test]
 fn its_edits_open_in_the_window_and_each_answer_gives_the_right_file() -> Result<()> {
-    sandbox_test(|sandbox| {
+    alone(|sandbox| {
         let display = Display::start(sandbox)?;
         let window = Window::start(sandbox, &display)?;
         let cli = Cli::new(sandbox);
@@ -134,7 +148,7 @@ fn its_edits_open_in_the_window_and_each_answer_gives_the_right_file() -> Result
 /// With hooks there are two ways to ask and one card.
 #[test]
 fn hook_and_diff_are_one_card_that_the_command_line_answers() -> Result<()> {
-    sandbox_test(|sandbox| {
+    alone(|sandbox| {
         let mut scene = Scene::without_app(sandbox)?;
         scene.start_app()?;
         let claude = scene.agent()?.in_magia("ide")?;
@@ -186,7 +200,7 @@ fn hook_and_diff_are_one_card_that_the_command_line_answers() -> Result<()> {
 /// A wrong token, or no server, must not hinder the agent.
 #[test]
 fn a_claude_that_is_turned_away_goes_on() -> Result<()> {
-    sandbox_test(|sandbox| {
+    alone(|sandbox| {
         let app = App::start(sandbox)?;
         let cli = Cli::new(sandbox);
         cli.json(&["settings", "set", "ideServer", "always"])?;
@@ -204,14 +218,14 @@ fn a_claude_that_is_turned_away_goes_on() -> Result<()> {
             .env("CLAUDE_CODE_SSE_PORT", port)
             .env("ENABLE_IDE_INTEGRATION", "true");
         let claude = claude.interactive("claude")?;
-        // What is typed while it tries to connect may be lost.
-        for _ in 0..ASKS {
-            claude.prompt(&script(&json!(["still here"])))?;
-            if claude.terminal.wait_for_text("● still here", ASK_PATIENCE).is_ok() {
-                break;
-            }
+        // The turn is too short for the registry to tell of it.
+        claude.terminal.paste(&script(&json!(["still here"])))?;
+        claude.terminal.wait_for_text("still here", PATIENCE)?;
+        claude.terminal.press(Key::Enter)?;
+        if claude.terminal.wait_for_text("● still here", ASK_PATIENCE).is_err() {
+            claude.terminal.press(Key::Enter)?;
+            claude.wait_for_answer("still here")?;
         }
-        claude.wait_for_answer("still here")?;
         wait_until("it to be turned away", PATIENCE, || {
             let status = cli.json(&["status"]).ok()?;
             let row = status["listeners"].as_array()?.iter().find(|row| row["name"] == "ide")?.clone();
@@ -225,7 +239,7 @@ fn a_claude_that_is_turned_away_goes_on() -> Result<()> {
 /// Gemini's edits come over its companion protocol, and each answer gives the right file.
 #[test]
 fn geminis_edits_are_answered_over_its_companion() -> Result<()> {
-    sandbox_test(|sandbox| {
+    alone(|sandbox| {
         let _app = App::start(sandbox)?;
         let cli = Cli::new(sandbox);
         let model = FakeModel::of(sandbox, Vendor::Gemini)?;
@@ -281,7 +295,7 @@ fn geminis_edits_are_answered_over_its_companion() -> Result<()> {
 /// A real Neovim tells a real Claude Code what is selected.
 #[test]
 fn what_is_selected_in_neovim_is_seen_by_claude() -> Result<()> {
-    sandbox_test(|sandbox| {
+    alone(|sandbox| {
         let _app = App::start(sandbox)?;
         let cli = Cli::new(sandbox);
         let model = FakeModel::start(sandbox)?;
@@ -290,12 +304,18 @@ fn what_is_selected_in_neovim_is_seen_by_claude() -> Result<()> {
         fs::write(file(sandbox, "b.txt"), "one\ntwo\nthree\n")?;
         let plugin = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/nvim/magia.lua");
         let driver = sandbox.root().join("driver.lua");
+        // Again and again: what is said while Claude is still connecting is lost on it.
         fs::write(
             &driver,
-            "local magia = dofile(vim.env.PLUGIN)\n\
+            "local timer, wide\n\
+             local magia = dofile(vim.env.PLUGIN)\n\
              vim.cmd(\"edit \" .. vim.env.FILE)\n\
              magia.on(\"agents\", function(agents)\n\
-               if #agents == 1 then vim.schedule(function() vim.cmd(\"normal! ggVj\") end) end\n\
+               if #agents ~= 1 or timer then return end\n\
+               timer = vim.fn.timer_start(1000, function()\n\
+                 wide = not wide\n\
+                 vim.cmd(wide and \"normal! \\27ggVj\" or \"normal! \\27ggV\")\n\
+               end, { [\"repeat\"] = 60 })\n\
              end)\n\
              magia.setup()\n",
         )?;
