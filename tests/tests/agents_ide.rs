@@ -65,7 +65,8 @@ fn connected(cli: Cli<'_>, claude: &InteractiveClaude) -> Result<Value> {
     .with_context(|| {
         let info = cli.json(&["call", "get_ide_server_port"]);
         let status = cli.json(&["status"]).map(|status| status["listeners"].clone());
-        format!("{info:#?} {status:#?}, the screen:\n{}", claude.terminal.screen())
+        let rows = cli.json(&["ls", "--all"]);
+        format!("{info:#?} {status:#?} {rows:#?}, the screen:\n{}", claude.terminal.screen())
     })
 }
 

@@ -4,7 +4,7 @@
 //! where the system has no such tables: then it is not known, and never guessed.
 
 #[cfg(target_os = "linux")]
-pub use linux::{tcp_peer, tcp_peer_user};
+pub use linux::{tcp_peer, tcp_peer_first, tcp_peer_user};
 
 /// The user whose socket is at the other end of a connection; not known on this system.
 #[cfg(not(target_os = "linux"))]
@@ -18,9 +18,16 @@ pub fn tcp_peer(_peer: std::net::SocketAddr) -> Option<u32> {
     None
 }
 
+/// The process that had the socket with this address first; not known on this system.
+#[cfg(not(target_os = "linux"))]
+pub fn tcp_peer_first(_peer: std::net::SocketAddr) -> Option<u32> {
+    None
+}
+
 #[cfg(target_os = "linux")]
 mod linux {
     use magia_protocol::paths::own_uid;
+    use magia_protocol::process::process_start_ticks;
     use std::fs;
     use std::net::{IpAddr, SocketAddr};
 
@@ -29,21 +36,37 @@ mod linux {
 
     /// The process that has the socket whose own address is `peer`, if it is one of ours.
     pub fn tcp_peer(peer: SocketAddr) -> Option<u32> {
+        let wanted = socket(peer)?;
+        processes()?.into_iter().find(|pid| holds(*pid, &wanted))
+    }
+
+    /// The same, but of several processes that share the socket the one that began first: a child has what it inherits
+    /// until it becomes another program.
+    pub fn tcp_peer_first(peer: SocketAddr) -> Option<u32> {
+        let wanted = socket(peer)?;
+        let holders = processes()?.into_iter().filter(|pid| holds(*pid, &wanted));
+        holders.min_by_key(|pid| (process_start_ticks(*pid).unwrap_or(u64::MAX), *pid))
+    }
+
+    /// The name of the socket whose own address is `peer`.
+    fn socket(peer: SocketAddr) -> Option<String> {
         let inode =
             places(peer).find_map(|(table, peer)| inode_of(&fs::read_to_string(table).ok()?, peer))?;
-        let wanted = format!("socket:[{inode}]");
-        let pids = fs::read_dir("/proc")
-            .ok()?
-            .flatten()
-            .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-        // The newest first: whoever asks has often just been started.
-        let mut pids: Vec<u32> = pids.collect();
+        Some(format!("socket:[{inode}]"))
+    }
+
+    /// The newest first: whoever asks has often just been started.
+    fn processes() -> Option<Vec<u32>> {
+        let entries = fs::read_dir("/proc").ok()?.flatten();
+        let mut pids: Vec<u32> =
+            entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).collect();
         pids.sort_unstable_by(|one, other| other.cmp(one));
-        pids.into_iter().find(|pid| {
-            let fds = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-            fds.map(|fd| fs::read_link(fd.path()))
-                .any(|to| to.is_ok_and(|to| to.as_os_str() == wanted.as_str()))
-        })
+        Some(pids)
+    }
+
+    fn holds(pid: u32, socket: &str) -> bool {
+        let fds = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        fds.map(|fd| fs::read_link(fd.path())).any(|to| to.is_ok_and(|to| to.as_os_str() == socket))
     }
 
     /// The user whose socket has the address `peer` and is connected to `own`, in whatever state: one that has sent all
@@ -115,6 +138,30 @@ mod linux {
                 drop(server);
             }
             assert_eq!(tcp_peer("127.0.0.1:1".parse().unwrap()), None);
+        }
+
+        #[test]
+        fn a_child_that_inherits_a_socket_is_not_its_owner() {
+            use std::os::fd::AsRawFd as _;
+            use std::os::unix::process::CommandExt as _;
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (_server, peer) = listener.accept().unwrap();
+            let fd = client.as_raw_fd();
+            let mut command = std::process::Command::new("sleep");
+            command.arg("60");
+            // SAFETY: fcntl is async-signal-safe and touches no memory of ours.
+            unsafe {
+                command.pre_exec(move || match libc::fcntl(fd, libc::F_SETFD, 0) {
+                    0 => Ok(()),
+                    _ => Err(std::io::Error::last_os_error()),
+                });
+            }
+            let mut child = command.spawn().unwrap();
+            let (newest, first) = (tcp_peer(peer), tcp_peer_first(peer));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            assert_eq!((newest, first), (Some(child.id()), Some(std::process::id())));
         }
 
         #[test]

@@ -7,7 +7,7 @@ use super::socket::{Socket, config};
 use super::{agent, editor};
 use crate::listeners::health::Refusal;
 use crate::os::ancestry::ancestors;
-use crate::os::tcp_peer::tcp_peer;
+use crate::os::tcp_peer::tcp_peer_first;
 use magia_protocol::wire::ProcessId;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ pub(super) async fn serve(server: Arc<Server>, door: Door, stream: TcpStream, pe
 /// The process at the other end, and where it works: what the kernel says, not what the peer says of itself.
 pub(super) async fn whose(peer: SocketAddr) -> (Option<ProcessId>, String) {
     let looked = tokio::task::spawn_blocking(move || {
-        let pid = tcp_peer(peer)?;
+        let pid = tcp_peer_first(peer)?;
         let process = ancestors(pid).first()?.process;
         Some((process, working_directory(pid)))
     });
