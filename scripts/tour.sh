@@ -6,69 +6,18 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 bin=$(realpath "${1:-target/release}")
 out=docs/tour
-place=$(mktemp -d /tmp/t-XXXX)
-started=()
-end() {
-  for ((at = ${#started[@]} - 1; at >= 0; at--)); do
-    kill "${started[at]}" 2>/dev/null || true
-    wait "${started[at]}" 2>/dev/null || true
-  done
-  rm -rf "$place"
-}
-trap end EXIT
-fail() { echo "error: $*" >&2; tail -n 20 "$place"/*.log >&2 || true; exit 1; }
-until_true() {
-  local what=$1 end=$((SECONDS + 40))
-  shift
-  until "$@" >/dev/null 2>&1; do
-    [ "$SECONDS" -lt "$end" ] || fail "waited in vain for $what"
-    sleep 0.1
-  done
-}
-
-mkdir -p "$place"/{home,run} "$out"
-chmod 700 "$place/run"
-own=(env -i PATH="$PATH" HOME="$place/home" TMPDIR="$place" XDG_RUNTIME_DIR="$place/run" LANG=C.UTF-8 TZ=UTC
-  LIBGL_ALWAYS_SOFTWARE=1)
-"${own[@]}" Xvfb -displayfd 3 -screen 0 2600x1480x24 -nolisten tcp -noreset 3>"$place/display" >"$place/xvfb.log" 2>&1 &
-started+=($!)
-until_true "the display" test -s "$place/display"
-own+=(DISPLAY=":$(cat "$place/display")")
-"${own[@]}" openbox >"$place/openbox.log" 2>&1 &
-started+=($!)
-has_manager() { "${own[@]}" xprop -root _NET_SUPPORTING_WM_CHECK | grep -q "window id"; }
-until_true "the window manager" has_manager
-
-"${own[@]}" "$bin/magia" demo --json --speed 4 >"$place/demo.json" 2>"$place/demo.log" &
-started+=($!)
-until_true "the demo" grep -q runtime_dir "$place/demo.json"
-own+=(MAGIA_RUNTIME_DIR="$(sed -n 's/.*"runtime_dir":"\([^"]*\)".*/\1/p' "$place/demo.json" | head -n 1)")
-app=$(sed -n 's/.*"app_pid":\([0-9]*\).*/\1/p' "$place/demo.json" | head -n 1)
-window=
-find_window() { window=$("${own[@]}" xdotool search --onlyvisible --pid "$app" | head -n 1) && [ -n "$window" ]; }
-until_true "the window" find_window
+mkdir -p "$out"
+. scripts/stage.sh
+stage 2600 1480
 "${own[@]}" xdotool windowactivate --sync "$window" windowmove "$window" 20 20 mousemove 2599 1479
-asks() { "${own[@]}" "$bin/magia" permissions | grep -q "$1"; }
 until_true "the demo's request" asks "rsync"
 until_true "the demo's question" asks "database\|?"
 "${own[@]}" xdotool key --window "$window" n
 
-keys() { "${own[@]}" xdotool key --window "$window" --delay 60 "$@"; }
 types() { "${own[@]}" xdotool type --window "$window" --delay 30 "$1"; }
 set_to() { "${own[@]}" "$bin/magia" settings set "$1" "$2" >/dev/null; }
-# picture FILE: once two pictures in a row are the same.
-picture() {
-  local last=$place/last.png new=$place/new.png
-  rm -f "$last"
-  same() {
-    "${own[@]}" import -window "$window" "$new" &&
-      { [ -f "$last" ] && cmp -s "$last" "$new" || { mv "$new" "$last"; false; }; }
-  }
-  until_true "the window to come to rest" same
-  # Fewer colours: a page is flat, and a hundred of these are kept.
-  "${own[@]}" convert "$last" -colors 255 "PNG8:$1" 2>/dev/null || install -m 644 "$last" "$1"
-  echo "$1"
-}
+# small FILE: fewer colours; a page is flat, and a hundred of these are kept.
+small() { "${own[@]}" mogrify -colors 255 -define png:format=png8 "$1"; }
 
 # What is done to come to a page from the sessions, and what to say of it.
 pages=(sessions terminals notifications settings keys palette shortcuts new-session changelog welcome reset)
@@ -132,6 +81,7 @@ for shape in ${SHAPES:-usual large zoomed}; do
     for page in "${pages[@]}"; do
       go "$page"
       picture "$out/$page-$theme$suffix.png"
+      small "$out/$page-$theme$suffix.png"
       leave
     done
   done

@@ -14,7 +14,7 @@ mod words;
 
 use crate::service::{Outbox, ServiceThread};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
-use desktop::{Desktop, Said};
+use desktop::Desktop;
 use magia_core::effect::Notice;
 use magia_core::event::{Event, NoticeNews};
 use magia_protocol::wire::NoticeKind;
@@ -33,6 +33,36 @@ const STOP_WAIT: Duration = Duration::from_secs(1);
 const TITLE_CHARS: usize = 120;
 /// Characters of a body.
 const BODY_CHARS: usize = 600;
+
+/// What the desktop says.
+#[derive(Debug)]
+#[cfg_attr(
+    not(all(unix, not(target_os = "macos"))),
+    allow(dead_code, reason = "said by the session bus only")
+)]
+enum Said {
+    /// A button, or the notification itself, was clicked.
+    Action {
+        /// The daemon's number.
+        id: u32,
+        /// Which button.
+        key: String,
+    },
+    /// A person took it away.
+    Closed {
+        /// The daemon's number.
+        id: u32,
+    },
+    /// The daemon ended.
+    Ended,
+    /// A daemon began.
+    Began {
+        /// The unique name of its connection.
+        daemon: String,
+    },
+    /// The way to the desktop is gone.
+    Lost,
+}
 
 enum Order {
     Show(Notice),

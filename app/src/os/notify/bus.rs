@@ -4,6 +4,7 @@
 //! the daemon's own answer waits in the queue. A click counts only when its sender is who the bus says owns the daemon's
 //! name now: any program can send a signal that looks like one.
 
+use super::Said;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never};
 use magia_core::effect::Notice;
 use magia_core::event::NoticeNews;
@@ -32,32 +33,6 @@ const ALLOW: &str = "allow:";
 const DENY: &str = "deny:";
 /// `NotificationClosed` says that its time was over: many desktops keep such a one in a list, where it can be clicked.
 const EXPIRED: u32 = 1;
-
-/// What the daemon says.
-#[derive(Debug)]
-pub(super) enum Said {
-    /// A button, or the notification itself, was clicked.
-    Action {
-        /// The daemon's number.
-        id: u32,
-        /// Which button.
-        key: String,
-    },
-    /// A person took it away.
-    Closed {
-        /// The daemon's number.
-        id: u32,
-    },
-    /// The daemon ended.
-    Ended,
-    /// A daemon began.
-    Began {
-        /// The unique name of its connection.
-        daemon: String,
-    },
-    /// The bus is gone.
-    Lost,
-}
 
 /// What a button means; `None` when there is no such button.
 pub(super) fn meaning(key: &str) -> Option<NoticeNews> {

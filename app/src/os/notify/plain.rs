@@ -1,36 +1,10 @@
 //! Notifications where there is no session bus: they are shown, and neither clicked nor taken back.
 
+use super::Said;
 use crossbeam_channel::{Receiver, never};
 use magia_core::effect::Notice;
 use magia_core::event::NoticeNews;
 use notify_rust::Notification;
-
-/// What the desktop says: nothing, here.
-#[derive(Debug)]
-#[allow(dead_code, reason = "said by the session bus only")]
-pub(super) enum Said {
-    /// A button was clicked.
-    Action {
-        /// The desktop's number.
-        id: u32,
-        /// Which button.
-        key: String,
-    },
-    /// A person took it away.
-    Closed {
-        /// The desktop's number.
-        id: u32,
-    },
-    /// The daemon ended.
-    Ended,
-    /// A daemon began.
-    Began {
-        /// Which.
-        daemon: String,
-    },
-    /// The way to the desktop is gone.
-    Lost,
-}
 
 /// What a button means: there are none.
 pub(super) fn meaning(_key: &str) -> Option<NoticeNews> {

@@ -5,7 +5,7 @@ use crate::ui::icon::Lucide;
 use crate::ui::provider;
 use crate::ui::text::{short_path, shown_line};
 use crate::ui::theme::{self, palette};
-use crate::ui::widgets::{button::Button, caption, code};
+use crate::ui::widgets::{button::Button, caption, code, column};
 use eframe::egui::{Label, RichText, Ui};
 use magia_core::snapshot::Snapshot;
 use magia_protocol::wire::Provider;
@@ -80,47 +80,39 @@ impl Welcome {
 /// Draws the step.
 pub fn welcome_ui(ui: &mut Ui, welcome: &mut Welcome, snapshot: &Snapshot, actions: &mut Actions) {
     let colors = palette(ui);
-    let width = ui.available_width().min(520.0);
-    let left = (ui.available_width() - width) / 2.0;
-    ui.add_space((ui.available_height() * 0.14).max(theme::SPACE_4));
-    ui.horizontal_top(|ui| {
-        ui.add_space(left);
-        ui.vertical(|ui| {
-            ui.set_width(width);
-            ui.spacing_mut().item_spacing.y = theme::SPACE_2;
-            let at = Step::ALL.iter().position(|step| *step == welcome.step).unwrap_or_default() + 1;
-            caption(ui, format!("Welcome to magia · {at} of {}", Step::ALL.len()));
-            let head = RichText::new(welcome.step.head()).font(theme::semibold(theme::HEAD));
-            ui.label(head.color(colors.foreground));
-            match welcome.step {
-                Step::Agents => agents(ui, snapshot, actions),
-                Step::Hooks => hooks(ui, snapshot, actions),
-                Step::Telemetry => telemetry(ui, snapshot, actions),
-                Step::Demo => demo(ui, actions),
+    column(ui, 520.0, 0.14, |ui| {
+        let at = Step::ALL.iter().position(|step| *step == welcome.step).unwrap_or_default() + 1;
+        caption(ui, format!("Welcome to magia · {at} of {}", Step::ALL.len()));
+        let head = RichText::new(welcome.step.head()).font(theme::semibold(theme::HEAD));
+        ui.label(head.color(colors.foreground));
+        match welcome.step {
+            Step::Agents => agents(ui, snapshot, actions),
+            Step::Hooks => hooks(ui, snapshot, actions),
+            Step::Telemetry => telemetry(ui, snapshot, actions),
+            Step::Demo => demo(ui, actions),
+        }
+        ui.add_space(theme::SPACE_3);
+        ui.horizontal(|ui| {
+            if let Some(before) = welcome.step.neighbour(-1)
+                && Button::new("Back").show(ui).clicked()
+            {
+                welcome.step = before;
             }
-            ui.add_space(theme::SPACE_3);
-            ui.horizontal(|ui| {
-                if let Some(before) = welcome.step.neighbour(-1)
-                    && Button::new("Back").show(ui).clicked()
-                {
-                    welcome.step = before;
-                }
-                match welcome.step.neighbour(1) {
-                    Some(next) => {
-                        if Button::new("Next").main().show(ui).clicked() {
-                            welcome.step = next;
-                        }
-                        if Button::new("Skip").quiet().name("Skip the welcome").show(ui).clicked() {
-                            welcome.leave();
-                        }
+            match welcome.step.neighbour(1) {
+                Some(next) => {
+                    if Button::new("Next").main().show(ui).clicked() {
+                        welcome.step = next;
                     }
-                    None => {
-                        if Button::new("Done").main().show(ui).clicked() {
-                            welcome.leave();
-                        }
+                    if Button::new("Skip").quiet().name("Skip the welcome").show(ui).clicked() {
+                        welcome.leave();
                     }
                 }
-            });
+                None => {
+                    if Button::new("Done").main().show(ui).clicked() {
+                        welcome.leave();
+                    }
+                }
+            }
         });
     });
 }

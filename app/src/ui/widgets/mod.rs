@@ -13,6 +13,21 @@ pub fn caption(ui: &mut egui::Ui, text: impl Into<String>) -> egui::Response {
     ui.add(egui::Label::new(RichText::new(text).font(theme::regular(theme::CAPTION)).color(color)).truncate())
 }
 
+/// A column in the middle of a page that has nothing else, `part` of the height below its top.
+pub fn column(ui: &mut egui::Ui, width: f32, part: f32, add: impl FnOnce(&mut egui::Ui)) {
+    let width = ui.available_width().min(width);
+    let left = (ui.available_width() - width) / 2.0;
+    ui.add_space((ui.available_height() * part).max(theme::SPACE_4));
+    ui.horizontal_top(|ui| {
+        ui.add_space(left);
+        ui.vertical(|ui| {
+            ui.set_width(width);
+            ui.spacing_mut().item_spacing.y = theme::SPACE_2;
+            add(ui);
+        });
+    });
+}
+
 /// A heading inside a panel.
 pub fn section(ui: &mut egui::Ui, text: impl Into<String>) {
     let color = palette(ui).muted;

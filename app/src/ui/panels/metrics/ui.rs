@@ -4,7 +4,8 @@ use super::data::{Figure, HookRow, MetricsData, PromptRow, SessionRow, SpanBar, 
 use super::plots::plots_ui;
 use crate::ui::action::{Action, Actions};
 use crate::ui::clock::Clock;
-use crate::ui::state::SessionPane;
+use crate::ui::icon::Lucide;
+use crate::ui::state::{Route, SessionPane};
 use crate::ui::text::{elided, format};
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::{button::Button, caption, focus_ring, section};
@@ -34,7 +35,12 @@ pub fn session_ui(ui: &mut Ui, data: &MetricsData, clock: &Clock, actions: &mut 
 pub fn fleet_ui(ui: &mut Ui, data: &MetricsData, clock: &Clock, actions: &mut Actions) {
     page(ui, "all metrics", |ui| {
         let colors = palette(ui);
-        ui.label(RichText::new("Metrics").font(theme::semibold(theme::HEAD)).color(colors.foreground));
+        ui.horizontal(|ui| {
+            if Button::icon(Lucide::ArrowLeft, "Back (Esc)").name("Back").show(ui).clicked() {
+                actions.push(Action::Go(Route::Sessions));
+            }
+            ui.label(RichText::new("Metrics").font(theme::semibold(theme::HEAD)).color(colors.foreground));
+        });
         ui.add_space(theme::SPACE_3);
         if !data.known {
             return unknown(ui, "No agent has told what it uses", data, actions);

@@ -132,6 +132,8 @@ fn row_ui(ui: &mut Ui, row: &NotificationRow, clock: &Clock, actions: &mut Actio
     let inner = Rect::from_min_max(rect.left_top() + vec2(36.0, 7.0), rect.right_bottom() - vec2(40.0, 5.0));
     ui.scope_builder(UiBuilder::new().max_rect(inner), |ui| {
         ui.spacing_mut().item_spacing.y = 1.0;
+        // Lines, not rows: three of them stand above the line that ends the row.
+        ui.spacing_mut().interact_size.y = 16.0;
         ui.horizontal(|ui| {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 caption(ui, clock.age(row.at_ms)).on_hover_text(clock.exact(row.at_ms));
