@@ -145,6 +145,11 @@ fn a_real_claude_takes_its_keys_in_the_window() -> Result<()> {
         shown.keys(&["Home"])?;
         shown.type_text("s")?;
         shown.wait_until("a letter in front", |screen| screen.lines().any(|row| row.trim() == "stw"))?;
+        shown.keys(&["Up"])?;
+        shown.type_text("n")?;
+        shown.wait_until("a letter in the row above", |screen| {
+            screen.lines().any(|row| row.trim_end().ends_with(" onne"))
+        })?;
         shown.keys(&["shift+Tab"])?;
         shown.wait_for("accept edits on")?;
         picture(&shown, "claude-keys")?;

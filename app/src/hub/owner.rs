@@ -228,6 +228,9 @@ mod tests {
         const SENDERS: u64 = 4;
         const EACH: u64 = 20_000;
         let (owner, sender) = owner(8);
+        // How many are taken in place under load is chance; at rest each is.
+        let at_rest = |number: u64| owner.take_now(event(SENDERS << 32 | number << 8)).is_none();
+        assert!(at_rest(0));
         let start = Barrier::new(SENDERS as usize + 1);
         std::thread::scope(|scope| {
             let senders: Vec<_> = (0..SENDERS)
@@ -269,9 +272,10 @@ mod tests {
             }
             senders.into_iter().for_each(|sender| sender.join().unwrap());
         });
+        assert!(at_rest(1));
         let read = owner.end().unwrap().read;
-        assert_eq!(read.len() as u64, SENDERS * EACH);
-        for own in 0..SENDERS {
+        assert_eq!(read.len() as u64, 2 + SENDERS * EACH);
+        for own in 0..=SENDERS {
             let numbers: Vec<u64> = read.iter().filter(|read| **read >> 32 == own).copied().collect();
             assert!(numbers.is_sorted(), "sender {own} was overtaken");
         }

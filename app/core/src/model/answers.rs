@@ -1,6 +1,7 @@
 //! Answers that a person gives: to one request, with the agent's input or another, or to all that ask the same.
 
 use super::commands::{Outcome, to_json};
+use super::requests::Choice;
 use super::{Effects, Model, PermissionRequest};
 use crate::event::{Now, Origin};
 use crate::policy::{self, Says, edit};
@@ -35,8 +36,13 @@ impl Model {
             request.edited = params.input.map(Arc::new);
         }
         let edits = self.take_contents(id, params.contents) || edits;
-        let (by, reason) = (answered_by(origin), said(params.reason));
-        let done = self.decide(now, id, params.decision, by, reason, params.answers.as_ref(), fx);
+        let choice = Choice {
+            decision: params.decision,
+            by: answered_by(origin),
+            reason: said(params.reason),
+            answers: params.answers.as_ref(),
+        };
+        let done = self.decide(now, id, choice, fx);
         if let (Err(_), Some(request)) = (&done, self.requests.get_mut(id).filter(|_| edits)) {
             request.edited = None;
             request.contents = None;
@@ -74,7 +80,8 @@ impl Model {
         fx: &mut Effects,
     ) -> Result<(), RpcError> {
         self.check_weak(id, decision, origin)?;
-        self.decide(now, id, decision, answered_by(origin), None, None, fx)
+        let choice = Choice { decision, by: answered_by(origin), reason: None, answers: None };
+        self.decide(now, id, choice, fx)
     }
 
     /// From tray and notifications only plain requests are answered, up to the risk that the settings name.
@@ -153,7 +160,12 @@ impl Model {
         fx: &mut Effects,
     ) -> Outcome {
         let id = self.request_named(&params.id)?;
-        let (by, reason) = (answered_by(origin), said(params.reason));
+        let choice = Choice {
+            decision: params.decision,
+            by: answered_by(origin),
+            reason: said(params.reason),
+            answers: None,
+        };
         let Some(request) = self.requests.get(id) else { return to_json(SameInfo::default()) };
         if request.subject.kind() == "question" && params.decision == Decision::Allow {
             return Err(RpcError::new(ErrorCode::Unsupported, "questions are answered one by one")
@@ -167,11 +179,11 @@ impl Model {
             .map(|other| other.id)
             .collect();
         // When the one that was named cannot be answered, nothing is.
-        self.decide(now, id, params.decision, by.clone(), reason.clone(), None, fx)?;
+        self.decide(now, id, choice.clone(), fx)?;
         let mut info = SameInfo::default();
         let mut answered = vec![id];
         for other in others {
-            match self.decide(now, other, params.decision, by.clone(), reason.clone(), None, fx) {
+            match self.decide(now, other, choice.clone(), fx) {
                 Ok(()) => answered.push(other),
                 Err(error) => info.failed.push(SameFailure { id: other, error }),
             }

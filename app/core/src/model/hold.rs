@@ -1,6 +1,7 @@
 //! Codex's hold rule: its terminal shows the dialog only after the permission hook has ended, so the hook is held only
 //! while someone is likely to answer in the window, and not for long.
 
+use super::requests::Choice;
 use super::{Effects, Model};
 use crate::event::Now;
 use magia_protocol::wire::info::Decision;
@@ -59,7 +60,9 @@ impl Model {
 
     /// Lets the agent's own dialog ask.
     fn hand_over(&mut self, now: Now, id: RequestId, why: &str, fx: &mut Effects) {
-        if self.decide(now, id, Decision::None, format!("magia: {why}"), None, None, fx).is_err() {
+        let by = format!("magia: {why}");
+        let choice = Choice { decision: Decision::None, by, reason: None, answers: None };
+        if self.decide(now, id, choice, fx).is_err() {
             self.changed_request(id, fx);
         }
     }

@@ -97,6 +97,19 @@ impl Requests {
     }
 }
 
+/// What somebody chose of a request.
+#[derive(Clone)]
+pub(super) struct Choice<'a> {
+    /// Allow, deny, or leave it to the terminal.
+    pub decision: Decision,
+    /// Who: window, tray, a process, a rule.
+    pub by: String,
+    /// Why, for the agent.
+    pub reason: Option<String>,
+    /// To a question's parts.
+    pub answers: Option<&'a Map<String, Value>>,
+}
+
 impl Model {
     /// A gate asks: a rule answers at once, or a card appears.
     pub(super) fn ask(&mut self, now: Now, mut asked: Asked, fx: &mut Effects) {
@@ -192,46 +205,40 @@ impl Model {
         fx: &mut Effects,
     ) {
         let reason = (decision == Decision::Deny).then(|| says.denial());
+        let choice = Choice { decision, by: format!("policy {}", says.rule), reason, answers: None };
         // Nobody waits for what is told of it, and the agent waits for the answer. A request that could not be answered
         // is told of as it stands.
-        let _answered = self.answer(now, id, decision, format!("policy {}", says.rule), reason, None, fx);
+        let _answered = self.answer(now, id, choice, fx);
         self.told_later.push(id);
     }
 
     /// Answers a request and tells of it. The gate's reply is an effect; the request is settled later, by what the agent
     /// does.
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn decide(
         &mut self,
         now: Now,
         id: RequestId,
-        decision: Decision,
-        by: String,
-        reason: Option<String>,
-        answers: Option<&Map<String, Value>>,
+        choice: Choice<'_>,
         fx: &mut Effects,
     ) -> Result<(), RpcError> {
         let open = self.requests.get(id).filter(|request| request.state == RequestState::Open);
         if open.and_then(|request| request.gate).is_some_and(|gate| gate.is_terminal()) {
-            return self.decide_terminal(now, id, decision, by, reason, fx);
+            return self.decide_terminal(now, id, choice, fx);
         }
-        self.answer(now, id, decision, by, reason, answers, fx)?;
+        self.answer(now, id, choice, fx)?;
         self.changed_request(id, fx);
         Ok(())
     }
 
     /// Answers a request. Somebody is to be told of it.
-    #[allow(clippy::too_many_arguments)]
     fn answer(
         &mut self,
         now: Now,
         id: RequestId,
-        decision: Decision,
-        by: String,
-        reason: Option<String>,
-        answers: Option<&Map<String, Value>>,
+        choice: Choice<'_>,
         fx: &mut Effects,
     ) -> Result<(), RpcError> {
+        let Choice { decision, by, reason, answers } = choice;
         let Some(request) = self.requests.get_mut(id) else {
             return Err(RpcError::new(ErrorCode::NotFound, "there is no such request"));
         };

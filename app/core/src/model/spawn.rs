@@ -4,6 +4,7 @@
 //! is wanted and under which id; a later yes still opens the terminal.
 
 use super::answers::answered_by;
+use super::requests::Choice;
 use super::{Effects, Model, PermissionRequest};
 use crate::effect::Effect;
 use crate::event::{GateId, Now, Origin, ReplyId};
@@ -196,11 +197,10 @@ impl Model {
         &mut self,
         now: Now,
         id: RequestId,
-        decision: Decision,
-        by: String,
-        reason: Option<String>,
+        choice: Choice<'_>,
         fx: &mut Effects,
     ) -> Result<(), RpcError> {
+        let Choice { decision, by, reason, .. } = choice;
         if matches!(decision, Decision::Always | Decision::None) {
             let what = decision.as_str();
             return Err(RpcError::new(
