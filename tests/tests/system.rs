@@ -174,12 +174,14 @@ fn a_reset_forgets_what_is_ours_and_begins_anew() -> Result<()> {
         let pid = app.pid();
         let done = cli.json(&["reset", "--yes"])?;
         assert_eq!(done["restarting"], json!(true));
-        wait_until("magia to be there again", PATIENCE, || {
+        let again = wait_until("magia to be there again", PATIENCE, || {
+            // Settings are read without the app too: that they are gone does not mean that it listens again.
             let theme = cli.json(&["settings", "get", "themeMode"]).ok()?;
-            (theme == json!("dark")).then_some(())
+            (theme == json!("dark")).then_some(())?;
+            cli.json(&["status"]).ok()
         })?;
         assert_eq!(app.program().try_wait(), None, "the same process goes on");
-        assert_eq!(cli.json(&["status"])?["pid"], json!(pid));
+        assert_eq!(again["pid"], json!(pid));
         assert_eq!(cli.json(&["call", "is_first_launch"])?, json!(true));
         assert_eq!(
             fs::read_to_string(&claude)?,
