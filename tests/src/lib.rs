@@ -20,6 +20,7 @@ mod codex_hooks;
 mod codex_trust;
 mod display;
 mod dunst;
+pub mod exporter;
 mod gemini;
 pub mod http;
 mod model;
