@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use magia_tests::{
-    App, Claude, Cli, Codex, Display, FakeModel, Gemini, Program, Sandbox, Scene, Vendor, Window, sandbox_test,
-    script, steps, text, wait_until,
+    App, Claude, Cli, Codex, Display, FakeModel, Gemini, Program, Sandbox, Scene, Vendor, Window,
+    sandbox_test, script, steps, text, wait_until,
 };
 use serde_json::{Value, json};
 
@@ -187,7 +187,8 @@ fn the_timeline_says_what_a_prompt_of_claude_has_used() -> Result<()> {
         let mut env = variables("http/protobuf", &endpoint);
         env.extend([("OTEL_METRIC_EXPORT_INTERVAL", "500"), ("OTEL_LOGS_EXPORT_INTERVAL", "500")]);
         let agent = scene.agent()?.arg("--dangerously-skip-permissions");
-        let claude = env.iter().fold(agent, |claude, (name, value)| claude.env(name, *value)).interactive("claude")?;
+        let claude =
+            env.iter().fold(agent, |claude, (name, value)| claude.env(name, *value)).interactive("claude")?;
         let session = cli.wait_for_session(claude.pid(), "idle")?;
         let before = scene.model.answered()?.len();
         let shown = json!({ "session": text(&session, "id") });
@@ -218,7 +219,8 @@ fn the_timeline_says_what_a_prompt_of_claude_has_used() -> Result<()> {
         let begun = events.iter().find(|event| event["kind"] == "prompt.submitted").context("no prompt")?;
         assert_eq!(begun["turn"], prompt["id"], "{begun:#}");
         // And under the prompt in the window.
-        let words = format!("{} requests · {} in · {output} out · 1 tool call in ", answered.len(), input + cached);
+        let words =
+            format!("{} requests · {} in · {output} out · 1 tool call in ", answered.len(), input + cached);
         let shown = window.wait_for_text(&words)?;
         ensure!(format!("{}{}", shown.label, shown.value).contains(&format!(" · ${cost:.4}")), "{shown:?}");
         Ok(())

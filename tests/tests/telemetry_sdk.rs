@@ -21,7 +21,7 @@ fn counted(cli: Cli<'_>, name: &str) -> Result<(u64, u64)> {
 #[test]
 fn the_sdk_for_rust_exports_every_way() -> Result<()> {
     sandbox_test(|sandbox| {
-        let _app = App::start(sandbox)?;
+        let mut app = App::start(sandbox)?;
         let cli = Cli::new(sandbox);
         let (port, socket) = wait_until("a port for telemetry", PATIENCE, || {
             let info = cli.json(&["call", "get_otel_port"]).ok()?;
@@ -29,24 +29,25 @@ fn the_sdk_for_rust_exports_every_way() -> Result<()> {
         })?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let _entered = runtime.enter();
-        let mut count = 0;
+        let mut sessions = Vec::new();
         for place in [Place::Port(port), Place::Socket(socket.into())] {
             for protocol in [Protocol::Grpc, Protocol::HttpBinary, Protocol::HttpJson] {
                 for temporality in [Temporality::Cumulative, Temporality::Delta] {
                     for gzip in [false, true] {
-                        count += 1;
-                        let session = format!("00000000-0000-4000-8000-{count:012}");
+                        let session = format!("00000000-0000-4000-8000-{:012}", sessions.len());
                         let way = Way { protocol, place: place.clone(), temporality, gzip };
                         let what = || format!("{way:?}");
                         way.export(&session).with_context(what)?;
                         let info = exported(cli, &session).with_context(what)?;
                         check_exported(&info, &session).with_context(what)?;
+                        sessions.push(session);
                     }
                 }
             }
         }
+        let all_tokens = Value::from(60 * sessions.len());
         let fleet = cli.json(&["metrics"])?;
-        assert_eq!(fleet["input_tokens"], Value::from(60 * count), "{fleet:#}");
+        assert_eq!(fleet["input_tokens"], all_tokens, "{fleet:#}");
         // Three times metrics (and mostly once more as it ends), a record and a span, twelve ways each. The listeners tell
         // what they have counted every two seconds.
         for name in ["otlp", "otel"] {
@@ -55,6 +56,13 @@ fn the_sdk_for_rust_exports_every_way() -> Result<()> {
                 .with_context(|| format!("{name}: {:?}", counted(cli, name)))?;
             ensure!(refused == 0, "{name}: {refused} refused");
         }
-        Ok(())
+        // And it is stored.
+        app.program().signal(15)?;
+        app.program().wait(PATIENCE)?;
+        let _app = App::start(sandbox)?;
+        wait_until("the stored metrics", PATIENCE, || {
+            (cli.json(&["metrics"]).ok()?["input_tokens"] == all_tokens).then_some(())
+        })?;
+        sessions.iter().try_for_each(|session| check_exported(&exported(cli, session)?, session))
     })
 }

@@ -43,6 +43,9 @@ pub struct SessionInfo {
     /// The id of the magia terminal it runs in.
     #[serde(default)]
     pub terminal: Option<String>,
+    /// What its agent calls itself, as `claude-code 2.1.197`, while it is connected to magia as its editor.
+    #[serde(default)]
+    pub editor: Option<String>,
     /// Model name as the agent gave it.
     pub model: Option<String>,
     /// The agent's permission mode.
