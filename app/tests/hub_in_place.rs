@@ -132,7 +132,9 @@ fn start(display: Option<Display>) -> Running {
     let Value::Object(rules) = rules else { unreachable!() };
     let (settings, problems) = Settings::read(rules);
     assert!(problems.is_empty(), "{problems:?}");
-    events.send(Event::SettingsLoaded { settings: Arc::new(settings), problem: None }).expect("room");
+    let loaded =
+        Event::SettingsLoaded { settings: Arc::new(settings), problem: None, says_retention: true };
+    events.send(loaded).expect("room");
     let inbox = Inbox { events: facts, window: wishes, stop: stopped };
     let model = Model::new(program, 7);
     let hub = HubThread::start(counted.owner.clone(), model, shell, inbox, stop, display, Clock::new());

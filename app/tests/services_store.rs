@@ -313,6 +313,32 @@ fn metrics_are_kept_by_owner_and_forgotten_by_age() {
 }
 
 #[test]
+fn nothing_is_forgotten_before_the_limits_are_known() {
+    let home = tempfile::tempdir().unwrap();
+    for first in [true, false] {
+        let (store, hub) = start(home.path());
+        loaded(&hub);
+        if first {
+            let mut event = event(1, session_id(1), "{}");
+            event.received_at_ms = 1;
+            store.write(StoreWrite::Event(Arc::new(event)));
+        }
+        // The limits are looked after between two writes.
+        for _ in 0..3 {
+            store.write(StoreWrite::Alive(2));
+            store.flush().unwrap();
+        }
+        assert_eq!(store.events(None, 0, 9).unwrap().len(), 1);
+    }
+    let (store, hub) = start(home.path());
+    loaded(&hub);
+    store.retain(Retention { days: 3_650, mib: 512 });
+    while !store.events(None, 0, 9).unwrap().is_empty() {
+        store.flush().unwrap();
+    }
+}
+
+#[test]
 fn limits_and_purging() {
     const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
     let now_ms = u64::try_from(
@@ -320,9 +346,7 @@ fn limits_and_purging() {
     )
     .unwrap();
     let home = tempfile::tempdir().unwrap();
-    let mut config = StoreConfig::new(home.path().to_owned());
-    config.retention.days = 3_650;
-    let (store, hub) = start_with(config);
+    let (store, hub) = start(home.path());
     loaded(&hub);
     let mut ended = session(session_id(2));
     (ended.ended, ended.pinned) = (true, false);
@@ -527,10 +551,7 @@ proptest! {
     #[test]
     fn any_events_come_back_to_the_byte(events in prop::collection::vec(any_event(), 1..20)) {
         let home = tempfile::tempdir().unwrap();
-        let mut config = StoreConfig::new(home.path().to_owned());
-        // Times may be anything here; they are not what is tested.
-        config.retention = Retention { days: 0, mib: 1 << 20 };
-        let (store, hub) = start_with(config);
+        let (store, hub) = start(home.path());
         loaded(&hub);
         let mut wanted = Vec::new();
         for (seq, mut event) in (1..).zip(events) {

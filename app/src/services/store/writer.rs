@@ -58,12 +58,12 @@ pub(super) fn run(
         connection,
         slot,
         retry_every: config.retry_every,
-        retention: config.retention,
+        retention: None,
         lasting: problem,
         queue: Queue::default(),
         lost: 0,
         failed: None,
-        retain_at: Some(Instant::now()),
+        retain_at: None,
         teller,
         config,
     };
@@ -134,7 +134,8 @@ struct Writer<'a> {
     slot: &'a ReaderSlot,
     config: StoreConfig,
     retry_every: Duration,
-    retention: Retention,
+    /// What is kept; everything until it is known.
+    retention: Option<Retention>,
     queue: Queue,
     /// Writes given up since the start.
     lost: u64,
@@ -205,8 +206,8 @@ impl Writer<'_> {
             }
             Order::Tell(told) => told.tell(self.write_all()),
             Order::Retain(retention) => {
-                if self.retention != retention {
-                    self.retention = retention;
+                if self.retention != Some(retention) {
+                    self.retention = Some(retention);
                     self.retain_at = Some(Instant::now());
                 }
             }
@@ -273,13 +274,14 @@ impl Writer<'_> {
     }
 
     fn look_after_limits(&mut self) {
+        let Some(retention) = self.retention else { return };
         if self.failed.is_some()
             || !self.queue.is_empty()
             || self.retain_at.is_none_or(|at| at > Instant::now())
         {
             return;
         }
-        let pause = match retention::step(&mut self.connection, self.retention, now_ms()) {
+        let pause = match retention::step(&mut self.connection, retention, now_ms()) {
             Ok(true) => Duration::ZERO,
             Ok(false) => RETENTION_EVERY,
             Err(err) => {
