@@ -106,6 +106,8 @@ struct State {
     starting: Option<Instant>,
     /// Whether the lock file is there.
     locked: bool,
+    /// Whether the file that leads Gemini CLI here is as well.
+    leads_gemini: bool,
     /// What the hub knows: the port, and whether there is a lock file.
     told: (Option<u16>, bool),
 }
@@ -196,7 +198,7 @@ impl IdeSwitch {
         let pid = std::process::id().to_string();
         let mut variables =
             vec![("CLAUDE_CODE_SSE_PORT", port), ("ENABLE_IDE_INTEGRATION", "true".to_owned())];
-        variables.extend(door.companion.as_ref().map(|_| ("GEMINI_CLI_IDE_PID", pid)));
+        variables.extend(state.leads_gemini.then_some(("GEMINI_CLI_IDE_PID", pid)));
         variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
     }
 
@@ -372,11 +374,10 @@ impl Server {
         let wanted = state.wants_lock();
         if wanted && !self.places.lock(door.port).exists() {
             let written = self.places.write_lock(door.port, &door.agent_token);
-            if let Some((port, token)) = &door.companion
-                && let Err(err) = self.places.write_companion_file(*port, token)
-            {
-                tracing::warn!("Gemini CLI will not find magia: {err}");
-            }
+            state.leads_gemini = door.companion.as_ref().is_some_and(|(port, token)| {
+                let written = self.places.write_companion_file(*port, token);
+                written.inspect_err(|err| tracing::warn!("Gemini CLI will not find magia: {err}")).is_ok()
+            });
             state.locked = match written {
                 Ok(()) => true,
                 Err(err) => {
