@@ -90,7 +90,10 @@ pub(super) struct Server {
     pub(super) table: Table,
     places: IdePlaces,
     wanted: watch::Sender<Wanted>,
+    /// The hub takes it too, so nobody holds it while files are written.
     state: Mutex<State>,
+    /// Held by whoever brings the files in line with the state; taken before that.
+    files: Mutex<()>,
     bound: Condvar,
     seats: Arc<Semaphore>,
 }
@@ -136,6 +139,7 @@ impl IdeSwitch {
             places,
             wanted: watch::channel(Wanted::Nothing).0,
             state: Mutex::default(),
+            files: Mutex::default(),
             bound: Condvar::new(),
             seats: Arc::new(Semaphore::new(OPEN_MAX)),
         });
@@ -191,8 +195,10 @@ impl IdeSwitch {
         let waited = server.bound.wait_timeout_while(state, PORT_PATIENCE, |state| state.door.is_none());
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         state.starting = Some(Instant::now());
-        server.settle_lock(&mut state);
+        drop(state);
+        server.settle_lock();
         server.wanted.send_modify(|_| {});
+        let state = server.state();
         let Some(door) = state.door.as_ref().filter(|_| state.locked) else { return Vec::new() };
         let port = door.port.to_string();
         let pid = std::process::id().to_string();
@@ -282,10 +288,8 @@ impl Server {
         if let Err(err) = self.places.write_editor_file(port, &door.editor_token) {
             tracing::warn!("editors will not find magia: {err}");
         }
-        let mut state = self.state();
-        state.door = Some(door.clone());
-        self.settle_lock(&mut state);
-        drop(state);
+        self.state().door = Some(door.clone());
+        self.settle_lock();
         self.bound.notify_all();
         Ok((listener, door, companion))
     }
@@ -319,7 +323,7 @@ impl Server {
                     if changed.is_err() || *wanted.borrow_and_update() != Wanted::Listen {
                         return;
                     }
-                    self.settle_lock(&mut self.state());
+                    self.settle_lock();
                     self.tell_server().await;
                     continue;
                 }
@@ -349,9 +353,13 @@ impl Server {
     /// The files go, the connections end.
     async fn close(&self, door: &Door) {
         {
-            let mut state = self.state();
-            state.door = None;
-            if std::mem::take(&mut state.locked) {
+            let _files = self.files();
+            let locked = {
+                let mut state = self.state();
+                state.door = None;
+                std::mem::take(&mut state.locked)
+            };
+            if locked {
                 self.remove_lock(door);
             }
         }
@@ -369,24 +377,26 @@ impl Server {
     }
 
     /// Brings the lock file in line with what is wanted.
-    fn settle_lock(&self, state: &mut State) {
-        let Some(door) = &state.door else { return };
-        let wanted = state.wants_lock();
+    fn settle_lock(&self) {
+        let _files = self.files();
+        let (door, wanted) = {
+            let state = self.state();
+            (state.door.clone(), state.wants_lock())
+        };
+        let Some(door) = door else { return };
         if wanted && !self.places.lock(door.port).exists() {
             let written = self.places.write_lock(door.port, &door.agent_token);
-            state.leads_gemini = door.companion.as_ref().is_some_and(|(port, token)| {
+            let leads_gemini = door.companion.as_ref().is_some_and(|(port, token)| {
                 let written = self.places.write_companion_file(*port, token);
                 written.inspect_err(|err| tracing::warn!("Gemini CLI will not find magia: {err}")).is_ok()
             });
-            state.locked = match written {
-                Ok(()) => true,
-                Err(err) => {
-                    tracing::warn!("agents will not find magia: the lock file could not be written: {err}");
-                    false
-                }
-            };
-        } else if !wanted && std::mem::take(&mut state.locked) {
-            self.remove_lock(door);
+            if let Err(err) = &written {
+                tracing::warn!("agents will not find magia: the lock file could not be written: {err}");
+            }
+            let mut state = self.state();
+            (state.locked, state.leads_gemini) = (written.is_ok(), leads_gemini);
+        } else if !wanted && std::mem::take(&mut self.state().locked) {
+            self.remove_lock(&door);
         }
     }
 
@@ -420,6 +430,10 @@ impl Server {
         if self.shared.outbox.send(Event::ListenerReported(info)).await.is_err() {
             tracing::debug!("the hub has stopped");
         }
+    }
+
+    fn files(&self) -> MutexGuard<'_, ()> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
