@@ -221,7 +221,9 @@ impl HttpSwitch {
         let token = Arc::new(Token::load(&self.places.token)?);
         let listener = TcpListener::bind(address).await?;
         let bound = listener.local_addr()?;
-        token.write_address(bound)?;
+        if let Err(err) = token.write_address(bound) {
+            tracing::warn!("scripts are not told where the HTTP API listens: {err}");
+        }
         let api = Api {
             shared: Arc::clone(&self.shared),
             places: Arc::clone(&self.places),
