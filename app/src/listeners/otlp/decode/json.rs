@@ -2,7 +2,7 @@
 //! is nothing, unknown fields are passed over. Only what is counted is read.
 
 use super::proto::{log_name, temporality};
-use super::{BUCKETS_MAX, Decoded, Signal, cut, exponential, is_sound};
+use super::{BUCKETS_MAX, Decoded, Signal, cut, exponential, is_sound, total};
 use magia_core::telemetry::{
     Attributes, Batch, Data, Histogram, Items, Log, Point, Span, Temporality, Value,
 };
@@ -279,7 +279,7 @@ fn value(kind: Kind, temporality: Option<Temporality>, monotonic: bool, point: &
         }
         Kind::Exponential => {
             let negative = point.negative.as_ref().map(|buckets| wholes(&buckets.bucket_counts));
-            let below = point.zero_count.whole() + negative.unwrap_or_default().iter().sum::<u64>();
+            let below = total(point.zero_count.whole(), negative.iter().flatten());
             let (bounds, counts) = match &point.positive {
                 Some(buckets) => {
                     let counts = wholes(&buckets.bucket_counts);
