@@ -337,6 +337,7 @@ const fn needs_store(event: &Event) -> bool {
             | Event::ProcessExited(_)
             | Event::AgentsFound(_)
             | Event::CommandReceived { .. }
+            | Event::RequesterGone(_)
             | Event::WindowChanged { .. }
     )
 }
