@@ -16,7 +16,7 @@ use magia_protocol::wire::{
 use proptest::prelude::*;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -250,6 +250,35 @@ fn damage_that_shows_while_writing_is_moved_aside_too() {
         _ => problem(&hub),
     };
     assert!(said.unwrap().contains("a new one was begun"));
+    assert_eq!(store.events(None, 0, 10).unwrap().len(), 1);
+}
+
+#[test]
+fn a_damaged_file_that_cannot_be_moved_aside_is_tried_again() {
+    let home = tempfile::tempdir().unwrap();
+    let (data, away) = (home.path().join("data"), home.path().join("away"));
+    let (store, hub) = start(&data);
+    loaded(&hub);
+    for seq in 1..=2_000 {
+        store.write(StoreWrite::Event(Arc::new(event(seq, session_id(1), &"x".repeat(500)))));
+    }
+    drop(store);
+    let mut config = StoreConfig::new(data.clone());
+    config.retry_every = Duration::from_millis(20);
+    let (store, hub) = start_with(config);
+    loaded(&hub);
+    let file = fs::OpenOptions::new().write(true).open(data.join(FILE_NAME)).unwrap();
+    let half = file.metadata().unwrap().len() / 2;
+    file.write_all_at(&vec![0xa5; half as usize], half).unwrap();
+    fs::rename(&data, &away).unwrap();
+    store.write(StoreWrite::Event(Arc::new(event(9_000, session_id(1), "after"))));
+    assert!(store.flush().is_err());
+    assert!(store.load().is_err(), "the damaged file was let go of");
+    fs::rename(&away, &data).unwrap();
+    let deadline = std::time::Instant::now() + LONG;
+    while store.flush().is_err() {
+        assert!(std::time::Instant::now() < deadline, "no new store is begun");
+    }
     assert_eq!(store.events(None, 0, 10).unwrap().len(), 1);
 }
 

@@ -60,6 +60,7 @@ pub(super) fn run(
         retry_every: config.retry_every,
         retention: None,
         lasting: problem,
+        damage: None,
         queue: Queue::default(),
         lost: 0,
         failed: None,
@@ -143,6 +144,8 @@ struct Writer<'a> {
     failed: Option<(String, Instant)>,
     /// What happened that no success makes good, as a damaged file.
     lasting: Option<String>,
+    /// The damage of a file that could not be moved aside yet.
+    damage: Option<anyhow::Error>,
     /// When to look after the limits.
     retain_at: Option<Instant>,
     teller: Teller,
@@ -233,6 +236,9 @@ impl Writer<'_> {
 
     /// Writes one batch.
     fn write(&mut self) {
+        if let Some(damage) = self.damage.take() {
+            return self.begin_anew(damage);
+        }
         if self.queue.is_empty() {
             self.failed = None;
             return;
@@ -244,31 +250,37 @@ impl Writer<'_> {
             }
             Err(err) => {
                 let err = anyhow::Error::new(err);
-                if is_damage(&err) && self.begin_anew(&err) {
-                    return;
+                if is_damage(&err) {
+                    return self.begin_anew(err);
                 }
                 self.failed = Some((format!("{err:#}"), Instant::now() + self.retry_every));
             }
         }
     }
 
-    /// Moves the damaged file aside and goes on with a new one.
-    fn begin_anew(&mut self, damage: &anyhow::Error) -> bool {
+    /// Moves the damaged file aside and goes on with a new one; what waits is written the next time. It is tried again when
+    /// that fails.
+    fn begin_anew(&mut self, damage: anyhow::Error) {
         // Both connections have to let go of the file first.
         self.slot.set(Reader::Opening);
-        let Ok(nothing) = Connection::open_in_memory() else { return false };
-        drop(std::mem::replace(&mut self.connection, nothing));
-        match begin_anew(&self.config.data_dir, damage) {
+        let begun =
+            Connection::open_in_memory().context("letting go of the damaged file").and_then(|nothing| {
+                drop(std::mem::replace(&mut self.connection, nothing));
+                begin_anew(&self.config.data_dir, &damage)
+            });
+        match begun {
             Ok(opened) => {
                 self.connection = opened.writer;
                 self.slot.set(Reader::Open(opened.reader));
                 self.lasting = opened.problem;
-                true
+                self.failed = None;
             }
             Err(err) => {
-                tracing::error!("cannot begin a new store: {err:#}");
-                self.slot.set(Reader::Absent(format!("{err:#}")));
-                false
+                let why = format!("{err:#}");
+                tracing::error!("cannot begin a new store: {why}");
+                self.slot.set(Reader::Absent(why.clone()));
+                self.failed = Some((why, Instant::now() + self.retry_every));
+                self.damage = Some(damage);
             }
         }
     }
