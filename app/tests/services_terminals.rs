@@ -51,7 +51,7 @@ impl Place {
             exe: env!("CARGO_BIN_EXE_magia-app").into(),
             root: self.root(),
         };
-        let started = start(&options).unwrap();
+        let started = start(options).unwrap();
         let id = started.id.to_string();
         self.started.push(started);
         id
