@@ -52,6 +52,10 @@ fn problem(hub: &Receiver<Event>) -> Option<String> {
     }
 }
 
+fn now_ms() -> u64 {
+    u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
+}
+
 fn session_id(number: u128) -> SessionId {
     SessionId::from_uuid(Uuid::from_u128(number))
 }
@@ -341,24 +345,24 @@ fn metrics_are_kept_by_owner_and_forgotten_by_age() {
     assert_eq!(metrics, [row(None, now, "{}"), row(Some("a"), now, "{\"second\":1}")]);
 }
 
+/// A store with one event from 1970 that ran last at this time; limits are looked after between two writes.
+fn with_an_old_event(home: &Path, alive_ms: u64) {
+    let (store, hub) = start(home);
+    loaded(&hub);
+    let mut event = event(1, session_id(1), "{}");
+    event.received_at_ms = 1;
+    store.write(StoreWrite::Event(Arc::new(event)));
+    for _ in 0..3 {
+        store.write(StoreWrite::Alive(alive_ms));
+        store.flush().unwrap();
+    }
+    assert_eq!(store.events(None, 0, 9).unwrap().len(), 1);
+}
+
 #[test]
 fn nothing_is_forgotten_before_the_limits_are_known() {
     let home = tempfile::tempdir().unwrap();
-    for first in [true, false] {
-        let (store, hub) = start(home.path());
-        loaded(&hub);
-        if first {
-            let mut event = event(1, session_id(1), "{}");
-            event.received_at_ms = 1;
-            store.write(StoreWrite::Event(Arc::new(event)));
-        }
-        // The limits are looked after between two writes.
-        for _ in 0..3 {
-            store.write(StoreWrite::Alive(2));
-            store.flush().unwrap();
-        }
-        assert_eq!(store.events(None, 0, 9).unwrap().len(), 1);
-    }
+    with_an_old_event(home.path(), now_ms());
     let (store, hub) = start(home.path());
     loaded(&hub);
     store.retain(Retention { days: 3_650, mib: 512 });
@@ -368,12 +372,23 @@ fn nothing_is_forgotten_before_the_limits_are_known() {
 }
 
 #[test]
+fn nothing_is_forgotten_at_once_by_a_clock_that_may_be_wrong() {
+    let home = tempfile::tempdir().unwrap();
+    with_an_old_event(home.path(), now_ms() - 365 * 24 * 60 * 60 * 1_000);
+    let (store, hub) = start(home.path());
+    loaded(&hub);
+    store.retain(Retention { days: 3_650, mib: 512 });
+    for _ in 0..3 {
+        store.write(StoreWrite::Alive(now_ms()));
+        store.flush().unwrap();
+    }
+    assert_eq!(store.events(None, 0, 9).unwrap().len(), 1);
+}
+
+#[test]
 fn limits_and_purging() {
     const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
-    let now_ms = u64::try_from(
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis(),
-    )
-    .unwrap();
+    let now_ms = now_ms();
     let home = tempfile::tempdir().unwrap();
     let (store, hub) = start(home.path());
     loaded(&hub);

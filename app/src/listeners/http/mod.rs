@@ -25,9 +25,9 @@ pub use document::document;
 pub use router::ROUTES;
 
 use super::health::Health;
+use super::loopback;
 use super::outbox::Outbox;
 use super::replies::Replies;
-use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
 use guard::Guard;
 use magia_core::event::Event;
 use magia_core::settings::{Settings, http_address};
@@ -44,12 +44,10 @@ use tickets::Tickets;
 use token::Token;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 /// How often a port that is taken is tried again.
 const RETRY_EVERY: Duration = Duration::from_secs(2);
-/// How long connections may take to end once the API is switched off.
-const STOP_GRACE: Duration = Duration::from_millis(300);
 /// Threads for files and processes.
 const DISK_THREADS: usize = 4;
 
@@ -176,27 +174,9 @@ impl HttpSwitch {
             match self.bind(address).await {
                 Ok((listener, app)) => {
                     self.report(None).await;
-                    let mut stop = wanted.clone();
-                    let stopped = async move {
-                        let changed = stop.wait_for(|now| *now != Some(address)).await;
-                        drop(changed);
-                    };
                     let mut off = wanted.clone();
-                    let served = axum::serve(listener, app).with_graceful_shutdown(stopped);
-                    let ended = async {
-                        let changed = off.wait_for(|now| *now != Some(address)).await;
-                        drop(changed);
-                        // Streams never end by themselves.
-                        sleep(STOP_GRACE).await;
-                    };
-                    tokio::select! {
-                        served = std::future::IntoFuture::into_future(served) => {
-                            if let Err(err) = served {
-                                tracing::warn!("the HTTP API ended: {err}");
-                            }
-                        }
-                        () = ended => {}
-                    }
+                    let ended = async { drop(off.wait_for(|now| *now != Some(address)).await) };
+                    loopback::serve(listener, app, &self.shared.health, ended).await;
                 }
                 Err(err) => {
                     self.report(Some(format!("cannot listen on {address}: {err}"))).await;
@@ -211,10 +191,7 @@ impl HttpSwitch {
         self.shared.stop.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
-    async fn bind(
-        &self,
-        address: SocketAddr,
-    ) -> io::Result<(TcpListener, IntoMakeServiceWithConnectInfo<axum::Router, SocketAddr>)> {
+    async fn bind(&self, address: SocketAddr) -> io::Result<(TcpListener, axum::Router)> {
         if !address.ip().is_loopback() {
             return Err(io::Error::other("only addresses of this machine are served"));
         }
@@ -233,7 +210,7 @@ impl HttpSwitch {
             guard: Guard::new(bound.port()),
             roots: Arc::clone(&self.roots),
         };
-        Ok((listener, router::router(api).into_make_service_with_connect_info()))
+        Ok((listener, router::router(api)))
     }
 
     /// Neither up nor in error: it is not listed any more.

@@ -6,6 +6,7 @@ use super::table::Table;
 use super::{companion, connection};
 use crate::listeners::accept::{Reporter, checks};
 use crate::listeners::health::{Health, OpenConnection, Refusal};
+use crate::listeners::loopback::stranger;
 use crate::listeners::outbox::Outbox;
 use crate::listeners::replies::Replies;
 use crate::listeners::stream::Streams;
@@ -14,7 +15,7 @@ use magia_core::ide::{DiffAnswer, IdeFact, IdeServer};
 use magia_protocol::wire::info::ListenerInfo;
 use std::ffi::OsString;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
@@ -330,6 +331,12 @@ impl Server {
             };
             match accepted {
                 Ok((stream, peer)) => {
+                    // Before it has a seat: another user could take them all.
+                    let own = SocketAddr::from((Ipv4Addr::LOCALHOST, door.port));
+                    if let Some(refusal) = stranger(peer, own) {
+                        health.refuse(&refusal);
+                        continue;
+                    }
                     health.count_accepted();
                     let Ok(seat) = Arc::clone(&self.seats).try_acquire_owned() else {
                         health.refuse(&Refusal::Crowded);

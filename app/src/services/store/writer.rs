@@ -14,6 +14,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How often the limits are looked after.
 const RETENTION_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+/// When magia has not run for longer by its clock, that may be wrong: what is older than the limits is forgotten a day later.
+const DOUBT_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 /// How often a report that the hub had no room for is tried again.
 const REPORT_EVERY: Duration = Duration::from_millis(200);
 /// How long the lock of a magia that is just ending is waited for.
@@ -54,6 +56,7 @@ pub(super) fn run(
         StoredState::default()
     });
     slot.set(Reader::Open(reader));
+    let doubt = state.last_alive_ms.is_some_and(|alive| now_ms().saturating_sub(alive) > DOUBT_MS);
     let mut writer = Writer {
         connection,
         slot,
@@ -65,6 +68,7 @@ pub(super) fn run(
         lost: 0,
         failed: None,
         retain_at: None,
+        retain_after: Instant::now() + if doubt { RETENTION_EVERY } else { Duration::ZERO },
         teller,
         config,
     };
@@ -148,6 +152,8 @@ struct Writer<'a> {
     damage: Option<anyhow::Error>,
     /// When to look after the limits.
     retain_at: Option<Instant>,
+    /// Not before that.
+    retain_after: Instant,
     teller: Teller,
 }
 
@@ -211,7 +217,7 @@ impl Writer<'_> {
             Order::Retain(retention) => {
                 if self.retention != Some(retention) {
                     self.retention = Some(retention);
-                    self.retain_at = Some(Instant::now());
+                    self.retain_at = Some(self.retain_after.max(Instant::now()));
                 }
             }
             Order::Purge { older_than_days, keep, reply } => {
