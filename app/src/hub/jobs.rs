@@ -351,7 +351,9 @@ impl JobShell {
     /// Takes what is ours out of every agent's settings, then removes what is ours, or has it removed at the next start when
     /// this program holds it open.
     fn factory_reset(&self) -> Result<Value, RpcError> {
-        let others = steward::known_homes(&self.places.state).map_err(|err| internal(&err))?;
+        let places = &self.places;
+        let mut others = steward::known_homes(&places.state).map_err(|err| internal(&err))?;
+        others.retain(|(_, home)| ![&places.claude, &places.codex, &places.gemini].contains(&home));
         for provider in Provider::ALL {
             self.leave_agent(*provider, None)?;
         }
