@@ -134,8 +134,7 @@ fn start(display: Option<Display>) -> Running {
     let Value::Object(rules) = rules else { unreachable!() };
     let (settings, problems) = Settings::read(rules);
     assert!(problems.is_empty(), "{problems:?}");
-    let loaded =
-        Event::SettingsLoaded { settings: Arc::new(settings), problem: None, says_retention: true };
+    let loaded = Event::SettingsLoaded { settings: Arc::new(settings), problem: None, says_retention: true };
     events.send(loaded).expect("room");
     let inbox = Inbox { events: facts, window: wishes, stop: stopped };
     let model = Model::new(program, 7);
