@@ -24,6 +24,7 @@ mod token;
 pub use document::document;
 pub use router::ROUTES;
 
+use super::accept::{Reporter, checks};
 use super::health::Health;
 use super::loopback;
 use super::outbox::Outbox;
@@ -31,7 +32,7 @@ use super::replies::Replies;
 use guard::Guard;
 use magia_core::event::Event;
 use magia_core::settings::{Settings, http_address};
-use magia_protocol::wire::info::ListenerInfo;
+use magia_protocol::wire::info::{HttpApiInfo, ListenerInfo};
 use memory::Memories;
 use std::io;
 use std::net::SocketAddr;
@@ -172,14 +173,17 @@ impl HttpSwitch {
                 continue;
             };
             match self.bind(address).await {
-                Ok((listener, app)) => {
-                    self.report(None).await;
+                Ok((bound, listener, app)) => {
+                    self.report(Ok(bound)).await;
                     let mut off = wanted.clone();
                     let ended = async { drop(off.wait_for(|now| *now != Some(address)).await) };
-                    loopback::serve(listener, app, &self.shared.health, ended).await;
+                    tokio::select! {
+                        () = loopback::serve(listener, app, &self.shared.health, ended) => {}
+                        () = self.keep_reporting() => {}
+                    }
                 }
                 Err(err) => {
-                    self.report(Some(format!("cannot listen on {address}: {err}"))).await;
+                    self.report(Err(format!("cannot listen on {address}: {err}"))).await;
                     // Another address may be wanted meanwhile.
                     drop(timeout(RETRY_EVERY, wanted.changed()).await);
                 }
@@ -191,7 +195,7 @@ impl HttpSwitch {
         self.shared.stop.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
-    async fn bind(&self, address: SocketAddr) -> io::Result<(TcpListener, axum::Router)> {
+    async fn bind(&self, address: SocketAddr) -> io::Result<(SocketAddr, TcpListener, axum::Router)> {
         if !address.ip().is_loopback() {
             return Err(io::Error::other("only addresses of this machine are served"));
         }
@@ -210,25 +214,46 @@ impl HttpSwitch {
             guard: Guard::new(bound.port()),
             roots: Arc::clone(&self.roots),
         };
-        Ok((listener, router::router(api)))
+        Ok((bound, listener, router::router(api)))
     }
 
     /// Neither up nor in error: it is not listed any more.
     async fn say_off(&self) {
         let name = self.shared.health.name().to_owned();
-        let off = Event::ListenerReported(ListenerInfo { name, ..ListenerInfo::default() });
-        if self.shared.outbox.send(off).await.is_err() {
-            tracing::debug!("the hub has stopped");
+        self.send(Event::ListenerReported(ListenerInfo { name, ..ListenerInfo::default() })).await;
+        self.send(Event::HttpApi(Box::default())).await;
+    }
+
+    /// It listens at that address, or why not.
+    async fn report(&self, bound: Result<SocketAddr, String>) {
+        if let Err(problem) = &bound {
+            tracing::warn!("{problem}");
+        }
+        self.shared.health.set_state(bound.as_ref().err().cloned());
+        self.send(Event::ListenerReported(self.shared.health.info())).await;
+        let api = HttpApiInfo {
+            on: true,
+            address: bound.as_ref().ok().map(|address| format!("http://{address}")),
+            token_file: Some(self.places.token.display().to_string()),
+            problem: bound.err(),
+            at_start: self.places.fixed.is_some(),
+            switch: String::new(),
+        };
+        self.send(Event::HttpApi(Box::new(api))).await;
+    }
+
+    /// Tells what it has counted, for ever.
+    async fn keep_reporting(&self) {
+        let mut reporter = Reporter::new(Arc::clone(&self.shared.health));
+        let mut checks = checks();
+        loop {
+            checks.tick().await;
+            reporter.report(&self.shared.outbox);
         }
     }
 
-    async fn report(&self, error: Option<String>) {
-        if let Some(error) = &error {
-            tracing::warn!("{error}");
-        }
-        self.shared.health.set_state(error);
-        let info = self.shared.health.info();
-        if self.shared.outbox.send(Event::ListenerReported(info)).await.is_err() {
+    async fn send(&self, event: Event) {
+        if self.shared.outbox.send(event).await.is_err() {
             tracing::debug!("the hub has stopped");
         }
     }
