@@ -205,6 +205,9 @@ pub enum Event {
         settings: Arc<Settings>,
         /// What was wrong with it, for a person.
         problem: Option<String>,
+        /// Whether it says how much the store is to keep. A file that cannot be used does not: what is forgotten by the
+        /// defaults is gone when it can be used again.
+        says_retention: bool,
     },
     /// A listener started, failed or counted.
     ListenerReported(ListenerInfo),

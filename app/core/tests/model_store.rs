@@ -17,6 +17,7 @@ use magia_protocol::wire::SessionState::{Ended, Failed, Idle as AtRest, WaitingP
 use magia_protocol::wire::{Provider, ProviderSessionId, RequestId, RequestState, SessionId, TitleSource};
 use script::{Script, T0, bash, in_agent, process};
 use serde_json::json;
+use std::sync::Arc;
 
 fn stored(n: u128, psid: &str, pid: Option<u32>, ended: bool) -> StoredSession {
     StoredSession {
@@ -251,4 +252,27 @@ fn a_restart_knows_that_only_subagents_work() {
     assert_eq!(script.state("a"), Working);
     script.hook(10, "a", "SubagentStop", in_agent(json!({"agent_type": "Explore"})));
     assert_eq!(script.state("a"), AtRest);
+}
+
+#[test]
+fn what_is_forgotten_is_ordered_only_by_settings_that_were_read() {
+    let mut script = Script::new();
+    let mut load = |days: u32, says_retention: bool| {
+        let settings = Settings { retention_days: days, ..Settings::default() };
+        let first = script.apply(Event::SettingsLoaded {
+            settings: Arc::new(settings),
+            problem: None,
+            says_retention,
+        });
+        let order = |fx: &Effect| match fx {
+            Effect::Retain { days, mib: 512 } => Some(*days),
+            _ => None,
+        };
+        script.since(first).iter().find_map(order)
+    };
+    assert_eq!(load(90, false), None, "the file cannot be read at the start");
+    assert_eq!(load(365, true), Some(365));
+    assert_eq!(load(90, false), None, "a comma is missing for a moment");
+    assert_eq!(load(365, true), None, "as it was");
+    assert_eq!(load(90, true), Some(90), "the defaults are wished for as well");
 }

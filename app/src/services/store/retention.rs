@@ -22,13 +22,6 @@ pub struct Retention {
     pub mib: u32,
 }
 
-impl Default for Retention {
-    fn default() -> Self {
-        let settings = magia_core::settings::Settings::default();
-        Self { days: settings.retention_days, mib: settings.retention_mib }
-    }
-}
-
 /// What a purge forgot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PurgeReport {
