@@ -329,7 +329,7 @@ impl Model {
         // What was handed to the terminal is a person's decision too.
         let over = !request.state.waits() || request.outcome.is_some();
         if over && std::mem::take(&mut request.notified) {
-            self.notice_over(About::Request(id), fx);
+            self.notice_over(&About::Request(id), fx);
         }
         let Some(request) = self.requests.get(id) else { return };
         let (session, settled) = (request.session, request.state.is_settled());
