@@ -83,8 +83,6 @@ pub enum Action {
     CloseTerminal(String),
     /// Another size of the terminals' font.
     ZoomTerminal(super::terminal::FontZoom),
-    /// A program wants to put this on the clipboard.
-    AskClipboard(String),
     /// What is shown of the selected session.
     ShowPane(super::state::SessionPane),
     /// Scroll the timeline to this time, milliseconds since 1970.

@@ -368,10 +368,6 @@ impl UiState {
                 let size = self.terminals.style().zoomed(zoom);
                 return self.apply(Action::setting("terminalFontSize", size), snapshot, ctx, now_s);
             }
-            Action::AskClipboard(text) => {
-                let copy = Action::Copy { text, what: "The program's text" };
-                self.dialogs.push_back(Dialog::Confirm(Box::new(copy)));
-            }
             Action::ShowPane(pane) => self.pane = pane,
             Action::ShowTime(at_ms) => self.timeline.reveal_time(at_ms),
             Action::FilterNotifications(outcome) => self.notifications.filter = outcome,
