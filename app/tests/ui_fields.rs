@@ -10,7 +10,7 @@ use egui_kittest::kittest::Queryable;
 use magia_app::link::Waker;
 use magia_app::terminal_link::TerminalPort;
 use magia_app::ui::action::Action;
-
+use magia_app::ui::command::UiCommand;
 use magia_app::ui::state::Route;
 use magia_tty::screen::{ClipboardTarget, ScreenEvent};
 
@@ -85,4 +85,21 @@ fn a_wish_that_has_just_come_is_not_copied_by_a_click_that_was_on_its_way() {
     click(&mut harness, "Dismiss the program's text");
     assert!(!shows(&harness, "The program wants this on the clipboard"));
     assert_eq!(copied(&harness), [] as [String; 0]);
+}
+
+#[test]
+fn a_key_is_recorded_only_while_its_row_is_on_screen() {
+    let mut harness = window(busy(NOW_MS), [1280.0, 2400.0]);
+    press(&mut harness, Modifiers::CTRL, Key::Comma);
+    click(&mut harness, "Section Keyboard");
+    click(&mut harness, "Change the keys of Rename session");
+    harness.get_by_label("Press a key, or Esc");
+    // Elsewhere, by the mouse.
+    harness.state_mut().state.route = Route::Sessions;
+    harness.step();
+    press(&mut harness, PLAIN, Key::N);
+    assert!(harness.state().actions.contains(&Action::Run(UiCommand::NextNeedsYou)));
+    assert_eq!(harness.state().sent, []);
+    press(&mut harness, Modifiers::CTRL, Key::Comma);
+    assert!(!shows(&harness, "Press a key, or Esc"));
 }

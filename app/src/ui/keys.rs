@@ -15,6 +15,7 @@ pub fn read(ctx: &Context, view: &View<'_>, state: &mut UiState, actions: &mut A
         return;
     }
     let keymap = &view.snapshot.keymap;
+    state.recording = state.recording.filter(|recording| recording.seen.is_there());
     if let Some(recording) = state.recording {
         return record(ctx, recording, keymap, state, actions);
     }

@@ -45,7 +45,7 @@ pub struct View<'a> {
 /// Draws the window and reads its keys.
 pub fn shell_ui(ui: &mut Ui, view: View<'_>, state: &mut UiState, actions: &mut Actions) {
     keys::read(ui.ctx(), &view, state, actions);
-    state.cards.begin_frame();
+    state.begin_frame();
     let snapshot = view.snapshot;
     let left = state.sessions.refresh(snapshot, &state.filter, view.clock.now_s);
     if let Some(left) = left {

@@ -18,6 +18,7 @@ use super::panels::settings::SettingsPanel;
 use super::panels::terminals::{Arrived, TerminalsPanel};
 use super::panels::timeline::{Jump, TimelinePanel};
 use super::panels::welcome::Welcome;
+use super::seen::Seen;
 use super::toasts::Toasts;
 use eframe::egui;
 use egui_tiles::LinearDir;
@@ -87,6 +88,8 @@ pub struct Recording {
     pub command: UiCommand,
     /// Beside those that it has.
     pub add: bool,
+    /// Whether its row is on screen: elsewhere a key is what it always is.
+    pub seen: Seen,
 }
 
 /// A title that is being typed.
@@ -247,6 +250,14 @@ impl UiState {
             || in_terminal;
         if let Some(said) = self.review.follow(self.selected, snapshot, busy) {
             self.toasts.say(said.to_owned(), now_s);
+        }
+    }
+
+    /// Forgets what was on screen: a new frame begins.
+    pub fn begin_frame(&mut self) {
+        self.cards.begin_frame();
+        if let Some(recording) = &mut self.recording {
+            recording.seen.begin_frame();
         }
     }
 
