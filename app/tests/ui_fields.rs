@@ -14,8 +14,8 @@ use magia_app::ui::command::UiCommand;
 use magia_app::ui::state::Route;
 use magia_tty::screen::{ClipboardTarget, ScreenEvent};
 
-use ui_bench::{NOW_MS, Window, click, press, shows, window};
-use ui_scenes::busy;
+use ui_bench::{NOW_MS, Window, click, press, shows, type_text, window};
+use ui_scenes::{busy, many};
 
 const SIZE: [f32; 2] = [1280.0, 800.0];
 const PLAIN: Modifiers = Modifiers::NONE;
@@ -102,4 +102,69 @@ fn a_key_is_recorded_only_while_its_row_is_on_screen() {
     assert_eq!(harness.state().sent, []);
     press(&mut harness, Modifiers::CTRL, Key::Comma);
     assert!(!shows(&harness, "Press a key, or Esc"));
+}
+
+#[test]
+fn a_title_is_typed_where_it_is_seen() {
+    let mut harness = window(many(NOW_MS, 200, 10), SIZE);
+    // The row is scrolled away: it comes back.
+    let last = harness.state().state.sessions.data().sessions().last().unwrap();
+    harness.state_mut().state.selected = Some(last);
+    harness.run_steps(4);
+    assert!(harness.query_by_label("Session title").is_none());
+    press(&mut harness, PLAIN, Key::F2);
+    assert!(harness.query_by_label("Session title").is_some(), "its row is scrolled to");
+    type_text(&mut harness, "n");
+    assert_eq!(harness.state().state.selected, Some(last), "what is typed is the title's");
+    // Another page: the field is left.
+    harness.state_mut().state.route = Route::Metrics;
+    harness.step();
+    press(&mut harness, PLAIN, Key::Questionmark);
+    assert_eq!(harness.state().state.dialogs.len(), 1, "the window's keys work");
+}
+
+#[test]
+fn on_another_page_nothing_is_renamed() {
+    let mut harness = window(busy(NOW_MS), SIZE);
+    harness.state_mut().state.route = Route::Notifications;
+    harness.run_steps(2);
+    press(&mut harness, PLAIN, Key::F2);
+    assert_eq!(harness.state().state.rename, None);
+    press(&mut harness, PLAIN, Key::Questionmark);
+    assert_eq!(harness.state().state.dialogs.len(), 1);
+}
+
+#[test]
+fn finding_without_a_timeline_says_so_and_keeps_no_keys() {
+    for key in [(Modifiers::CTRL, Key::F), (PLAIN, Key::F3)] {
+        let mut harness = window(busy(NOW_MS), SIZE);
+        harness.state_mut().state.route = Route::Metrics;
+        harness.run_steps(2);
+        press(&mut harness, key.0, key.1);
+        assert!(shows(&harness, "There is no timeline here to find in"));
+        press(&mut harness, PLAIN, Key::Questionmark);
+        assert_eq!(harness.state().state.dialogs.len(), 1);
+    }
+}
+
+#[test]
+fn a_reason_on_another_page_keeps_no_keys_and_is_not_lost() {
+    let mut harness = window(busy(NOW_MS), SIZE);
+    click(&mut harness, "Deny... Bash");
+    type_text(&mut harness, "not now");
+    harness.state_mut().state.route = Route::Notifications;
+    harness.run_steps(2);
+    press(&mut harness, PLAIN, Key::Escape);
+    assert_eq!(
+        harness.state().state.route,
+        Route::Sessions,
+        "Escape leaves the page, not the field behind it"
+    );
+    harness.run_steps(2);
+    let reason = harness.get_by_label("Reason");
+    assert_eq!(reason.value().as_deref(), Some("not now"));
+    harness.state_mut().state.route = Route::Notifications;
+    harness.run_steps(2);
+    press(&mut harness, PLAIN, Key::Questionmark);
+    assert_eq!(harness.state().state.dialogs.len(), 1);
 }

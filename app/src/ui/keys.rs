@@ -15,6 +15,9 @@ pub fn read(ctx: &Context, view: &View<'_>, state: &mut UiState, actions: &mut A
         return;
     }
     let keymap = &view.snapshot.keymap;
+    // A field that has gone from the screen has lost the keyboard: what stood in a title is given up, as with a click
+    // elsewhere.
+    state.rename.take_if(|rename| !rename.seen.is_there());
     state.recording = state.recording.filter(|recording| recording.seen.is_there());
     if let Some(recording) = state.recording {
         return record(ctx, recording, keymap, state, actions);
@@ -30,7 +33,7 @@ pub fn read(ctx: &Context, view: &View<'_>, state: &mut UiState, actions: &mut A
         || state.wants_filter
         || state.timeline.wants_find_focus()
         || state.rename.is_some()
-        || state.cards.is_denying();
+        || state.cards.is_reason_typed();
     let widget_has_focus = ctx.memory(|memory| memory.focused().is_some());
     if typing {
         // Escape belongs to the field; the rest that works there has Ctrl or is a function key.

@@ -20,6 +20,7 @@ use super::panels::timeline::timeline_ui;
 use super::panels::top_bar::top_bar_ui;
 use super::panels::welcome::welcome_ui;
 use super::provider;
+use super::seen::Seen;
 use super::state::{Lookup, Rename, Route, SessionPane, UiState, is_open};
 use super::text::{short_path, shown_line};
 use super::theme::{self, palette};
@@ -101,6 +102,9 @@ pub fn shell_ui(ui: &mut Ui, view: View<'_>, state: &mut UiState, actions: &mut 
         dialog_ui(ui, &dialog, state, snapshot, actions);
     }
     state.terminals.end_frame(view.terminals);
+    if state.awaits_field() {
+        ui.ctx().request_repaint();
+    }
 }
 
 fn sessions_page(
@@ -276,6 +280,7 @@ fn title(ui: &mut Ui, session: &SessionInfo, view: View<'_>, state: &mut UiState
 /// A session that the filter hides is renamed up here.
 fn rename_field(ui: &mut Ui, rename: &mut Rename, actions: &mut Actions) {
     let id = egui::Id::unique("rename");
+    rename.seen = Seen::drawn();
     if !std::mem::replace(&mut rename.entered, true) {
         ui.memory_mut(|memory| memory.request_focus(id));
     }

@@ -101,6 +101,8 @@ pub struct Rename {
     pub text: String,
     /// Whether the field has had the keyboard.
     pub entered: bool,
+    /// Whether the field is on screen.
+    pub seen: Seen,
 }
 
 /// What a person sees, apart from the facts.
@@ -256,9 +258,18 @@ impl UiState {
     /// Forgets what was on screen: a new frame begins.
     pub fn begin_frame(&mut self) {
         self.cards.begin_frame();
+        self.timeline.begin_frame();
         if let Some(recording) = &mut self.recording {
             recording.seen.begin_frame();
         }
+        if let Some(rename) = &mut self.rename {
+            rename.seen.begin_frame();
+        }
+    }
+
+    /// Whether a field was opened that has not been drawn yet: the next frame tells whether it will be.
+    pub fn awaits_field(&self) -> bool {
+        self.rename.as_ref().is_some_and(|rename| rename.seen.is_awaited()) || self.cards.awaits_reason()
     }
 
     /// Does what was asked; returns what the hub is to do.
@@ -335,7 +346,9 @@ impl UiState {
             }
             Action::StartRename(session) => {
                 if let Some(info) = snapshot.session(session) {
-                    self.rename = Some(Rename { session, text: info.title.clone(), entered: false });
+                    let text = info.title.clone();
+                    self.rename = Some(Rename { session, text, entered: false, seen: Seen::opened() });
+                    self.sessions.reveal(session);
                 }
             }
             Action::StopRename => self.rename = None,
@@ -433,6 +446,9 @@ impl UiState {
             UiCommand::Home => self.home(),
             UiCommand::Back => self.back(),
             UiCommand::Follow => self.timeline.follow_tail(),
+            UiCommand::Find | UiCommand::FindNext | UiCommand::FindBefore if !self.timeline.is_shown() => {
+                self.toasts.say("There is no timeline here to find in".to_owned(), now_s);
+            }
             UiCommand::Find => self.timeline.start_find(),
             UiCommand::FindNext => self.timeline.find_step(true),
             UiCommand::FindBefore => self.timeline.find_step(false),
@@ -446,7 +462,7 @@ impl UiState {
                 return self.apply(Action::Copy { text, what: "Timeline" }, snapshot, ctx, now_s);
             }
             UiCommand::Rename => {
-                if let Some(session) = self.selected {
+                if let Some(session) = self.selected.filter(|_| self.route == Route::Sessions) {
                     return self.apply(Action::StartRename(session), snapshot, ctx, now_s);
                 }
             }
@@ -515,7 +531,7 @@ impl UiState {
         if self.dialogs.pop_front().is_some() {
         } else if self.rename.is_some() {
             self.rename = None;
-        } else if self.cards.is_denying() {
+        } else if self.cards.is_reason_typed() {
             self.cards.stop_deny();
         } else if self.route == Route::Sessions && (self.review.is_editing() || self.review.leave()) {
             // What is being written is left by its own button only.
