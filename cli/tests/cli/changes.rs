@@ -172,4 +172,12 @@ fn purging_and_retrying() {
         .run(&["retry", "permissions"])
         .prints("permissions is started again; `magia status` says how it is\n");
     server.was_asked("retry_listener", json!({"name": "permissions"}));
+    // The app knows which there are: `doctor` names others too.
+    let server = Server::always(json!({"retried": "terminal"}));
+    server.run(&["retry", "terminal"]).prints("terminal is started again; `magia status` says how it is\n");
+    let server = Server::new(|_, _| {
+        Answer::Error("not_found", "there is no listener \"otpl\"", Some("did you mean otlp?"))
+    });
+    let mistake = "error: there is no listener \"otpl\"\nhint: did you mean otlp?\n";
+    server.run(&["retry", "otpl"]).fails(1, mistake);
 }
