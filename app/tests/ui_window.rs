@@ -122,6 +122,21 @@ fn notifications_are_opened_filtered_read_and_dismissed() {
 }
 
 #[test]
+fn a_hidden_session_that_asks_is_called_by_its_name_and_comes_back() {
+    let mut snapshot = busy(NOW_MS);
+    snapshot.sessions.retain(|session| session.id != session_id(1));
+    let mut harness = window(snapshot, [1280.0, 800.0]);
+    harness.state_mut().state.selected = Some(session_id(1));
+    harness.run_steps(3);
+    assert!(harness.query_by_label("Programs that ask for terminals").is_none());
+    assert!(harness.query_all_by_label("Fix flaky checkout test").next().is_some());
+    click(&mut harness, "Unhide");
+    let wanted =
+        UpdateSession { session: session_id(1).to_string(), title: None, pinned: None, hidden: Some(false) };
+    assert_eq!(harness.state().sent, [Command::UpdateSession(wanted)]);
+}
+
+#[test]
 fn a_click_from_outside_shows_the_request() {
     let mut harness = window(busy(NOW_MS), [1280.0, 800.0]);
     let wish = |harness: &mut Window, session, request, page| {

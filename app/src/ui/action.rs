@@ -168,11 +168,11 @@ impl Action {
         }))
     }
 
-    /// Leaves a session out of the list.
-    pub fn hide(session: SessionId) -> Self {
+    /// Leaves a session out of the list, or takes it in again.
+    pub fn hide(session: SessionId, hidden: bool) -> Self {
         Self::Send(Command::UpdateSession(command::UpdateSession {
             session: session.to_string(),
-            hidden: Some(true),
+            hidden: Some(hidden),
             ..Default::default()
         }))
     }

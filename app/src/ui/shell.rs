@@ -28,7 +28,8 @@ use super::widgets::{button::Button, caption, mark};
 use crate::terminal_link::TerminalPort;
 use eframe::egui::{self, CentralPanel, Frame, Label, Layout, Margin, Panel, RichText, Sense, Ui, vec2};
 use magia_core::snapshot::Snapshot;
-use magia_protocol::wire::info::SessionInfo;
+use magia_protocol::wire::SessionId;
+use magia_protocol::wire::info::{RequestInfo, SessionInfo};
 
 /// What a frame is drawn from.
 #[derive(Clone, Copy, Debug)]
@@ -172,28 +173,43 @@ fn sessions_page(
                 timeline_ui(ui, view.clock, &mut state.timeline, &mut state.cards, actions);
             });
         }
-        None if state.selected.is_some_and(|id| view.snapshot.requests_of(id).next().is_some()) => {
-            nobodys_header(ui);
-            ui.push_id("nobody", |ui| {
-                timeline_ui(ui, view.clock, &mut state.timeline, &mut state.cards, actions);
-            });
-        }
-        None => {
-            let waiting = view.snapshot.requests.iter().filter(|request| is_open(request)).count();
-            empty::none_selected_ui(ui, waiting);
-        }
+        None => match state.selected.and_then(|id| view.snapshot.requests_of(id).next()) {
+            Some(asked) => {
+                unlisted_header(ui, &asked.info, actions);
+                ui.push_id("unlisted", |ui| {
+                    timeline_ui(ui, view.clock, &mut state.timeline, &mut state.cards, actions);
+                });
+            }
+            None => {
+                let waiting = view.snapshot.requests.iter().filter(|request| is_open(request)).count();
+                empty::none_selected_ui(ui, waiting);
+            }
+        },
     });
 }
 
-/// Over the requests of programs that are no agents.
-fn nobodys_header(ui: &mut Ui) {
+/// Over requests whose session is not in the list: of programs that are no agents, or of a session that was hidden.
+fn unlisted_header(ui: &mut Ui, asked: &RequestInfo, actions: &mut Actions) {
     let colors = palette(ui);
     let frame =
         Frame::new().fill(colors.background).inner_margin(Margin { left: 16, right: 8, top: 0, bottom: 0 });
     Panel::top("session").exact_size(theme::BAR + 4.0).resizable(false).frame(frame).show(ui, |ui| {
         ui.horizontal_centered(|ui| {
-            let text = RichText::new("Programs that ask for terminals");
-            ui.label(text.font(theme::semibold(theme::TITLE)).color(colors.foreground));
+            let of_nobody = asked.session == SessionId::NOBODY;
+            let title = match of_nobody {
+                true => "Programs that ask for terminals".to_owned(),
+                false => shown_line(&asked.session_title, 200),
+            };
+            ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
+                let unhide = || Button::new("Unhide").tip("Hidden sessions are shown only while they ask");
+                if !of_nobody && unhide().show(ui).clicked() {
+                    actions.push(Action::hide(asked.session, false));
+                }
+                ui.with_layout(Layout::left_to_right(egui::Align::Center), |ui| {
+                    let text = RichText::new(title).font(theme::semibold(theme::TITLE));
+                    ui.add(Label::new(text.color(colors.foreground)).truncate());
+                });
+            });
         });
     });
 }

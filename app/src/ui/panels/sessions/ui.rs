@@ -258,7 +258,7 @@ fn menu(ui: &mut Ui, row: &SessionRow, actions: &mut Actions) {
     let entries = [
         ("Rename...", Action::StartRename(row.id)),
         (pin, Action::pin(row.id, !row.pinned)),
-        ("Hide", Action::hide(row.id)),
+        ("Hide", Action::hide(row.id, true)),
         ("Copy id", Action::Copy { text: row.id.to_string(), what: "Session id" }),
     ];
     for (label, action) in entries {
