@@ -267,6 +267,30 @@ fn the_keyboard_walks_the_list_and_the_pages() {
 }
 
 #[test]
+fn a_list_that_keeps_its_order_under_the_pointer_is_not_made_anew_each_frame() {
+    let mut harness = window(busy(NOW_MS), [1280.0, 800.0]);
+    harness.hover_at(eframe::egui::pos2(100.0, 300.0));
+    harness.run_steps(2);
+    let order = |harness: &Window| harness.state().state.sessions.data().sessions().collect::<Vec<_>>();
+    let before = order(&harness);
+    let bench = harness.state_mut();
+    bench.snapshot.revision += 1;
+    let found = |id| bench.snapshot.sessions.iter().position(|session| session.id == id).unwrap();
+    let (pinned, named) = (found(session_id(6)), found(session_id(2)));
+    Arc::make_mut(&mut bench.snapshot.sessions[pinned]).pinned = true;
+    harness.run_steps(2);
+    assert_eq!(order(&harness), before, "its order is held");
+    // The same revision says the same: a panel that asked again would find these words.
+    let renamed = Arc::make_mut(&mut harness.state_mut().snapshot.sessions[named]);
+    renamed.title = "Made anew".into();
+    harness.run_steps(3);
+    assert!(harness.query_all_by_label_contains("Made anew").next().is_none());
+    later(&mut harness, 2.0);
+    assert!(harness.query_all_by_label_contains("Made anew").next().is_some());
+    assert_ne!(order(&harness), before);
+}
+
+#[test]
 fn only_what_is_seen_is_laid_out() {
     let mut harness = window(many(NOW_MS, 2_000, 10_000), [1280.0, 800.0]);
     let rows = harness.query_all_by_label_contains("Task number").count();
