@@ -156,6 +156,8 @@ fn a_click_from_outside_shows_the_request() {
     assert_eq!(harness.state().state.filter, "api");
     wish(&mut harness, None, None, Some(RaisePage::NewSession));
     assert_eq!(harness.state().state.dialogs.front(), Some(&Dialog::NewSession));
+    wish(&mut harness, None, None, Some(RaisePage::NewSession));
+    assert_eq!(harness.state().state.dialogs.len(), 1, "a second click asks for the same");
 }
 
 #[test]

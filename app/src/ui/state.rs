@@ -198,10 +198,7 @@ impl UiState {
                 self.timeline.reveal(request);
             }
             match &snapshot.raise_page {
-                Some(RaisePage::NewSession) => {
-                    self.new_session.begin(snapshot, self.selected);
-                    self.dialogs.push_back(Dialog::NewSession);
-                }
+                Some(RaisePage::NewSession) => self.ask_new_session(snapshot),
                 Some(RaisePage::Project(path)) => {
                     self.route = Route::Sessions;
                     self.filter = path.rsplit('/').next().unwrap_or_default().to_owned();
@@ -480,10 +477,7 @@ impl UiState {
             UiCommand::Metrics => {
                 self.route = if self.route == Route::Metrics { Route::Sessions } else { Route::Metrics };
             }
-            UiCommand::NewSession => {
-                self.new_session.begin(snapshot, self.selected);
-                self.dialogs.push_back(Dialog::NewSession);
-            }
+            UiCommand::NewSession => self.ask_new_session(snapshot),
             UiCommand::Keys => {
                 self.settings.show_keys();
                 self.route = Route::Settings;
@@ -500,6 +494,14 @@ impl UiState {
             UiCommand::Shortcuts => self.dialogs.push_back(Dialog::Shortcuts),
         }
         None
+    }
+
+    /// Opens the dialog for a new session; one that is open, or waits its turn, stays as it is.
+    fn ask_new_session(&mut self, snapshot: &Snapshot) {
+        if !self.dialogs.contains(&Dialog::NewSession) {
+            self.new_session.begin(snapshot, self.selected);
+            self.dialogs.push_back(Dialog::NewSession);
+        }
     }
 
     /// Leaves all that is open.
