@@ -46,6 +46,13 @@ pub fn read(ctx: &Context, view: &View<'_>, state: &mut UiState, actions: &mut A
         push(ours, ctx, state, actions);
         return;
     }
+    // Before all else: while a request's card has the keys, digits answer it.
+    if state.route == Route::Sessions
+        && state.cards.has_keys(&view.snapshot.requests)
+        && let Some((digit, modifier)) = ctx.input_mut(digit)
+    {
+        state.cards.digit(digit, modifier, &view.snapshot.requests, view.clock.now_s, actions);
+    }
     let typed = ctx.input_mut(|input| {
         // Enter and arrows belong to a button that has the focus.
         let kept: Vec<_> = if widget_has_focus { input.events.clone() } else { Vec::new() };
@@ -59,11 +66,6 @@ pub fn read(ctx: &Context, view: &View<'_>, state: &mut UiState, actions: &mut A
         |command: &UiCommand| matches!(command, UiCommand::Open | UiCommand::Up | UiCommand::Down);
     let ours = typed.into_iter().filter(|command| !(widget_has_focus && focus_moves(command)));
     push(ours, ctx, state, actions);
-    if state.route == Route::Sessions
-        && let Some((digit, modifier)) = ctx.input_mut(digit)
-    {
-        state.cards.digit(digit, modifier, &view.snapshot.requests, view.clock.now_s, actions);
-    }
 }
 
 /// Takes the next key for a command whose keys are being changed. Escape alone leaves them as they are.

@@ -159,6 +159,12 @@ impl Cards {
         }
     }
 
+    /// Whether a card that is on screen has the keys.
+    pub fn has_keys(&self, requests: &[Arc<RequestView>]) -> bool {
+        let open = |id| requests.iter().any(|view| view.info.id == id && is_open(view));
+        self.drawn && self.focused().is_some_and(open)
+    }
+
     /// What a typed digit asks of the card with the keys. Nothing before [`ARM_S`], nothing while the card is
     /// not on screen; a yes to high risk needs Ctrl or Shift.
     pub fn digit(
@@ -172,7 +178,7 @@ impl Cards {
         let Some(view) = self.focused().and_then(|id| requests.iter().find(|view| view.info.id == id)) else {
             return;
         };
-        if !self.drawn || !is_open(view) || self.arms_in(now_s).is_none_or(|left| left > 0.0) {
+        if !self.has_keys(requests) || self.arms_in(now_s).is_none_or(|left| left > 0.0) {
             return;
         }
         let data = CardData::new(view);
