@@ -60,6 +60,8 @@ struct Group {
     number: u64,
     /// Rows of the ledger, oldest first; never empty.
     members: Vec<u64>,
+    /// Whether it ever stood for several at once.
+    was_several: bool,
     /// When its burst began, and when the last one joined it.
     began_mono: u64,
     joined_mono: u64,
@@ -76,6 +78,7 @@ impl Group {
             self.began_mono = now.mono_ms;
         }
         self.members.push(id);
+        self.was_several |= self.members.len() > 1;
         self.joined_mono = now.mono_ms;
     }
 }
@@ -176,7 +179,9 @@ impl Model {
             Some(group) => group.join(id, now),
             None => {
                 let (began_mono, joined_mono) = (now.mono_ms, now.mono_ms);
-                self.notices.groups.push_back(Group { number, members: vec![id], began_mono, joined_mono });
+                let (members, was_several) = (vec![id], false);
+                let group = Group { number, members, was_several, began_mono, joined_mono };
+                self.notices.groups.push_back(group);
                 if self.notices.groups.len() > GROUPS_MAX {
                     self.notices.groups.pop_front();
                 }
@@ -354,7 +359,7 @@ impl Model {
                 kind: row.kind,
                 session: Some(row.session),
                 // A notification that stood for several first has no buttons: a click may be on its way.
-                decide: row.request.filter(|id| group.number == row.id && self.has_buttons(*id)),
+                decide: row.request.filter(|id| !group.was_several && self.has_buttons(*id)),
                 sound: sound && matches!(row.kind, NoticeKind::Attention | NoticeKind::Error),
                 title: row.title.clone(),
                 body: row.body.clone(),
