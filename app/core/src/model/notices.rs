@@ -523,6 +523,15 @@ impl Model {
         Ok(json!({ "left": self.notices.rows.len() }))
     }
 
+    /// Forgets what was told of a session.
+    pub(super) fn forget_notices(&mut self, session: SessionId, fx: &mut Effects) {
+        let of = self.notices.rows.iter().filter(|(_, row)| row.session == session);
+        let ids: Vec<u64> = of.map(|(_, row)| row.id).collect();
+        ids.into_iter().for_each(|id| self.leave_group(id, fx));
+        self.notices.rows.retain(|(_, row)| row.session != session);
+        self.notices.listed = None;
+    }
+
     fn named_notifications(
         &self,
         params: &SomeNotifications,

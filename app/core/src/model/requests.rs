@@ -97,6 +97,19 @@ impl Requests {
         Some(request)
     }
 
+    /// Forgets what is settled of a session that is gone.
+    pub fn forget(&mut self, session: SessionId) {
+        let all = &mut self.all;
+        self.settled.retain(|id| {
+            let goes = all.get(id).is_some_and(|request| request.session == session);
+            if goes {
+                all.remove(id);
+            }
+            !goes
+        });
+        self.newest.remove(&session);
+    }
+
     fn forget_settled(&mut self) {
         while self.settled.len() > SETTLED_MAX
             && let Some(oldest) = self.settled.pop_front()
