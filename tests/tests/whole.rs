@@ -196,6 +196,23 @@ fn what_was_acknowledged_survives_kill_9() -> Result<()> {
 }
 
 #[test]
+fn what_is_purged_is_gone_at_once() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let (cli, _app) = (Cli::new(sandbox), App::start(sandbox)?);
+        let mut agent = ScriptedAgent::start(sandbox, "agent-one")?;
+        agent.begin("A secret plan")?;
+        let row = cli.wait_for_row("the session", &["ls"], |row| row["title"] == "A secret plan")?;
+        agent.hook("SessionEnd", &json!({ "reason": "prompt_input_exit" }))?;
+        cli.wait_for_row("its end", &["ls", "--all"], |row| row["state"] == "ended")?;
+        let purged = cli.json(&["data", "purge", "--older-than", "0"])?;
+        assert_eq!(purged["sessions"], 1, "{purged}");
+        assert_eq!(cli.rows(&["ls", "--all"])?, [] as [Value; 0]);
+        assert!(cli.json(&["show", text(&row, "id")]).is_err());
+        Ok(())
+    })
+}
+
+#[test]
 fn broken_settings_are_kept_and_told() -> Result<()> {
     sandbox_test(|sandbox| {
         let cli = Cli::new(sandbox);

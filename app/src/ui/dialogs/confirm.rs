@@ -98,11 +98,6 @@ fn asked(action: &Action, snapshot: &Snapshot) -> Asked {
                 .to_owned(),
             yes: "End it",
         },
-        Action::Copy { text, .. } => Asked {
-            title: "Put this on the clipboard?".to_owned(),
-            body: format!("A program in a terminal asks for it: {}", shown_line(text, 400)),
-            yes: "Copy",
-        },
         _ => Asked { title: "Do this?".to_owned(), body: String::new(), yes: "Do it" },
     }
 }
