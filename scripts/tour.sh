@@ -11,16 +11,26 @@ mkdir -p "$out"
 stage 2600 1480
 "${own[@]}" xdotool windowactivate --sync "$window" windowmove "$window" 20 20 mousemove 2599 1479
 until_true "the demo's request" asks "rsync"
-"${own[@]}" "$bin/magia" run --detach --id tests --name "cargo test" -- sh -c '
-  for of in "parsing:41" "retries:12" "invoices:27"; do
-    printf "\n\033[1;32m     Running\033[0m tests/%s.rs\n\nrunning %s tests\n" "${of%:*}" "${of#*:}"
-    printf "test result: \033[32mok\033[0m. %s passed; 0 failed; finished in 0.84s\n" "${of#*:}"
-  done
-  printf "\n\033[1;33mwarning\033[0m: unused variable: \033[1m\`attempt\`\033[0m\n"; exec cat' >/dev/null
-"${own[@]}" "$bin/magia" run --detach --id shell --name "shell" -- sh -c 'printf "$ "; exec cat' >/dev/null
+# Two terminals of the demo's: a run of tests, as far as it goes, and a shell.
+home=$(sed -n 's/.*"home":"\([^"]*\)".*/\1/p' "$place/demo.json" | head -n 1)
+mkdir "$place/bin"
+cat >"$place/bin/cargo" <<'SCRIPT'
+#!/bin/sh
+for of in parsing:41 retries:12 invoices:27; do
+  printf '\n\033[1;32m     Running\033[0m tests/%s.rs\n\nrunning %s tests\n' "${of%:*}" "${of#*:}"
+  printf 'test result: \033[32mok\033[0m. %s passed; 0 failed; finished in 0.84s\n' "${of#*:}"
+done
+exec cat
+SCRIPT
+chmod 755 "$place/bin/cargo"
+term() { (cd "$home/projects/webshop" && "${own[@]}" HOME="$home" PATH="$place/bin:$PATH" "$bin/magia" "$@" >/dev/null); }
+term run --detach --id tests --name "cargo test" -- cargo test
+term run --detach --id shell --name "shell" -- sh
 until_true "the demo's question" asks "database\|?"
 "${own[@]}" xdotool key --window "$window" n
 
+# click X Y: in points, from the window's corner.
+click() { "${own[@]}" xdotool mousemove --window "$window" $(($1 * zoom)) $(($2 * zoom)) click 1 mousemove 2599 1479; }
 types() { "${own[@]}" xdotool type --window "$window" --delay 30 "$1"; }
 set_to() { "${own[@]}" "$bin/magia" settings set "$1" "$2" >/dev/null; }
 # small FILE: fewer colours; a page is flat, and a hundred of these are kept.
@@ -48,7 +58,7 @@ go() {
   keys ctrl+shift+h
   case $1 in
     sessions) keys n ;;
-    terminals) keys ctrl+k && types "cargo test" && keys Return ;;
+    terminals) keys ctrl+grave && click 60 112 ;;
     metrics) keys ctrl+k && types "metrics of all" && keys Return ;;
     notifications) keys ctrl+k && types "notifications" && keys Return ;;
     settings) keys ctrl+comma ;;
@@ -61,7 +71,6 @@ go() {
     reset) keys ctrl+k && types "reset magia" && keys Return ;;
   esac
 }
-end_terminals() { for id in tests shell; do "${own[@]}" "$bin/magia" term kill "$id" >/dev/null; done; }
 
 leave() { keys Escape Escape Escape; }
 
@@ -97,4 +106,5 @@ for shape in ${SHAPES:-usual large zoomed}; do
     done
   done
 done
-end_terminals
+term term kill tests
+term term kill shell

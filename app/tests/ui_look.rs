@@ -110,11 +110,13 @@ fn fonts_have_the_size_that_is_wanted_and_terminals_their_own() {
 
 #[test]
 fn motion_and_zoom_follow() {
-    let (ctx, _) = looked(json!({"reducedMotion": true, "zoomFactor": 1.5, "themeId": "dusk"}));
+    let (ctx, mut look) = looked(json!({"reducedMotion": true, "zoomFactor": 1.5, "themeId": "dusk"}));
+    assert_eq!(look.zoomed(&ctx), None, "the zoom before is not what the keyboard has set");
     assert_eq!(ctx.style_of(Mode::Dark).animation_time, 0.0);
     assert!(ctx.style_of(Mode::Dark).text_styles.contains_key(&TextStyle::Body));
     ctx.run_ui(eframe::egui::RawInput::default(), |_| {}).drop_without_applying_deltas();
     assert_eq!(ctx.zoom_factor(), 1.5);
+    assert_eq!(look.zoomed(&ctx), None);
     let (ctx, mut look) = looked(json!({}));
     assert!(ctx.style_of(Mode::Dark).animation_time > 0.0);
     assert_eq!(look.zoomed(&ctx), None);

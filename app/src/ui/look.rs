@@ -16,6 +16,9 @@ pub struct Look {
     fonts: Option<fonts::Wish>,
     motion: Option<bool>,
     zoom: Option<f32>,
+    /// Its zoom was asked for and is not in use yet: egui takes it up when the next frame begins, and has the old one until
+    /// then, which nobody has chosen.
+    zooms: bool,
     /// What is wrong with the theme in use, for the settings page.
     pub notes: Vec<String>,
 }
@@ -47,6 +50,7 @@ impl Look {
         }
         if self.zoom.replace(settings.zoom) != Some(settings.zoom) {
             ctx.set_zoom_factor(settings.zoom);
+            self.zooms = true;
         }
     }
 
@@ -72,6 +76,10 @@ impl Look {
         let now = rounded as f32;
         let before = self.zoom?;
         if (now - before).abs() < 0.005 {
+            self.zooms = false;
+            return None;
+        }
+        if self.zooms {
             return None;
         }
         self.zoom = Some(now);
