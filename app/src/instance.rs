@@ -1,6 +1,7 @@
 //! One instance: what a second start does.
 
 use crate::places::Places;
+use crate::takeover::Offer;
 use anyhow::{Context as _, Result, bail};
 use magia_protocol::ipc;
 use magia_protocol::paths::{LockError, Socket};
@@ -18,13 +19,43 @@ pub fn say(text: &str) {
     eprintln!("{text}");
 }
 
-/// Another instance holds the lock: its window is raised, or it is said how things stand.
-pub fn meet_the_first(places: &Places, headless: bool, err: LockError) -> Result<ExitCode> {
+/// What comes of meeting another instance.
+#[derive(Debug)]
+pub enum Met {
+    /// It has no window, and this one takes over.
+    Offer(Offer),
+    /// There is nothing more to do.
+    Over(ExitCode),
+}
+
+/// Another instance holds the lock: its window is raised, or it hands over, or it is said how things stand.
+pub fn meet_the_first(places: &Places, headless: bool, err: LockError) -> Result<Met> {
     let LockError::HeldBy { pid } = err else { return Err(err).context("locking the runtime directory") };
     let first = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
     if headless {
         bail!("magia runs already{first}");
     }
+    if cfg!(feature = "window") {
+        let offer = Offer::ask(places).with_context(|| {
+            format!("asking the magia without a window{first} to hand over; end it with `magia quit`")
+        })?;
+        match offer {
+            Some(Ok(offer)) => return Ok(Met::Offer(offer)),
+            Some(Err(refused)) => {
+                say(&format!(
+                    "error: cannot take over from the magia that runs already{first}: {}",
+                    refused.message
+                ));
+                say(&format!("hint: {}", refused.hint));
+                return Ok(Met::Over(ExitCode::FAILURE));
+            }
+            None => {}
+        }
+    }
+    raise(places, &first).map(Met::Over)
+}
+
+fn raise(places: &Places, first: &str) -> Result<ExitCode> {
     let response =
         ask_for_window(places).with_context(|| format!("asking the magia that runs already{first}"))?;
     match response.into_outcome() {

@@ -8,6 +8,7 @@ use super::guard::Guard;
 use super::intake::Intake;
 use super::{OtlpPlaces, Shared, connection, routes};
 use crate::listeners::health::{OpenConnection, Refusal};
+use crate::listeners::stock::{OTLP, Stock};
 use crate::os::tcp_peer::tcp_peer_user;
 use axum::Router;
 use magia_core::event::Event;
@@ -63,11 +64,13 @@ impl Port {
         loop {
             let wish = wanted.borrow_and_update().clone();
             match wish {
-                Some(wish) if wish.port > 0 => match bind(&wish).await {
+                Some(wish) if wish.port > 0 => match bind(&wish, &self.shared.stock).await {
                     Ok(listener) => {
+                        self.shared.stock.keep(OTLP, &listener);
                         if let Left::Stopped = self.listen(listener, &wish, &mut wanted, &mut stop).await {
                             return;
                         }
+                        self.shared.stock.forget(OTLP);
                         continue;
                     }
                     Err(problem) => {
@@ -77,6 +80,7 @@ impl Port {
                     }
                 },
                 Some(wish) => {
+                    self.shared.stock.forget(OTLP);
                     self.tell(&wish, None, None).await;
                     self.say_off().await;
                 }
@@ -221,8 +225,14 @@ fn pinned(pin: &Path) -> Option<u16> {
     port.trim().parse().ok().filter(|port| *port > 0)
 }
 
-async fn bind(wish: &Wish) -> Result<TcpListener, String> {
+async fn bind(wish: &Wish, stock: &Stock) -> Result<TcpListener, String> {
     let at = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    let pin = pinned(&wish.places.pin);
+    let ports = wish.port..=wish.port.saturating_add(PORTS_TRIED - 1);
+    let wanted = |port| pin.map_or_else(|| ports.contains(&port), |pin| pin == port);
+    if let Some(listener) = stock.take_port(OTLP, wanted) {
+        return Ok(listener);
+    }
     if let Some(port) = pinned(&wish.places.pin) {
         return at(port).await.map_err(|err| match err.kind() {
             io::ErrorKind::AddrInUse => {
