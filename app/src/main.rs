@@ -90,9 +90,8 @@ fn main() -> ExitCode {
 }
 
 fn start(headless: bool, http: Option<SocketAddr>) -> Result<ExitCode> {
-    let places = Places { http, ..Places::find()? };
+    let mut places = Places { http, ..Places::find()? };
     magia_protocol::paths::ensure_runtime_dir(&places.runtime).context("preparing the runtime directory")?;
-    let mut places = places;
     let ground = match InstanceLock::acquire(&places.runtime) {
         Ok(lock) => Ground::Own(lock),
         Err(err) => match instance::meet_the_first(&places, headless, err)? {

@@ -135,11 +135,10 @@ pub fn window(places: Places, ground: Ground) -> Result<()> {
     let closing = Arc::new(AtomicBool::new(false));
     let closed = Arc::clone(&closing);
     ui::text::set_home(&places.home.to_string_lossy());
-    let own = places.clone();
-    let places_at_end = places.clone();
-    let stop_all = move |running: &Mutex<Option<Running>>| {
+    let (own, last) = (places.clone(), places.clone());
+    let end = |running: &Mutex<Option<Running>>, places: &Places| {
         if let Some(running) = running.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            running.end(&places_at_end);
+            running.end(places);
         }
     };
     let shown = ui::run(link, WindowOptions::default(), move |waker| {
@@ -157,7 +156,7 @@ pub fn window(places: Places, ground: Ground) -> Result<()> {
             drop(slot);
             let _end = stop.wait();
             if !closed.swap(true, Ordering::AcqRel) {
-                stop_all(&begun);
+                end(&begun, &own);
                 if let Err(err) = reset::restart_if_pending(&own) {
                     instance::say(&format!("error: {err:#}"));
                     std::process::exit(1);
@@ -171,7 +170,7 @@ pub fn window(places: Places, ground: Ground) -> Result<()> {
         }
     });
     if !closing.swap(true, Ordering::AcqRel) {
-        stop_all(&running);
+        end(&running, &last);
     }
     shown.context("without a display, start `magia-app --headless`")
 }

@@ -13,7 +13,7 @@ mod desk;
 mod frame;
 mod standby;
 
-pub use desk::{Desk, Offer, Refused};
+pub use desk::{Answer, Desk, Offer};
 pub use standby::{Next, Standby, stand_by};
 
 use crate::listeners::{Held, Inheritance, is_socket_name};

@@ -164,7 +164,7 @@ fn no_hook_is_lost_refused_or_told_twice_while_a_window_comes_and_goes() -> Resu
         let mut follower = sandbox.spawn("follower", command)?;
         let (stop, stopped) = mpsc::sync_channel::<()>(1);
         let sent = std::thread::scope(|scope| -> Result<usize> {
-            let sender = scope.spawn(|| stream_hooks(sandbox, &stopped));
+            let sender = scope.spawn(move || stream_hooks(sandbox, &stopped));
             let there_and_back = || -> Result<()> {
                 for _ in 0..2 {
                     let mut window = Window::start(sandbox, &display)?;
@@ -279,6 +279,28 @@ fn of_two_windows_one_takes_over_and_the_other_raises_it() -> Result<()> {
         assert_eq!(code, 0, "{}", loser.stderr());
         assert!(loser.stderr().contains("its window was raised"), "{}", loser.stderr());
         served_by(cli, winner.pid())?;
+        Ok(())
+    })
+}
+
+#[test]
+fn magia_alone_opens_a_window_that_takes_over() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let display = Display::start(sandbox)?;
+        let cli = Cli::new(sandbox);
+        let app = App::start(sandbox)?;
+        let mut command = sandbox.command(binary("magia")?);
+        command.env("DISPLAY", display.name()).env("LIBGL_ALWAYS_SOFTWARE", "1");
+        let mut opened = sandbox.spawn("magia", command)?;
+        assert_eq!(Program::exit_code(opened.wait(PATIENCE)?), 0, "{}", opened.stderr());
+        assert!(opened.stderr().contains("the window has taken over"), "{}", opened.stderr());
+        let status = cli.json(&["status"])?;
+        assert_eq!((&status["headless"], &status["standby"]), (&json!(false), &json!(app.pid())));
+        let said = cli.run(&["status"])?.stdout;
+        assert!(said.contains(&format!("process {} waits", app.pid())), "{said}");
+        let said = cli.run(&["quit"])?.stdout;
+        assert!(said.contains(&format!("process {} serves on", app.pid())), "{said}");
+        served_by(cli, app.pid())?;
         Ok(())
     })
 }

@@ -288,11 +288,12 @@ impl Listeners {
         end_hub: impl FnOnce() -> (Vec<(GateId, RequestId)>, u64),
     ) -> io::Result<(File, Inheritance)> {
         let lock = self.lease.duplicate();
-        self.leave.begin();
-        self.stop.send_replace(true);
+        // These may take some time over their goodbyes; hooks are heard meanwhile.
         self.http.stop();
         self.http.join();
         self.ide.stop();
+        self.leave.begin();
+        self.stop.send_replace(true);
         // The threads' own limits are shorter, and a panic disconnects it too.
         let _disconnected = self.said.recv_timeout(LEAVE_LIMIT);
         let (gates, last_seq) = end_hub();

@@ -161,13 +161,22 @@ impl Terms {
     }
 }
 
-/// The magia without a window cannot be taken over.
+/// What whoever has the lock says to a window.
 #[derive(Debug)]
-pub struct Refused {
-    /// Why not.
-    pub message: String,
-    /// What to do.
-    pub hint: String,
+pub enum Answer {
+    /// It hands over.
+    Offer(Offer),
+    /// It does not.
+    Refusal {
+        /// Why not.
+        message: String,
+        /// What to do.
+        hint: String,
+    },
+    /// Another window has just taken over.
+    Taken,
+    /// It has a window, or is an older magia.
+    Nothing,
 }
 
 /// A magia without a window that can be taken over.
@@ -180,30 +189,24 @@ pub struct Offer {
 }
 
 impl Offer {
-    /// Asks for it. `None` when whoever has the lock gives no offer: it has a window, is older, or has just been taken over.
+    /// Asks for it.
     ///
     /// # Errors
     /// It does not answer, or not in words that this program understands.
-    pub fn ask(places: &Places) -> Result<Option<Result<Self, Refused>>> {
+    pub fn ask(places: &Places) -> Result<Answer> {
         let link = match dial(&takeover_socket(&places.runtime)?, WORD_LIMIT) {
             Ok(link) => link,
-            Err(err) if err.is_not_running() => return Ok(None),
+            Err(err) if err.is_not_running() => return Ok(Answer::Nothing),
             Err(err) => return Err(err.into()),
         };
-        // The one before has as long to open its window.
+        // A window that came before has as long to open.
         link.set_read_timeout(Some(WINDOW_LIMIT))?;
-        if Frame::new(Said::Ask(asking(places))).send(&link).is_err() {
-            return Ok(None);
-        }
-        match frame::receive(&link) {
-            Ok(Frame { said: Said::Offer { process, http }, .. }) => {
-                Ok(Some(Ok(Self { link, giver: process, http })))
-            }
-            Ok(Frame { said: Said::Refuse { message, hint }, .. }) => {
-                Ok(Some(Err(Refused { message, hint })))
-            }
-            Ok(other) => bail!("it says {:?} instead of an offer", other.said),
-            Err(err) if is_end(&err) => Ok(None),
+        let heard = Frame::new(Said::Ask(asking(places))).send(&link).and_then(|()| frame::receive(&link));
+        match heard.map(|heard| heard.said) {
+            Ok(Said::Offer { process, http }) => Ok(Answer::Offer(Self { link, giver: process, http })),
+            Ok(Said::Refuse { message, hint }) => Ok(Answer::Refusal { message, hint }),
+            Ok(other) => bail!("it says {other:?} instead of an offer"),
+            Err(err) if is_end(&err) => Ok(Answer::Taken),
             Err(err) => Err(err),
         }
     }
