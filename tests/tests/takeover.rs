@@ -392,19 +392,20 @@ fn a_window_that_dies_while_it_takes_over_leaves_all_as_it_was() -> Result<()> {
         agent.begin("Tidy the cellar")?;
         let asked = agent.ask("Bash", &command("touch one"))?;
         let request = cli.wait_for_request()?;
+        let mut other = ScriptedAgent::start(sandbox, "agent-two")?;
         for (last, least) in [("offer", 0), ("lock", 1), ("socket", 2), ("held", 7), ("done", 7)] {
             let passed = take_over_until(sandbox, last).with_context(|| format!("up to {last}"))?;
             assert!(passed >= least, "{passed} descriptors up to {last}");
             served_by(cli, app.pid())?;
             still_asked(cli, &request["id"])?;
-            agent.hook("Notification", &json!({ "message": last }))?;
+            other.hook("Notification", &json!({ "message": last }))?;
             wait_until("the socket to be there again", PATIENCE, || {
                 takeover_socket(&sandbox.runtime_dir()).ok()?.exists().then_some(())
             })?;
         }
         cli.json(&["allow", text(&request, "id")])?;
         assert_eq!(asked.decision()?["behavior"], "allow");
-        let events = cli.events(text(&request, "session"))?;
+        let events = cli.rows(&["events", "--limit", "100"])?;
         let said = events.iter().filter(|event| event["event"] == "Notification").count();
         assert_eq!(said, 5, "{events:#?}");
         Ok(())

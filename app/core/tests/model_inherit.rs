@@ -30,8 +30,8 @@ fn working() -> Script {
 }
 
 /// Another magia follows, to which the gates of these requests are left.
-fn followed(script: &mut Script, requests: &[RequestId], headless: bool) {
-    let program = Program { inherited: Some(requests.to_vec()), headless, pid: 2, ..Program::default() };
+fn followed(script: &mut Script, requests: &[RequestId]) {
+    let program = Program { inherited: Some(requests.to_vec()), pid: 2, ..Program::default() };
     // Its clock begins anew.
     script.now.mono_ms = 5;
     let alive_ms = Some(script.now.unix_ms - 600_000);
@@ -56,7 +56,7 @@ fn a_request_whose_gate_came_along_is_the_same_card_and_its_answer_goes_to_the_g
     let mut script = working();
     let (old_gate, id) = script.bash(10, "a", "t1", "make");
     script.wait(3_000);
-    followed(&mut script, &[id], false);
+    followed(&mut script, &[id]);
     assert_eq!(script.request_state(id), Open);
     let first = leave_gate(&mut script, id, bash("t1", "make"));
     assert!(names(script.since(first)).is_empty(), "the hook was told of before");
@@ -89,7 +89,7 @@ fn what_was_decided_waits_on_for_what_the_agent_does() {
     let (gate, allowed) = script.bash(10, "a", "t1", "make");
     script.decide_written(gate, allowed, Decision::Allow);
     let (_, lost) = script.bash(10, "a", "t2", "make test");
-    followed(&mut script, &[], false);
+    followed(&mut script, &[]);
     assert_eq!((script.request_state(allowed), script.request_state(lost)), (Decided, AppGone));
     script.hook(10, "a", "PostToolUse", bash("t1", "make"));
     assert_eq!((script.request_state(allowed), script.state("a")), (TookEffect, Working));
@@ -100,7 +100,7 @@ fn a_gate_whose_request_was_answered_gets_no_decision() {
     let mut script = working();
     let (gate, id) = script.bash(10, "a", "t1", "make");
     script.decide_written(gate, id, Decision::Deny);
-    followed(&mut script, &[id], true);
+    followed(&mut script, &[id]);
     leave_gate(&mut script, id, bash("t1", "make"));
     assert_eq!(script.answer(NEXT_GATE).as_deref(), Some(""));
     assert_eq!(script.request_state(id), Decided);
@@ -111,7 +111,7 @@ fn a_gate_of_a_request_that_was_not_stored_asks_as_if_for_the_first_time() {
     let mut script = working();
     let (_, id) = script.bash(10, "a", "t1", "make");
     script.requests.clear();
-    followed(&mut script, &[id], false);
+    followed(&mut script, &[id]);
     let first = leave_gate(&mut script, id, bash("t1", "make"));
     assert_eq!(names(script.since(first)), ["PermissionRequest"]);
     let asked = *script.requests.keys().next().expect("a request");
@@ -124,14 +124,14 @@ fn the_time_that_it_waited_before_counts() {
     let mut script = working();
     let (_, id) = script.bash(10, "a", "t1", "make");
     script.wait(GATE_DEADLINE_MS - 1_000);
-    followed(&mut script, &[id], true);
+    followed(&mut script, &[id]);
     leave_gate(&mut script, id, bash("t1", "make"));
     script.wait(1_500).close(NEXT_GATE);
     assert_eq!(script.request_state(id), Expired);
 }
 
 #[test]
-fn a_hook_of_codex_is_not_held_by_a_magia_without_a_window() {
+fn a_hook_of_codex_is_held_on_only_while_somebody_is_at_the_window() {
     let mut script = Script::new();
     script.apply(Event::WindowUsed);
     script.of("codex", 10, "a", "UserPromptSubmit", json!({"prompt": "x"}), false);
@@ -139,7 +139,7 @@ fn a_hook_of_codex_is_not_held_by_a_magia_without_a_window() {
     script.of("codex", 10, "a", "PermissionRequest", call.clone(), true);
     let id = *script.requests.keys().next().expect("a request");
     assert_eq!(script.request_state(id), Open, "somebody is at the window");
-    followed(&mut script, &[id], true);
+    followed(&mut script, &[id]);
     let mut message = script.message(10, "a", "PermissionRequest", call);
     message.provider = "codex".into();
     script.apply(Event::GatesInherited(vec![InheritedGate { gate: NEXT_GATE, request: id, message }]));

@@ -6,7 +6,8 @@
 //! subscriptions: a reply of a thousand events is megabytes of JSON, and a handler waits 0.5 s at most. "listeners-otlp"
 //! understands telemetry, which may be megabytes as well.
 //!
-//! Nothing here answers a gate by itself: unanswered ones get "no decision".
+//! Nothing here answers a gate by itself: unanswered ones get "no decision", unless another magia goes on with them
+//! (`leave`).
 
 mod accept;
 mod cli;
