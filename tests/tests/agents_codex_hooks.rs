@@ -104,7 +104,7 @@ fn with_nobody_at_a_window_the_terminal_asks_at_once() -> Result<()> {
         assert_eq!((text(&card, "state"), text(&card, "summary")), ("in terminal", "touch mark"));
         cli.wait_for_session(tui.pid(), "waiting for permission")?;
         assert_eq!(cli.run(&["allow", text(&card, "id")])?.code, 1, "it is the terminal's");
-        tui.terminal.type_text("y")?;
+        tui.say_yes()?;
         tui.wait_for_answer("all done")?;
         assert!(exists(sandbox, "mark"));
         cli.wait_for_request_state(text(&card, "id"), "answered in terminal")?;
@@ -147,7 +147,7 @@ fn someone_at_the_window_allows_denies_and_hands_over() -> Result<()> {
         window.click(&window.wait_for("Button", "Answer in terminal, Bash: touch handed")?)?;
         tui.wait_for_dialog()?;
         cli.wait_for_request_state(text(&card, "id"), "in terminal")?;
-        tui.terminal.type_text("y")?;
+        tui.say_yes()?;
         tui.wait_for_answer("third done")?;
         assert!(exists(sandbox, "handed"));
         cli.wait_for_request_state(text(&card, "id"), "answered in terminal")?;
@@ -158,7 +158,7 @@ fn someone_at_the_window_allows_denies_and_hands_over() -> Result<()> {
         tui.wait_for_dialog()?;
         let card = cli.wait_for_request()?;
         assert_eq!(text(&card["outcome"], "by"), "magia: not answered in time");
-        tui.terminal.type_text("y")?;
+        tui.say_yes()?;
         tui.wait_for_answer("fourth done")?;
         Ok(())
     })
@@ -261,8 +261,7 @@ fn without_magia_or_its_handler_codex_is_as_it_was() -> Result<()> {
             let codex = Codex::new(sandbox, &model)?.with_hooks_of(handler, false)?;
             let tui = codex.embedded(name)?;
             tui.prompt(&touch(name, "all done"))?;
-            tui.wait_for_dialog()?;
-            tui.terminal.type_text("y")?;
+            tui.say_yes()?;
             tui.wait_for_answer("all done")?;
             assert!(exists(sandbox, name));
         }
