@@ -19,6 +19,7 @@ pub mod http;
 mod ide;
 mod intake;
 mod leave;
+mod metered;
 mod origin;
 pub mod otlp;
 mod outbox;
