@@ -7,12 +7,14 @@ use anyhow::{Context, Result, bail};
 use magia_protocol::ipc::{connect_blocking, pass};
 use magia_protocol::paths::{InstanceLock, Socket, takeover_socket};
 use magia_protocol::process::process_start_ticks;
+use magia_tests::http::Http;
 use magia_tests::{
     App, Cli, Display, PATIENCE, Program, Sandbox, ScriptedAgent, Window, binary, magia, sandbox_test, text,
     wait_until,
 };
 use serde_json::{Value, json};
 use std::io::Write as _;
+use std::net::TcpListener;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::mpsc;
@@ -254,11 +256,84 @@ fn a_standby_that_ends_leaves_all_to_the_window() -> Result<()> {
     })
 }
 
+#[test]
+fn a_reset_at_the_window_dismisses_the_standby() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let display = Display::start(sandbox)?;
+        let cli = Cli::new(sandbox);
+        let mut app = App::start(sandbox)?;
+        let window = Window::start(sandbox, &display)?;
+        served_by(cli, window.pid())?;
+        let mut agent = ScriptedAgent::start(sandbox, "agent-one")?;
+        agent.begin("Tidy the cellar")?;
+        assert_eq!(cli.rows(&["ls"])?.len(), 1);
+        cli.json(&["reset", "--yes"])?;
+        assert_eq!(Program::exit_code(app.program().wait(PATIENCE)?), 0, "{}", app.program().stderr());
+        wait_until("the window to have begun anew", PATIENCE, || {
+            cli.rows(&["ls", "--all"]).ok()?.is_empty().then_some(())
+        })?;
+        let status = served_by(cli, window.pid())?;
+        assert_eq!((&status["headless"], status.get("standby")), (&json!(false), None));
+        Ok(())
+    })
+}
+
 /// Starts `magia-app` with a display, without waiting for anything.
 fn start_window(sandbox: &Sandbox, display: &Display, name: &str, env: &[(&str, &str)]) -> Result<Program> {
     let mut command = sandbox.command(binary("magia-app")?);
     command.env("DISPLAY", display.name()).env("LIBGL_ALWAYS_SOFTWARE", "1").envs(env.iter().copied());
     sandbox.spawn(name, command)
+}
+
+/// What a process has used of the processors, in the kernel's ticks.
+fn ticks(pid: u32) -> Result<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let (_, fields) = stat.rsplit_once(')').context("a stat file without a name")?;
+    let used = fields.split_whitespace().skip(11).take(2);
+    used.map(|field| field.parse::<u64>().context("ticks")).sum()
+}
+
+fn threads(pid: u32) -> Vec<String> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok()).collect()
+}
+
+#[test]
+fn the_ports_stay_where_they_are_and_the_standby_rests() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let display = Display::start(sandbox)?;
+        let cli = Cli::new(sandbox);
+        let app = App::start(sandbox)?;
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        cli.json(&["settings", "set", "httpApi", &port.to_string()])?;
+        let http = Http::of(sandbox)?;
+        let ports = || -> Option<[u64; 3]> {
+            let otel = cli.json(&["call", "get_otel_port"]).ok()?;
+            let ide = cli.json(&["call", "get_ide_server_port"]).ok()?;
+            let pid = http.call("GET", "/api/health", None).ok()?.status;
+            Some([otel["port"].as_u64()?, ide["port"].as_u64()?, pid.into()])
+        };
+        let before = wait_until("the ports", PATIENCE, ports)?;
+        assert_eq!(before[2], 200);
+        let mut window = Window::start(sandbox, &display)?;
+        served_by(cli, window.pid())?;
+        let pid = app.pid();
+        wait_until("the standby to be one thread", PATIENCE, || (threads(pid).len() == 1).then_some(()))
+            .with_context(|| format!("{:?}", threads(pid)))?;
+        let used = ticks(pid)?;
+        // They would be others if the window had to bind them beside those that the standby holds.
+        assert_eq!(wait_until("the window's ports", PATIENCE, ports)?, before);
+        let mut agent = ScriptedAgent::start(sandbox, "agent-one")?;
+        agent.begin("Tidy the cellar")?;
+        let asked = agent.ask("Bash", &command("touch one"))?;
+        cli.json(&["allow", text(&cli.wait_for_request()?, "id")])?;
+        assert_eq!(asked.decision()?["behavior"], "allow");
+        assert_eq!((ticks(pid)?, threads(pid).len()), (used, 1), "the standby does nothing");
+        window.program().signal(libc::SIGTERM)?;
+        served_by(cli, pid)?;
+        assert_eq!(wait_until("the ports again", PATIENCE, ports)?, before);
+        Ok(())
+    })
 }
 
 #[test]

@@ -102,6 +102,7 @@ pub fn stand_by(stop: &mut Stop, link: &UnixStream, window: ProcessId, mut estat
         return Next::Serve(Box::new(estate));
     }
     estate.keep_lasting();
+    crate::os::memory::give_back();
     crate::instance::say(&format!(
         "a window (pid {}) has taken over; this process serves again when it ends",
         window.pid
