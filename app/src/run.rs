@@ -106,13 +106,19 @@ pub fn headless(places: Places, lock: InstanceLock) -> Result<()> {
         drop(desk);
         let Some((link, window)) = window else {
             running.stop();
-            return reset::restart_if_pending(&places);
+            return after_stop(&stop.quit(), &places);
         };
         match stand_by(&mut stop, &link, window, running.leave()?) {
             Next::End => return Ok(()),
             Next::Serve(estate) => ground = Ground::Left(estate),
         }
     }
+}
+
+/// What is left once everything has stopped: it comes back when the program is to end.
+fn after_stop(quit: &signals::Quit, places: &Places) -> Result<()> {
+    anyhow::ensure!(!quit.has_failed(), "a fault in magia itself, it has ended; the log says where");
+    reset::restart_if_pending(places)
 }
 
 /// The window, until it is closed or a signal comes.
@@ -131,7 +137,7 @@ pub fn window(places: Places, ground: Ground) -> Result<()> {
     let link = WindowLink { snapshots: unread.clone(), to_hub, to_terminals };
     let running: Arc<Mutex<Option<Running>>> = Arc::default();
     let begun = Arc::clone(&running);
-    let quit = stop.quit();
+    let (quit, wished) = (stop.quit(), stop.quit());
     let closing = Arc::new(AtomicBool::new(false));
     let closed = Arc::clone(&closing);
     ui::text::set_home(&places.home.to_string_lossy());
@@ -157,7 +163,7 @@ pub fn window(places: Places, ground: Ground) -> Result<()> {
             let _end = stop.wait();
             if !closed.swap(true, Ordering::AcqRel) {
                 end(&begun, &own);
-                if let Err(err) = reset::restart_if_pending(&own) {
+                if let Err(err) = after_stop(&wished, &own) {
                     instance::say(&format!("error: {err:#}"));
                     std::process::exit(1);
                 }
@@ -426,8 +432,7 @@ impl Running {
         // Who decides beside the sockets is silent first.
         self.stop_services();
         let hub = &mut self.hub;
-        let left =
-            listeners.leave(|| hub.leave().map(|left| (left.gates, left.last_seq)).unwrap_or_default());
+        let left = listeners.leave(|| hub.leave().map(|left| (left.gates, left.last_seq)));
         drop(listeners);
         self.close();
         let (lock, inheritance) = left.context("taking a second hold on the lock")?;

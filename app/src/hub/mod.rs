@@ -164,7 +164,7 @@ pub struct Hub {
 }
 
 /// Ends the hub, also when its thread panics: nobody takes anything in place then, and nobody waits for an answer but from
-/// the hub that follows.
+/// the hub that follows. After a panic the program ends as well: without a hub it would keep its sockets and answer nobody.
 struct Ending {
     owner: Owner,
     leaves: Arc<AtomicBool>,
@@ -172,18 +172,27 @@ struct Ending {
 }
 
 impl Ending {
+    fn panicked(&self) -> bool {
+        std::thread::panicking() || self.owner.is_broken()
+    }
+
     fn leaves(&self) -> bool {
-        self.leaves.load(Ordering::Acquire) && !std::thread::panicking()
+        self.leaves.load(Ordering::Acquire) && !self.panicked()
     }
 }
 
 impl Drop for Ending {
     fn drop(&mut self) {
+        let (panicked, leaves) = (self.panicked(), self.leaves());
         if let Some(mut hub) = self.owner.end() {
-            if self.leaves() {
+            if leaves {
                 *self.legacy.lock().unwrap_or_else(PoisonError::into_inner) = Some(hub.legacy());
             } else {
                 hub.shell.let_go();
+            }
+            if panicked {
+                tracing::error!("the hub panicked; magia ends");
+                return hub.shell.quit.fail();
             }
             // Metrics wait some seconds for the store; these have no more time.
             let mut last = Vec::new();
@@ -398,6 +407,7 @@ const fn needs_store(event: &Event) -> bool {
             | Event::ProcessExited(_)
             | Event::AgentsFound(_)
             | Event::CommandReceived { .. }
+            | Event::RequesterGone(_)
             | Event::WindowChanged { .. }
     )
 }

@@ -213,7 +213,7 @@ impl<'a> Connection<'a> {
             refused => refused,
         };
         if self.cli.leave.has_hub_ended() && ended.is_ok() && subscription.is_told_all() {
-            let since = Some(self.cli.leave.last_seq());
+            let since = self.cli.leave.last_seq();
             let params = wanted.map(|params| Subscribe { since, ..params });
             self.aside = params.map(|params| Aside::Subscriber(request(&id, params)));
             return Ok(Err(Gone));

@@ -17,6 +17,8 @@ use tokio::time::{Instant, sleep};
 
 /// How long what was begun may take to be told or answered.
 const BEGUN_LIMIT: Duration = Duration::from_secs(2);
+/// No event has this number.
+const UNKNOWN: u64 = u64::MAX;
 /// How often it is looked whether it was.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
@@ -75,8 +77,8 @@ impl Leave {
         self.0.step.send_replace(Step::Begun);
     }
 
-    pub(super) fn hub_ended(&self, last_seq: u64) {
-        self.0.last_seq.store(last_seq, Ordering::Release);
+    pub(super) fn hub_ended(&self, last_seq: Option<u64>) {
+        self.0.last_seq.store(last_seq.unwrap_or(UNKNOWN), Ordering::Release);
         self.0.step.send_replace(Step::HubEnded);
     }
 
@@ -99,9 +101,9 @@ impl Leave {
         drop(self.0.step.subscribe().wait_for(|step| *step == Step::HubEnded).await);
     }
 
-    /// The number of the newest agent event when the hub ended.
-    pub(super) fn last_seq(&self) -> u64 {
-        self.0.last_seq.load(Ordering::Acquire)
+    /// The number of the newest agent event when the hub ended; `None` when it did not say.
+    pub(super) fn last_seq(&self) -> Option<u64> {
+        Some(self.0.last_seq.load(Ordering::Acquire)).filter(|seq| *seq != UNKNOWN)
     }
 
     pub(super) fn stream(&self) -> Streaming {

@@ -11,6 +11,7 @@
 
 mod accept;
 mod cli;
+mod connection;
 mod descriptors;
 mod gates;
 mod health;
@@ -19,6 +20,7 @@ pub mod http;
 mod ide;
 mod intake;
 mod leave;
+mod loopback;
 mod metered;
 mod origin;
 pub mod otlp;
@@ -281,13 +283,13 @@ impl Listeners {
     /// Stops accepting and ends the threads, but keeps all that another magia can go on with: the sockets, and the
     /// connections that wait or are in the middle of a line. `end_hub` is called when everything that was said has been
     /// told: it is to take that in, end the hub, and say which gates wait for which requests, and the number of the newest
-    /// agent event. Until then gates are answered as ever.
+    /// agent event; `None` when the hub cannot say it any more. Until then gates are answered as ever.
     ///
     /// # Errors
     /// The lock's descriptor cannot be had twice; then everything has ended as by [`Listeners::stop`].
     pub fn leave(
         &self,
-        end_hub: impl FnOnce() -> (Vec<(GateId, RequestId)>, u64),
+        end_hub: impl FnOnce() -> Option<(Vec<(GateId, RequestId)>, u64)>,
     ) -> io::Result<(File, Inheritance)> {
         let lock = self.lease.duplicate();
         // These may take some time over their goodbyes; hooks are heard meanwhile.
@@ -298,7 +300,8 @@ impl Listeners {
         self.stop.send_replace(true);
         // The threads' own limits are shorter, and a panic disconnects it too.
         let _disconnected = self.said.recv_timeout(LEAVE_LIMIT);
-        let (gates, last_seq) = end_hub();
+        let (gates, last_seq) = end_hub().unzip();
+        let gates = gates.unwrap_or_default();
         self.leave.hub_ended(last_seq);
         self.stop_now();
         Ok((lock?, Inheritance { sockets: self.stock.leave(), held: self.leave.take(&gates) }))

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::runtime::{Builder, Runtime};
@@ -13,7 +14,7 @@ use tokio::sync::Notify;
 pub struct Stop {
     runtime: Runtime,
     signals: Vec<Signal>,
-    wish: Arc<Notify>,
+    quit: Quit,
     called: Arc<Notify>,
 }
 
@@ -39,12 +40,29 @@ impl Call {
 
 /// Ends the program in the way in which a signal does.
 #[derive(Clone, Debug, Default)]
-pub struct Quit(Arc<Notify>);
+pub struct Quit(Arc<Wish>);
+
+#[derive(Debug, Default)]
+struct Wish {
+    wished: Notify,
+    failed: AtomicBool,
+}
 
 impl Quit {
     /// Begins the end. Never waits; a second time changes nothing.
     pub fn quit(&self) {
-        self.0.notify_one();
+        self.0.wished.notify_one();
+    }
+
+    /// Begins the end because the program cannot go on: it is to say so by its exit code.
+    pub fn fail(&self) {
+        self.0.failed.store(true, Ordering::Release);
+        self.quit();
+    }
+
+    /// Whether the program cannot go on.
+    pub fn has_failed(&self) -> bool {
+        self.0.failed.load(Ordering::Acquire)
     }
 }
 
@@ -59,12 +77,12 @@ impl Stop {
         let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
         let signals = kinds.into_iter().map(signal).collect::<io::Result<Vec<_>>>()?;
         drop(entered);
-        Ok(Self { runtime, signals, wish: Arc::default(), called: Arc::default() })
+        Ok(Self { runtime, signals, quit: Quit::default(), called: Arc::default() })
     }
 
     /// What ends the program beside a signal.
     pub fn quit(&self) -> Quit {
-        Quit(Arc::clone(&self.wish))
+        self.quit.clone()
     }
 
     /// What wakes it beside those.
@@ -74,11 +92,11 @@ impl Stop {
 
     /// Waits for the first of them.
     pub fn wait(&mut self) -> Woken {
-        let (called, wish) = (Arc::clone(&self.called), Arc::clone(&self.wish));
+        let (called, quit) = (Arc::clone(&self.called), self.quit.clone());
         self.wait_for(async move {
             tokio::select! {
                 biased;
-                () = wish.notified() => Woken::End,
+                () = quit.0.wished.notified() => Woken::End,
                 () = called.notified() => Woken::Called,
             }
         })

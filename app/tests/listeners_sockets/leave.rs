@@ -24,7 +24,7 @@ fn leave(
     between: impl FnOnce(&Place),
 ) -> (Vec<Event>, Place) {
     let listeners = place.listeners.take().expect("running");
-    let (lock, inheritance) = listeners.leave(end_hub).expect("left");
+    let (lock, inheritance) = listeners.leave(|| Some(end_hub())).expect("left");
     drop(listeners);
     between(&place);
     let came = place.hub.try_iter().filter(|event| !matches!(event, Event::ListenerReported(_))).collect();
