@@ -11,7 +11,7 @@
 )]
 
 use crossbeam_channel::Receiver;
-use magia_app::listeners::{HUB_CAPACITY, Listeners};
+use magia_app::listeners::{HUB_CAPACITY, Inheritance, Listeners};
 use magia_core::event::Event;
 use magia_core::normalize::understand;
 use magia_protocol::ipc::connect_blocking;
@@ -37,7 +37,8 @@ fn main() {
     let temp = tempfile::tempdir().expect("a directory");
     let lock = Arc::new(InstanceLock::try_acquire(&temp.path().join("run")).expect("the lock"));
     let (sender, hub) = crossbeam_channel::bounded(HUB_CAPACITY);
-    let listeners = Listeners::start(Arc::clone(&lock), sender, None).expect("listeners");
+    let listeners =
+        Listeners::start(Arc::clone(&lock), sender, None, Inheritance::default()).expect("listeners");
     let path = |socket: Socket| socket.path_in(lock.dir()).expect("a path");
     while !listeners.health().iter().all(|info| info.up) {
         std::thread::yield_now();

@@ -9,6 +9,7 @@ pub mod call;
 pub mod clock;
 pub mod doctor;
 pub mod event_text;
+pub mod ground;
 pub mod hub;
 pub mod instance;
 pub mod link;
@@ -21,6 +22,7 @@ pub mod reset;
 pub mod run;
 pub mod service;
 pub mod services;
+pub mod takeover;
 pub mod terminal_link;
 #[cfg(feature = "window")]
 pub mod ui;

@@ -1,6 +1,8 @@
 //! `magia-app`: the window; with `--headless`, everything but the window.
 
 use anyhow::{Context as _, Result};
+use magia_app::ground::Ground;
+use magia_app::instance::Met;
 use magia_app::places::Places;
 use magia_app::{call, instance, logging, reset, run};
 use magia_core::settings::http_address;
@@ -14,7 +16,8 @@ magia-app: the control centre for coding agents
 Usage: magia-app [--headless] [--http [ADDRESS:]PORT]
        magia-app --call METHOD [PARAMS]
 
-  --headless   run everything but the window; `magia` is then the way to look
+  --headless   run everything but the window; `magia` is then the way to look. A window that is
+               started later takes over, without a client noticing, and hands back when it quits
   --http       serve the HTTP API there, an address of this machine; docs/http-api.md
   --call       do one command without a running program, print its reply as JSON
   --version    print the version
@@ -87,17 +90,27 @@ fn main() -> ExitCode {
 }
 
 fn start(headless: bool, http: Option<SocketAddr>) -> Result<ExitCode> {
-    let places = Places { http, ..Places::find()? };
+    let mut places = Places { http, ..Places::find()? };
     magia_protocol::paths::ensure_runtime_dir(&places.runtime).context("preparing the runtime directory")?;
-    let lock = match InstanceLock::acquire(&places.runtime) {
-        Ok(lock) => lock,
-        Err(err) => return instance::meet_the_first(&places, headless, err),
+    let ground = match InstanceLock::acquire(&places.runtime) {
+        Ok(lock) => Ground::Own(lock),
+        Err(err) => match instance::meet_the_first(&places, headless, err)? {
+            Met::Offer(offer) => {
+                places.http = places.http.or(offer.http);
+                Ground::Offered(offer)
+            }
+            Met::Over(code) => return Ok(code),
+        },
     };
-    if reset::is_pending(&places) {
+    if matches!(ground, Ground::Own(_)) && reset::is_pending(&places) {
         reset::finish(&places).context("finishing the reset")?;
     }
     if let Err(err) = logging::start(&places.state) {
         instance::say(&format!("warning: nothing is logged: {err:#}"));
     }
-    if headless { run::headless(places, lock) } else { run::window(places, lock) }.map(|()| ExitCode::SUCCESS)
+    match ground {
+        Ground::Own(lock) if headless => run::headless(places, lock),
+        ground => run::window(places, ground),
+    }
+    .map(|()| ExitCode::SUCCESS)
 }

@@ -1,10 +1,12 @@
 //! Start and stop order, and every channel between the parts.
 //!
 //! Start: services, hub, listeners last, so that whoever connects is served. Stop: listeners first, so that open gates
-//! get "no decision"; then the hub, the worker, the services; the store last, once everything is written.
+//! get "no decision"; then the hub, the worker, the services; the store last, once everything is written. A stop after
+//! which another magia goes on has the same order, but keeps what clients are connected to ([`crate::takeover`]).
 
 use crate::agent_env::AgentEnv;
 use crate::clock::Clock;
+use crate::ground::{Ground, Settled};
 use crate::hub::{Display, HubThread, Inbox, JobRequest, JobShell, JobWorker, Owner, Shell, run_once};
 use crate::instance;
 use crate::link::FromWindow;
@@ -29,6 +31,7 @@ use crate::services::store::{Store, StoreConfig};
 use crate::services::terminals::{TerminalPlaces, Terminals};
 use crate::services::themes::Themes;
 use crate::services::transcripts::Transcripts;
+use crate::takeover::{Desk, Estate, Next, Standby, stand_by};
 use crate::terminal_link::{TerminalAsk, WISHES as TERMINAL_WISHES};
 use anyhow::{Context as _, Result};
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -73,21 +76,43 @@ struct Running {
     themes: Option<Themes>,
     color_scheme: Option<ColorScheme>,
     store: Option<Arc<Store>>,
+    #[cfg_attr(not(feature = "window"), expect(dead_code, reason = "only a window has one"))]
+    standby: Option<Standby>,
 }
 
-/// Everything but the window, until a signal comes.
+/// Everything but the window, until a signal comes. While a window serves in its place, it waits.
 pub fn headless(places: Places, lock: InstanceLock) -> Result<()> {
-    let stop = signals::Stop::install().context("listening for signals")?;
-    let (_no_window, wishes) = bounded(1);
+    let mut stop = signals::Stop::install().context("listening for signals")?;
     let runtime = places.runtime.display().to_string();
-    let own = places.clone();
-    let (_no_terminals, asks) = mpsc::channel(1);
-    let mut running = start(places, lock, None, wishes, asks, stop.quit())?;
-    instance::say(&format!("magia listens in {runtime}; look with `magia ls`, stop with Ctrl+C"));
-    let quit = stop.quit();
-    stop.wait();
-    running.stop();
-    after_stop(&quit, &own)
+    let mut ground = Ground::Own(lock);
+    loop {
+        let (_no_window, wishes) = bounded(1);
+        let (_no_terminals, asks) = mpsc::channel(1);
+        let mut running = start(places.clone(), ground, None, wishes, asks, stop.quit())?;
+        // Without it, everything but the takeover works.
+        let desk = Desk::open(&places, stop.call())
+            .inspect_err(|err| tracing::error!("no window can take over: {err:#}"))
+            .ok();
+        instance::say(&format!("magia listens in {runtime}; look with `magia ls`, stop with Ctrl+C"));
+        let window = loop {
+            match stop.wait() {
+                signals::Woken::End => break None,
+                signals::Woken::Called => match desk.as_ref().and_then(Desk::take) {
+                    Some(window) => break Some(window),
+                    None => continue,
+                },
+            }
+        };
+        drop(desk);
+        let Some((link, window)) = window else {
+            running.stop();
+            return after_stop(&stop.quit(), &places);
+        };
+        match stand_by(&mut stop, &link, window, running.leave()?) {
+            Next::End => return Ok(()),
+            Next::Serve(estate) => ground = Ground::Left(estate),
+        }
+    }
 }
 
 /// What is left once everything has stopped: it comes back when the program is to end.
@@ -98,14 +123,14 @@ fn after_stop(quit: &signals::Quit, places: &Places) -> Result<()> {
 
 /// The window, until it is closed or a signal comes.
 #[cfg(feature = "window")]
-pub fn window(places: Places, lock: InstanceLock) -> Result<()> {
+pub fn window(places: Places, ground: Ground) -> Result<()> {
     use crate::link::WindowLink;
     use crate::ui::{self, WindowOptions};
     use magia_core::snapshot::Snapshot;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::{Mutex, PoisonError};
 
-    let stop = signals::Stop::install().context("listening for signals")?;
+    let mut stop = signals::Stop::install().context("listening for signals")?;
     let (snapshots, unread) = bounded::<Arc<Snapshot>>(SNAPSHOTS);
     let (to_hub, wishes) = bounded(WISHES);
     let (to_terminals, asks) = mpsc::channel(TERMINAL_WISHES);
@@ -115,19 +140,19 @@ pub fn window(places: Places, lock: InstanceLock) -> Result<()> {
     let (quit, wished) = (stop.quit(), stop.quit());
     let closing = Arc::new(AtomicBool::new(false));
     let closed = Arc::clone(&closing);
-    let stop_all = move |running: &Mutex<Option<Running>>| {
-        if let Some(mut running) = running.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            running.stop();
+    ui::text::set_home(&places.home.to_string_lossy());
+    let (own, last) = (places.clone(), places.clone());
+    let end = |running: &Mutex<Option<Running>>, places: &Places| {
+        if let Some(running) = running.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            running.end(places);
         }
     };
-    ui::text::set_home(&places.home.to_string_lossy());
-    let own = places.clone();
     let shown = ui::run(link, WindowOptions::default(), move |waker| {
         // Beside the first frames: the window is there while the store is read.
         let display = Display { snapshots, unread, waker, tray: None };
         let work = move || {
             let mut slot = begun.lock().unwrap_or_else(PoisonError::into_inner);
-            match start(places, lock, Some(display), wishes, asks, quit) {
+            match start(places, ground, Some(display), wishes, asks, quit) {
                 Ok(started) => *slot = Some(started),
                 Err(err) => {
                     instance::say(&format!("error: {err:#}"));
@@ -135,9 +160,9 @@ pub fn window(places: Places, lock: InstanceLock) -> Result<()> {
                 }
             }
             drop(slot);
-            stop.wait();
+            let _end = stop.wait();
             if !closed.swap(true, Ordering::AcqRel) {
-                stop_all(&begun);
+                end(&begun, &own);
                 if let Err(err) = after_stop(&wished, &own) {
                     instance::say(&format!("error: {err:#}"));
                     std::process::exit(1);
@@ -151,14 +176,14 @@ pub fn window(places: Places, lock: InstanceLock) -> Result<()> {
         }
     });
     if !closing.swap(true, Ordering::AcqRel) {
-        stop_all(&running);
+        end(&running, &last);
     }
     shown.context("without a display, start `magia-app --headless`")
 }
 
 /// Says that this build has no window.
 #[cfg(not(feature = "window"))]
-pub fn window(_places: Places, _lock: InstanceLock) -> Result<()> {
+pub fn window(_places: Places, _ground: Ground) -> Result<()> {
     anyhow::bail!("this build has no window; start `magia-app --headless`")
 }
 
@@ -211,7 +236,7 @@ fn config_file(kind: Kind, places: &Places, events: Sender<Event>) -> Result<Set
 
 fn start(
     places: Places,
-    lock: InstanceLock,
+    ground: Ground,
     #[cfg_attr(not(feature = "window"), expect(unused_mut, reason = "there is no tray without a window"))]
     mut display: Option<Display>,
     wishes: Receiver<FromWindow>,
@@ -234,15 +259,21 @@ fn start(
     // Only who shows something needs to know.
     let color_scheme = display.as_ref().map(|_| ColorScheme::start(events.clone()));
     let color_scheme = color_scheme.transpose().context("asking the desktop whether it is dark")?;
+    let processes = Processes::start(events.clone()).context("starting to watch processes")?;
+    let transcripts = Transcripts::start(events.clone()).context("starting to follow transcripts")?;
+    // From here on until the listeners start, clients wait.
+    let Settled { lock, inheritance, requests: inherited, standby } = ground.settle(&places)?;
     let store =
         Store::start(StoreConfig::new(places.data.clone()), events.clone()).context("starting the store")?;
     let store = Arc::new(store);
-    let processes = Processes::start(events.clone()).context("starting to watch processes")?;
-    let transcripts = Transcripts::start(events.clone()).context("starting to follow transcripts")?;
     // Empty until the hub starts, which needs the listeners' gates.
     let owner = Owner::new();
-    let listeners = Listeners::start(Arc::new(lock), events.clone(), Some(Arc::new(owner.clone())))
-        .context("starting the listeners")?;
+    let listeners =
+        Listeners::start(Arc::new(lock), events.clone(), Some(Arc::new(owner.clone())), inheritance)
+            .context("starting the listeners")?;
+    if let Some(standby) = &standby {
+        standby.watch(events.clone());
+    }
     let listeners = Arc::new(listeners);
     let codex =
         Codex::start(places.codex_homes.clone(), events.clone()).context("watching Codex's daemons")?;
@@ -329,6 +360,8 @@ fn start(
         pid: std::process::id(),
         headless: display.is_none(),
         first_launch,
+        inherited,
+        standby: standby.as_ref().map(Standby::pid),
         runtime_dir: places.runtime.display().to_string(),
         started_mono: clock.now().mono_ms,
         started_at_ms: clock.now().unix_ms,
@@ -362,19 +395,62 @@ fn start(
         themes: Some(themes),
         color_scheme,
         store: Some(store),
+        standby,
     })
 }
 
 impl Running {
     fn stop(&mut self) {
         drop(self.listeners.take());
+        self.stop_services();
+        self.hub.stop();
+        self.close();
+    }
+
+    /// Ends as somebody wants it who closes the window: a standby serves again, unless everything is to be reset.
+    #[cfg(feature = "window")]
+    fn end(mut self, places: &Places) {
+        let standby = self.standby.take().filter(Standby::is_there);
+        match standby {
+            Some(standby) if reset::is_pending(places) => {
+                self.stop();
+                standby.dismiss();
+            }
+            Some(standby) => {
+                let handed = self.leave().and_then(|estate| standby.hand_back(&estate));
+                if let Err(err) = handed {
+                    tracing::error!("the magia without a window does not serve again: {err:#}");
+                }
+            }
+            None => self.stop(),
+        }
+    }
+
+    /// Stops, but for what clients are connected to.
+    fn leave(&mut self) -> Result<Estate> {
+        let listeners = self.listeners.take().context("the listeners have stopped")?;
+        // Who decides beside the sockets is silent first.
+        self.stop_services();
+        let hub = &mut self.hub;
+        let left = listeners.leave(|| hub.leave().map(|left| (left.gates, left.last_seq)));
+        drop(listeners);
+        self.close();
+        let (lock, inheritance) = left.context("taking a second hold on the lock")?;
+        Ok(Estate { lock, inheritance })
+    }
+
+    /// Stops what tells the hub of agents and terminals, and the tray.
+    fn stop_services(&mut self) {
         drop(self.registry.take());
         drop(self.agents.take());
         drop(self.codex.take());
         drop(self.spawner.take());
         #[cfg(feature = "window")]
         drop(self.tray.take());
-        self.hub.stop();
+    }
+
+    /// Ends what is left once the hub has ended; everything is written then.
+    fn close(&mut self) {
         self.jobs.join();
         drop(self.settings.take());
         drop(self.keybindings.take());

@@ -7,7 +7,7 @@ use magia_app::agent_env::AgentEnv;
 use magia_app::clock::Clock;
 use magia_app::hub::{Display, HubThread, Inbox, JobRequest, Owner, Shell};
 use magia_app::link::{FromWindow, Waker};
-use magia_app::listeners::{Direct, HUB_CAPACITY, HttpPlaces, IdePlaces, Listeners, OtlpPlaces};
+use magia_app::listeners::{Direct, HUB_CAPACITY, HttpPlaces, IdePlaces, Inheritance, Listeners, OtlpPlaces};
 use magia_app::os::signals::Quit;
 use magia_app::services::codex::CodexDaemons;
 use magia_app::services::processes::Processes;
@@ -74,7 +74,8 @@ fn start(display: Option<Display>) -> Running {
     let quit = Quit::default();
     let counted = Arc::new(Counted::default());
     let listeners =
-        Listeners::start(Arc::clone(&lock), events.clone(), Some(counted.clone())).expect("listeners");
+        Listeners::start(Arc::clone(&lock), events.clone(), Some(counted.clone()), Inheritance::default())
+            .expect("listeners");
     let config = StoreConfig::new(temp.path().join("data"));
     let store = Arc::new(Store::start(config, events.clone()).expect("a store"));
     let spawner = Spawner::start(

@@ -4,6 +4,7 @@ use crate::client::Client;
 use crate::failure::{Failure, is_not_running};
 use anyhow::{Context as _, Result};
 use magia_protocol::paths::state_dir;
+use magia_protocol::wire::{self, command::OpenWindow};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -42,6 +43,20 @@ pub fn require(name: &str) -> Result<PathBuf> {
 
 /// Starts the app so that it outlives this terminal, and waits until its socket answers.
 pub fn start_app() -> Result<()> {
+    start(Client::connect)
+}
+
+/// The same for a window that takes over from an app without one: waits until it has.
+pub fn start_window() -> Result<()> {
+    start(|| {
+        let mut client = Client::connect()?;
+        // While it takes over, the one before or nobody answers.
+        let raised = client.ask(&wire::Command::OpenWindow(OpenWindow { session: None }));
+        raised.map(|_| client).map_err(|_| Failure::not_running().into())
+    })
+}
+
+fn start(reaches: impl Fn() -> Result<Client>) -> Result<()> {
     let app = require(APP)?;
     let (log, log_path) = match start_log() {
         Some((file, path)) => (Stdio::from(file), Some(path)),
@@ -51,7 +66,7 @@ pub fn start_app() -> Result<()> {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     detach(&mut command);
     let mut child = command.spawn().with_context(|| format!("cannot start {}", app.display()))?;
-    let started = wait_until_up(&mut child, Client::connect);
+    let started = wait_until_up(&mut child, reaches);
     started.map_err(|err| match log_path.as_deref().and_then(last_words) {
         Some(words) => err.context(words),
         None => err,

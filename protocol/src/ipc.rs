@@ -11,10 +11,14 @@ mod incoming;
 pub mod line;
 mod listener;
 mod name;
+#[cfg(unix)]
+pub mod pass;
 mod stream;
 
 pub use connect::{BlockingStream, ConnectError, connect, connect_blocking};
 pub use incoming::Incoming;
+#[cfg(unix)]
+pub use listener::adopt;
 pub use listener::{AcceptError, BindError, Listener, bind};
 pub use name::socket_name;
 pub use stream::{DirectWriter, ReadHalf, Stream, WriteHalf};

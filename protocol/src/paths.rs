@@ -188,6 +188,17 @@ impl Socket {
     }
 }
 
+/// The socket at which a magia without a window hands over to one with a window. Not one of [`Socket::ALL`]: it is there
+/// only while somebody could take over.
+///
+/// # Errors
+/// [`PathError::TooLong`].
+pub fn takeover_socket(dir: &Path) -> Result<PathBuf, PathError> {
+    let path = dir.join("takeover.sock");
+    check_socket_path(&path)?;
+    Ok(path)
+}
+
 /// Where VibeTunnel's programs look for the service that opens terminals: a directory that everybody can write to, so
 /// at most a link to ours stands there, and only when the user wants it.
 pub const SEED_TERMINAL_SOCKET: &str = "/tmp/vibetunnel-terminal.sock";

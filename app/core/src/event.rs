@@ -90,6 +90,10 @@ pub enum Event {
         /// Where the call would act, when it names a file and the disk could be asked.
         paths: Option<RealPaths>,
     },
+    /// Another magia has left these gates to this one; their requests are stored as open.
+    GatesInherited(Vec<InheritedGate>),
+    /// The process that serves again once this one ends; `None` when it is gone.
+    StandbyReported(Option<u32>),
     /// The handler at a gate went away before it had an answer.
     GateClosed {
         /// The connection.
@@ -266,6 +270,17 @@ pub enum Event {
     },
     /// Time passed; comes every second while something depends on it.
     ClockTicked,
+}
+
+/// A gate that another magia opened: the connection waits on.
+#[derive(Debug)]
+pub struct InheritedGate {
+    /// The connection, by this magia's number.
+    pub gate: GateId,
+    /// Its request.
+    pub request: RequestId,
+    /// What it sent.
+    pub message: Box<HookMessage>,
 }
 
 /// What became of a desktop notification.

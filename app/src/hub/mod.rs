@@ -15,11 +15,12 @@ pub use owner::{InPlace, Owner};
 use crate::clock::Clock;
 use crate::link::{FromWindow, Onlooker, Waker};
 use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, TrySendError, never};
-use magia_core::event::{Event, Origin, ReplyId};
+use magia_core::event::{Event, GateId, Origin, ReplyId};
 use magia_core::model::Model;
 use magia_core::snapshot::Snapshot;
-use magia_protocol::wire::TerminalState;
-use std::sync::Arc;
+use magia_protocol::wire::{RequestId, TerminalState};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -59,11 +60,28 @@ pub struct Inbox {
     pub stop: Receiver<std::convert::Infallible>,
 }
 
+/// How long a hub that leaves may take for what waits for it, the store's first reading included.
+const LEAVE_WITHIN: Duration = Duration::from_secs(10);
+/// How often it looks whether it is done.
+const LEAVE_LOOK: Duration = Duration::from_millis(5);
+
+/// What a hub leaves to the one after it.
+#[derive(Debug)]
+pub struct Legacy {
+    /// The gates that wait, each with its request.
+    pub gates: Vec<(GateId, RequestId)>,
+    /// The number of the newest agent event.
+    pub last_seq: u64,
+}
+
 /// The running hub.
 #[derive(Debug)]
 pub struct HubThread {
     thread: Option<JoinHandle<()>>,
     stop: Option<Sender<std::convert::Infallible>>,
+    /// Whether it ends because another one follows.
+    leaves: Arc<AtomicBool>,
+    legacy: Arc<Mutex<Option<Legacy>>>,
 }
 
 impl HubThread {
@@ -88,12 +106,24 @@ impl HubThread {
             last_snapshot: None,
             rests_until: None,
         };
+        let leaves = Arc::<AtomicBool>::default();
+        let legacy = Arc::default();
+        let ending =
+            Ending { owner: owner.clone(), leaves: Arc::clone(&leaves), legacy: Arc::clone(&legacy) };
         let thread = std::thread::Builder::new().name("hub".to_owned()).spawn(move || {
             if owner.begin(hub) {
-                run(&Ending(owner), inbox);
+                run(&ending, inbox);
             }
         })?;
-        Ok(Self { thread: Some(thread), stop: Some(stop) })
+        Ok(Self { thread: Some(thread), stop: Some(stop), leaves, legacy })
+    }
+
+    /// As [`HubThread::stop`], but takes all that stands in its channels first, and lets nobody who waits at a gate go.
+    /// `None` when it had ended before.
+    pub fn leave(&mut self) -> Option<Legacy> {
+        self.leaves.store(true, Ordering::Release);
+        self.stop();
+        self.legacy.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Ends the thread and waits for it. What stands in its channels is dropped; open gates answer "no decision".
@@ -133,15 +163,33 @@ pub struct Hub {
     rests_until: Option<Instant>,
 }
 
-/// Ends the hub, also when its thread panics: nobody takes anything in place then, and nobody waits for an answer. After a
-/// panic the program ends as well: without a hub it would keep its sockets and answer nobody.
-struct Ending(Owner);
+/// Ends the hub, also when its thread panics: nobody takes anything in place then, and nobody waits for an answer but from
+/// the hub that follows. After a panic the program ends as well: without a hub it would keep its sockets and answer nobody.
+struct Ending {
+    owner: Owner,
+    leaves: Arc<AtomicBool>,
+    legacy: Arc<Mutex<Option<Legacy>>>,
+}
+
+impl Ending {
+    fn panicked(&self) -> bool {
+        std::thread::panicking() || self.owner.is_broken()
+    }
+
+    fn leaves(&self) -> bool {
+        self.leaves.load(Ordering::Acquire) && !self.panicked()
+    }
+}
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        let panicked = std::thread::panicking() || self.0.is_broken();
-        if let Some(mut hub) = self.0.end() {
-            hub.shell.let_go();
+        let (panicked, leaves) = (self.panicked(), self.leaves());
+        if let Some(mut hub) = self.owner.end() {
+            if leaves {
+                *self.legacy.lock().unwrap_or_else(PoisonError::into_inner) = Some(hub.legacy());
+            } else {
+                hub.shell.let_go();
+            }
             if panicked {
                 tracing::error!("the hub panicked; magia ends");
                 return hub.shell.quit.fail();
@@ -155,11 +203,22 @@ impl Drop for Ending {
 }
 
 /// The thread's work, until it is told to stop.
-fn run(owner: &Ending, mut inbox: Inbox) {
-    let Ending(owner) = owner;
-    while let Some(Some(rest)) = owner.with(|hub| hub.turn(&mut inbox)) {
-        if !wait(&inbox, owner.bell(), rest) {
-            return;
+fn run(ending: &Ending, mut inbox: Inbox) {
+    while let Some(Some(rest)) = ending.owner.with(|hub| hub.turn(&mut inbox)) {
+        if !wait(&inbox, ending.owner.bell(), rest) {
+            break;
+        }
+    }
+    let until = Instant::now() + LEAVE_WITHIN;
+    while ending.leaves() && Instant::now() < until {
+        // Told to stop, it no longer sleeps: what waits is taken, and the store's first reading is waited for.
+        match ending.owner.with(|hub| (hub.turn(&mut inbox), hub.is_done())) {
+            Some((Some(_), false)) => {
+                let mut select = Select::new();
+                select.recv(&inbox.events);
+                let _ready = select.ready_timeout(LEAVE_LOOK);
+            }
+            _ => return,
         }
     }
 }
@@ -190,6 +249,16 @@ impl InPlace for Hub {
 }
 
 impl Hub {
+    /// Whether everything that came was taken and its effects done.
+    fn is_done(&self) -> bool {
+        self.model.is_loaded() && self.queue.is_empty() && self.early.is_empty()
+    }
+
+    /// What the hub after this one needs to know.
+    fn legacy(&self) -> Legacy {
+        Legacy { gates: self.model.waiting_gates().collect(), last_seq: self.model.last_seq() }
+    }
+
     /// Takes what waits, does what is due, and says how long the thread may sleep; `None` when nobody is left to send
     /// anything.
     fn turn(&mut self, inbox: &mut Inbox) -> Option<Duration> {
@@ -329,6 +398,7 @@ const fn needs_store(event: &Event) -> bool {
         Event::HookReceived(_)
             | Event::GateOpened { .. }
             | Event::GateClosed { .. }
+            | Event::GatesInherited(_)
             | Event::RegistryRead(_)
             | Event::RegistryRemoved { .. }
             | Event::Daemon(_)

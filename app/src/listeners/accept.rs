@@ -1,9 +1,11 @@
 //! Binding a socket, accepting on it, and binding again when its file was cleaned away.
 
 use super::health::{Health, OpenConnection, Refusal, Unheard};
+use super::leave::{Held, Leave};
 use super::outbox::{HubGone, Outbox};
+use super::stock::Stock;
 use magia_core::event::Event;
-use magia_protocol::ipc::{self, AcceptError, Incoming, Listener};
+use magia_protocol::ipc::{self, AcceptError, Incoming, Listener, Stream};
 use magia_protocol::paths::{InstanceLock, Socket};
 use magia_protocol::wire::info::ListenerInfo;
 use std::io::{self, ErrorKind};
@@ -50,6 +52,24 @@ pub(super) struct Lease(Mutex<Arc<InstanceLock>>);
 impl Lease {
     pub(super) fn new(lock: Arc<InstanceLock>) -> Self {
         Self(Mutex::new(lock))
+    }
+
+    /// A second hold on the lock.
+    pub(super) fn duplicate(&self) -> io::Result<std::fs::File> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).duplicate()
+    }
+
+    /// The socket that another magia has left, or a new one.
+    fn open(&self, socket: Socket, stock: &Stock) -> Result<Listener, String> {
+        if let Some(left) = stock.take(socket.file_name()) {
+            let dir = self.0.lock().unwrap_or_else(PoisonError::into_inner).dir().to_owned();
+            let adopted = socket.path_in(&dir).map_err(|err| err.to_string());
+            match adopted.and_then(|path| ipc::adopt(&path, left).map_err(|err| err.to_string())) {
+                Ok(listener) => return Ok(listener),
+                Err(err) => tracing::warn!("the socket that was left is not used: {err}"),
+            }
+        }
+        self.bind(socket)
     }
 
     fn bind(&self, socket: Socket) -> Result<Listener, String> {
@@ -99,6 +119,8 @@ pub(super) struct Door {
     pub(super) backlog: Backlog,
     /// Each connection is greeted before the next is accepted: its peer waits.
     pub(super) one_by_one: bool,
+    pub(super) stock: Stock,
+    pub(super) leave: Leave,
 }
 
 enum Left {
@@ -115,14 +137,20 @@ impl Door {
     {
         let mut reporter = Reporter::new(Arc::clone(&self.health));
         loop {
-            match self.lease.bind(self.socket) {
+            match self.lease.open(self.socket, &self.stock) {
                 Ok(listener) => {
+                    self.stock.keep(self.socket.file_name(), &listener);
                     let listener = Arc::new(listener);
                     *self.backlog.bound() = Arc::downgrade(&listener);
                     self.health.set_state(None);
                     reporter.report(&self.outbox);
                     tracing::debug!(listener = self.health.name(), "listening");
                     let left = self.accept_on(&listener, &mut stop, &mut reporter, &mut greet).await;
+                    if self.leave.is_on() && matches!(left, Left::Stopped) {
+                        // Its second descriptor and its file are for whoever follows.
+                        return;
+                    }
+                    self.stock.forget(self.socket.file_name());
                     // Nobody else keeps it.
                     if let Some(Err(err)) = Arc::into_inner(listener).map(Listener::close) {
                         tracing::debug!(listener = self.health.name(), "cannot remove the socket: {err}");
@@ -284,6 +312,25 @@ impl Door {
             }
             Err(err) => self.health.refuse(&Refusal::Broken(err.kind())),
         }
+    }
+
+    /// Goes on with a connection that another magia accepted. Call it within the runtime, before anything is accepted.
+    pub(super) fn go_on<Fut>(&self, held: Held, serve: impl FnOnce(Stream, Vec<u8>, Unheard) -> Fut)
+    where
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let stream = match Stream::adopt(held.connection) {
+            Ok(stream) => stream,
+            Err(err) => return self.health.refuse(&Refusal::Broken(err.kind())),
+        };
+        self.health.count_accepted();
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        let open = OpenConnection::new(&self.health);
+        let served = serve(stream, held.said, Unheard::new(&self.health));
+        tokio::spawn(async move {
+            served.await;
+            drop((open, place));
+        });
     }
 
     /// A place for one more connection; `None` when told to stop while all are taken.

@@ -6,6 +6,7 @@
 
 use super::health::{Health, Refusal};
 use super::intake::{LongLines, Patience};
+use super::leave::Leave;
 use super::origin;
 use super::outbox::Outbox;
 use super::peer::{Heard, Peer, REQUEST_MAX_BYTES};
@@ -14,10 +15,12 @@ use super::stream::{Streams, Subscription};
 use magia_core::effect::Update;
 use magia_core::event::{Event, ReplyId};
 use magia_protocol::ipc::Stream;
+use magia_protocol::paths::Socket;
 use magia_protocol::process::PeerCred;
+use magia_protocol::wire::command::Subscribe;
 use magia_protocol::wire::method::Access;
 use magia_protocol::wire::nearest::nearest;
-use magia_protocol::wire::{Command, ErrorCode, Request, Response, RpcError};
+use magia_protocol::wire::{Command, ErrorCode, Request, Response, RpcError, WIRE_VERSION};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -36,6 +39,7 @@ pub(super) struct Cli {
     pub(super) long_lines: Arc<LongLines>,
     pub(super) replies: Replies,
     pub(super) streams: Streams,
+    pub(super) leave: Leave,
 }
 
 /// The client is not there any more.
@@ -44,8 +48,30 @@ struct Gone;
 /// Serves one connection.
 pub(super) async fn serve(cli: Arc<Cli>, stream: Stream, cred: PeerCred) {
     let peer = Peer::new(stream, &cli.long_lines);
-    let mut connection = Connection { cli: &cli, cred, peer, ahead: VecDeque::new(), ahead_bytes: 0 };
-    match connection.run().await {
+    run(&cli, Connection::new(&cli, cred, peer, false)).await;
+}
+
+/// Goes on with one that another magia served: `said` is what it has said since, or of a subscriber the request to go on
+/// with.
+pub(super) async fn go_on(cli: Arc<Cli>, stream: Stream, cred: PeerCred, said: Vec<u8>, streams: bool) {
+    let peer = Peer::going_on(stream, &said, &cli.long_lines);
+    run(&cli, Connection::new(&cli, cred, peer, streams)).await;
+}
+
+async fn run(cli: &Cli, mut connection: Connection<'_>) {
+    let ended = connection.run().await;
+    if let Some(said) = connection.aside.take() {
+        let (writer, unread) = connection.peer.put_aside();
+        match said {
+            Aside::Subscriber(request) => cli.leave.put_stream(writer, request),
+            Aside::Client(mut said) => {
+                said.extend_from_slice(&unread);
+                cli.leave.put(Socket::Cli, writer, said);
+            }
+        }
+        return;
+    }
+    match ended {
         // Ended by its user in the middle of a reply, as `magia events | head` does.
         Ok(()) | Err(Refusal::Broken(_)) => {}
         Err(refusal) => cli.health.refuse(&refusal),
@@ -58,19 +84,58 @@ struct Connection<'a> {
     peer: Peer,
     ahead: VecDeque<Heard>,
     ahead_bytes: usize,
+    /// Its first request was answered by another magia.
+    answered: bool,
+    /// Another magia is to go on with it.
+    aside: Option<Aside>,
 }
 
-impl Connection<'_> {
+/// How another magia goes on with a client.
+enum Aside {
+    /// With the lines that it has said already.
+    Client(Vec<u8>),
+    /// With this request.
+    Subscriber(Vec<u8>),
+}
+
+impl<'a> Connection<'a> {
+    fn new(cli: &'a Cli, cred: PeerCred, peer: Peer, answered: bool) -> Self {
+        Self { cli, cred, peer, ahead: VecDeque::new(), ahead_bytes: 0, answered, aside: None }
+    }
+
+    /// The lines that were read ahead, when another magia is to hear them.
+    fn unheard(&mut self) -> Vec<u8> {
+        let mut said = Vec::new();
+        while let Some(heard) = self.next_ahead() {
+            if let Heard::Line(line) = heard {
+                said.extend_from_slice(&line);
+                said.push(b'\n');
+            }
+        }
+        said
+    }
+
     async fn run(&mut self) -> Result<(), Refusal> {
         let mut patience = super::hooks::patience(&self.cli.health);
         loop {
+            if self.cli.leave.is_on() {
+                let said = self.unheard();
+                if !(said.is_empty() && self.peer.is_half_closed()) {
+                    self.aside = Some(Aside::Client(said));
+                }
+                return Ok(());
+            }
             let heard = match self.next_ahead() {
                 Some(heard) => heard,
                 None if self.peer.is_half_closed() => return Ok(()),
-                None => match self.peer.hear_within(patience).await {
-                    // A client that had an answer and then is quiet did nothing wrong.
-                    Err(Refusal::Silent) if patience.first == IDLE_LIMIT => return Ok(()),
-                    heard => heard?,
+                None => tokio::select! {
+                    biased;
+                    heard = self.peer.hear_within(patience) => match heard {
+                        // A client that had an answer and then is quiet did nothing wrong.
+                        Err(Refusal::Silent) if patience.first == IDLE_LIMIT => return Ok(()),
+                        heard => heard?,
+                    },
+                    () = self.cli.leave.begun() => continue,
                 },
             };
             let line = match heard {
@@ -105,13 +170,16 @@ impl Connection<'_> {
     async fn carry_out(&mut self, id: Value, command: Command) -> Result<Result<(), Gone>, Refusal> {
         let access = command.spec().map_or(Access::Guarded, |spec| spec.access);
         let origin = origin::of_peer(self.cred, access);
-        let subscribes = matches!(command, Command::SubscribeEvents(_));
+        let wanted = match &command {
+            Command::SubscribeEvents(params) => Some(params.clone()),
+            _ => None,
+        };
         let Some((reply, receiver)) = self.cli.replies.open() else {
             self.reply(id, Err(stopping())).await?;
             return Ok(Err(Gone));
         };
         // Made before the hub hears of it, which may add the subscriber before its reply is read here.
-        let subscription = subscribes.then(|| self.cli.streams.open(reply));
+        let subscription = wanted.is_some().then(|| self.cli.streams.open(reply));
         let asked = Event::CommandReceived { reply, command, origin };
         if self.cli.outbox.ask(asked).await.is_err() {
             self.cli.replies.forget(reply);
@@ -135,12 +203,21 @@ impl Connection<'_> {
             }
         };
         let streams = outcome.is_ok();
-        let written = self.reply(id.clone(), outcome).await;
+        let written = match std::mem::take(&mut self.answered) && streams {
+            true => Ok(()),
+            false => self.reply(id.clone(), outcome).await,
+        };
         let Some(subscription) = subscription.filter(|_| streams) else { return written.map(Ok) };
         let ended = match written {
             Ok(()) => self.stream(&id, &subscription).await,
             refused => refused,
         };
+        if self.cli.leave.has_hub_ended() && ended.is_ok() && subscription.is_told_all() {
+            let since = self.cli.leave.last_seq();
+            let params = wanted.map(|params| Subscribe { since, ..params });
+            self.aside = params.map(|params| Aside::Subscriber(request(&id, params)));
+            return Ok(Err(Gone));
+        }
         drop(subscription);
         self.tell_gone(reply).await;
         ended.map(|()| Err(Gone))
@@ -148,6 +225,7 @@ impl Connection<'_> {
 
     /// Streams until the client goes or the listeners stop.
     async fn stream(&mut self, id: &Value, subscription: &Subscription) -> Result<(), Refusal> {
+        let _streaming = self.cli.leave.stream();
         let id = id.to_string();
         let mut lines = String::new();
         loop {
@@ -210,6 +288,15 @@ impl Connection<'_> {
         self.ahead_bytes -= size(&heard);
         Some(heard)
     }
+}
+
+/// A subscription's request as a line.
+fn request(id: &Value, params: Subscribe) -> Vec<u8> {
+    let (method, params) = Command::SubscribeEvents(params).to_request();
+    let request = Request { id: id.clone(), method, params, v: WIRE_VERSION };
+    let mut line = serde_json::to_vec(&request).unwrap_or_default();
+    line.push(b'\n');
+    line
 }
 
 /// What a line kept for later takes; empty ones take something too.

@@ -10,6 +10,7 @@
 use super::accept::Greeted;
 use super::health::{Health, Refusal, Unheard};
 use super::intake::{Intake, LongLines, Patience, read_line};
+use super::leave::Leave;
 use super::outbox::{HubGone, Outbox};
 use super::salvage;
 use crate::os::agents;
@@ -17,6 +18,7 @@ use magia_core::event::Event;
 use magia_core::normalize::process::Role;
 use magia_protocol::ipc::line::{HOOK_LINE_MAX_BYTES, Line};
 use magia_protocol::ipc::{Incoming, Stream};
+use magia_protocol::paths::Socket;
 use magia_protocol::wire::{HookMessage, Provider};
 use std::io;
 use std::sync::Arc;
@@ -28,6 +30,7 @@ pub(super) struct Hooks {
     pub(super) health: Arc<Health>,
     pub(super) outbox: Arc<Outbox>,
     pub(super) long_lines: Arc<LongLines>,
+    pub(super) leave: Leave,
 }
 
 /// What is read of a connection as it is accepted; few messages are longer.
@@ -65,10 +68,26 @@ pub(super) fn first_bytes<'a>(
 }
 
 /// Serves one connection, of which the `first` bytes are read already.
-async fn serve(hooks: Arc<Hooks>, first: Vec<u8>, stream: Stream, _unheard: Unheard) {
+pub(super) async fn serve(hooks: Arc<Hooks>, first: Vec<u8>, stream: Stream, _unheard: Unheard) {
     let mut reader = Intake::lines_after(&first, stream, HOOK_LINE_MAX_BYTES, &hooks.long_lines);
     drop(first);
-    let understood = read_line(&mut reader, patience(&hooks.health), understand).await;
+    let in_time = patience(&hooks.health);
+    let read = tokio::select! {
+        biased;
+        understood = read_line(&mut reader, in_time, understand) => Some(understood),
+        () = hooks.leave.begun() => None,
+    };
+    let understood = match read {
+        Some(understood) => understood,
+        None => match reader.unread().map(<[u8]>::to_vec) {
+            Some(said) => {
+                let connection = reader.get_mut().source_mut().direct_writer();
+                return hooks.leave.put(Socket::Hooks, connection, said);
+            }
+            // Of a line over the limit not all is there any more, so it is read to its end.
+            None => read_line(&mut reader, in_time, understand).await,
+        },
+    };
     // The handler needs nothing more from us, and the hub may take a while.
     drop(reader);
     match understood {

@@ -3,7 +3,7 @@
 use super::health::Refusal;
 use super::intake::{Intake, LongLines, Patience};
 use magia_protocol::ipc::line::{Line, LineReader};
-use magia_protocol::ipc::{ReadHalf, Stream, WriteHalf};
+use magia_protocol::ipc::{DirectWriter, ReadHalf, Stream, WriteHalf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -41,6 +41,22 @@ impl Peer {
         let (reader, writer) = stream.into_split();
         let reader = Intake::lines(reader, REQUEST_MAX_BYTES, long_lines);
         Self { reader, writer, half_closed: false }
+    }
+
+    /// One of whom `said` was read before, by another magia.
+    pub(super) fn going_on(stream: Stream, said: &[u8], long_lines: &Arc<LongLines>) -> Self {
+        let (reader, writer) = stream.into_split();
+        let reader = Intake::lines_after(said, reader, REQUEST_MAX_BYTES, long_lines);
+        Self { reader, writer, half_closed: false }
+    }
+
+    /// What was read of it and not heard yet, and a second hold on the connection; this one must not be dropped then,
+    /// which would tell the client that nothing more comes.
+    pub(super) fn put_aside(self) -> (Option<DirectWriter>, Vec<u8>) {
+        let said = self.reader.unread().unwrap_or_default().to_vec();
+        let connection = DirectWriter::of(&self.writer);
+        keep_open(self.writer);
+        (connection, said)
     }
 
     pub(super) fn is_half_closed(&self) -> bool {
@@ -110,4 +126,12 @@ impl Peer {
     async fn has_hung_up(&self) -> bool {
         true
     }
+}
+
+/// Drops the writing side without a word to the other end.
+pub(super) fn keep_open(writer: WriteHalf) {
+    #[cfg(unix)]
+    writer.forget();
+    #[cfg(not(unix))]
+    drop(writer);
 }

@@ -5,11 +5,13 @@ use super::gates::{Answer, Gates, Opened};
 use super::health::{Health, Refusal, Unheard};
 use super::hooks::{FIRST_BYTES, Message, first_bytes, patience, understand};
 use super::intake::{Intake, LongLines, read_line};
+use super::leave::Leave;
 use super::outbox::Outbox;
 use super::real_paths;
 use magia_core::event::{Event, GateId};
 use magia_protocol::ipc::line::{HOOK_LINE_MAX_BYTES, Line};
 use magia_protocol::ipc::{DirectWriter, Incoming, Stream};
+use magia_protocol::paths::Socket;
 use magia_protocol::wire::{GateReply, HookMessage};
 use std::io;
 use std::sync::Arc;
@@ -37,16 +39,17 @@ pub(super) struct Permissions {
     pub(super) before: Backlog,
     /// Fair; held while earlier hook events pass in front.
     pub(super) settling: Mutex<()>,
+    pub(super) leave: Leave,
 }
 
 /// How far a connection has come when it becomes a task.
-enum Begun {
+pub(super) enum Begun {
     /// These bytes of its message were read.
     Read(Vec<u8>, Stream),
     /// Its message is whole, and the hub does not know of it.
     Understood(Box<HookMessage>, Stream),
-    /// The hub knows of its gate. Without a stream, its answer brings the connection along.
-    Asked(Opened, Option<Stream>),
+    /// The hub knows of its gate, and this is its message. Without a stream, its answer brings the connection along.
+    Asked(Opened, Option<Stream>, Vec<u8>),
     /// The hub has answered, and the handler does not have all of it.
     Answered(GateId, Answer),
 }
@@ -66,6 +69,7 @@ pub(super) fn greet(
             match ask_now(permissions, message, incoming)? {
                 Now::Over(Some(event)) => return Ok(Greeted::Told(*event, unheard)),
                 Now::Over(None) => return Ok(Greeted::Done),
+                Now::GoesOn(Begun::Asked(opened, stream, _)) => Begun::Asked(opened, stream, first.to_vec()),
                 Now::GoesOn(begun) => begun,
             }
         }
@@ -131,28 +135,28 @@ fn ask_now(permissions: &Permissions, message: Box<HookMessage>, incoming: Incom
         Err(_) => match gates.take_writer(gate).map(DirectWriter::into_stream) {
             Some(Ok(stream)) => {
                 gates.give_writer(gate, stream.direct_writer());
-                Ok(Now::GoesOn(Begun::Asked((gate, receiver), Some(stream))))
+                Ok(Now::GoesOn(Begun::Asked((gate, receiver), Some(stream), Vec::new())))
             }
             Some(Err(err)) => {
                 tracing::debug!(gate = gate.0, "cannot wait at a gate: {err}");
                 let closed = gates.forget(gate).then_some(Event::GateClosed { gate });
                 Ok(Now::Over(closed.map(Box::new)))
             }
-            None => Ok(Now::GoesOn(Begun::Asked((gate, receiver), None))),
+            None => Ok(Now::GoesOn(Begun::Asked((gate, receiver), None, Vec::new()))),
         },
     }
 }
 
 /// Serves one connection from where it stands. Whatever goes wrong, the handler is told "no decision", never an answer.
-async fn serve(permissions: Arc<Permissions>, begun: Begun, unheard: Unheard) {
+pub(super) async fn serve(permissions: Arc<Permissions>, begun: Begun, unheard: Unheard) {
     match begun {
         Begun::Read(first, stream) => hear(&permissions, first, stream, unheard).await,
         Begun::Understood(message, mut stream) => hold(&permissions, &mut stream, message, unheard).await,
-        Begun::Asked((gate, mut answer), Some(mut stream)) => {
+        Begun::Asked((gate, mut answer), Some(mut stream), said) => {
             asked(&permissions, unheard);
-            end(&permissions, &mut stream, gate, &mut answer).await;
+            end(&permissions, &mut stream, gate, &mut answer, said).await;
         }
-        Begun::Asked((gate, answer), None) => {
+        Begun::Asked((gate, answer), None, _) => {
             asked(&permissions, unheard);
             if let Ok(answer) = answer.await {
                 finish(&permissions, gate, answer).await;
@@ -176,11 +180,27 @@ async fn hear(permissions: &Permissions, first: Vec<u8>, stream: Stream, unheard
     let health = &permissions.health;
     let mut reader = Intake::lines_after(&first, stream, HOOK_LINE_MAX_BYTES, &permissions.long_lines);
     drop(first);
-    let heard = read_line(&mut reader, patience(health), |line| {
+    let take = |line: Line<'_>| {
         // A handler keeps its side open; the end of the stream says that nobody waits.
         if matches!(line, Line::Eof { partial: [_, ..] }) { Message::Garbage } else { understand(line) }
-    })
-    .await;
+    };
+    let in_time = patience(health);
+    let read = tokio::select! {
+        biased;
+        heard = read_line(&mut reader, in_time, take) => Some(heard),
+        () = permissions.leave.begun() => None,
+    };
+    let heard = match read {
+        Some(heard) => heard,
+        None => match reader.unread().map(<[u8]>::to_vec) {
+            Some(said) => {
+                let connection = reader.get_mut().source_mut().direct_writer();
+                return permissions.leave.put(Socket::Permissions, connection, said);
+            }
+            // Of a line over the limit not all is there any more, so it is read to its end.
+            None => read_line(&mut reader, in_time, take).await,
+        },
+    };
     let stream = reader.get_mut().source_mut();
     match heard {
         Ok(Message::Whole(message)) => hold(permissions, stream, message, unheard).await,
@@ -206,6 +226,8 @@ async fn hold(permissions: &Permissions, stream: &mut Stream, message: Box<HookM
         return;
     };
     let is_short = message.payload.get().len() <= ASK_MAX_BYTES;
+    let mut said = message.to_line();
+    said.push(b'\n');
     let opened = Event::GateOpened { gate, message, paths };
     let outbox = &permissions.outbox;
     let told = if is_short { outbox.ask(opened).await } else { outbox.send(opened).await };
@@ -216,7 +238,7 @@ async fn hold(permissions: &Permissions, stream: &mut Stream, message: Box<HookM
     }
     drop(in_turn);
     asked(permissions, unheard);
-    end(permissions, stream, gate, &mut answer).await;
+    end(permissions, stream, gate, &mut answer, said).await;
 }
 
 /// Waits at a gate that the hub knows of, and tells what became of it.
@@ -225,6 +247,7 @@ async fn end(
     stream: &mut Stream,
     gate: GateId,
     answer: &mut oneshot::Receiver<Answer>,
+    said: Vec<u8>,
 ) {
     match wait(permissions, stream, gate, answer).await {
         Outcome::Answered(answer) => {
@@ -233,7 +256,11 @@ async fn end(
             tracing::debug!(gate = gate.0, delivered, "gate answered");
             tell(permissions, Event::GateAnswered { gate, delivered }).await;
         }
-        Outcome::Gone => {
+        // Whoever follows finds out whether the handler is still there.
+        Outcome::Gone | Outcome::Left if permissions.leave.has_hub_ended() => {
+            permissions.leave.put_gate(gate, stream.direct_writer(), said);
+        }
+        Outcome::Gone | Outcome::Left => {
             tracing::debug!(gate = gate.0, "handler has gone");
             tell(permissions, Event::GateClosed { gate }).await;
             // For a client that only closed its writing side.
@@ -259,6 +286,8 @@ enum Outcome {
     Answered(Answer),
     /// The handler went away, or said something that no handler says.
     Gone,
+    /// Another magia is to go on with it.
+    Left,
     /// Nobody will answer.
     LetGo,
 }
@@ -273,14 +302,17 @@ async fn wait(
     let heard = tokio::select! {
         biased;
         reply = &mut *answer => return reply.map_or(Outcome::LetGo, Outcome::Answered),
-        heard = stream.read(&mut unasked) => heard,
+        heard = stream.read(&mut unasked) => Some(heard),
+        () = permissions.leave.ended() => None,
     };
     if !permissions.gates.forget(gate) {
         // The hub was told that its answer is taken, so it has to hear what became of it.
         return answer.await.map_or(Outcome::LetGo, Outcome::Answered);
     }
-    if matches!(heard, Ok(1..)) {
-        permissions.health.refuse(&Refusal::Garbage);
+    match heard {
+        None => return Outcome::Left,
+        Some(Ok(1..)) => permissions.health.refuse(&Refusal::Garbage),
+        Some(_) => {}
     }
     Outcome::Gone
 }

@@ -183,6 +183,12 @@ impl Subscription {
         }
     }
 
+    /// Whether it was let go after it had all that there was.
+    pub(super) fn is_told_all(&self) -> bool {
+        let queue = self.subscriber.queue();
+        queue.closed && !queue.held && queue.waiting.is_empty() && queue.lost == 0
+    }
+
     fn take(&self, id: &str, lines: &mut String) -> Option<bool> {
         let mut queue = self.subscriber.queue();
         if queue.held {

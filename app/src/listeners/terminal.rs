@@ -4,12 +4,15 @@
 //! A task per connection: who sends nothing, or waits for a person's yes, keeps nobody else waiting.
 
 use super::health::{Health, Refusal};
+use super::leave::Leave;
 use super::origin;
 use super::outbox::Outbox;
+use super::peer::keep_open;
 use super::replies::Replies;
 use magia_core::event::{Event, ReplyId};
 use magia_core::spawn::{Scan, Scanned};
-use magia_protocol::ipc::{ReadHalf, Stream, WriteHalf};
+use magia_protocol::ipc::{DirectWriter, ReadHalf, Stream, WriteHalf};
+use magia_protocol::paths::Socket;
 use magia_protocol::process::PeerCred;
 use magia_protocol::wire::method::Access;
 use magia_protocol::wire::spawn::{
@@ -33,6 +36,8 @@ const WRITE_LIMIT: Duration = Duration::from_secs(5);
 const DRAIN_LIMIT: Duration = Duration::from_secs(1);
 /// How much of that is read.
 const DRAIN_MAX_BYTES: u64 = 1024 * 1024;
+/// How long a request that is at work may take once another magia is to follow.
+const LEAVE_LIMIT: Duration = Duration::from_millis(300);
 /// So often a client that waits is asked whether it is still there.
 const GONE_CHECK: Duration = Duration::from_secs(1);
 
@@ -42,6 +47,7 @@ pub(super) struct Terminals {
     pub(super) health: Arc<Health>,
     pub(super) outbox: Arc<Outbox>,
     pub(super) replies: Replies,
+    pub(super) leave: Leave,
 }
 
 /// A request as its senders spell it. Fields that nobody knows are passed over.
@@ -81,11 +87,20 @@ impl From<Request> for OpenTerminal {
     }
 }
 
-/// Serves one connection.
-pub(super) async fn serve(terminals: Arc<Terminals>, stream: Stream, cred: PeerCred) {
+/// Serves one connection, of which `said` was read before, by another magia.
+pub(super) async fn serve(terminals: Arc<Terminals>, stream: Stream, cred: PeerCred, mut said: Vec<u8>) {
     let (mut reader, mut writer) = stream.into_split();
-    let request = match read(&mut reader).await {
-        Ok(bytes) => understand(&bytes).inspect_err(|_| terminals.health.refuse(&Refusal::Garbage)),
+    let read = tokio::select! {
+        biased;
+        read = read(&mut reader, &mut said) => Some(read),
+        () = terminals.leave.begun() => None,
+    };
+    let Some(read) = read else {
+        terminals.leave.put(Socket::Terminal, DirectWriter::of(&writer), said);
+        return keep_open(writer);
+    };
+    let request = match read {
+        Ok(()) => understand(&said).inspect_err(|_| terminals.health.refuse(&Refusal::Garbage)),
         Err(Unread::Nothing) => return,
         Err(Unread::Refused(refusal)) => {
             terminals.health.refuse(&refusal);
@@ -129,15 +144,24 @@ enum Unread {
     Refused(Refusal),
 }
 
-/// Reads up to the end of the object; what follows it is left.
-async fn read(reader: &mut ReadHalf) -> Result<Vec<u8>, Unread> {
-    let mut bytes = Vec::new();
+/// Reads up to the end of the object, behind what was read of it; what follows it is left. Cancel safe: what was read
+/// stays in `bytes`.
+async fn read(reader: &mut ReadHalf, bytes: &mut Vec<u8>) -> Result<(), Unread> {
     let mut scan = Scan::default();
     let until = Instant::now() + REQUEST_LIMIT;
     loop {
+        match scan.next(bytes) {
+            Scanned::End(end) if end <= SPAWN_REQUEST_MAX_BYTES => {
+                bytes.truncate(end);
+                return Ok(());
+            }
+            Scanned::Garbage => return Err(Unread::Refused(Refusal::Garbage)),
+            Scanned::More if bytes.len() <= SPAWN_REQUEST_MAX_BYTES => {}
+            Scanned::More | Scanned::End(_) => return Err(Unread::Refused(Refusal::TooLong)),
+        }
         let idle = until.min(Instant::now() + IDLE_LIMIT);
         let room = SPAWN_REQUEST_MAX_BYTES + 1 - bytes.len();
-        let read = timeout_at(idle, (&mut *reader).take(room as u64).read_buf(&mut bytes)).await;
+        let read = timeout_at(idle, (&mut *reader).take(room as u64).read_buf(bytes)).await;
         match read {
             Err(_) if bytes.is_empty() => return Err(Unread::Refused(Refusal::Silent)),
             Err(_) => return Err(Unread::Refused(Refusal::Slow)),
@@ -148,15 +172,6 @@ async fn read(reader: &mut ReadHalf) -> Result<Vec<u8>, Unread> {
                 return Err(Unread::Nothing);
             }
             Ok(Ok(_)) => {}
-        }
-        match scan.next(&bytes) {
-            Scanned::End(end) if end <= SPAWN_REQUEST_MAX_BYTES => {
-                bytes.truncate(end);
-                return Ok(bytes);
-            }
-            Scanned::Garbage => return Err(Unread::Refused(Refusal::Garbage)),
-            Scanned::More if bytes.len() <= SPAWN_REQUEST_MAX_BYTES => {}
-            Scanned::More | Scanned::End(_) => return Err(Unread::Refused(Refusal::TooLong)),
         }
     }
 }
@@ -197,6 +212,11 @@ async fn ask(
         tokio::select! {
             biased;
             outcome = &mut receiver => break outcome,
+            // One that waits for a person's yes cannot go on in another magia.
+            () = left_behind(&terminals.leave) => {
+                terminals.replies.forget(reply);
+                return Some(SpawnReply::new(Err(stopping()), asked));
+            }
             () = sleep(GONE_CHECK) => {
                 if has_hung_up(writer).await {
                     terminals.replies.forget(reply);
@@ -213,6 +233,11 @@ async fn ask(
         Err(_) => Err(stopping()),
     };
     Some(SpawnReply::new(outcome, asked))
+}
+
+async fn left_behind(leave: &Leave) {
+    leave.begun().await;
+    sleep(LEAVE_LIMIT).await;
 }
 
 fn stopping() -> SpawnError {

@@ -6,6 +6,7 @@ pub mod color_scheme;
 pub mod desktop;
 #[cfg(feature = "window")]
 pub mod fonts;
+pub mod memory;
 pub mod notify;
 pub mod priority;
 pub mod signals;

@@ -8,6 +8,7 @@ mod health;
 mod hooks;
 mod hostile;
 mod ide;
+mod leave;
 mod otlp;
 mod streams;
 mod support;

@@ -1,7 +1,7 @@
 //! A runtime directory of one's own, a hub that is a channel, and clients.
 
 use crossbeam_channel::Receiver;
-use magia_app::listeners::{HUB_CAPACITY, Listeners};
+use magia_app::listeners::{HUB_CAPACITY, Inheritance, Listeners};
 use magia_core::event::{Event, GateId, Origin, ReplyId};
 use magia_core::policy::RealPaths;
 use magia_protocol::ipc::connect_blocking;
@@ -41,7 +41,8 @@ pub fn unchecked_place(capacity: usize, prepare: impl FnOnce(&InstanceLock)) -> 
     let lock = Arc::new(InstanceLock::try_acquire(&temp.path().join("run")).expect("the lock"));
     prepare(&lock);
     let (sender, hub) = crossbeam_channel::bounded(capacity);
-    let listeners = Listeners::start(Arc::clone(&lock), sender, None).expect("started");
+    let listeners =
+        Listeners::start(Arc::clone(&lock), sender, None, Inheritance::default()).expect("started");
     Place { listeners: Some(listeners), hub, lock, temp }
 }
 

@@ -11,6 +11,7 @@ use magia_protocol::wire::command::{ListNotifications, NoParams, PauseNotificati
 use magia_protocol::wire::notice::DigestInfo;
 use magia_protocol::wire::{Command, NoticeOutcome, NotificationInfo};
 use serde::Deserialize;
+use serde_json::Value;
 
 /// `notifications`.
 #[derive(Debug, Args)]
@@ -157,5 +158,13 @@ pub fn digest(out: &mut Out) -> Result<Exit> {
 /// `magia quit`.
 pub fn quit(out: &mut Out) -> Result<Exit> {
     let reply = client::ask(&Command::Quit(NoParams {}))?;
-    told(&reply, "magia ends; agents and terminals go on", out)
+    let quits: Value = client::read(&reply)?;
+    match quits.get("standby") {
+        Some(pid) => {
+            let text =
+                format!("the window ends; process {pid} serves on without one, until `magia quit` again");
+            told(&reply, &text, out)
+        }
+        None => told(&reply, "magia ends; agents and terminals go on", out),
+    }
 }

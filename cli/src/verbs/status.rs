@@ -28,6 +28,9 @@ pub fn status(out: &mut Out) -> Result<Exit> {
         age(status.uptime_s.saturating_mul(1_000), 0),
         status.pid
     ))?;
+    if let Some(standby) = status.standby {
+        out.text(&format!("process {standby} waits and serves without a window once this one quits"))?;
+    }
     let sessions: Vec<String> =
         status.sessions.iter().map(|count| format!("{} {}", count.count, count.state)).collect();
     let sessions = if sessions.is_empty() { "none".to_owned() } else { sessions.join(", ") };

@@ -95,6 +95,11 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
         self.source
     }
 
+    /// What was read and not given out yet; `None` while a line over the limit is dropped, of which not all is there.
+    pub fn unread(&self) -> Option<&[u8]> {
+        self.dropped.is_none().then(|| self.slice(self.start, self.buffer.len()))
+    }
+
     /// The stream, e.g. to answer on it.
     pub fn get_mut(&mut self) -> &mut R {
         &mut self.source

@@ -123,6 +123,32 @@ pub fn bind(path: &Path, lock: &InstanceLock) -> Result<Listener, BindError> {
     })
 }
 
+/// A listener on a socket that another process bound at `path` and has left to this one. Call it within a tokio runtime.
+///
+/// # Errors
+/// [`BindError::Io`], e.g. when its file is gone: then no client can find it.
+#[cfg(unix)]
+pub fn adopt(path: &Path, socket: std::os::fd::OwnedFd) -> Result<Listener, BindError> {
+    let failed = |doing| move |source| BindError::Io { doing, path: path.to_path_buf(), source };
+    let inode = inode_of(path).map_err(failed("look at"))?;
+    let listener = std::os::unix::net::UnixListener::from(socket);
+    let inner = watch(listener).map_err(failed("take over"))?;
+    Ok(Listener {
+        inner,
+        path: path.to_path_buf(),
+        inode,
+        own_uid: own_uid(),
+        foreign_peers: AtomicU64::new(0),
+    })
+}
+
+#[cfg(unix)]
+impl std::os::fd::AsFd for Listener {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        std::os::fd::AsFd::as_fd(self.inner.get_ref())
+    }
+}
+
 impl Listener {
     /// Waits for the next connection of our own user. Cancel safe.
     ///
@@ -253,7 +279,11 @@ fn take(listener: &std::os::unix::net::UnixListener) -> io::Result<Socket> {
 #[cfg(unix)]
 fn create(options: ListenerOptions<'static>) -> io::Result<InnerListener> {
     let interprocess::local_socket::Listener::UdSocket(listener) = options.create_sync()?;
-    let listener = std::os::unix::net::UnixListener::from(std::os::fd::OwnedFd::from(listener));
+    watch(std::os::unix::net::UnixListener::from(std::os::fd::OwnedFd::from(listener)))
+}
+
+#[cfg(unix)]
+fn watch(listener: std::os::unix::net::UnixListener) -> io::Result<InnerListener> {
     listener.set_nonblocking(true)?;
     // SAFETY: the listener owns its descriptor, gives no other, and lives as long as what watches it.
     let watched = unsafe { InnerListener::register_with_interest(listener, tokio::io::Interest::READABLE) }?;

@@ -60,6 +60,27 @@ impl DirectWriter {
         }
     }
 
+    /// Another way into the connection that `half` is a part of; `None` where there is none, or no descriptor left for
+    /// it.
+    pub fn of(half: &WriteHalf) -> Option<Self> {
+        #[cfg(unix)]
+        {
+            use std::os::fd::AsFd;
+            Some(Self(half.as_ref().as_fd().try_clone_to_owned().ok()?.into()))
+        }
+        #[cfg(windows)]
+        {
+            let _ = half;
+            None
+        }
+    }
+
+    /// The connection's descriptor.
+    #[cfg(unix)]
+    pub fn into_descriptor(self) -> std::os::fd::OwnedFd {
+        self.0.into()
+    }
+
     /// The connection, watched by the runtime that this is called in.
     ///
     /// # Errors
@@ -81,6 +102,17 @@ impl DirectWriter {
 pub struct Stream(pub(super) Inner);
 
 impl Stream {
+    /// A connection that another process accepted, watched by the runtime that this is called in.
+    ///
+    /// # Errors
+    /// What the system says, e.g. that there are too many.
+    #[cfg(unix)]
+    pub fn adopt(connection: std::os::fd::OwnedFd) -> io::Result<Self> {
+        let connection = std::os::unix::net::UnixStream::from(connection);
+        connection.set_nonblocking(true)?;
+        Inner::from_std(connection).map(Self)
+    }
+
     /// Parts that two tasks can own.
     pub fn into_split(self) -> (ReadHalf, WriteHalf) {
         #[cfg(unix)]

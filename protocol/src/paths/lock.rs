@@ -117,6 +117,30 @@ impl InstanceLock {
         Err(failed(io::Error::other("the lock file keeps vanishing")))
     }
 
+    /// The lock as another process took it and passed it on: it belongs to the open file, so it is held as long as one
+    /// of them has it. The file then names this process.
+    ///
+    /// # Errors
+    /// [`LockError::HeldBy`] when it is not held through `file` but by somebody else.
+    pub fn inherit(dir: &Path, mut file: File) -> Result<Self, LockError> {
+        let failed = |source| LockError::Io { path: dir.join(LOCK_FILE), source };
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(LockError::HeldBy { pid: read_pid(&mut file) }),
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        write_pid(&mut file).map_err(failed)?;
+        Ok(Self { dir: dir.to_path_buf(), file, _directory: hold_directory(dir) })
+    }
+
+    /// A second hold on the same lock, to be passed on.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn duplicate(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
     /// The runtime directory that is ours.
     pub fn dir(&self) -> &Path {
         &self.dir

@@ -1,7 +1,7 @@
 //! The line a hook handler sends: one JSON object, ended by a newline.
 
 use super::{ProcessId, Provider};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// One hook call as the handler sent it.
@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 /// {"v":1,"provider":"claude","event":"PreToolUse","pid":7,"ppid":5,"pstart":171867,"tty":"pts/3",
 ///  "sent_unix_ns":1795289992296000000,"payload":{}}
 /// ```
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct HookMessage {
     /// Wire version; 0 when absent.
     #[serde(default)]
@@ -61,6 +61,12 @@ impl HookMessage {
         serde_json::from_slice(line)
     }
 
+    /// The line again, without its newline.
+    pub fn to_line(&self) -> Vec<u8> {
+        // Only numbers, texts and a payload that was JSON before.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
     /// The provider, when it is one that magia knows.
     pub fn known_provider(&self) -> Option<Provider> {
         Provider::from_word(&self.provider)
@@ -87,6 +93,9 @@ mod tests {
         assert_eq!(message.known_provider(), Some(Provider::Claude));
         assert_eq!(message.agent_process(), Some(ProcessId { pid: 5, start: 171_867 }));
         assert_eq!(message.payload.get(), r#"{"a": 1}"#, "the payload is kept to the byte");
+        let again = HookMessage::parse(&message.to_line()).unwrap();
+        assert_eq!(again.to_line(), message.to_line());
+        assert_eq!((again.agent_process(), again.payload.get()), (message.agent_process(), r#"{"a": 1}"#));
     }
 
     #[test]

@@ -278,6 +278,9 @@ pub struct StatusInfo {
     pub pid: u32,
     /// Whether it runs without a window.
     pub headless: bool,
+    /// The process without a window that serves again once this one ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standby: Option<u32>,
     /// Seconds since it started.
     pub uptime_s: u64,
     /// Where its sockets are.

@@ -156,7 +156,11 @@ impl Model {
             Command::PauseNotifications(params) => self.pause_notifications(now, &params),
             Command::GetDigest(_) => to_json(self.digest(now)),
             Command::Quit(_) => {
-                self.reply(reply, Ok(json!({ "quits": true })), fx);
+                let quits = match self.program.standby {
+                    Some(standby) => json!({ "quits": true, "standby": standby }),
+                    None => json!({ "quits": true }),
+                };
+                self.reply(reply, Ok(quits), fx);
                 return fx.push(Effect::Quit);
             }
             Command::OpenWindow(params) => self.open_window(&params, fx),
@@ -296,7 +300,10 @@ impl Model {
         let session = params.session.as_deref().map(|typed| self.session_named(typed)).transpose()?;
         if self.program.headless {
             return Err(RpcError::new(ErrorCode::Unsupported, "magia runs without a window").with_hint(
-                format!("end it (kill {}) and start magia where there is a display", self.program.pid),
+                format!(
+                    "start `magia-app` where there is a display, and it takes over; or end this one (kill {})",
+                    self.program.pid
+                ),
             ));
         }
         self.raise_at(session, None, fx);

@@ -22,6 +22,7 @@ impl Model {
             wire: WIRE_VERSION,
             pid: self.program.pid,
             headless: self.program.headless,
+            standby: self.program.standby,
             uptime_s: now.mono_ms.saturating_sub(self.program.started_mono) / 1000,
             runtime_dir: self.program.runtime_dir.clone(),
             sessions: sessions.filter(|count| count.count > 0).collect(),

@@ -18,6 +18,7 @@ mod history;
 mod hold;
 mod ide;
 mod ids;
+mod inherit;
 mod metrics;
 mod names;
 mod notices;
@@ -88,6 +89,10 @@ pub struct Program {
     pub first_launch: bool,
     /// Where its sockets are.
     pub runtime_dir: String,
+    /// The requests whose gates another magia has just left to this one; `None` when it began by itself.
+    pub inherited: Option<Vec<RequestId>>,
+    /// The process that serves again once this one ends.
+    pub standby: Option<u32>,
     /// When it started, by the monotonic clock.
     pub started_mono: u64,
     /// When it started, milliseconds since 1970.
@@ -255,6 +260,8 @@ impl Model {
             Event::GateOpened { gate, message, paths } => {
                 self.hook(now, Some(gate), &message, paths, &mut fx)
             }
+            Event::GatesInherited(gates) => self.gates_inherited(now, gates, &mut fx),
+            Event::StandbyReported(standby) => self.program.standby = standby,
             Event::GateClosed { gate } => self.gate_closed(now, gate, &mut fx),
             Event::GateAnswered { gate, delivered } => self.gate_answered(now, gate, delivered, &mut fx),
             Event::RegistryRead(entry) => self.registry_read(now, *entry, &mut fx),
@@ -372,6 +379,11 @@ impl Model {
         waits.into_iter().flatten().min()
     }
 
+    /// The number of the newest agent event; 0 when there was none.
+    pub const fn last_seq(&self) -> u64 {
+        self.next_seq - 1
+    }
+
     /// How much it holds.
     pub fn footprint(&self) -> Footprint {
         Footprint {
@@ -407,16 +419,11 @@ impl Model {
         self.begin_away(now);
         self.next_seq = self.next_seq.max(state.last_seq + 1);
         for stored in state.sessions {
-            let off_since = state.last_alive_ms.filter(|_| !stored.ended);
+            let off_since = state.last_alive_ms.filter(|_| !stored.ended && !self.is_heir());
             self.restore_session(now, Session::restore(stored), off_since, fx);
         }
         for stored in state.requests {
-            let was = stored.state;
-            let request = PermissionRequest::restore(stored);
-            if request.state != was {
-                fx.push(Effect::Store(StoreWrite::Request(Box::new(request.stored()))));
-            }
-            self.requests.insert(request);
+            self.restore_request(stored, fx);
         }
         self.restore_metrics(state.metrics);
         self.alive(now, fx);

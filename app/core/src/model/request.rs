@@ -53,7 +53,7 @@ pub struct PermissionRequest {
     pub judgement: Judgement,
     /// Milliseconds since 1970.
     pub asked_at_ms: u64,
-    /// The same by the monotonic clock.
+    /// The same by the monotonic clock, which wraps for what was asked before this program began.
     pub asked_mono: u64,
     /// Where it stands.
     pub state: RequestState,

@@ -324,7 +324,7 @@ impl Model {
         let Some(id) = self.gates.remove(&gate) else { return };
         let Some(request) = self.requests.get_mut(id) else { return };
         request.gate = None;
-        let expired = now.mono_ms.saturating_sub(request.asked_mono) >= super::GATE_DEADLINE_MS;
+        let expired = now.mono_ms.wrapping_sub(request.asked_mono) >= super::GATE_DEADLINE_MS;
         let state = request.state;
         if state == RequestState::Open && expired && self.left_with_diff(id) {
             return;
@@ -385,6 +385,11 @@ impl Model {
             let card = Arc::new(self.request_view(request));
             self.views.put_card(card);
         }
+    }
+
+    /// The gates that wait, each with its request.
+    pub fn waiting_gates(&self) -> impl Iterator<Item = (GateId, RequestId)> {
+        self.gates.iter().map(|(gate, request)| (*gate, *request))
     }
 
     /// The row for lists.

@@ -131,6 +131,11 @@ impl Script {
     /// The program ends, however it ends, and starts again with what it stored; `alive` when it last said so.
     pub fn restart(&mut self, settings: Settings, alive_ms: Option<u64>) {
         let program = Program { version: "test".into(), pid: 2, ..Program::default() };
+        self.restart_as(program, settings, alive_ms);
+    }
+
+    /// The same, and it is another program that follows.
+    pub fn restart_as(&mut self, program: Program, settings: Settings, alive_ms: Option<u64>) {
         self.restarts += 1;
         self.model = Model::new(program, 7 + self.restarts);
         let last_seq = self.effects.iter().filter_map(|effect| match effect {
@@ -153,7 +158,7 @@ impl Script {
         &self.effects[first..]
     }
 
-    fn message(&self, pid: u32, session: &str, event: &str, fields: Value) -> Box<HookMessage> {
+    pub fn message(&self, pid: u32, session: &str, event: &str, fields: Value) -> Box<HookMessage> {
         let mut payload = json!({
             "session_id": session,
             "transcript_path": format!("{}/projects/-home-dev-shop/{session}.jsonl", self.root),

@@ -29,6 +29,7 @@ use super::health::Health;
 use super::loopback;
 use super::outbox::Outbox;
 use super::replies::Replies;
+use super::stock::{HTTP, Stock};
 use guard::Guard;
 use magia_core::event::Event;
 use magia_core::settings::{Settings, http_address};
@@ -39,7 +40,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::thread::Builder;
+use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 use tickets::Tickets;
 use token::Token;
@@ -85,12 +86,30 @@ pub(super) struct Shared {
     pub(super) shown: AtomicBool,
     /// The running switch, for the end.
     pub(super) stop: Mutex<Option<watch::Sender<Option<SocketAddr>>>>,
+    stock: Stock,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Shared {
-    pub(super) fn new(outbox: Arc<Outbox>, replies: Replies) -> Self {
+    pub(super) fn new(outbox: Arc<Outbox>, replies: Replies, stock: Stock) -> Self {
         let health = Arc::new(Health::new("http"));
-        Self { health, outbox, replies, shown: AtomicBool::new(false), stop: Mutex::default() }
+        Self {
+            health,
+            outbox,
+            replies,
+            shown: AtomicBool::new(false),
+            stop: Mutex::default(),
+            stock,
+            thread: Mutex::default(),
+        }
+    }
+
+    /// Waits until it has stopped, which its own limits bound.
+    pub(super) fn join(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the thread of the HTTP API panicked");
+        }
     }
 
     /// Switches it off, for good.
@@ -134,14 +153,20 @@ impl HttpSwitch {
     }
 
     fn want(&self, address: Option<SocketAddr>) {
+        if address.is_none() {
+            self.shared.stock.forget(HTTP);
+        }
         self.shared.shown.store(address.is_some(), Ordering::Relaxed);
         let changed = self.wanted.send_if_modified(|wanted| std::mem::replace(wanted, address) != address);
         // A thread of its own, once there is a use for it: most users have none.
         if changed && address.is_some() && !self.started.swap(true, Ordering::AcqRel) {
             let this = self.clone();
             let started = Builder::new().name("listeners-http".to_owned()).spawn(move || this.run());
-            if let Err(err) = started {
-                tracing::error!("the HTTP API has no thread: {err}");
+            match started {
+                Ok(thread) => {
+                    *self.shared.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+                }
+                Err(err) => tracing::error!("the HTTP API has no thread: {err}"),
             }
         }
     }
@@ -200,7 +225,12 @@ impl HttpSwitch {
             return Err(io::Error::other("only addresses of this machine are served"));
         }
         let token = Arc::new(Token::load(&self.places.token)?);
-        let listener = TcpListener::bind(address).await?;
+        let left = self.shared.stock.take_port(HTTP, |port| port == address.port());
+        let listener = match left.filter(|left| left.local_addr().is_ok_and(|left| left == address)) {
+            Some(listener) => listener,
+            None => TcpListener::bind(address).await?,
+        };
+        self.shared.stock.keep(HTTP, &listener);
         let bound = listener.local_addr()?;
         if let Err(err) = token.write_address(bound) {
             tracing::warn!("scripts are not told where the HTTP API listens: {err}");

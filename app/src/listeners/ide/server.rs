@@ -9,6 +9,7 @@ use crate::listeners::health::{Health, OpenConnection, Refusal};
 use crate::listeners::loopback::stranger;
 use crate::listeners::outbox::Outbox;
 use crate::listeners::replies::Replies;
+use crate::listeners::stock::{COMPANION, IDE, Stock};
 use crate::listeners::stream::Streams;
 use magia_core::event::{Event, GateId};
 use magia_core::ide::{DiffAnswer, IdeFact, IdeServer};
@@ -46,6 +47,7 @@ pub(in crate::listeners) struct Shared {
     pub(super) outbox: Arc<Outbox>,
     pub(super) replies: Replies,
     pub(super) streams: Streams,
+    stock: Stock,
     running: Mutex<Option<Running>>,
 }
 
@@ -56,9 +58,14 @@ struct Running {
 }
 
 impl Shared {
-    pub(in crate::listeners) fn new(outbox: Arc<Outbox>, replies: Replies, streams: Streams) -> Self {
+    pub(in crate::listeners) fn new(
+        outbox: Arc<Outbox>,
+        replies: Replies,
+        streams: Streams,
+        stock: Stock,
+    ) -> Self {
         let health = Arc::new(Health::new("ide"));
-        Self { health, outbox, replies, streams, running: Mutex::default() }
+        Self { health, outbox, replies, streams, stock, running: Mutex::default() }
     }
 
     /// Ends the server, for good: its files go, its connections end.
@@ -162,6 +169,10 @@ impl IdeSwitch {
     /// Takes a new setting.
     pub fn settings(&self, choice: IdeServer) {
         self.0.state().choice = Some(choice);
+        if choice == IdeServer::Off {
+            self.0.shared.stock.forget(IDE);
+            self.0.shared.stock.forget(COMPANION);
+        }
         let wanted = if choice == IdeServer::Off { Wanted::Nothing } else { Wanted::Listen };
         // Rung in any case: the lock file may have to come or go.
         self.0.wanted.send_modify(|now| {
@@ -265,8 +276,10 @@ impl Server {
     async fn bind(&self) -> io::Result<(TcpListener, Door, Option<TcpListener>)> {
         self.places.remove_left_behind();
         let last = self.places.last_port().filter(|port| !self.places.is_anothers(*port));
-        let mut bound = None;
-        if let Some(port) = last {
+        let stock = &self.shared.stock;
+        // Its lock file went with whoever left it.
+        let mut bound = stock.take_port(IDE, |port| !self.places.is_anothers(port));
+        if let Some(port) = last.filter(|_| bound.is_none()) {
             bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.ok();
         }
         let listener = match bound {
@@ -274,7 +287,14 @@ impl Server {
             None => self.bind_any().await?,
         };
         let port = listener.local_addr()?.port();
-        let companion = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.ok();
+        let companion = match stock.take_port(COMPANION, |_| true) {
+            Some(listener) => Some(listener),
+            None => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.ok(),
+        };
+        stock.keep(IDE, &listener);
+        if let Some(companion) = &companion {
+            stock.keep(COMPANION, companion);
+        }
         let companion_port = companion.as_ref().and_then(|listener| listener.local_addr().ok());
         let companion_door = companion_port.map(|bound| Ok::<_, io::Error>((bound.port(), token()?)));
         let door = Door {
@@ -374,6 +394,8 @@ impl Server {
         self.table.close();
         drop(timeout(STOP_GRACE, self.seats.acquire_many(OPEN_MAX as u32)).await);
         if *self.wanted.borrow() != Wanted::Ended {
+            self.shared.stock.forget(IDE);
+            self.shared.stock.forget(COMPANION);
             let name = self.shared.health.name().to_owned();
             let off = Event::ListenerReported(ListenerInfo { name, ..ListenerInfo::default() });
             if self.shared.outbox.send(off).await.is_err() {

@@ -18,6 +18,7 @@ use super::accept::{Door, OPEN_MAX};
 use super::connection;
 use super::health::Health;
 use super::outbox::Outbox;
+use super::stock::Stock;
 use forward::Forward;
 use guard::Guard;
 use intake::Intake;
@@ -76,10 +77,11 @@ pub(super) struct Shared {
     pub(super) retry: Notify,
     /// The way to a collector of the user's own.
     forward: Forward,
+    stock: Stock,
 }
 
 impl Shared {
-    pub(super) fn new(outbox: Arc<Outbox>) -> Self {
+    pub(super) fn new(outbox: Arc<Outbox>, stock: Stock) -> Self {
         Self {
             health: Arc::new(Health::new("otlp")),
             forward: Forward::new(Arc::clone(&outbox)),
@@ -87,6 +89,7 @@ impl Shared {
             wanted: watch::channel(None).0,
             shown: AtomicBool::new(false),
             retry: Notify::new(),
+            stock,
         }
     }
 

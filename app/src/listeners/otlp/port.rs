@@ -9,6 +9,7 @@ use super::{OtlpPlaces, Shared, routes};
 use crate::listeners::connection::{self, ended};
 use crate::listeners::health::OpenConnection;
 use crate::listeners::loopback::stranger;
+use crate::listeners::stock::{OTLP, Stock};
 use axum::Router;
 use magia_core::event::Event;
 use magia_protocol::wire::info::ListenerInfo;
@@ -62,11 +63,13 @@ impl Port {
         loop {
             let wish = wanted.borrow_and_update().clone();
             match wish {
-                Some(wish) if wish.port > 0 => match bind(&wish).await {
+                Some(wish) if wish.port > 0 => match bind(&wish, &self.shared.stock).await {
                     Ok(listener) => {
+                        self.shared.stock.keep(OTLP, &listener);
                         if let Left::Stopped = self.listen(listener, &wish, &mut wanted, &mut stop).await {
                             return;
                         }
+                        self.shared.stock.forget(OTLP);
                         continue;
                     }
                     Err(problem) => {
@@ -76,6 +79,7 @@ impl Port {
                     }
                 },
                 Some(wish) => {
+                    self.shared.stock.forget(OTLP);
                     self.tell(&wish, None, None).await;
                     self.say_off().await;
                 }
@@ -216,8 +220,14 @@ fn pinned(pin: &Path) -> Option<u16> {
     port.trim().parse().ok().filter(|port| *port > 0)
 }
 
-async fn bind(wish: &Wish) -> Result<TcpListener, String> {
+async fn bind(wish: &Wish, stock: &Stock) -> Result<TcpListener, String> {
     let at = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    let pin = pinned(&wish.places.pin);
+    let ports = wish.port..=wish.port.saturating_add(PORTS_TRIED - 1);
+    let wanted = |port| pin.map_or_else(|| ports.contains(&port), |pin| pin == port);
+    if let Some(listener) = stock.take_port(OTLP, wanted) {
+        return Ok(listener);
+    }
     if let Some(port) = pinned(&wish.places.pin) {
         return at(port).await.map_err(|err| match err.kind() {
             io::ErrorKind::AddrInUse => {
