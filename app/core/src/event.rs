@@ -168,6 +168,8 @@ pub enum Event {
         /// What it returned.
         outcome: Result<Value, RpcError>,
     },
+    /// The store forgot what was too old or was to go, and these sessions altogether.
+    Forgotten(Vec<SessionId>),
     /// A session's stored events were read, oldest first, because its timeline is wanted.
     HistoryLoaded {
         /// Whose.

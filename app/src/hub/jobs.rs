@@ -291,7 +291,9 @@ impl JobShell {
             Job::TelemetryStatus { params, endpoint } => {
                 telemetry::status(self, &params, endpoint.as_deref()).and_then(to_json)
             }
-            Job::SetTelemetry { params, endpoint } => telemetry::set(self, &params, endpoint).and_then(to_json),
+            Job::SetTelemetry { params, endpoint } => {
+                telemetry::set(self, &params, endpoint).and_then(to_json)
+            }
             Job::Detect(params) => {
                 let found = self.detect(params.refresh);
                 events.push(Event::ProvidersDetected(found.clone()));
@@ -314,7 +316,9 @@ impl JobShell {
             }
             Job::Purge { params, keep } => self.read(|store| {
                 let report = store.purge(params.older_than_days, keep)?;
-                Ok(json!({ "events": report.events, "requests": report.requests, "sessions": report.sessions }))
+                let gone = report.sessions.len();
+                events.push(Event::Forgotten(report.sessions));
+                Ok(json!({ "events": report.events, "requests": report.requests, "sessions": gone }))
             }),
         };
         if outcome.as_ref().ok().and_then(|value| value.get("changed")?.as_bool()) == Some(true) {

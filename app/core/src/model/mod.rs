@@ -10,6 +10,7 @@ mod commands;
 mod cost;
 mod daemon;
 mod evidence;
+mod forgotten;
 mod found;
 mod guard;
 mod health;
@@ -278,6 +279,7 @@ impl Model {
                 self.spawns.requester_gone(reply);
             }
             Event::JobFinished { reply, outcome } => self.job_finished(reply, outcome, &mut fx),
+            Event::Forgotten(gone) => self.forgotten(now, &gone, &mut fx),
             Event::HistoryLoaded { session, events } => self.history_loaded(session, events, &mut fx),
             Event::TelemetryReceived(export) => self.telemetry_received(now, &export),
             Event::TelemetryPort(info) => self.otel_port(*info),

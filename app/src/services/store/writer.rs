@@ -9,6 +9,7 @@ use crate::service::Outbox;
 use anyhow::Context;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError};
 use magia_core::event::{Event, StoredState};
+use magia_protocol::wire::SessionId;
 use rusqlite::{Connection, params};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -32,7 +33,7 @@ pub(super) fn run(
     events: &Sender<Event>,
     slot: &ReaderSlot,
 ) {
-    let mut teller = Teller { events: events.clone(), problem: None, told: None };
+    let mut teller = Teller { events: events.clone(), problem: None, told: None, forgotten: Vec::new() };
     let locked = wait_for_lock(&config, outbox);
     // Held until the thread ends.
     let (_lock, opened) = match locked.and_then(|lock| Ok((lock, open(&config.data_dir)?))) {
@@ -107,15 +108,23 @@ fn discard(orders: &Receiver<Order>, teller: &mut Teller) {
     }
 }
 
-/// Tells the hub of problems without ever waiting for it: the hub may be waiting for us.
+/// Tells the hub of problems, and of what was forgotten, without ever waiting for it: the hub may be waiting for us.
 struct Teller {
     events: Sender<Event>,
     problem: Option<String>,
     told: Option<String>,
+    /// Sessions that were forgotten for their age, and of which the hub has not heard yet.
+    forgotten: Vec<SessionId>,
 }
 
 impl Teller {
     fn tell(&mut self) {
+        if !self.forgotten.is_empty() {
+            let gone = Event::Forgotten(std::mem::take(&mut self.forgotten));
+            if let Err(TrySendError::Full(Event::Forgotten(gone))) = self.events.try_send(gone) {
+                self.forgotten = gone;
+            }
+        }
         if self.problem == self.told {
             return;
         }
@@ -130,7 +139,7 @@ impl Teller {
 
     /// When to try again, if there is something to tell.
     fn patience(&self) -> Option<Duration> {
-        (self.problem != self.told).then_some(REPORT_EVERY)
+        (self.problem != self.told || !self.forgotten.is_empty()).then_some(REPORT_EVERY)
     }
 }
 
@@ -300,8 +309,10 @@ impl Writer<'_> {
             return;
         }
         let pause = match retention::step(&mut self.connection, retention, now_ms()) {
-            Ok(true) => Duration::ZERO,
-            Ok(false) => RETENTION_EVERY,
+            Ok((more, gone)) => {
+                self.teller.forgotten.extend(gone);
+                if more { Duration::ZERO } else { RETENTION_EVERY }
+            }
             Err(err) => {
                 tracing::warn!("cannot forget old events: {err}");
                 RETENTION_EVERY

@@ -1,6 +1,7 @@
 //! Drawing terminals.
 
 use super::tiles::TabsBehavior;
+use super::wish::wish_ui;
 use super::{TerminalRow, TerminalsPanel};
 use crate::terminal_link::{Connection, ScreenFacts, SharedScreen, TerminalPort};
 use crate::ui::action::{Action, Actions};
@@ -175,14 +176,19 @@ pub fn terminal_ui(
     notes_ui(ui, id, &facts, port, actions);
     let name = panel.rows.row(id).map_or_else(|| id.to_owned(), |row| row.name.clone());
     let style = panel.style.clone();
-    let view = panel.view(id);
+    let now_s = ui.input(|input| input.time);
     for told in shared.take_told() {
         match told {
-            ScreenEvent::Bell => view.ring(),
-            ScreenEvent::ClipboardStore { text, .. } => actions.push(Action::AskClipboard(text)),
+            ScreenEvent::Bell => panel.view(id).ring(),
+            ScreenEvent::ClipboardStore { text, .. } => panel.wants_copied(id, text, now_s),
             _ => {}
         }
     }
+    let over = ui.available_rect_before_wrap();
+    if panel.wishes.get(id).is_some_and(|wish| wish_ui(ui, id, over, wish, actions)) {
+        panel.wishes.remove(id);
+    }
+    let view = panel.view(id);
     let sized_elsewhere = !facts.owns_size && facts.connection == Connection::Attached;
     let options = TerminalOptions { style: &style, name: &format!("Terminal of {name}"), sized_elsewhere };
     let events = view.show(ui, &Arc::clone(&shared), &options);
