@@ -93,7 +93,7 @@ fn its_edits_open_in_the_window_and_each_answer_gives_the_right_file() -> Result
         );
         let place = json!({ "session": text(&row, "session") });
         cli.json(&["call", "open_window", &place.to_string()])?;
-        window.wait_for("Label", &format!("Editor: magia, for {name}"))?;
+        window.wait_for_text(&format!("Editor: magia, for {name}"))?;
         assert_eq!(fs::read_dir(&locks)?.count(), 1);
 
         // Accepted as it is. A Claude that is connected may still ask in its terminal alone: it has not read our tools yet.

@@ -186,14 +186,18 @@ fn the_timeline_says_what_a_prompt_of_claude_has_used() -> Result<()> {
         let endpoint = endpoint(cli)?;
         let mut env = variables("http/protobuf", &endpoint);
         env.extend([("OTEL_METRIC_EXPORT_INTERVAL", "500"), ("OTEL_LOGS_EXPORT_INTERVAL", "500")]);
-        let agent = scene.agent()?.arg("--dangerously-skip-permissions");
+        let agent = scene.agent()?;
         let claude =
             env.iter().fold(agent, |claude, (name, value)| claude.env(name, *value)).interactive("claude")?;
         let session = cli.wait_for_session(claude.pid(), "idle")?;
         let before = scene.model.answered()?.len();
         let shown = json!({ "session": text(&session, "id") });
         cli.json(&["call", "open_window", &shown.to_string()])?;
-        let steps = json!([["Bash", { "command": "echo hi" }], { "text": "all done", "usage": { "input_tokens": 77 } }]);
+        // Reading in its own directory is not asked about.
+        let file = sandbox.work().join("a.txt");
+        fs::write(&file, "one\n")?;
+        let end = json!({ "text": "all done", "usage": { "input_tokens": 77 } });
+        let steps = json!([["Read", { "file_path": file }], end]);
         claude.prompt(&script(&steps))?;
         claude.wait_for_answer("all done")?;
         cli.wait_for_session(claude.pid(), "idle")?;
