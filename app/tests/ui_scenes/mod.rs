@@ -113,6 +113,7 @@ pub fn request(
         },
         subject,
         answerable: true,
+        takes_reason: true,
         diff: None,
     }
 }
