@@ -84,7 +84,9 @@ fn the_cards() {
 #[test]
 fn the_details() {
     let snapshot = scene("long", NOW_MS);
-    insta::assert_debug_snapshot!(DetailsData::new(&snapshot.sessions[4]));
+    let mut session = (*snapshot.sessions[4]).clone();
+    session.editor = Some("claude-code 2.1.197".into());
+    insta::assert_debug_snapshot!(DetailsData::new(&session));
 }
 
 #[test]

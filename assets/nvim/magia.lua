@@ -229,21 +229,49 @@ local function tell_all()
   end
 end
 
+local function opened(path)
+  for _, buffer in ipairs(vim.api.nvim_list_bufs()) do
+    if vim.api.nvim_buf_is_loaded(buffer) and vim.api.nvim_buf_get_name(buffer) == path then
+      return buffer
+    end
+  end
+end
+
+--- Does what an agent wants; an error when it cannot be done.
 local function wish(params)
   local arguments = params.arguments or {}
   local path = arguments.filePath
   if type(path) ~= "string" or path:sub(1, 1) ~= "/" then
-    return
+    error("filePath is no absolute path", 0)
   end
   if params.wish == "openFile" then
     vim.cmd("drop " .. vim.fn.fnameescape(path))
   elseif params.wish == "saveDocument" then
-    local buffer = vim.fn.bufnr(path)
-    if buffer > 0 and vim.bo[buffer].modified then
-      vim.api.nvim_buf_call(buffer, function()
-        vim.cmd("silent update")
-      end)
+    local buffer = opened(path)
+    if not buffer then
+      error("it is not open", 0)
     end
+    vim.api.nvim_buf_call(buffer, function()
+      vim.cmd("silent update")
+    end)
+    if vim.bo[buffer].modified then
+      error("it is still modified", 0)
+    end
+  else
+    error("there is no such wish", 0)
+  end
+end
+
+--- Tells magia what came of a wish.
+local function answer(message)
+  local ok, why = pcall(wish, message.params or {})
+  if ok then
+    send({ id = message.id, result = vim.empty_dict() })
+  else
+    -- Of Vim's own errors the words, without where in this file they came up.
+    local words = tostring(why)
+    words = words:match("Vim%b():(E%d+: [^\n]*)") or words:match("^[^\n]*")
+    send({ id = message.id, error = { code = -32000, message = words } })
   end
 end
 
@@ -263,7 +291,7 @@ local function take(text)
     state.agents = message.params.agents or {}
     tell("agents", state.agents)
   elseif message.method == "editor/wish" then
-    wish(message.params)
+    answer(message)
   end
 end
 

@@ -12,12 +12,17 @@ client.on("connected", () => say("connected", client.seq));
 client.on("lost", () => say("lost", client.seq));
 client.on("agents", (agents) => say("agents", agents));
 client.on("event", (event) => say("event", { event: event.event, seq: event.seq, kind: event.payload?.kind }));
-client.on("wish", (wish) => say("wish", wish));
+// What is to be answered to an agent's wish comes by a command.
+let done = () => {};
+client.on("wish", (wish, answer) => {
+  done = answer;
+  say("wish", wish);
+});
 client.start();
 
 for await (const line of createInterface({ input: process.stdin })) {
   const { method, args } = JSON.parse(line);
-  const result = await client[method](...args);
+  const result = method === "done" ? done(...args) : await client[method](...args);
   say(method, result ?? null);
   if (method === "dispose") break;
 }

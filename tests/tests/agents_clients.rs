@@ -5,7 +5,9 @@
 #![allow(clippy::indexing_slicing, reason = "a test may fail")]
 
 use anyhow::{Context, Result, bail};
-use magia_tests::{App, Cli, PATIENCE, Program, Sandbox, ScriptedAgent, sandbox_test, text, wait_until};
+use magia_tests::{
+    App, Cli, IdeAgent, PATIENCE, Program, Sandbox, ScriptedAgent, ide_door, sandbox_test, wait_until,
+};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write as _;
@@ -25,21 +27,10 @@ fn node(sandbox: &Sandbox) -> Command {
     command
 }
 
-/// Port and token of the server, from the lock file that agents read.
-fn door(cli: Cli<'_>) -> Result<(String, String)> {
-    cli.json(&["settings", "set", "ideServer", "always"])?;
-    let info = wait_until("the lock file", PATIENCE, || {
-        let info = cli.json(&["call", "get_ide_server_port"]).ok()?;
-        info["lock_file"].is_string().then_some(info)
-    })?;
-    let lock: Value = serde_json::from_str(&fs::read_to_string(text(&info, "lock_file"))?)?;
-    Ok((info["port"].to_string(), text(&lock, "authToken").to_owned()))
-}
-
 /// Runs a client to its end and reads what it was answered.
 fn told(sandbox: &Sandbox, name: &str, mut command: Command) -> Result<Value> {
     let cli = Cli::new(sandbox);
-    let (port, token) = door(cli)?;
+    let (port, token) = ide_door(cli)?;
     command.args([&port, &token]).arg(sandbox.work().join("a.txt"));
     let mut client = sandbox.spawn(name, command)?;
     let status = client.wait(PATIENCE)?;
@@ -94,7 +85,8 @@ struct Editor {
 }
 
 impl Editor {
-    fn start(sandbox: &Sandbox) -> Result<Self> {
+    /// Shows a folder.
+    fn start(sandbox: &Sandbox, folder: &Path) -> Result<Self> {
         // Compiled as a user does, beside the sources' own dependencies.
         let built = sandbox.root().join("vscode");
         fs::create_dir(&built)?;
@@ -121,7 +113,7 @@ impl Editor {
         assert!(built.join("out/extension.js").is_file());
         let mut command = node(sandbox);
         command.arg(root().join("tests/clients/vscode.mjs"));
-        command.arg(built.join("out/client.js")).arg(sandbox.work());
+        command.arg(built.join("out/client.js")).arg(folder);
         let mut program = sandbox.spawn_piped("vscode", command)?;
         let stdin = program.take_stdin().context("no stdin")?;
         Ok(Self { program, stdin })
@@ -147,7 +139,7 @@ fn the_vs_code_client_follows_sessions_and_comes_back() -> Result<()> {
     sandbox_test(|sandbox| {
         let mut app = App::start(sandbox)?;
         let cli = Cli::new(sandbox);
-        let mut editor = Editor::start(sandbox)?;
+        let mut editor = Editor::start(sandbox, &sandbox.work())?;
         editor.wait_for("connected", |_| true)?;
         let listed = cli.json(&["call", "get_ide_server_port"])?;
         assert_eq!(listed["connected"][0]["name"], "VS Code test");
@@ -178,6 +170,46 @@ fn the_vs_code_client_follows_sessions_and_comes_back() -> Result<()> {
         assert_eq!(twice, 1, "nothing is told twice: {events}");
         editor.tell("dispose", &json!([]))?;
         assert!(editor.program.wait(PATIENCE)?.success());
+        Ok(())
+    })
+}
+
+#[test]
+fn an_agent_hears_what_the_vs_code_client_has_done() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let _app = App::start(sandbox)?;
+        // Where the agent works, which is this test, lies in it.
+        let mut editor = Editor::start(sandbox, Path::new("/"))?;
+        editor.wait_for("connected", |_| true)?;
+        let paths = ["a.rs", "b.rs", "c.rs"].map(|name| sandbox.work().join(name));
+        let files = paths
+            .each_ref()
+            .map(|path| json!({ "filePath": path, "active": false, "dirty": true, "language": "rust" }));
+        editor.tell("files", &json!([files]))?;
+        let mut agent = IdeAgent::connect(Cli::new(sandbox))?;
+        wait_until("the agent to hear of the files", PATIENCE, || {
+            let (_, told) = agent.call("checkDocumentDirty", &json!({ "filePath": paths[2] })).ok()?;
+            told.contains("\"isDirty\":true").then_some(())
+        })?;
+        let mut save = |path: &Path, done: Option<Value>| -> Result<(bool, String)> {
+            let asked = agent.ask("saveDocument", &json!({ "filePath": path }))?;
+            editor.wait_for("wish", |it| {
+                it["wish"] == "saveDocument" && it["arguments"]["filePath"] == json!(path)
+            })?;
+            // Until the editor has said so, nothing is told.
+            let ping = agent.ping()?;
+            agent.answer(ping)?;
+            if let Some(done) = done {
+                editor.tell("done", &done)?;
+            }
+            agent.answer(asked)
+        };
+        let (well, told) = save(&paths[0], Some(json!([])))?;
+        assert!(well && told.contains("\"saved\":true"), "{told}");
+        let (well, told) = save(&paths[1], Some(json!(["it is read-only"])))?;
+        assert!(!well && told.ends_with("b.rs was not saved: it is read-only"), "{told}");
+        let (well, told) = save(&paths[2], None)?;
+        assert!(!well && told.ends_with("c.rs was not saved: the editor does not answer"), "{told}");
         Ok(())
     })
 }

@@ -83,6 +83,17 @@ fn its_edits_open_in_the_window_and_each_answer_gives_the_right_file() -> Result
         let claude = Claude::new(sandbox, &model)?.in_magia("ide")?;
         let row = connected(cli, &claude)?;
         assert_eq!(text(&row, "kind"), "claude");
+        // The session says so, on the command line and in the window.
+        let name = text(&row, "name");
+        let shown = cli.run(&["show", text(&row, "session")])?.stdout;
+        assert!(
+            name.starts_with("claude-code ")
+                && shown.contains(&format!("magia, to which {name} is connected")),
+            "{shown}"
+        );
+        let place = json!({ "session": text(&row, "session") });
+        cli.json(&["call", "open_window", &place.to_string()])?;
+        window.wait_for("Label", &format!("Editor: magia, for {name}"))?;
         assert_eq!(fs::read_dir(&locks)?.count(), 1);
 
         // Accepted as it is. A Claude that is connected may still ask in its terminal alone: it has not read our tools yet.

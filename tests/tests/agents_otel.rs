@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use magia_tests::{
-    App, Claude, Cli, Codex, FakeModel, Gemini, Program, Sandbox, Vendor, sandbox_test, script, steps, text,
-    wait_until,
+    App, Claude, Cli, Codex, Display, FakeModel, Gemini, Program, Sandbox, Scene, Vendor, Window,
+    sandbox_test, script, steps, text, wait_until,
 };
 use serde_json::{Value, json};
 
@@ -172,6 +172,58 @@ fn claude_by_json() -> Result<()> {
         let cli = Cli::new(sandbox);
         let endpoint = endpoint(cli)?;
         claude(sandbox, cli, &variables("http/json", &endpoint), "metrics").map(drop)
+    })
+}
+
+#[test]
+fn the_timeline_says_what_a_prompt_of_claude_has_used() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let scene = Scene::without_app(sandbox)?;
+        let cli = scene.cli;
+        let display = Display::start(sandbox)?;
+        let window = Window::start(sandbox, &display)?;
+        window.wait_for("Button", "Skip the welcome")?;
+        let endpoint = endpoint(cli)?;
+        let mut env = variables("http/protobuf", &endpoint);
+        env.extend([("OTEL_METRIC_EXPORT_INTERVAL", "500"), ("OTEL_LOGS_EXPORT_INTERVAL", "500")]);
+        let agent = scene.agent()?.arg("--dangerously-skip-permissions");
+        let claude =
+            env.iter().fold(agent, |claude, (name, value)| claude.env(name, *value)).interactive("claude")?;
+        let session = cli.wait_for_session(claude.pid(), "idle")?;
+        let before = scene.model.answered()?.len();
+        let shown = json!({ "session": text(&session, "id") });
+        cli.json(&["call", "open_window", &shown.to_string()])?;
+        let steps = json!([["Bash", { "command": "echo hi" }], { "text": "all done", "usage": { "input_tokens": 77 } }]);
+        claude.prompt(&script(&steps))?;
+        claude.wait_for_answer("all done")?;
+        cli.wait_for_session(claude.pid(), "idle")?;
+
+        // What the model's own log says of it.
+        let answered = scene.model.answered()?.split_off(before);
+        let [input, output, cached, _] = sum(&answered, of_anthropic);
+        ensure!(answered.len() == 2 && input == 177, "{answered:#?}");
+        let prompts = |id: &str| cli.json(&["metrics", id]).ok()?["prompts"].as_array().cloned();
+        let prompt = wait_until("the prompt's requests", TOLD, || {
+            prompts(text(&session, "id"))?.into_iter().find(|prompt| prompt["requests"] == answered.len())
+        })
+        .with_context(|| format!("metrics: {:#}", cli.json(&["metrics"]).unwrap_or_default()))?;
+        assert_eq!(
+            (&prompt["input_tokens"], &prompt["output_tokens"], &prompt["tools"]),
+            (&json!(input + cached), &json!(output), &json!(1)),
+            "{prompt:#}"
+        );
+        let cost = prompt["cost_usd"].as_f64().context("no cost")?;
+        ensure!(cost > 0.0 && cost < 0.1, "{prompt:#}");
+        // It is the turn that the hooks name.
+        let events = cli.events(text(&session, "id"))?;
+        let begun = events.iter().find(|event| event["kind"] == "prompt.submitted").context("no prompt")?;
+        assert_eq!(begun["turn"], prompt["id"], "{begun:#}");
+        // And under the prompt in the window.
+        let words =
+            format!("{} requests · {} in · {output} out · 1 tool call in ", answered.len(), input + cached);
+        let shown = window.wait_for_text(&words)?;
+        ensure!(format!("{}{}", shown.label, shown.value).contains(&format!(" · ${cost:.4}")), "{shown:?}");
+        Ok(())
     })
 }
 

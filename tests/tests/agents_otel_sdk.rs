@@ -9,8 +9,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use magia_tests::exporter::{check_exported, exported};
 use magia_tests::{App, Cli, Sandbox, sandbox_test, wait_until};
-use serde_json::Value;
 
 /// An SDK starts, exports five times and ends.
 const RUN: Duration = Duration::from_secs(60);
@@ -53,35 +53,11 @@ fn every_way(
             let status = export.wait(RUN)?;
             ensure!(status.success(), "{what}: {status}: {}{}", export.stdout(), export.stderr());
             ensure!(!export.stderr().contains("rror"), "{what}: {}", export.stderr());
-            compare(&told(cli, &session).with_context(|| what.clone())?, &session, &what)?;
+            let info = exported(cli, &session).with_context(|| what.clone())?;
+            check_exported(&info, &session).context(what)?;
         }
     }
     Ok(())
-}
-
-fn compare(info: &Value, session: &str, what: &str) -> Result<()> {
-    assert_eq!((&info["input_tokens"], &info["requests"]), (&60.into(), &3.into()), "{what}: {info:#}");
-    // 100, 200 and 300 ms.
-    let request = &info["request_time"];
-    assert_eq!((&request["count"], &request["sum_ms"]), (&3.into(), &600.0.into()), "{what}: {info:#}");
-    let tool = info["tools"].as_array().and_then(|tools| tools.first()).context("no tool")?;
-    assert_eq!((&tool["tool"], &tool["calls"]), (&"Shell".into(), &3.into()), "{what}: {info:#}");
-    let took = &tool["took"];
-    assert_eq!((&took["count"], &took["sum_ms"]), (&3.into(), &60.0.into()), "{what}: {info:#}");
-    assert_eq!(info["prompts"][0]["id"], format!("{session}-prompt"), "{what}: {info:#}");
-    assert_eq!(info["spans"][0]["name"], "gemini-2.5-pro", "{what}: {info:#}");
-    Ok(())
-}
-
-/// All that an SDK exported, once its last signal is in.
-fn told(cli: Cli<'_>, session: &str) -> Result<Value> {
-    let all = || {
-        let info = cli.json(&["metrics", session]).ok()?;
-        let has = |list: &str| info[list].as_array().is_some_and(|list| !list.is_empty());
-        (has("spans") && has("prompts") && has("tools")).then_some(info)
-    };
-    wait_until("metrics, a log and a span", TOLD, all)
-        .with_context(|| format!("metrics: {:#}", cli.json(&["metrics", session]).unwrap_or_default()))
 }
 
 #[test]

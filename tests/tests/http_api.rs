@@ -370,3 +370,73 @@ fn an_agents_request_waits_for_a_yes_over_http_too() -> Result<()> {
         Ok(())
     })
 }
+
+/// The row of `magia status` for the API.
+fn counters(cli: Cli<'_>) -> Option<Value> {
+    let status = cli.json(&["status"]).ok()?;
+    status["listeners"].as_array()?.iter().find(|listener| listener["name"] == "http").cloned()
+}
+
+#[test]
+fn it_says_where_it_is_and_counts_what_it_does() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let _app = App::start(sandbox)?;
+        let cli = Cli::new(sandbox);
+        let off = cli.json(&["call", "get_http_api"])?;
+        ensure!(off["on"] == false && off["address"].is_null() && counters(cli).is_none(), "{off}");
+        let shown = cli.run(&["status"])?.stdout;
+        let advice = format!("HTTP API: off (`{}` switches it on)", text(&off, "switch"));
+        ensure!(shown.contains(&advice) && advice.contains("settings set httpApi"), "{shown}");
+
+        cli.json(&["settings", "set", "httpApi", "127.0.0.1:0"])?;
+        let http = Http::of(sandbox)?;
+        let on = wait_until("its address", PATIENCE, || {
+            let info = cli.json(&["call", "get_http_api"]).ok()?;
+            info["address"].is_string().then_some(info)
+        })?;
+        ensure!(on["on"] == true && on["address"] == format!("http://{}", http.address), "{on}");
+        ensure!(fs::read_to_string(text(&on, "token_file"))?.trim() == http.token, "{on}");
+        let shown = cli.run(&["status"])?.stdout;
+        ensure!(shown.contains(&format!("HTTP API: http://{}, token in ", http.address)), "{shown}");
+
+        for _ in 0..3 {
+            done(&http.call("GET", "/api/sessions", None)?, 200)?;
+        }
+        done(&http.raw("GET", "/api/sessions", &[], None)?, 401)?;
+        let counted = |accepted: u64, messages: u64, refused: u64, open: u64| {
+            wait_until(&format!("{messages} requests and {open} open"), PATIENCE, || {
+                let now = counters(cli)?;
+                let is = |key: &str, count: u64| now[key] == count;
+                (is("accepted", accepted)
+                    && is("messages", messages)
+                    && is("refused", refused)
+                    && is("open", open))
+                .then_some(())
+            })
+            .with_context(|| format!("{:?}", counters(cli)))
+        };
+        counted(4, 3, 1, 0)?;
+        let stream = http.stream("/api/sessions/multistream", &[])?;
+        counted(5, 4, 1, 1)?;
+        drop(stream);
+        counted(5, 4, 1, 0)?;
+        // It may have found something else.
+        let doctor: Vec<Value> = serde_json::from_str(&cli.run(&["doctor", "--json"])?.stdout)?;
+        let check = doctor.iter().find(|check| check["id"] == "listener.http").context("no check")?;
+        ensure!(text(check, "detail") == "5 connections, 1 refused", "{check}");
+
+        // Somebody else's port.
+        let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
+        cli.json(&["settings", "set", "httpApi", &taken.local_addr()?.to_string()])?;
+        let down = wait_until("its problem", PATIENCE, || {
+            let info = cli.json(&["call", "get_http_api"]).ok()?;
+            info["problem"].is_string().then_some(info)
+        })?;
+        ensure!(text(&down, "problem").contains("cannot listen on") && down["address"].is_null(), "{down}");
+        cli.json(&["settings", "unset", "httpApi"])?;
+        wait_until("its end", PATIENCE, || {
+            let info = cli.json(&["call", "get_http_api"]).ok()?;
+            (info["on"] == false && counters(cli).is_none()).then_some(())
+        })
+    })
+}

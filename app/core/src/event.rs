@@ -7,7 +7,7 @@ use crate::themes::Theme;
 use crate::transcript::TranscriptItem;
 use crate::tray::{TrayChoice, TrayHost};
 use magia_protocol::wire::hook::HookMessage;
-use magia_protocol::wire::info::{Decision, HooksInfo, ListenerInfo, ProviderInfo};
+use magia_protocol::wire::info::{Decision, HooksInfo, HttpApiInfo, ListenerInfo, ProviderInfo};
 use magia_protocol::wire::metrics::OtelPortInfo;
 use magia_protocol::wire::spawn::{OpenedTerminal, SpawnError};
 use magia_protocol::wire::{
@@ -179,6 +179,8 @@ pub enum Event {
     TelemetryReceived(Box<crate::telemetry::Export>),
     /// Where telemetry is received, or why it is not.
     TelemetryPort(Box<OtelPortInfo>),
+    /// Where the HTTP API listens, why it does not, or that it is off.
+    HttpApi(Box<HttpApiInfo>),
     /// The store was opened and read.
     StoreLoaded(Box<StoredState>),
     /// keybindings.json was read.

@@ -3,7 +3,7 @@
 
 use magia_core::event::GateId;
 use magia_core::ide::{
-    Agent, Answers, ConnId, DIFFS_MAX, DiffAnswer, Editors, OpenFile, Selection, TOOLS, Told,
+    Agent, Answers, ConnId, DIFFS_MAX, DiffAnswer, EditorTool, Editors, OpenFile, Selection, TOOLS, Told,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -203,8 +203,9 @@ fn an_agent_hears_what_its_editor_shows() {
     let mut agent = greeted();
     let mut ask = |name: &str, arguments: Value| {
         let answers = agent.take(&call(1, name, arguments).to_string(), &editors);
-        let answer = parsed(&answers.send[0]);
-        (serde_json::from_str::<Value>(texts(&answer)[0]).unwrap_or_default(), answers.told)
+        let answer = answers.send.first().map(|answer| parsed(answer));
+        let text = answer.map(|answer| texts(&answer)[0].to_owned()).unwrap_or_default();
+        (serde_json::from_str::<Value>(&text).unwrap_or_default(), answers)
     };
     let (selected, _) = ask("getCurrentSelection", json!({}));
     assert_eq!((&selected["text"], &selected["filePath"]), (&json!("fn"), &json!(path)));
@@ -212,8 +213,26 @@ fn an_agent_hears_what_its_editor_shows() {
     assert_eq!(ask("getWorkspaceFolders", json!({})).0["rootPath"], "/home/dev/project");
     assert_eq!(ask("checkDocumentDirty", json!({"filePath": path})).0["isDirty"], true);
     assert_eq!(ask("checkDocumentDirty", json!({"filePath": "/x"})).0["success"], false);
-    let (_, told) = ask("openFile", json!({"filePath": path}));
-    assert!(matches!(&told[..], [Told::Editor { editor: ConnId(8), wish: "openFile", .. }]));
+    for (name, tool) in [("openFile", EditorTool::OpenFile), ("saveDocument", EditorTool::SaveDocument)] {
+        let (_, answers) = ask(name, json!({"filePath": path}));
+        let [Told::Editor(asked)] = &answers.told[..] else { panic!("{answers:?}") };
+        assert!(answers.send.is_empty(), "the editor answers first: {answers:?}");
+        assert_eq!((asked.editor, asked.tool), (ConnId(8), tool));
+        let wish = parsed(&asked.request(3));
+        assert_eq!(
+            (&wish["id"], &wish["method"], &wish["params"]["wish"]),
+            (&json!(3), &json!("editor/wish"), &json!(name))
+        );
+        let done = parsed(&asked.answer(&Ok(())));
+        assert!(texts(&done)[0].contains(path) && done["result"]["isError"].is_null(), "{done}");
+        let failed = parsed(&asked.answer(&Err("it is read-only".into())));
+        assert!(
+            texts(&failed)[0].contains("it is read-only") && failed["result"]["isError"] == true,
+            "{failed}"
+        );
+    }
+    let (_, answers) = ask("saveDocument", json!({"filePath": "/not/open"}));
+    assert!(answers.told.is_empty() && answers.send[0].contains("Document not open"), "{answers:?}");
     let frame = parsed(&Agent::selection_changed(editors.selection("/home/dev/project").unwrap()));
     assert_eq!(
         (&frame["method"], &frame["params"]["selection"]["isEmpty"]),

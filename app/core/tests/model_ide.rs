@@ -291,3 +291,19 @@ fn the_card_shows_the_change_of_the_file() {
     assert_eq!(info["connected"][0]["pid"], PID);
     assert_eq!(info["connected"][0]["session"], json!(view.info.session));
 }
+
+#[test]
+fn a_session_says_whether_its_agent_is_connected() {
+    let mut script = start(true);
+    let editor =
+        |script: &mut Script| script.model.snapshot(script.now).expect("news").sessions[0].editor.clone();
+    assert_eq!(editor(&mut script).as_deref(), Some("claude-code 2"));
+    // Real editors and agents of other sessions are none of its.
+    for (conn, kind, process) in [(ConnId(5), "editor", None), (ConnId(6), "claude", Some(process(PID + 1)))]
+    {
+        let peer = Peer { kind, name: "another".into(), process };
+        script.apply(Event::Ide(Box::new(IdeFact::Connected { conn, peer })));
+    }
+    script.apply(Event::Ide(Box::new(IdeFact::Gone(CONN))));
+    assert_eq!(editor(&mut script), None);
+}

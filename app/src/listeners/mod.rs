@@ -17,6 +17,7 @@ mod hooks;
 pub mod http;
 mod ide;
 mod intake;
+mod metered;
 mod origin;
 pub mod otlp;
 mod outbox;

@@ -360,6 +360,16 @@ fn hear_method(client: &mut Client, method: &str) -> Value {
     }
 }
 
+/// The answer to a request of the client's.
+fn hear_answer(client: &mut Client, id: u64) -> Value {
+    loop {
+        let frame = hear(client);
+        if frame["id"] == id && frame["method"].is_null() {
+            return frame;
+        }
+    }
+}
+
 #[test]
 fn an_editor_serves_the_agents_of_its_folders() {
     let server = server(IdeServer::Always);
@@ -402,6 +412,47 @@ fn an_editor_serves_the_agents_of_its_folders() {
     );
     let wish = hear_method(&mut editor, "editor/wish");
     assert_eq!((&wish["wish"], &wish["arguments"]["filePath"]), (&json!("openFile"), &json!("/here/a.rs")));
+    // The agent hears of it when the editor has done it; another's word does not count.
+    say(&mut stranger, &json!({"jsonrpc": "2.0", "id": 1, "error": {"code": 1, "message": "no"}}));
+    say(&mut stranger, &json!({"jsonrpc": "2.0", "id": 9, "method": "ping"}));
+    hear_answer(&mut stranger, 9);
+    say(&mut editor, &json!({"jsonrpc": "2.0", "id": 1, "result": {}}));
+    let opened = hear_answer(&mut agent, 6);
+    assert_eq!(
+        (&opened["id"], &opened["result"]["content"][0]["text"]),
+        (&json!(6), &json!("Opened file: /here/a.rs"))
+    );
+    say(
+        &mut editor,
+        &told("files", json!({"files": [{"filePath": "/here/a.rs", "active": true, "dirty": true}]})),
+    );
+    wait_until("the agent is told of the file", || {
+        let ask = json!({"jsonrpc": "2.0", "id": 7, "method": "tools/call",
+            "params": {"name": "checkDocumentDirty", "arguments": {"filePath": "/here/a.rs"}}});
+        say(&mut agent, &ask);
+        let told = hear_answer(&mut agent, 7);
+        told["result"]["content"][0]["text"].as_str().is_some_and(|text| text.contains("\"isDirty\":true"))
+    });
+    let save = json!({"jsonrpc": "2.0", "id": 8, "method": "tools/call",
+        "params": {"name": "saveDocument", "arguments": {"filePath": "/here/a.rs"}}});
+    let mut saved = |answer: Value| {
+        say(&mut agent, &save);
+        let wish = hear_method(&mut editor, "editor/wish");
+        assert_eq!(wish["wish"], "saveDocument");
+        say(&mut editor, &answer);
+        hear_answer(&mut agent, 8)["result"].clone()
+    };
+    let done = saved(json!({"jsonrpc": "2.0", "id": 2, "result": {}}));
+    assert!(
+        done["content"][0]["text"].as_str().is_some_and(|text| text.contains("\"saved\":true")),
+        "{done}"
+    );
+    let failed =
+        saved(json!({"jsonrpc": "2.0", "id": 3, "error": {"code": 1, "message": "it is read-only"}}));
+    assert_eq!(
+        (&failed["isError"], &failed["content"][0]["text"]),
+        (&json!(true), &json!("/here/a.rs was not saved: it is read-only"))
+    );
     // An editor decides nothing.
     say(&mut editor, &json!({"jsonrpc": "2.0", "id": 7, "method": "resolve_permission", "params": {}}));
     assert_eq!(hear(&mut editor)["error"]["code"], -32601);

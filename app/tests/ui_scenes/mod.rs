@@ -57,6 +57,7 @@ pub fn session(number: u64, project: &str, title: &str, state: SessionState, sin
         process: Some(ProcessId { pid: 4_000 + number as u32, start: 1 }),
         tty: Some("pts/3".into()),
         terminal: None,
+        editor: None,
         model: Some("claude-opus-4-5".into()),
         permission_mode: Some("default".into()),
         started_at_ms: since_ms.saturating_sub(30 * MINUTE) + number,

@@ -94,7 +94,8 @@ interface Events {
   lost: [];
   agents: [Agent[]];
   event: [SessionEvent];
-  wish: [Wish];
+  /** An agent wants it; it hears of it when `done` is called, with what went wrong or with nothing. */
+  wish: [Wish, (problem?: string) => void];
 }
 
 /** A connection to magia that comes back by itself, and goes on with the events where it was. */
@@ -191,7 +192,11 @@ export class Client extends EventEmitter<Events> {
       this.agents = message.params.agents;
       this.emit("agents", this.agents);
     } else if (message.method === "editor/wish") {
-      this.emit("wish", message.params);
+      const { id } = message;
+      this.emit("wish", message.params, (problem?: string) => {
+        const outcome = problem === undefined ? { result: {} } : { error: { code: -32000, message: problem } };
+        if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ jsonrpc: "2.0", id, ...outcome }));
+      });
     }
   }
 

@@ -77,12 +77,14 @@ export function activate(context: vscode.ExtensionContext): void {
     }
   };
   const wish = async ({ wish, arguments: wanted }: Wish) => {
-    if (typeof wanted.filePath !== "string") return;
+    if (typeof wanted.filePath !== "string") throw new Error("filePath is missing");
     const uri = vscode.Uri.file(wanted.filePath);
     if (wish === "openFile") {
       await vscode.window.showTextDocument(uri, { preview: wanted.preview === true });
     } else {
-      await vscode.workspace.textDocuments.find((it) => it.uri.fsPath === uri.fsPath)?.save();
+      const document = vscode.workspace.textDocuments.find((it) => it.uri.fsPath === uri.fsPath);
+      if (!document) throw new Error("it is not open");
+      if (document.isDirty && !(await document.save())) throw new Error("it could not be saved");
     }
   };
 
@@ -94,7 +96,9 @@ export function activate(context: vscode.ExtensionContext): void {
   });
   client.on("lost", show);
   client.on("agents", show);
-  client.on("wish", (wanted) => void wish(wanted));
+  client.on("wish", (wanted, done) => {
+    wish(wanted).then(() => done(), (err) => done(err instanceof Error ? err.message : String(err)));
+  });
 
   context.subscriptions.push(
     client,

@@ -167,6 +167,7 @@ fn facts(info: &SessionInfo, now: u64, out: &mut Out) -> Result<()> {
     fact("mode", info.permission_mode.clone())?;
     fact("process", info.process.map(|process| process.pid.to_string()))?;
     fact("terminal", info.tty.clone())?;
+    fact("editor", info.editor.as_ref().map(|name| format!("magia, to which {name} is connected")))?;
     fact("started", Some(format!("{} ago", age(now, info.started_at_ms))))?;
     fact("last heard", Some(format!("{} ago", age(now, info.last_activity_ms))))?;
     fact("hooks cost", info.hook_cost.as_ref().map(hook_cost))?;

@@ -9,7 +9,7 @@ use crate::table::{Column, Table};
 use anyhow::Result;
 use magia_protocol::paths::{check_runtime_dir, runtime_dir};
 use magia_protocol::wire::command::NoParams;
-use magia_protocol::wire::info::{CheckInfo, DaemonInfo, ListenerInfo, StatusInfo};
+use magia_protocol::wire::info::{CheckInfo, DaemonInfo, HttpApiInfo, ListenerInfo, StatusInfo};
 use magia_protocol::wire::{Command, WIRE_VERSION};
 use serde_json::json;
 
@@ -35,6 +35,7 @@ pub fn status(out: &mut Out) -> Result<Exit> {
     let advice = if status.requests > 0 { " (`magia permissions` shows them)" } else { "" };
     out.text(&format!("open requests: {}{advice}", status.requests))?;
     out.text(&format!("sockets: {}", status.runtime_dir))?;
+    out.text(&http_line(&status.http_api))?;
     out.text("")?;
     out.table(&listeners(&status.listeners), "no listeners")?;
     for daemon in &status.daemons {
@@ -44,6 +45,16 @@ pub fn status(out: &mut Out) -> Result<Exit> {
         out.text(&format!("problem: {problem}"))?;
     }
     Ok(Exit::Done)
+}
+
+/// `HTTP API: http://127.0.0.1:4020, token in FILE`.
+fn http_line(api: &HttpApiInfo) -> String {
+    match (&api.address, &api.token_file, &api.problem) {
+        (Some(address), Some(token), _) => format!("HTTP API: {address}, token in {token}"),
+        (Some(address), None, _) => format!("HTTP API: {address}"),
+        (None, _, Some(problem)) => format!("HTTP API: {problem}"),
+        (None, _, None) => format!("HTTP API: off (`{}` switches it on)", api.switch),
+    }
 }
 
 /// `codex daemon of /home/me/.codex: connected, version 0.169.0, 2 sessions, 1 followed`.

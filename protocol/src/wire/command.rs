@@ -424,6 +424,8 @@ pub enum Command {
     RetryListener(RetryListener),
     /// The port that agents find magia at as their editor.
     GetIdeServerPort(NoParams),
+    /// Where the HTTP API listens.
+    GetHttpApi(NoParams),
     /// Raise the window.
     OpenWindow(OpenWindow),
     /// What sessions used.

@@ -43,6 +43,9 @@ pub struct SessionInfo {
     /// The id of the magia terminal it runs in.
     #[serde(default)]
     pub terminal: Option<String>,
+    /// What its agent calls itself, as `claude-code 2.1.197`, while it is connected to magia as its editor.
+    #[serde(default)]
+    pub editor: Option<String>,
     /// Model name as the agent gave it.
     pub model: Option<String>,
     /// The agent's permission mode.
@@ -285,6 +288,9 @@ pub struct StatusInfo {
     pub requests: u32,
     /// Listeners and their health.
     pub listeners: Vec<ListenerInfo>,
+    /// The HTTP API.
+    #[serde(default)]
+    pub http_api: HttpApiInfo,
     /// Agents' own daemons that magia is a client of.
     #[serde(default)]
     pub daemons: Vec<DaemonInfo>,
@@ -299,6 +305,23 @@ pub struct StateCount {
     pub state: SessionState,
     /// How many.
     pub count: u32,
+}
+
+/// The HTTP API: what `get_http_api` returns.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HttpApiInfo {
+    /// Whether it is wanted.
+    pub on: bool,
+    /// Where it listens, as `http://127.0.0.1:4020`; `null` while it does not.
+    pub address: Option<String>,
+    /// The file with the token that each request shows, while it is wanted.
+    pub token_file: Option<String>,
+    /// Why it does not listen though it is wanted.
+    pub problem: Option<String>,
+    /// Whether `--http` at magia's start says where, and not the settings.
+    pub at_start: bool,
+    /// What switches it on, or off again.
+    pub switch: String,
 }
 
 /// magia as the agents' editor: what `get_ide_server_port` returns.

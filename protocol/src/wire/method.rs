@@ -159,6 +159,8 @@ methods! {
         "Start a failed listener again";
     "get_ide_server_port" [], Read, [], "IdeInfo",
         "Where agents reach magia as their editor, and which are connected";
+    "get_http_api" [], Read, [], "HttpApiInfo",
+        "Whether the HTTP API is on, where it listens, and how it is switched";
     "open_window" [], Act, [optional("session", "string")], "{raised}",
         "Raise the window, at a session";
     "get_session_metrics" [], Read, [optional("session", "string")], "MetricsInfo, or FleetMetricsInfo of all",

@@ -1,9 +1,10 @@
 //! One agent's connection: MCP requests in, answers out. Claude Code is the client; Gemini CLI speaks the same protocol
 //! with two tools of its own.
 
-use super::editors::{EditorId, Editors, Selection};
+use super::editors::{Editors, Selection};
 use super::rpc::{self, Incoming, RpcId};
 use super::tools::{self, OpenDiff};
+use super::wish::{EditorCall, EditorTool};
 use super::{ConnId, DiffAnswer};
 use crate::event::GateId;
 use serde::Deserialize;
@@ -39,15 +40,8 @@ pub enum Told {
     },
     /// A change is not asked about any more.
     Closed(GateId),
-    /// An editor is to do something.
-    Editor {
-        /// Which.
-        editor: EditorId,
-        /// `openFile` or `saveDocument`.
-        wish: &'static str,
-        /// Its parameters.
-        arguments: Value,
-    },
+    /// An editor is to do something; the agent waits for what comes of it.
+    Editor(Box<EditorCall>),
 }
 
 /// What comes of a frame.
@@ -224,7 +218,10 @@ impl Agent {
             }
             name => {
                 let arguments: Value = serde_json::from_str(arguments).unwrap_or_default();
-                Some(match self.tool(name, arguments, editors, out) {
+                if let Some(tool) = EditorTool::named(name) {
+                    return self.ask_editor(id, tool, arguments, editors, out);
+                }
+                Some(match tools::told(name, &arguments, &self.cwd, editors) {
                     Some(answer) => rpc::result(id, &answer),
                     None => rpc::error(id, -32602, &format!("there is no tool {}", short(name))),
                 })
@@ -232,29 +229,30 @@ impl Agent {
         }
     }
 
-    /// A tool that tells what editors show, or has one do something.
-    fn tool(&self, name: &str, arguments: Value, editors: &Editors, out: &mut Answers) -> Option<String> {
-        let path = arguments.get("filePath").and_then(Value::as_str).unwrap_or_default();
-        let (wish, editor) = match name {
-            "openFile" => ("openFile", editors.of(&self.cwd).first().map(|(id, _)| *id)),
-            "saveDocument" => ("saveDocument", editors.file(&self.cwd, path).map(|(id, _)| id)),
-            _ => return tools::told(name, &arguments, &self.cwd, editors),
+    /// Has an editor do something; its answer comes later. Without such an editor the failure comes now.
+    fn ask_editor(
+        &self,
+        id: &RpcId,
+        tool: EditorTool,
+        arguments: Value,
+        editors: &Editors,
+        out: &mut Answers,
+    ) -> Option<String> {
+        let path = arguments.get("filePath").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let editor = match tool {
+            EditorTool::OpenFile => editors.of(&self.cwd).first().map(|(id, _)| *id),
+            EditorTool::SaveDocument => editors.file(&self.cwd, &path).map(|(id, _)| id),
         };
-        let path = path.to_owned();
         let Some(editor) = editor else {
-            return Some(tools::failed(&match wish {
-                "openFile" => "no editor of this directory is connected to magia".to_owned(),
-                _ => format!("Document not open: {path}"),
-            }));
+            let why = match tool {
+                EditorTool::OpenFile => "no editor of this directory is connected to magia".to_owned(),
+                EditorTool::SaveDocument => format!("Document not open: {path}"),
+            };
+            return Some(rpc::result(id, &tools::failed(&why)));
         };
-        out.told.push(Told::Editor { editor, wish, arguments });
-        Some(match wish {
-            "openFile" => tools::texts(&[&format!("Opened file: {path}")]),
-            _ => tools::texts(&[&json!({
-                "success": true, "filePath": path, "message": "the editor was asked to save it",
-            })
-            .to_string()]),
-        })
+        let call = EditorCall { id: id.clone(), editor, tool, path, arguments };
+        out.told.push(Told::Editor(Box::new(call)));
+        None
     }
 
     fn open(

@@ -13,6 +13,7 @@ mod review;
 mod role;
 mod rpc;
 mod tools;
+mod wish;
 
 pub use agent::{Agent, Answers, DIFFS_MAX, Told};
 pub use choice::IdeServer;
@@ -21,8 +22,9 @@ pub use editors::{Editor, EditorId, Editors, OpenFile, Position, Selection};
 pub use lock::{IDE_NAME, LockFile};
 pub use review::{Hunk, Review, Section};
 pub use role::{EDITOR_PROTOCOL, EditorRole, EditorWish};
-pub use rpc::{Incoming, RpcId, error, notification, result};
+pub use rpc::{Incoming, RpcId, error, notification, request, result};
 pub use tools::{OpenDiff, TOOLS};
+pub use wish::{EditorCall, EditorTool};
 
 use crate::event::GateId;
 use crate::policy::RealPaths;

@@ -44,6 +44,13 @@ pub enum EditorWish {
         /// All of them.
         problems: Vec<Value>,
     },
+    /// It has done what it was asked for, or says why not.
+    Done {
+        /// The number of our request.
+        number: u64,
+        /// What came of it.
+        outcome: Result<(), String>,
+    },
     /// A question for the hub.
     Ask {
         /// The request.
@@ -100,7 +107,10 @@ impl EditorRole {
         match Incoming::read(text) {
             Incoming::Request { id, method, params } => self.request(id, &method, params).map(Some),
             Incoming::Notification { method, params } => Ok(self.notified(&method, params)),
-            Incoming::Response { .. } => Ok(None),
+            Incoming::Response { id, outcome } => {
+                let number = id.as_str().parse().ok().filter(|_| self.greeted);
+                Ok(number.map(|number| EditorWish::Done { number, outcome: outcome.map(|_| ()) }))
+            }
             Incoming::Wrong(answer) => Err(answer),
         }
     }
@@ -220,6 +230,12 @@ mod tests {
         assert!(told(r#"{"method":"files","params":{"files":[{"filePath":"/p/a"}]}}"#).is_some());
         assert_eq!(told(r#"{"method":"files","params":{"files":7}}"#), None);
         assert_eq!(told(r#"{"method":"of tomorrow"}"#), None);
+        assert_eq!(told(r#"{"id":4,"result":{}}"#), Some(EditorWish::Done { number: 4, outcome: Ok(()) }));
+        assert_eq!(
+            told(r#"{"id":5,"error":{"code":-32000,"message":"it is read-only"}}"#),
+            Some(EditorWish::Done { number: 5, outcome: Err("it is read-only".into()) })
+        );
+        assert_eq!(told(r#"{"id":"x","result":{}}"#), None);
         let ask = told(r#"{"id":2,"method":"subscribe","params":{"since":7}}"#);
         assert!(
             matches!(ask, Some(EditorWish::Ask { command: Command::SubscribeEvents(it), .. }) if it.since == Some(7))

@@ -5,6 +5,8 @@ use serde_json::value::RawValue;
 
 /// Longer ids are no ids.
 const ID_MAX: usize = 256;
+/// Characters of an error's message that are kept.
+const FAILURE_MAX: usize = 200;
 
 /// A request's id as it was written: a number or a string.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
@@ -40,8 +42,8 @@ pub enum Incoming<'a> {
     Response {
         /// Our id.
         id: RpcId,
-        /// The result; `None` when it failed.
-        result: Option<&'a str>,
+        /// The result, or why it failed.
+        outcome: Result<&'a str, String>,
     },
     /// No message; the answer that says so.
     Wrong(String),
@@ -86,11 +88,26 @@ impl<'a> Incoming<'a> {
             (Some(id), Some(method)) => Self::Request { id, method, params },
             (None, Some(method)) => Self::Notification { method, params },
             (Some(id), None) if wire.result.is_some() || wire.error.is_some() => {
-                Self::Response { id, result: wire.result.filter(|_| wire.error.is_none()).map(RawValue::get) }
+                let outcome = match (wire.error, wire.result) {
+                    (None, Some(result)) => Ok(result.get()),
+                    (error, _) => Err(error.map(RawValue::get).map(failure).unwrap_or_default()),
+                };
+                Self::Response { id, outcome }
             }
             _ => Self::Wrong(error_of("null", -32600, "this is no JSON-RPC message")),
         }
     }
+}
+
+/// What an error says, short enough to be said again.
+fn failure(error: &str) -> String {
+    #[derive(Deserialize)]
+    struct Failure {
+        message: String,
+    }
+    let failure: Option<Failure> = serde_json::from_str(error).ok();
+    let message = failure.map(|failure| failure.message).unwrap_or_default();
+    message.chars().filter(|c| !c.is_control()).take(FAILURE_MAX).collect()
 }
 
 /// A request's result; `result` is JSON.
@@ -114,6 +131,11 @@ fn error_of(id: &str, code: i32, message: &str) -> String {
     format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":{code},\"message\":{message}}}}}")
 }
 
+/// A request of ours; `params` is JSON.
+pub fn request(id: u64, method: &str, params: &str) -> String {
+    format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"{method}\",\"params\":{params}}}")
+}
+
 /// A notification; `params` is JSON.
 pub fn notification(method: &str, params: &str) -> String {
     format!("{{\"jsonrpc\":\"2.0\",\"method\":\"{method}\",\"params\":{params}}}")
@@ -135,8 +157,13 @@ mod tests {
         assert_eq!((id.as_str(), method.as_str(), params), ("0", "a", r#"{"x":1}"#));
         assert!(matches!(read(r#"{"method":"n"}"#), Incoming::Notification { params: "{}", .. }));
         assert!(matches!(read(r#"{"id":"7","result":null}"#), Incoming::Wrong(_)));
-        assert!(matches!(read(r#"{"id":"7","result":{}}"#), Incoming::Response { result: Some("{}"), .. }));
-        assert!(matches!(read(r#"{"id":7,"error":{"code":1}}"#), Incoming::Response { result: None, .. }));
+        let failed = |text: &'static str| match read(text) {
+            Incoming::Response { outcome: Err(why), .. } => why,
+            other => panic!("{text}: {other:?}"),
+        };
+        assert!(matches!(read(r#"{"id":"7","result":{}}"#), Incoming::Response { outcome: Ok("{}"), .. }));
+        assert_eq!(failed(r#"{"id":7,"error":{"code":1}}"#), "");
+        assert_eq!(failed(r#"{"id":7,"result":{},"error":{"code":1,"message":"a\nb"}}"#), "ab");
         for (text, code) in [
             ("", "-32700"),
             ("{", "-32700"),

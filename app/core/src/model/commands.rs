@@ -125,6 +125,7 @@ impl Model {
                 }
             }
             Command::GetSessionMetrics(params) => self.get_session_metrics(&params),
+            Command::GetHttpApi(_) => to_json(self.http_api()),
             Command::GetOtelPort(_) => self.get_otel_port(),
             Command::TelemetryStatus(params) => {
                 let endpoint = self.otel_endpoint();

@@ -5,7 +5,7 @@ use crate::drift::Known;
 use crate::event::Now;
 use crate::keys::Conflict;
 use crate::snapshot::Problem;
-use magia_protocol::wire::info::{CheckInfo, ListenerInfo, StateCount, StatusInfo};
+use magia_protocol::wire::info::{CheckInfo, HttpApiInfo, ListenerInfo, StateCount, StatusInfo};
 use magia_protocol::wire::{SessionState, WIRE_VERSION};
 
 /// The listeners that the user switches on and off: neither up nor in error they are off, and not listed.
@@ -27,9 +27,20 @@ impl Model {
             sessions: sessions.filter(|count| count.count > 0).collect(),
             requests: u32::try_from(waits).unwrap_or(u32::MAX),
             listeners: self.listeners.clone(),
+            http_api: self.http_api(),
             daemons: self.daemons.clone(),
             problems: self.problems.values().map(|problem| problem.text.clone()).collect(),
         }
+    }
+
+    /// What `get_http_api` returns.
+    pub(super) fn http_api(&self) -> HttpApiInfo {
+        let switch = match &self.http_api {
+            api if api.at_start => "it was started with --http; start magia without it to have it off",
+            api if api.on => "magia settings unset httpApi",
+            _ => "magia settings set httpApi 4020",
+        };
+        HttpApiInfo { switch: switch.to_owned(), ..self.http_api.clone() }
     }
 
     /// What the model itself can say to `doctor`.

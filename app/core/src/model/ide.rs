@@ -85,6 +85,13 @@ impl Model {
         }
     }
 
+    /// What a session's agent calls itself while it is connected to magia as its editor.
+    pub(super) fn editor_of(&self, id: SessionId) -> Option<String> {
+        let processes = &self.sessions.get(&id)?.processes;
+        let is_its = |peer: &&Peer| peer.process.is_some_and(|process| processes.contains(&process));
+        self.ide.peers.values().find(is_its).map(|peer| peer.name.clone())
+    }
+
     /// Whether an agent's process is connected to magia as its editor.
     pub(super) fn ide_session(&self, conn: ConnId) -> Option<(SessionId, Provider)> {
         let peer = self.ide.peers.get(&conn)?;

@@ -52,7 +52,7 @@ use crate::snapshot::{Problem, RaisePage, Toast};
 use crate::themes::Theme;
 use crate::tray::TrayHost;
 use ids::Ids;
-use magia_protocol::wire::info::{DaemonInfo, HooksInfo, ListenerInfo, ProviderInfo, TrialInfo};
+use magia_protocol::wire::info::{DaemonInfo, HooksInfo, HttpApiInfo, ListenerInfo, ProviderInfo, TrialInfo};
 use magia_protocol::wire::{ProcessId, Provider, ProviderSessionId, RequestId, RequestState, SessionId};
 use settle::Whose;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -122,6 +122,7 @@ pub struct Model {
     /// Answered by a rule, and nobody has been told yet: [`Self::finish`] does.
     told_later: Vec<RequestId>,
     listeners: Vec<ListenerInfo>,
+    http_api: HttpApiInfo,
     daemons: Vec<DaemonInfo>,
     /// The session of a daemon that a person looks at.
     viewed_held: Option<(String, ProviderSessionId)>,
@@ -200,6 +201,7 @@ impl Model {
             gates: HashMap::new(),
             told_later: Vec::new(),
             listeners: Vec::new(),
+            http_api: HttpApiInfo::default(),
             daemons: Vec::new(),
             viewed_held: None,
             providers: None,
@@ -276,6 +278,7 @@ impl Model {
             Event::HistoryLoaded { session, events } => self.history_loaded(session, events, &mut fx),
             Event::TelemetryReceived(export) => self.telemetry_received(now, &export),
             Event::TelemetryPort(info) => self.otel_port(*info),
+            Event::HttpApi(info) => self.http_api = *info,
             Event::StoreLoaded(state) => self.store_loaded(now, *state, &mut fx),
             Event::SettingsLoaded { settings, problem } => {
                 self.settings_loaded(now, settings, problem, &mut fx)

@@ -415,6 +415,7 @@ impl Session {
             process: self.processes.last().copied(),
             tty: self.tty.clone(),
             terminal: None,
+            editor: None,
             model: self.model.clone(),
             permission_mode: self.permission_mode.clone(),
             started_at_ms: self.started_at_ms,

@@ -90,7 +90,7 @@ impl Model {
             let waits = self.requests.unsettled(id).filter(|request| request.state.waits());
             let waiting_ids: Vec<RequestId> = waits.map(|request| request.id).collect();
             let claims = self.claims(id);
-            let terminal = self.terminal_of(id);
+            let (terminal, editor) = (self.terminal_of(id), self.editor_of(id));
             let Some(session) = self.sessions.get_mut(&id) else { continue };
             let unsaved = std::mem::take(&mut session.unsaved);
             if session.keep_state(waiting.as_ref()) || unsaved {
@@ -108,7 +108,7 @@ impl Model {
             if changed {
                 session.shown = (verdict.state, now.unix_ms);
             }
-            let info = SessionInfo { terminal, ..session.info(verdict, waiting_ids, claims) };
+            let info = SessionInfo { terminal, editor, ..session.info(verdict, waiting_ids, claims) };
             let info = Arc::new(info);
             let before = self.views.rows.get(&id);
             if changed || before.is_none() {

@@ -51,7 +51,6 @@ impl Guard {
 
 /// Lets a request pass, or answers it.
 pub(super) async fn watch(State(api): State<Api>, request: Request, next: Next) -> Response {
-    api.shared.health.count_accepted();
     match refusal(&api, &request) {
         Some(refused) => {
             api.shared.health.refuse(&super::super::health::Refusal::Garbage);

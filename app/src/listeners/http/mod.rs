@@ -6,6 +6,7 @@
 
 mod answer;
 mod cleanup;
+mod connections;
 mod document;
 mod files;
 mod guard;
@@ -24,14 +25,16 @@ mod token;
 pub use document::document;
 pub use router::ROUTES;
 
+use super::accept::{Reporter, checks};
 use super::health::Health;
 use super::outbox::Outbox;
 use super::replies::Replies;
 use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
+use connections::{Door, Peer};
 use guard::Guard;
 use magia_core::event::Event;
 use magia_core::settings::{Settings, http_address};
-use magia_protocol::wire::info::ListenerInfo;
+use magia_protocol::wire::info::{HttpApiInfo, ListenerInfo};
 use memory::Memories;
 use std::io;
 use std::net::SocketAddr;
@@ -174,15 +177,15 @@ impl HttpSwitch {
                 continue;
             };
             match self.bind(address).await {
-                Ok((listener, app)) => {
-                    self.report(None).await;
+                Ok((bound, door, app)) => {
+                    self.report(Ok(bound)).await;
                     let mut stop = wanted.clone();
                     let stopped = async move {
                         let changed = stop.wait_for(|now| *now != Some(address)).await;
                         drop(changed);
                     };
                     let mut off = wanted.clone();
-                    let served = axum::serve(listener, app).with_graceful_shutdown(stopped);
+                    let served = axum::serve(door, app).with_graceful_shutdown(stopped);
                     let ended = async {
                         let changed = off.wait_for(|now| *now != Some(address)).await;
                         drop(changed);
@@ -196,10 +199,11 @@ impl HttpSwitch {
                             }
                         }
                         () = ended => {}
+                        () = self.keep_reporting() => {}
                     }
                 }
                 Err(err) => {
-                    self.report(Some(format!("cannot listen on {address}: {err}"))).await;
+                    self.report(Err(format!("cannot listen on {address}: {err}"))).await;
                     // Another address may be wanted meanwhile.
                     drop(timeout(RETRY_EVERY, wanted.changed()).await);
                 }
@@ -214,7 +218,7 @@ impl HttpSwitch {
     async fn bind(
         &self,
         address: SocketAddr,
-    ) -> io::Result<(TcpListener, IntoMakeServiceWithConnectInfo<axum::Router, SocketAddr>)> {
+    ) -> io::Result<(SocketAddr, Door, IntoMakeServiceWithConnectInfo<axum::Router, Peer>)> {
         if !address.ip().is_loopback() {
             return Err(io::Error::other("only addresses of this machine are served"));
         }
@@ -231,25 +235,47 @@ impl HttpSwitch {
             guard: Guard::new(bound.port()),
             roots: Arc::clone(&self.roots),
         };
-        Ok((listener, router::router(api).into_make_service_with_connect_info()))
+        let door = Door::new(listener, Arc::clone(&self.shared.health));
+        Ok((bound, door, router::router(api).into_make_service_with_connect_info()))
     }
 
     /// Neither up nor in error: it is not listed any more.
     async fn say_off(&self) {
         let name = self.shared.health.name().to_owned();
-        let off = Event::ListenerReported(ListenerInfo { name, ..ListenerInfo::default() });
-        if self.shared.outbox.send(off).await.is_err() {
-            tracing::debug!("the hub has stopped");
+        self.send(Event::ListenerReported(ListenerInfo { name, ..ListenerInfo::default() })).await;
+        self.send(Event::HttpApi(Box::default())).await;
+    }
+
+    /// It listens at that address, or why not.
+    async fn report(&self, bound: Result<SocketAddr, String>) {
+        if let Err(problem) = &bound {
+            tracing::warn!("{problem}");
+        }
+        self.shared.health.set_state(bound.as_ref().err().cloned());
+        self.send(Event::ListenerReported(self.shared.health.info())).await;
+        let api = HttpApiInfo {
+            on: true,
+            address: bound.as_ref().ok().map(|address| format!("http://{address}")),
+            token_file: Some(self.places.token.display().to_string()),
+            problem: bound.err(),
+            at_start: self.places.fixed.is_some(),
+            switch: String::new(),
+        };
+        self.send(Event::HttpApi(Box::new(api))).await;
+    }
+
+    /// Tells what it has counted, for ever.
+    async fn keep_reporting(&self) {
+        let mut reporter = Reporter::new(Arc::clone(&self.shared.health));
+        let mut checks = checks();
+        loop {
+            checks.tick().await;
+            reporter.report(&self.shared.outbox);
         }
     }
 
-    async fn report(&self, error: Option<String>) {
-        if let Some(error) = &error {
-            tracing::warn!("{error}");
-        }
-        self.shared.health.set_state(error);
-        let info = self.shared.health.info();
-        if self.shared.outbox.send(Event::ListenerReported(info)).await.is_err() {
+    async fn send(&self, event: Event) {
+        if self.shared.outbox.send(event).await.is_err() {
             tracing::debug!("the hub has stopped");
         }
     }

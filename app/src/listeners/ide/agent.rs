@@ -7,7 +7,7 @@ use super::table::ToPeer;
 use crate::listeners::health::Refusal;
 use crate::listeners::real_paths;
 use magia_core::event::GateId;
-use magia_core::ide::{Agent, ConnId, IdeFact, Peer, ProposedDiff, Told};
+use magia_core::ide::{Agent, ConnId, EditorCall, IdeFact, Peer, ProposedDiff, Told};
 use magia_protocol::process::process_start_ticks;
 use magia_protocol::wire::ProcessId;
 use std::fs::File;
@@ -16,6 +16,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
@@ -24,6 +25,8 @@ const MESSAGE_PATIENCE: Duration = Duration::from_secs(20);
 const CHECK_EVERY: Duration = Duration::from_secs(5);
 /// A disk that takes longer could not be asked.
 const DISK_PATIENCE: Duration = Duration::from_secs(1);
+/// An editor that has not answered after this has not done it, as far as the agent is told.
+const EDITOR_PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of a file that is shown beside its change.
 const FILE_MAX: u64 = 8 * 1024 * 1024;
 
@@ -31,7 +34,8 @@ const FILE_MAX: u64 = 8 * 1024 * 1024;
 pub(super) async fn serve(server: &Server, socket: Socket, peer: SocketAddr) {
     let (process, cwd) = whose(peer).await;
     let (conn, queue) = server.table.add(Some(cwd.clone()));
-    let session = Session { server, conn, process, name: String::new(), agent: Agent::new(conn, cwd) };
+    let agent = Agent::new(conn, cwd);
+    let session = Session { server, conn, process, name: String::new(), agent, asked: JoinSet::new() };
     let cwd = session.agent.cwd().to_owned();
     server.table.agents_changed(&cwd);
     session.run(socket, queue).await;
@@ -46,6 +50,8 @@ struct Session<'a> {
     process: Option<ProcessId>,
     name: String,
     agent: Agent,
+    /// What editors were asked for: each ends with the frame that tells the agent what came of it.
+    asked: JoinSet<String>,
 }
 
 impl Session<'_> {
@@ -65,6 +71,14 @@ impl Session<'_> {
                     None => break (CloseCode::Away, "magia does not serve this connection any more"),
                 },
                 came = socket.next() => came,
+                Some(answered) = self.asked.join_next() => {
+                    if let Ok(frame) = answered
+                        && !(socket.feed(frame).await && socket.flush().await)
+                    {
+                        return;
+                    }
+                    continue;
+                }
                 _ = checks.tick() => {
                     if socket.is_slow(MESSAGE_PATIENCE) {
                         self.server.shared.health.refuse(&Refusal::Slow);
@@ -137,14 +151,24 @@ impl Session<'_> {
             Told::Pid(_) => {}
             Told::Open { gate, path, new } => self.open(gate, path, new).await,
             Told::Closed(gate) => self.server.tell(IdeFact::DiffClosed(gate)).await,
-            Told::Editor { editor, wish, arguments } => {
-                let params = serde_json::json!({ "wish": wish, "arguments": arguments });
-                let frame = magia_core::ide::notification("editor/wish", &params.to_string());
-                if !self.server.table.push(editor, ToPeer::Frame(frame)) {
-                    tracing::debug!("the editor has gone before its wish");
-                }
-            }
+            Told::Editor(call) => self.ask_editor(*call),
         }
+    }
+
+    /// Has an editor do something, and the agent told when it has.
+    fn ask_editor(&mut self, call: EditorCall) {
+        let answer = self.server.table.ask_editor(&call);
+        self.asked.spawn(async move {
+            let outcome = match answer {
+                None => Err("the editor cannot be asked now".to_owned()),
+                Some(answer) => match timeout(EDITOR_PATIENCE, answer).await {
+                    Ok(Ok(outcome)) => outcome,
+                    Ok(Err(_)) => Err("the editor has gone".to_owned()),
+                    Err(_) => Err("the editor does not answer".to_owned()),
+                },
+            };
+            call.answer(&outcome)
+        });
     }
 
     async fn connected(&self) {

@@ -1,11 +1,11 @@
 //! A new connection: its handshake, then what it is.
 
 use super::handshake::{Door, Role};
-use super::metered::Metered;
 use super::server::Server;
-use super::socket::{Socket, config};
+use super::socket::{Begun, Socket, config};
 use super::{agent, editor};
 use crate::listeners::health::Refusal;
+use crate::listeners::metered::Metered;
 use crate::os::ancestry::ancestors;
 use crate::os::tcp_peer::tcp_peer_first;
 use magia_protocol::wire::ProcessId;
@@ -33,15 +33,12 @@ pub(super) async fn serve(server: Arc<Server>, door: Door, stream: TcpStream, pe
         role = Some(came_as);
         Ok(response)
     };
-    let shaken = timeout(
-        HANDSHAKE_PATIENCE,
-        accept_hdr_async_with_config(Metered::new(stream), check, Some(config())),
-    )
-    .await;
-    let (Ok(Ok(mut stream)), Some(role)) = (shaken, role) else {
+    let stream = Metered { stream, meter: Begun::default() };
+    let shaken =
+        timeout(HANDSHAKE_PATIENCE, accept_hdr_async_with_config(stream, check, Some(config()))).await;
+    let (Ok(Ok(stream)), Some(role)) = (shaken, role) else {
         return health.refuse(&Refusal::Garbage);
     };
-    stream.get_mut().message_done();
     health.count_message();
     let socket = Socket::new(stream);
     match role {

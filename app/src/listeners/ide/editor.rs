@@ -135,6 +135,7 @@ impl Session<'_> {
             EditorWish::Problems { uri, problems } => {
                 table.editors(|editors| editors.set_problems(conn, uri, problems));
             }
+            EditorWish::Done { number, outcome } => table.editor_answered(conn, number, outcome),
             EditorWish::Hello { .. } | EditorWish::Ask { .. } => {}
         }
     }

@@ -10,7 +10,6 @@ mod connection;
 mod editor;
 mod files;
 mod handshake;
-mod metered;
 mod server;
 mod socket;
 mod table;

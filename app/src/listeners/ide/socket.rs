@@ -1,8 +1,8 @@
 //! A WebSocket of ours: how much it takes, and how it ends.
 
-use super::metered::Metered;
+use crate::listeners::metered::{Meter, Metered};
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -43,12 +43,24 @@ pub(super) enum Came {
     End(Option<CloseCode>),
 }
 
+/// When the first byte since the last whole message came.
+#[derive(Debug, Default)]
+pub(super) struct Begun(Option<Instant>);
+
+impl Meter for Begun {
+    fn heard(&mut self, _: usize) {
+        self.0.get_or_insert_with(Instant::now);
+    }
+}
+
 /// A connection of a peer that may be slow or hostile.
 #[derive(Debug)]
-pub(super) struct Socket(WebSocketStream<Metered<TcpStream>>);
+pub(super) struct Socket(WebSocketStream<Metered<TcpStream, Begun>>);
 
 impl Socket {
-    pub(super) const fn new(stream: WebSocketStream<Metered<TcpStream>>) -> Self {
+    /// After the handshake, which is no message.
+    pub(super) fn new(mut stream: WebSocketStream<Metered<TcpStream, Begun>>) -> Self {
+        stream.get_mut().meter = Begun::default();
         Self(stream)
     }
 
@@ -65,7 +77,7 @@ impl Socket {
     }
 
     fn taken(&mut self, came: Option<Result<Message, Error>>) -> Came {
-        self.0.get_mut().message_done();
+        self.0.get_mut().meter = Begun::default();
         match came {
             Some(Ok(Message::Text(text))) => Came::Text(text),
             Some(Ok(Message::Binary(_))) => Came::End(Some(CloseCode::Unsupported)),
@@ -91,7 +103,7 @@ impl Socket {
 
     /// Whether a message has begun and is not whole after that time.
     pub(super) fn is_slow(&self, patience: Duration) -> bool {
-        self.0.get_ref().is_slow(patience)
+        self.0.get_ref().meter.0.is_some_and(|begun| begun.elapsed() > patience)
     }
 
     /// Says why it ends, and lets the peer hear it: closing with something unread would take the word back.
@@ -100,7 +112,7 @@ impl Socket {
         let closing = async {
             if self.0.close(Some(frame)).await.is_ok() {
                 let mut unread = [0; 4096];
-                let stream = self.0.get_mut().inner_mut();
+                let stream = &mut self.0.get_mut().stream;
                 while stream.read(&mut unread).await.is_ok_and(|count| count > 0) {}
             }
         };

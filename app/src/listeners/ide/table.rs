@@ -1,13 +1,19 @@
 //! Who is connected, and the hub's way to them.
 
 use magia_core::event::GateId;
-use magia_core::ide::{ConnId, DiffAnswer, EditorRole, Editors, Selection};
+use magia_core::ide::{ConnId, DiffAnswer, EditorCall, EditorRole, Editors, Selection};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// What waits for one connection. An agent shows fewer changes at once than that, so every answer has room.
 const QUEUE_MAX: usize = 128;
+
+/// What all agents together may wait for at editors.
+const WISHES_MAX: usize = 64;
+
+/// What came of something that an editor was asked for.
+pub(super) type Wished = Result<(), String>;
 
 /// Something for a connection's task to do.
 #[derive(Clone, Debug)]
@@ -22,11 +28,19 @@ pub(super) enum ToPeer {
     Mention(String, Option<(u32, u32)>),
 }
 
-/// All connections, and what editors show. Two locks: the hub answers agents while a long message is understood.
+/// All connections, and what editors show. Locks of their own: the hub answers agents while a long message is understood.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     peers: Mutex<Peers>,
     editors: Mutex<Editors>,
+    wishes: Mutex<Wishes>,
+}
+
+/// What editors were asked for and have not answered, by the number of the request.
+#[derive(Debug, Default)]
+struct Wishes {
+    last: u64,
+    waiting: HashMap<u64, (ConnId, oneshot::Sender<Wished>)>,
 }
 
 #[derive(Debug, Default)]
@@ -57,6 +71,7 @@ impl Table {
     pub(super) fn remove(&self, conn: ConnId) {
         self.peers().all.remove(&conn);
         self.editors(|editors| editors.remove(conn));
+        self.wishes().waiting.retain(|_, (editor, _)| *editor != conn);
     }
 
     /// Answers a change. `false` when its agent has gone.
@@ -73,6 +88,35 @@ impl Table {
             peers.all.remove(&conn);
         }
         pushed
+    }
+
+    /// Asks an editor for something; its answer comes there. `None` when it cannot be asked.
+    pub(super) fn ask_editor(&self, call: &EditorCall) -> Option<oneshot::Receiver<Wished>> {
+        let (answer, receiver) = oneshot::channel();
+        let number = {
+            let mut wishes = self.wishes();
+            // Those whose agent has given up.
+            wishes.waiting.retain(|_, (_, answer)| !answer.is_closed());
+            if wishes.waiting.len() >= WISHES_MAX {
+                return None;
+            }
+            wishes.last += 1;
+            let number = wishes.last;
+            wishes.waiting.insert(number, (call.editor, answer));
+            number
+        };
+        self.push(call.editor, ToPeer::Frame(call.request(number))).then_some(receiver)
+    }
+
+    /// An editor has answered.
+    pub(super) fn editor_answered(&self, editor: ConnId, number: u64, outcome: Wished) {
+        let mut wishes = self.wishes();
+        if wishes.waiting.get(&number).is_some_and(|(asked, _)| *asked == editor)
+            && let Some((_, answer)) = wishes.waiting.remove(&number)
+            && answer.send(outcome).is_err()
+        {
+            tracing::debug!("an editor has answered too late");
+        }
     }
 
     /// The agents that work in what an editor shows, with where they work.
@@ -109,6 +153,10 @@ impl Table {
     /// Lets all connections go.
     pub(super) fn close(&self) {
         self.peers().all.clear();
+    }
+
+    fn wishes(&self) -> MutexGuard<'_, Wishes> {
+        self.wishes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn peers(&self) -> MutexGuard<'_, Peers> {

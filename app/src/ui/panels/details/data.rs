@@ -87,6 +87,7 @@ impl DetailsData {
             plain("Mode", session.permission_mode.as_ref().map(line)),
             Some(Fact { name: "Directory", value: short_path(&dir), copy: Some(dir) }),
             plain("Terminal", session.tty.as_ref().map(line)),
+            plain("Editor", session.editor.as_ref().map(|name| line(&format!("magia, for {name}")))),
             plain("Process", session.process.map(|process| process.pid.to_string())),
             plain("Project", (!session.project.is_empty()).then(|| line(&session.project))),
             plain("Waiting", (!session.requests.is_empty()).then(|| session.requests.len().to_string())),
