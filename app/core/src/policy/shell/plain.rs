@@ -62,6 +62,7 @@ fn word(chars: &mut Chars<'_>) -> Option<PlainWord> {
     // Nothing of it was read yet, not even an empty quote.
     let mut begins = true;
     let mut home = false;
+    let mut before = ' ';
     while let Some(&c) = chars.peek() {
         if matches!(c, ' ' | '\t' | ';' | '&' | '|') {
             break;
@@ -78,6 +79,11 @@ fn word(chars: &mut Chars<'_>) -> Option<PlainWord> {
                 home = true;
                 word.text.push(c);
             }
+            // bash takes an argument such as `x=~` for an assignment's.
+            '~' if matches!(before, '=' | ':') => {
+                word.expands = true;
+                word.text.push(c);
+            }
             // A comment; what zsh takes for a path (`=ls`), and for all names but one (`^x`).
             '#' | '=' | '^' if begins => return None,
             '*' | '?' | '[' | ']' | '{' | '}' => {
@@ -89,6 +95,7 @@ fn word(chars: &mut Chars<'_>) -> Option<PlainWord> {
             _ => return None,
         }
         begins = false;
+        before = c;
     }
     Some(word)
 }
@@ -226,7 +233,10 @@ mod tests {
     #[test]
     fn what_makes_other_words_is_said() {
         let expands = |command: &str| plain(command).unwrap().concat().iter().any(|word| word.expands);
-        for command in ["ls *", "ls a?", "ls [a]", "ls {a,b}", "ls ~x", "ls ~+", "ls ~''", "ls ~'x'"] {
+        for command in [
+            "ls *", "ls a?", "ls [a]", "ls {a,b}", "ls ~x", "ls ~+", "ls ~''", "ls ~'x'", "ls x=~",
+            "ls a:~/x",
+        ] {
             assert!(expands(command), "{command}");
         }
         for command in ["ls ~", "ls ~/x", "git log HEAD^ HEAD~2", "ls '*' \"?\" \\[", "ls '~x'", "ls x~"] {
