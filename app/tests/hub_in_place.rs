@@ -128,8 +128,8 @@ fn start(display: Option<Display>) -> Running {
     };
     let program = Program { headless: display.is_none(), ..Program::default() };
     let rules = json!({ "toolPermissions": [
-        { "toolName": "Read", "autoApprove": true },
-        { "toolName": "Glob", "autoApprove": false },
+        { "toolName": "WebFetch", "autoApprove": true },
+        { "toolName": "WebSearch", "autoApprove": false },
         { "toolName": "Write", "autoApprove": true },
     ]});
     let Value::Object(rules) = rules else { unreachable!() };
@@ -218,7 +218,7 @@ fn line(client: usize, event: &str, payload: &Value) -> Vec<u8> {
 
 /// A call; what it is called and whether a rule allows it depend on its round.
 fn call(client: usize, round: usize) -> (Value, &'static str) {
-    let (tool, says) = [("Read", "allow"), ("Glob", "deny"), ("Write", "allow")][round % 3];
+    let (tool, says) = [("WebFetch", "allow"), ("WebSearch", "deny"), ("Write", "allow")][round % 3];
     let payload = json!({
         "session_id": session_id(client),
         "cwd": "/tmp",

@@ -99,6 +99,8 @@ pub struct RequestView {
     pub subject: Subject,
     /// Whether it can still be answered here.
     pub answerable: bool,
+    /// Whether the agent is told why it is refused.
+    pub takes_reason: bool,
     /// The change that the agent shows, to be reviewed.
     pub diff: Option<Arc<ProposedDiff>>,
 }

@@ -296,6 +296,39 @@ fn hidden_threads_are_nobodys() {
 }
 
 #[test]
+fn a_request_of_a_thread_that_is_not_known_yet_is_told_when_it_comes_again() {
+    let mut talk = Talk::begun();
+    let asks = |thread: &str| {
+        let mut frame = command(3);
+        frame["params"]["threadId"] = thread.into();
+        frame
+    };
+    talk.told(&asks("later"));
+    assert!(talk.gates().is_empty(), "nobody knows whose it is");
+    talk.notified("thread/started", json!({"thread": thread("later")}));
+    talk.told(&asks("later"));
+    assert_eq!(talk.gates().len(), 1);
+    talk.told(&asks("later"));
+    assert_eq!(talk.gates().len(), 1, "what waits is told once");
+}
+
+#[test]
+fn a_long_turn_is_told_to_its_end() {
+    let mut talk = Talk::begun();
+    talk.status(THREAD, active());
+    talk.reply("thread/resume", resumed(json!([])));
+    talk.forget();
+    for number in 0..5_000 {
+        let item = json!({"type": "commandExecution", "id": format!("call-{number}"), "command": "ls",
+            "status": "completed", "exitCode": 0});
+        let params = json!({"threadId": THREAD, "turnId": "turn", "item": item});
+        talk.notified("item/completed", params.clone());
+        talk.notified("item/completed", params);
+    }
+    assert_eq!(talk.said().len(), 5_000, "each once");
+}
+
+#[test]
 fn a_request_is_answered_once_by_its_own_id() {
     let mut talk = Talk::asking();
     let [gate] = talk.gates()[..] else { panic!("{:?}", talk.facts) };

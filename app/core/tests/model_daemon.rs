@@ -13,7 +13,7 @@ use magia_core::codex::message;
 use magia_core::daemon::{DaemonFact, DaemonNews, HeldSession};
 use magia_core::effect::Effect;
 use magia_core::event::{Event, GateId};
-use magia_core::settings::{Settings, ToolPermission};
+use magia_core::settings::{Preset, Settings, ToolPermission};
 use magia_protocol::wire::hook::HookMessage;
 use magia_protocol::wire::info::Decision;
 use magia_protocol::wire::{Provider, ProviderSessionId, RequestState, SessionState};
@@ -72,6 +72,24 @@ fn asking() -> Script {
     script.asks_command("t", "touch x");
     script.status("t", SessionState::WaitingPermission);
     script
+}
+
+#[test]
+fn a_call_is_judged_and_shown_where_it_runs() {
+    let mut script = asking();
+    let presets = [("/home/dev/shop".to_owned(), Preset::Plan)].into();
+    script.settings(Settings { workspace_presets: presets, ..Settings::default() });
+    let params = |cwd: Value| json!({"threadId": "t", "turnId": "turn", "itemId": "call-2", "command": "make", "cwd": cwd});
+    let mut asks = |gate: u16, cwd: Value| {
+        let message = message("item/commandExecution/requestApproval", &params(cwd));
+        let gate = GateId::of_daemon(gate);
+        script.news(DaemonFact::Asked { gate, message, use_id: "call-2".into() });
+        let request = script.requests.values().next_back().and_then(|states| states.last()).unwrap();
+        (request.cwd.clone(), request.policy.clone())
+    };
+    let said = |cwd: &str, policy: &str| (cwd.to_owned(), policy.to_owned());
+    assert_eq!(asks(1, json!("/home/dev/other")), said("/home/dev/other", "ask by preset default"));
+    assert_eq!(asks(2, json!(null)), said("/home/dev/shop", "deny by preset plan of /home/dev/shop"));
 }
 
 fn state_of_request(script: &Script) -> RequestState {
@@ -182,6 +200,15 @@ fn what_was_resolved_without_us_was_answered_in_the_terminal() {
     assert_eq!(state_of_request(&script), RequestState::InTerminal);
     script.news(DaemonFact::Resolved(GATE));
     assert_eq!(state_of_request(&script), RequestState::AnsweredInTerminal);
+}
+
+#[test]
+fn a_reason_that_the_daemon_does_not_take_is_not_said_to_be_given() {
+    let mut script = asking();
+    let id = script.row("t").requests[0];
+    let params = json!({"id": id.to_string(), "decision": "deny", "reason": "use make"});
+    let reply = script.cli("resolve_permission", params).unwrap();
+    assert_eq!((&reply["outcome"]["decision"], &reply["outcome"]["reason"]), (&json!("deny"), &Value::Null));
 }
 
 #[test]

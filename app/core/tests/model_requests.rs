@@ -55,6 +55,23 @@ fn allowed_from_the_cli_and_the_tool_ran() {
 }
 
 #[test]
+fn a_request_is_of_the_directory_that_the_agent_is_in_now() {
+    let mut script = working();
+    let began_in = script.row("a").cwd.clone();
+    let (_, first) = script.bash(10, "a", "t1", "rm -rf *");
+    let mut call = bash("t2", "rm -rf *");
+    call["cwd"] = json!("/home/dev/shop/sub");
+    let (_, second) = script.asks(10, "a", call);
+    let second = second.expect("a request");
+    assert_eq!(script.request(first).cwd, began_in);
+    assert_eq!(script.request(second).cwd, "/home/dev/shop/sub");
+    assert_eq!(script.row("a").cwd, began_in, "the session stays where it began");
+    let params = json!({"id": first.to_string(), "decision": "allow"});
+    let reply = script.cli("resolve_same", params).unwrap();
+    assert_eq!(script.request_state(second), Open, "it would delete other files: {reply}");
+}
+
+#[test]
 fn denied_and_it_did_not_run() {
     let mut script = working();
     let (gate, id) = script.bash(10, "a", "t1", "make");

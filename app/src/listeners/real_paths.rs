@@ -1,15 +1,27 @@
 //! Where a tool call would really act: links resolved, on the disk as it is now.
 
-use magia_core::policy::{EDIT_TOOLS, RealPaths};
+use magia_core::policy::{EDIT_TOOLS, NO_PROJECT, READ_TOOLS, RealPaths, Reserved};
+use magia_protocol::paths;
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// A disk that takes longer (a dead network mount) is one that could not be asked; then a person decides.
 const DISK_LIMIT: Duration = Duration::from_millis(500);
+
+/// The home and magia's own directories, as the environment names them and as they really are.
+static RESERVED: LazyLock<Reserved> = LazyLock::new(|| {
+    let real = |path: PathBuf| resolve_target(&path).into_iter().chain([path]);
+    let own = [paths::config_dir(), paths::data_dir(), paths::state_dir()];
+    Reserved {
+        homes: std::env::var_os("HOME").map(PathBuf::from).into_iter().flat_map(real).collect(),
+        own: own.into_iter().flatten().flat_map(real).collect(),
+    }
+});
 
 #[derive(Deserialize)]
 struct Payload {
@@ -18,14 +30,17 @@ struct Payload {
     tool_input: ToolInput,
 }
 
+/// The fields of [`PATH_KEYS`](magia_core::policy::PATH_KEYS). One that stands twice is refused.
 #[derive(Deserialize)]
 struct ToolInput {
     file_path: Option<String>,
     notebook_path: Option<String>,
     path: Option<String>,
+    absolute_path: Option<String>,
+    dir_path: Option<String>,
 }
 
-/// The paths of a call that changes a file; `None` when it names none, or several different ones, or the disk
+/// The paths of a call that reads or changes a file; `None` when it names none, or several different ones, or the disk
 /// could not be asked. No rule asks where another call acts, so none of those waits for the disk. Does the file
 /// system's work on another thread, because a call to a dead mount does not return and this thread serves every agent.
 pub(super) async fn of_payload(payload: &str) -> Option<RealPaths> {
@@ -40,34 +55,45 @@ pub(super) async fn of_file(cwd: PathBuf, target: PathBuf) -> Option<RealPaths> 
     tokio::time::timeout(DISK_LIMIT, resolved).await.ok()?.ok()?
 }
 
-/// Whether a call changes a file, so that [`of_payload`] would look at the disk.
+/// Whether a call may name a file, so that [`of_payload`] would look at the disk.
 pub(super) fn are_wanted(payload: &str) -> bool {
     #[derive(Deserialize)]
     struct Named<'a> {
         #[serde(borrow)]
         tool_name: Cow<'a, str>,
     }
-    serde_json::from_str(payload).is_ok_and(|Named { tool_name }| EDIT_TOOLS.contains(&&*tool_name))
+    serde_json::from_str(payload).is_ok_and(|Named { tool_name }| works_on_a_file(&tool_name))
+}
+
+fn works_on_a_file(tool: &str) -> bool {
+    EDIT_TOOLS.contains(&tool) || READ_TOOLS.contains(&tool)
 }
 
 fn named(payload: &str) -> Option<(PathBuf, PathBuf)> {
     let Payload { tool_name, cwd, tool_input } = serde_json::from_str(payload).ok()?;
-    if !EDIT_TOOLS.contains(&tool_name.as_str()) {
+    if !works_on_a_file(&tool_name) {
         return None;
     }
-    let ToolInput { file_path, notebook_path, path } = tool_input;
-    let mut names = [file_path, notebook_path, path].into_iter().flatten();
+    let ToolInput { file_path, notebook_path, path, absolute_path, dir_path } = tool_input;
+    let mut names = [file_path, notebook_path, path, absolute_path, dir_path].into_iter().flatten();
     let target = names.next()?;
     // Which of two the tool takes is not for us to guess.
     names.all(|other| other == target).then(|| (cwd.into(), target.into()))
 }
 
 fn resolve(cwd: &Path, target: &Path) -> Option<RealPaths> {
-    if !cwd.is_absolute() || target.as_os_str().is_empty() || climbs(cwd) || climbs(target) {
+    if !cwd.is_absolute() || !is_literal(target) || climbs(cwd) || climbs(target) {
         return None;
     }
     let target = resolve_target(&cwd.join(target))?;
-    Some(RealPaths { cwd: fs::canonicalize(cwd).ok()?, target })
+    let cwd = fs::canonicalize(cwd).ok()?;
+    let cwd = if RESERVED.is_project(&cwd) { cwd } else { PathBuf::from(NO_PROJECT) };
+    Some(RealPaths { cwd, target })
+}
+
+/// Whether an agent takes a name as it stands: some put the home in place of `~`, and cut blanks off.
+fn is_literal(target: &Path) -> bool {
+    target.to_str().is_some_and(|name| !name.is_empty() && name.trim() == name && !name.starts_with('~'))
 }
 
 fn climbs(path: &Path) -> bool {
@@ -126,8 +152,19 @@ mod tests {
         check(&project, "src/../../outside/x", None);
         check(&project, "src/a.rs/below", None);
         check(&project, "", None);
+        check(&project, "~/.bashrc", None);
+        check(&project, " /etc/passwd", None);
+        check(&project, "/etc/passwd\n", None);
         check(Path::new("project"), "a", None);
         check(&root.join("missing"), "a", None);
+    }
+
+    #[test]
+    fn nothing_is_inside_of_the_home() {
+        let home = PathBuf::from(std::env::var_os("HOME").expect("a home"));
+        let paths = resolve(&home, Path::new("notes-that-are-not-there.txt")).expect("they are found out");
+        assert_eq!(paths.cwd, Path::new(NO_PROJECT));
+        assert!(paths.target.ends_with("notes-that-are-not-there.txt"));
     }
 
     #[test]
@@ -146,7 +183,11 @@ mod tests {
         check(r#"{"tool_name":"Edit","cwd":"/p","tool_input":{"file_path":7}}"#, None);
         check(r#"{"tool_name":"Edit","cwd":"/p","tool_input":{"command":"ls"}}"#, None);
         check(r#"{"tool_name":"Edit","tool_input":{"file_path":"a"}}"#, None);
-        check(r#"{"tool_name":"Read","cwd":"/p","tool_input":{"file_path":"a"}}"#, None);
+        check(r#"{"tool_name":"Read","cwd":"/p","tool_input":{"file_path":"a","limit":3}}"#, Some("a"));
+        check(r#"{"tool_name":"Grep","cwd":"/p","tool_input":{"pattern":"x","path":"src"}}"#, Some("src"));
+        check(r#"{"tool_name":"Grep","cwd":"/p","tool_input":{"pattern":"x"}}"#, None);
+        check(r#"{"tool_name":"read_file","cwd":"/p","tool_input":{"absolute_path":"/a"}}"#, Some("/a"));
+        check(r#"{"tool_name":"Bash","cwd":"/p","tool_input":{"file_path":"a"}}"#, None);
         check(r#"{"cwd":"/p","tool_input":{"file_path":"a"}}"#, None);
         check("null", None);
     }

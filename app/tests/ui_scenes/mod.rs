@@ -114,6 +114,7 @@ pub fn request(
         },
         subject,
         answerable: true,
+        takes_reason: true,
         diff: None,
     }
 }

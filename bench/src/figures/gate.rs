@@ -28,7 +28,9 @@ pub fn measure(programs: &Programs) -> Result<Vec<Row>> {
     let sandbox = Sandbox::new()?;
     let config = sandbox.root().join("config/magia");
     std::fs::create_dir_all(&config).context("making the config directory")?;
-    let settings = json!({ "toolPermissions": [{ "toolName": "Read", "autoApprove": true }] });
+    // What most requests are: a command, for which no disk is asked.
+    let rule = json!({ "toolName": "Bash", "commandPrefix": "cargo test", "autoApprove": true });
+    let settings = json!({ "toolPermissions": [rule] });
     std::fs::write(config.join("settings.json"), settings.to_string()).context("writing the settings")?;
     let app = App::headless(programs, &sandbox)?;
     let mut bench = Bench {
@@ -161,7 +163,7 @@ struct Bench {
 impl Bench {
     /// A request that a rule answers: line to answer, and connect to answer.
     fn by_rule(&mut self, waits: Waits) -> Result<(Duration, Duration)> {
-        let call = self.begin("Read", &json!({ "file_path": "/etc/hostname" }))?;
+        let call = self.begin("Bash", &json!({ "command": "cargo test --workspace" }))?;
         let line = self.agent.line("PermissionRequest", &call);
         let begun = Instant::now();
         let mut gate = UnixStream::connect(&self.gates).context("connecting to the gate")?;
@@ -178,7 +180,7 @@ impl Bench {
 
     /// A request that a client answers: its line to the gate's answer.
     fn by_client(&mut self) -> Result<Duration> {
-        let call = self.begin("Bash", &json!({ "command": "cargo test" }))?;
+        let call = self.begin("Bash", &json!({ "command": "cargo publish" }))?;
         let mut gate = UnixStream::connect(&self.gates).context("connecting to the gate")?;
         gate.write_all(&self.agent.line("PermissionRequest", &call))?;
         let request = wait_until("the request to be listed", PATIENCE, || {

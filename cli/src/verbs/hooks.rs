@@ -149,8 +149,8 @@ fn install(wishes: &Wishes, dry_run: bool, out: &mut Out) -> Result<Exit> {
 }
 
 /// What is said where strict mode is switched on.
-const STRICT: &str = "strict mode: a tool call that magia does not allow is refused, also when magia does not run \
-                      or does not answer in time; end it with --no-strict";
+const STRICT: &str = "strict mode: a tool call that a rule denies is refused before it runs, and every call is when \
+                      magia does not run or does not answer in time; end it with --no-strict";
 
 fn print_change(reply: &Reply, done: &str, out: &mut Out) -> Result<Exit> {
     if out.is_json() {

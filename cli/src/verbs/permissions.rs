@@ -177,7 +177,7 @@ pub fn pass(pass: Pass, out: &mut Out) -> Result<Exit> {
 }
 
 fn resolve(client: &mut Client, params: ResolvePermission, out: &mut Out) -> Result<Exit> {
-    let said = said(params.decision);
+    let (said, reasoned) = (said(params.decision), params.reason.is_some());
     let reply = client.ask(&Command::ResolvePermission(params))?;
     client::warn(&reply);
     if out.is_json() {
@@ -185,6 +185,9 @@ fn resolve(client: &mut Client, params: ResolvePermission, out: &mut Out) -> Res
         return Ok(Exit::Done);
     }
     let request: RequestInfo = client::read(&reply)?;
+    if reasoned {
+        warn_of_reason(&[&request]);
+    }
     let edited = request.outcome.as_ref().is_some_and(|outcome| outcome.edited_input.is_some());
     let edited = if edited { " with another input" } else { "" };
     out.text(&line(&format!("{said}{edited}"), &request))?;
@@ -192,7 +195,7 @@ fn resolve(client: &mut Client, params: ResolvePermission, out: &mut Out) -> Res
 }
 
 fn resolve_same(client: &mut Client, params: ResolveSame, out: &mut Out) -> Result<Exit> {
-    let said = said(params.decision);
+    let (said, reasoned) = (said(params.decision), params.reason.is_some());
     let reply = client.ask(&Command::ResolveSame(params))?;
     client::warn(&reply);
     let info: SameInfo = client::read(&reply)?;
@@ -203,10 +206,22 @@ fn resolve_same(client: &mut Client, params: ResolveSame, out: &mut Out) -> Resu
             out.text(&line(said, request))?;
         }
     }
+    if reasoned {
+        warn_of_reason(&info.answered.iter().collect::<Vec<_>>());
+    }
     for failure in &info.failed {
         say(&format!("{} was not answered: {}", failure.id.short(), failure.error.message));
     }
     Ok(if info.failed.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+/// Says so when an agent was not told the reason that was given.
+fn warn_of_reason(requests: &[&RequestInfo]) {
+    let untold =
+        |request: &&RequestInfo| request.outcome.as_ref().is_some_and(|outcome| outcome.reason.is_none());
+    if requests.iter().any(untold) {
+        say("the agent was told no and nothing more: a refusal of Codex's daemon takes no reason");
+    }
 }
 
 const fn said(decision: Decision) -> &'static str {

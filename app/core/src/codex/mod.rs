@@ -408,6 +408,11 @@ impl Client {
             self.unknown += 1;
             return;
         };
+        // What the daemon has not described yet is not ours to show. It sends the request again when we have resumed.
+        if !self.threads.contains_key(thread_id) {
+            self.unknown += 1;
+            return;
+        }
         // After a resume the daemon sends what still waits again.
         if self.asks.values().any(|ask| ask.thread == thread_id && ask.id == *id) {
             return;

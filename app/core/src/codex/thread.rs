@@ -5,7 +5,7 @@ use crate::event::GateId;
 use crate::normalize::codex_daemon::with_fields;
 use magia_protocol::wire::{ProviderSessionId, SessionState};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Items of a turn that are remembered.
 const ITEMS_MAX: usize = 4_096;
@@ -108,8 +108,10 @@ pub struct Thread {
     pub changes: BTreeMap<String, Value>,
     /// Requests that wait for the answer to our resume.
     pub waiting: Vec<(GateId, Value)>,
-    /// Items of the running turn that were told.
+    /// Items of the running turn that were told, as far back as is remembered.
     told: BTreeSet<(String, bool)>,
+    /// The same, in the order in which they were told.
+    told_in_order: VecDeque<(String, bool)>,
 }
 
 impl Thread {
@@ -188,7 +190,18 @@ impl Thread {
         if !whole && matches!(kind, "userMessage" | "agentMessage" | "reasoning" | "plan") {
             return false;
         }
-        self.told.len() < ITEMS_MAX && self.told.insert((id.to_owned(), whole))
+        let key = (id.to_owned(), whole);
+        let new = self.told.insert(key.clone());
+        if new {
+            self.told_in_order.push_back(key);
+        }
+        // An item that is forgotten would be told twice if it came again, which is better than that none is told.
+        if self.told_in_order.len() > ITEMS_MAX
+            && let Some(oldest) = self.told_in_order.pop_front()
+        {
+            self.told.remove(&oldest);
+        }
+        new
     }
 
     /// The running turn is over.
@@ -196,5 +209,6 @@ impl Thread {
         self.turn_open = false;
         self.changes.clear();
         self.told.clear();
+        self.told_in_order.clear();
     }
 }

@@ -48,13 +48,14 @@ impl Model {
         self.learn(now, message, &placed, fx);
         let lives = self.sessions.get(&session).is_some_and(|session| session.ended.is_none());
         let (provider, process) = (placed.provider, placed.process);
-        let agent_id = placed.understood.agent_id;
+        let (agent_id, cwd) = (placed.understood.agent_id, placed.understood.cwd);
         let asked = |tool, input, suggestions| Asked {
             gate,
             session,
             provider,
             agent_id,
             process,
+            cwd,
             tool,
             input,
             suggestions,

@@ -145,6 +145,7 @@ impl Model {
             provider,
             agent_id: None,
             process,
+            cwd: None,
             tool: if provider == Provider::Gemini { "write_file" } else { "Write" }.to_owned(),
             input: json!({ "file_path": diff.path, "content": &*diff.new }),
             suggestions: Vec::new(),
@@ -215,6 +216,9 @@ impl Model {
         request.suggestions = std::mem::take(&mut asked.suggestions);
         request.agent_id = asked.agent_id.take();
         request.process = asked.process.or(request.process);
+        if let Some(cwd) = asked.cwd.take() {
+            request.cwd = cwd;
+        }
         request.paths = asked.paths.take().or(request.paths.take());
         request.judgement = risk::judge(&request.tool, &request.input, request.paths.as_ref());
         if let Some(gate) = asked.gate {

@@ -84,6 +84,9 @@ pub struct Asked {
     pub agent_id: Option<String>,
     /// The agent's process.
     pub process: Option<ProcessId>,
+    /// The directory in which the agent would run the call, when it says so: it may have gone elsewhere since the
+    /// session began.
+    pub cwd: Option<String>,
     /// Tool name.
     pub tool: String,
     /// Its input.

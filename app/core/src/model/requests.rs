@@ -162,9 +162,15 @@ impl Model {
 
     /// What the settings say to a request.
     pub(super) fn verdict_on(&self, asked: &Asked) -> Verdict {
-        let cwd = self.sessions.get(&asked.session).map(|session| session.cwd.as_str()).unwrap_or_default();
+        let cwd = self.cwd_of(asked);
         let (tool, input, paths) = (&asked.tool, &asked.input, asked.paths.as_ref());
         verdict(&self.settings, Call { tool, input, cwd, paths })
+    }
+
+    /// Where a call would run: where the agent says, or where its session began.
+    fn cwd_of<'a>(&'a self, asked: &'a Asked) -> &'a str {
+        let session = || self.sessions.get(&asked.session).map(|session| session.cwd.as_str());
+        asked.cwd.as_deref().or_else(session).unwrap_or_default()
     }
 
     /// A person is told of what waits.
@@ -183,8 +189,7 @@ impl Model {
 
     /// Puts a request on record and ties it to its call. Nobody is told yet.
     pub(super) fn add_request(&mut self, now: Now, asked: Asked) -> RequestId {
-        let session = self.sessions.get(&asked.session);
-        let cwd = session.map(|session| session.cwd.clone()).unwrap_or_default();
+        let cwd = self.cwd_of(&asked).to_owned();
         let seen_waiting = self.is_seen_waiting(asked.session, now);
         let request = PermissionRequest {
             id: self.ids.request(now.unix_ms),
@@ -285,6 +290,8 @@ impl Model {
             suggestions: &request.suggestions,
             edited: request.edited.as_deref(),
         };
+        // A refusal of its daemon's takes no words, so none are said to have been given.
+        let reason = reason.filter(|_| gate.daemon().is_none());
         request.by_diff = request.contents.is_some() || gate.diff_conn().is_some();
         let replies = match (request.by_diff, gate.daemon()) {
             (true, _) => ide::answer_diff(request, decision)?,
@@ -425,6 +432,7 @@ impl Model {
             info: self.request_info(request),
             subject: request.subject.clone(),
             answerable: request.state == RequestState::Open && request.gate.is_some(),
+            takes_reason: request.gate.is_none_or(|gate| gate.daemon().is_none()),
             diff: request.diff.as_ref().map(|diff| Arc::clone(&diff.proposed)),
         }
     }

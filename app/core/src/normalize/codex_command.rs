@@ -1,11 +1,12 @@
 //! Codex's commands as a person writes them: it runs them by `/bin/bash -lc 'COMMAND'` and says so.
 
 /// The script of `SHELL -lc SCRIPT`; any other command as it is. Only a script that is one plain shell word is taken out,
-/// so that what is shown is all that is run.
+/// and only of a shell of the system's, so that what is shown is all that is run: `/tmp/x/bash` may be anything.
 pub fn unwrapped(command: &str) -> String {
     let script = || {
         let (shell, rest) = command.split_once(' ')?;
-        let name = shell.rsplit('/').next()?;
+        let system = shell.strip_prefix("/usr/bin/").or_else(|| shell.strip_prefix("/bin/"));
+        let name = system.unwrap_or(shell);
         let rest = rest.strip_prefix("-lc ").or_else(|| rest.strip_prefix("-c "))?;
         matches!(name, "bash" | "sh" | "zsh" | "dash").then(|| one_word(rest))?
     };
@@ -58,6 +59,18 @@ mod tests {
         check("/bin/bash -lc 'ls'; rm x", "/bin/bash -lc 'ls'; rm x");
         check("/bin/bash -lc \"$(rm x)\"", "/bin/bash -lc \"$(rm x)\"");
         check("/bin/bash -lc 'open", "/bin/bash -lc 'open");
+        for other in [
+            "/tmp/e/bash",
+            "./bash",
+            "x/bash",
+            "/usr/local/bin/bash",
+            "/bin/../tmp/bash",
+            "/usr/bin/x/sh",
+            "~/bash",
+        ] {
+            let command = format!("{other} -lc 'cargo test'");
+            check(&command, &command);
+        }
         check("python3 -c 'print(1)'", "python3 -c 'print(1)'");
         check("ls -la", "ls -la");
         check("", "");

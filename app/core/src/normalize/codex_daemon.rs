@@ -30,7 +30,7 @@ pub fn understand(method: &str, params: &Value) -> Understood {
     Understood {
         provider_session_id: session.map(ProviderSessionId),
         transcript_path: None,
-        cwd: None,
+        cwd: super::fields::path(params, "cwd"),
         turn,
         agent_id,
         permission_mode: None,

@@ -4,6 +4,8 @@
 //! one. Every verdict names the rule that made it, asking included. Questions and plans are never answered by a rule.
 
 pub mod edit;
+mod programs;
+mod readers;
 pub mod risk;
 pub mod same;
 pub mod sensitive;
@@ -15,6 +17,7 @@ use crate::settings::{Preset, Settings, ToolPermission};
 use magia_protocol::wire::Risk;
 use serde_json::Value;
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
 /// What a rule says to a request.
@@ -71,10 +74,32 @@ impl Verdict {
 /// Where a request would act, with symbolic links resolved by whoever can look at the disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RealPaths {
-    /// The agent's working directory.
+    /// The agent's working directory; [`NO_PROJECT`] when that is none whose files may be changed unseen.
     pub cwd: PathBuf,
     /// The file that a tool names.
     pub target: PathBuf,
+}
+
+/// Nothing is inside of it.
+pub const NO_PROJECT: &str = "/";
+
+/// Directories that a project is not: an agent that works in the user's home would else have all of the user's own
+/// configuration, and magia's, "inside the project".
+#[derive(Clone, Debug, Default)]
+pub struct Reserved {
+    /// The user's home, under each of its names.
+    pub homes: Vec<PathBuf>,
+    /// Where magia keeps its settings and data.
+    pub own: Vec<PathBuf>,
+}
+
+impl Reserved {
+    /// Whether what is inside of a directory is a project's. It is not the home, nor above it, nor around magia's own
+    /// directories, nor within them.
+    pub fn is_project(&self, cwd: &Path) -> bool {
+        let around = |inner: &PathBuf| inner.starts_with(cwd);
+        !self.homes.iter().any(around) && !self.own.iter().any(|own| around(own) || cwd.starts_with(own))
+    }
 }
 
 /// A call that asks.
@@ -109,6 +134,9 @@ pub const READ_TOOLS: &[&str] = &[
     "search_file_content",
     "list_directory",
 ];
+
+/// Fields in which a tool names the file or the directory that it works on.
+pub const PATH_KEYS: &[&str] = &["file_path", "notebook_path", "path", "absolute_path", "dir_path"];
 
 /// Whether a tool runs shell commands: Claude's and Codex's `Bash`, Codex's others, Gemini's.
 pub fn is_shell(tool: &str) -> bool {
@@ -151,7 +179,8 @@ pub fn verdict(settings: &Settings, call: Call<'_>) -> Verdict {
         Preset::Default => Says::Ask,
         Preset::AcceptEdits => {
             let edits = EDIT_TOOLS.contains(&call.tool) && call.paths.is_some_and(is_project_file);
-            if edits { Says::Allow } else { Says::Ask }
+            let touches = || !sensitive::touched(call.tool, call.input, call.paths).is_empty();
+            if edits && !touches() { Says::Allow } else { Says::Ask }
         }
         Preset::Plan if is_reading(call) => Says::Allow,
         Preset::Plan | Preset::DontAsk => Says::Deny,
@@ -192,14 +221,67 @@ fn is_reading(call: Call<'_>) -> bool {
     judged.risk == Risk::Low && judged.reasons.iter().all(|reason| reason == table::READS.reason)
 }
 
-/// Whether the file is inside the working directory and is not one that steers git, an agent or an editor.
+/// Files and directories from which other programs run things by themselves: git, an agent, an editor, a shell, a
+/// service that builds. What a person has to start (`Makefile`, `package.json`) and what only tells an agent something
+/// (`CLAUDE.md`, `AGENTS.md`) is not among them: changing those is the usual work.
+const STEERING: &[&str] = &[
+    ".git",
+    ".gitmodules",
+    ".gitconfig",
+    ".husky",
+    ".pre-commit-config.yaml",
+    "lefthook.yml",
+    ".lefthook.yml",
+    ".claude",
+    ".codex",
+    ".gemini",
+    ".cursor",
+    ".windsurf",
+    ".kiro",
+    ".continue",
+    ".opencode",
+    ".mcp.json",
+    "opencode.json",
+    ".vscode",
+    ".zed",
+    ".idea",
+    ".fleet",
+    ".devcontainer",
+    ".exrc",
+    ".nvimrc",
+    ".nvim.lua",
+    ".vimrc",
+    ".lvimrc",
+    ".dir-locals.el",
+    ".envrc",
+    ".mise.toml",
+    "mise.toml",
+    ".bashrc",
+    ".bash_profile",
+    ".bash_login",
+    ".bash_logout",
+    ".profile",
+    ".zshrc",
+    ".zshenv",
+    ".zprofile",
+    ".zlogin",
+    ".zlogout",
+    "config.fish",
+    ".gitlab-ci.yml",
+    ".circleci",
+];
+
+/// Whether the file is inside the working directory and is not one from which other programs run things by themselves.
 pub(crate) fn is_project_file(paths: &RealPaths) -> bool {
     let Some(inside) = inside(&paths.cwd, &paths.target) else { return false };
-    let steering =
-        [".git", ".claude", ".codex", ".gemini", ".vscode", ".idea", ".mcp.json", ".envrc", ".husky"];
-    inside.components().all(|part| match part {
-        Component::Normal(name) => !steering.iter().any(|one| name.eq_ignore_ascii_case(one)),
-        _ => false,
+    let mut before = None;
+    inside.components().all(|part| {
+        let Component::Normal(name) = part else { return false };
+        let is = |part: &OsStr, other: &str| part.eq_ignore_ascii_case(other);
+        let workflow = before.is_some_and(|before| is(before, ".github"))
+            && (is(name, "workflows") || is(name, "actions"));
+        before = Some(name);
+        !workflow && !STEERING.iter().any(|one| is(name, one))
     })
 }
 
@@ -245,11 +327,79 @@ mod tests {
         check("Write", "/home/me/shop", false);
         check("Write", "/home/me/shop/.git/hooks/pre-commit", false);
         check("Write", "/home/me/shop/.CLAUDE/settings.json", false);
+        for name in [
+            ".cursor/mcp.json",
+            ".zed/settings.json",
+            ".github/workflows/ci.yml",
+            ".gitmodules",
+            ".exrc",
+            "sub/.envrc",
+            ".devcontainer/devcontainer.json",
+            "dot/.bashrc",
+            ".env",
+            "certs/server.key",
+            ".ssh/config",
+            ".npmrc",
+        ] {
+            check("Write", &format!("/home/me/shop/{name}"), false);
+        }
+        for name in [
+            "CLAUDE.md",
+            "AGENTS.md",
+            "GEMINI.md",
+            ".gitignore",
+            ".gitattributes",
+            ".editorconfig",
+            "Makefile",
+            "package.json",
+            ".github/CODEOWNERS",
+            "workflows/a",
+            ".env.example",
+            "src/git/a.rs",
+            ".cargo/config.toml",
+        ] {
+            check("Write", &format!("/home/me/shop/{name}"), true);
+        }
         check("Bash", "/home/me/shop/a", false);
         check("Read", "/home/me/shop/a", false);
         let input = json!({"file_path": "/home/me/shop/a"});
         let call = Call { tool: "Edit", input: &input, cwd: "/home/me/shop", paths: None };
         assert_eq!(verdict(&accept_edits(), call).says, Says::Ask);
+    }
+
+    #[test]
+    fn a_home_is_no_project() {
+        let reserved = Reserved {
+            homes: vec!["/home/me".into()],
+            own: vec!["/home/me/.config/magia".into(), "/srv/magia/data".into()],
+        };
+        let check =
+            |cwd: &str, project: bool| assert_eq!(reserved.is_project(Path::new(cwd)), project, "{cwd}");
+        for cwd in [
+            "/",
+            "/home",
+            "/home/me",
+            "/home/me/.config",
+            "/home/me/.config/magia",
+            "/home/me/.config/magia/x",
+            "/srv",
+            "/srv/magia",
+            "/srv/magia/data/x",
+        ] {
+            check(cwd, false);
+        }
+        for cwd in
+            ["/home/me/shop", "/home/me/.config/nvim", "/home/other", "/srv/shop", "/srv/magia/database"]
+        {
+            check(cwd, true);
+        }
+        let input = json!({"file_path": "/home/me/notes"});
+        let paths = RealPaths { cwd: NO_PROJECT.into(), target: "/home/me/notes".into() };
+        for preset in [Preset::AcceptEdits, Preset::Auto] {
+            let settings = Settings { preset, ..Settings::default() };
+            let call = Call { tool: "Write", input: &input, cwd: "/home/me", paths: Some(&paths) };
+            assert_eq!(verdict(&settings, call).says, Says::Ask);
+        }
     }
 
     #[test]
@@ -276,6 +426,10 @@ mod tests {
         assert_eq!(bash("cargo test; rm -rf ~"), ask(), "a chain is not a call of its first part");
         assert_eq!(bash("cargo test $(rm x)"), ask());
         assert_eq!(bash("cargo test > /etc/passwd"), ask());
+        assert_eq!(bash("cargo test # '\nrm -rf ~\n#'"), ask());
+        assert_eq!(bash("cargo test 'a\nb'"), ask());
+        assert_eq!(bash("cargo test -- --nocapture").0, Says::Allow);
+        assert_eq!(bash("cargo test 'a b' \"it's\" *x ~/y").0, Says::Allow);
         assert_eq!(bash("cd x && git push -f"), (Says::Deny, "rule Bash(git push)".to_owned()));
         assert_eq!(says("Write", &json!({})).0, Says::Deny);
     }

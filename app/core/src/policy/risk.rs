@@ -1,12 +1,12 @@
 //! The risk table: how much harm a request could do, and why.
 
-use super::sensitive;
-use super::shell::{self, Call};
 use super::table::{self, RiskRow};
-use super::{EDIT_TOOLS, READ_TOOLS, RealPaths, command_of, inside, is_project_file, is_shell};
+use super::{EDIT_TOOLS, PATH_KEYS, READ_TOOLS, RealPaths, command_of, inside, is_project_file, is_shell};
+use super::{programs, readers, sensitive, shell};
 use crate::subject::{Mark, TERMINAL_TOOL};
 use magia_protocol::wire::Risk;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// A verdict on a request: the worst of its reasons, and all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,9 @@ pub fn judge(tool: &str, input: &Value, paths: Option<&RealPaths>) -> Judgement 
         return judge_command(&command_of(input).unwrap_or_default());
     }
     let edits = EDIT_TOOLS.contains(&tool);
+    let names_file = || PATH_KEYS.iter().any(|key| input.get(key).is_some_and(Value::is_string));
     let mut rows = vec![match tool {
+        _ if READ_TOOLS.contains(&tool) && paths.is_none() && names_file() => &table::READS_A_FILE,
         _ if READ_TOOLS.contains(&tool) => &table::READS,
         "AskUserQuestion" | "ExitPlanMode" => &table::ASKS_YOU,
         "WebFetch" | "WebSearch" => &table::REACHES_NETWORK,
@@ -53,7 +55,11 @@ fn judge_command(command: &str) -> Judgement {
     if command.len() > shell::READ_MAX {
         return Judgement { risk: table::TOO_LONG.risk, reasons: vec![table::TOO_LONG.reason.to_owned()] };
     }
-    let mut marks = command_marks(command);
+    let mut marks = marks_within(command, DEPTH);
+    if marks.is_empty() {
+        let row = if readers::only_reads(command) { &table::READS } else { &table::RUNS_A_PROGRAM };
+        return Judgement { risk: row.risk, reasons: vec![row.reason.to_owned()] };
+    }
     marks.sort_by_key(|mark| std::cmp::Reverse(mark.risk));
     let mut reasons: Vec<String> = Vec::new();
     for mark in &marks {
@@ -61,147 +67,57 @@ fn judge_command(command: &str) -> Judgement {
             reasons.push(mark.reason.to_owned());
         }
     }
-    if let Some(worst) = marks.first() {
-        return Judgement { risk: worst.risk, reasons };
-    }
-    let row = if only_reads(command) { &table::READS } else { &table::RUNS_A_PROGRAM };
-    Judgement { risk: row.risk, reasons: vec![row.reason.to_owned()] }
+    Judgement { risk: marks.first().map_or(Risk::Medium, |mark| mark.risk), reasons }
 }
 
-/// Whether every call of the command is one of a short list that only reads, without redirection or expansion.
-fn only_reads(command: &str) -> bool {
-    const READERS: &[&str] = &[
-        "ls", "cat", "head", "tail", "wc", "pwd", "echo", "grep", "rg", "stat", "file", "which", "date",
-        "uname", "du", "df", "sort", "uniq", "cut", "basename", "dirname", "realpath", "true", "false", "id",
-        "whoami",
-    ];
-    const GIT_READERS: &[&str] =
-        &["status", "diff", "log", "show", "blame", "rev-parse", "ls-files", "describe"];
-    let calls = shell::split_calls(command);
-    !calls.is_empty()
-        && !command.contains(['$', '`'])
-        && calls.iter().all(|call| {
-            let reads = match call.program() {
-                "git" => call.words.get(1).is_some_and(|(word, _)| GIT_READERS.contains(&word.as_str())),
-                program => READERS.contains(&program),
-            };
-            let writes = |word: &str| {
-                let long = ["--output", "--pre", "--ext-diff", "--textconv", "--set"];
-                let short = (call.program() == "sort" && word.starts_with("-o"))
-                    || (call.program() == "date" && word.starts_with("-s"));
-                short || long.iter().any(|option| word.starts_with(option))
-            };
-            let plain = !call.words.iter().any(|(word, _)| writes(word));
-            reads && plain && call.redirects.is_empty() && call.wrappers.is_empty()
-        })
-}
+/// How many scripts within scripts are looked into.
+const DEPTH: usize = 3;
 
-/// The parts of a shell command that are worth a look, in order, not overlapping.
+/// The parts of a shell command that are worth a look, in order, not overlapping: of two that do, the worse one.
 pub fn command_marks(command: &str) -> Vec<Mark> {
-    marks_within(command, 3)
+    let mut marks = marks_within(command, DEPTH);
+    marks.retain(|mark| !mark.range.is_empty());
+    // The worst first, of these the one that stands first; what has no room left is left out.
+    marks.sort_by_key(|mark| (std::cmp::Reverse(mark.risk), mark.range.start));
+    let mut taken: BTreeMap<usize, Mark> = BTreeMap::new();
+    for mark in marks {
+        let before = taken.range(..mark.range.end).next_back();
+        if before.is_none_or(|(_, before)| before.range.end <= mark.range.start) {
+            taken.insert(mark.range.start, mark);
+        }
+    }
+    taken.into_values().collect()
 }
 
-/// `depth`: how many shells within shells are looked into.
+/// All marks, as they are found.
 fn marks_within(command: &str, depth: usize) -> Vec<Mark> {
-    let calls = shell::split_calls(command);
     let mut marks = Vec::new();
-    for (index, call) in calls.iter().enumerate() {
+    for call in shell::split_calls(command) {
         for (wrapper, range) in &call.wrappers {
-            if matches!(wrapper.as_str(), "sudo" | "doas") {
+            if matches!(shell::base_name(wrapper), "sudo" | "doas") {
                 marks.push(mark(range.clone(), &table::RUNS_AS_ROOT));
             }
         }
-        let touched = sensitive::in_call(call).into_iter().map(|touched| touched.kind.row());
-        let program = program_risk(call, index.checked_sub(1).and_then(|at| calls.get(at)));
-        if let Some(worst) = program.into_iter().chain(touched).max_by_key(|row| row.risk) {
+        let touched = sensitive::in_call(&call).into_iter().map(|touched| touched.kind.row());
+        if let Some(worst) = programs::risks(&call).into_iter().chain(touched).max_by_key(|row| row.risk) {
             marks.push(mark(call.range(), worst));
         }
-        let inner = call.script().filter(|_| depth > 0).map(|script| marks_within(script, depth - 1));
-        if let Some(worst) = inner.into_iter().flatten().max_by_key(|mark| mark.risk) {
-            marks.push(Mark { range: call.range(), ..worst });
+        for script in call.scripts().iter().filter(|_| depth > 0) {
+            if let Some(worst) = marks_within(script, depth - 1).into_iter().max_by_key(|mark| mark.risk) {
+                marks.push(Mark { range: call.range(), ..worst });
+            }
         }
         for (operator, target, range) in &call.redirects {
-            let outside =
-                target.starts_with(['/', '~']) || target.starts_with("../") || target.contains("/../");
-            let harmless = target.starts_with("/dev/null")
-                || target.starts_with("/dev/std")
-                || target.starts_with("/tmp/");
-            if operator.contains('>') && outside && !harmless {
+            if operator.contains('>') && programs::is_outside(target) {
                 marks.push(mark(range.clone(), &table::WRITES_OUTSIDE));
             }
         }
     }
-    marks.sort_by_key(|mark| mark.range.start);
-    let mut end = 0;
-    marks.retain(|mark| {
-        let fits = mark.range.start >= end && !mark.range.is_empty();
-        if fits {
-            end = mark.range.end;
-        }
-        fits
-    });
     marks
 }
 
 fn mark(range: std::ops::Range<usize>, row: &'static RiskRow) -> Mark {
     Mark { range, risk: row.risk, reason: row.reason }
-}
-
-fn program_risk(call: &Call, before: Option<&Call>) -> Option<&'static RiskRow> {
-    let second = call.words.get(1).map_or("", |(word, _)| word.as_str());
-    let found = match call.program() {
-        "rm" if call.has_option("--recursive", 'r') || call.has_option("--recursive", 'R') => {
-            &table::DELETES_RECURSIVELY
-        }
-        "rm" | "unlink" | "rmdir" => &table::DELETES,
-        "shred" | "dd" | "truncate" => &table::OVERWRITES_DATA,
-        program if program.starts_with("mkfs") => &table::OVERWRITES_DATA,
-        "find" if call.words.iter().any(|(word, _)| word == "-delete" || word.starts_with("-exec")) => {
-            &table::FOR_EVERY_FILE
-        }
-        "chmod" | "chown" | "chgrp" if call.has_option("--recursive", 'R') => &table::CHANGES_MODES,
-        "shutdown" | "reboot" | "halt" | "poweroff" => &table::STOPS_MACHINE,
-        "kill" | "pkill" | "killall" => &table::ENDS_PROCESSES,
-        "git" => return git_risk(call, second),
-        "npm" | "cargo" | "twine" | "gem" | "yarn" | "pnpm"
-            if matches!(second, "publish" | "upload" | "push") =>
-        {
-            &table::PUBLISHES
-        }
-        "sh" | "bash" | "zsh" | "dash" | "python" | "python3" | "node" | "perl" | "ruby" if call.piped => {
-            match before.map(Call::program) {
-                Some("curl" | "wget") => &table::RUNS_DOWNLOAD,
-                _ => &table::RUNS_PIPED,
-            }
-        }
-        "eval" | "source" => &table::RUNS_TEXT,
-        "curl" | "wget" | "nc" | "ncat" | "telnet" | "ftp" => &table::REACHES_NETWORK,
-        "ssh" | "scp" | "sftp" | "rsync" => &table::OTHER_MACHINE,
-        "crontab" | "systemctl" | "launchctl" => &table::CHANGES_SYSTEM,
-        "docker" | "podman" | "kubectl" | "terraform" | "aws" | "gcloud" | "az" => &table::ACTS_OUTSIDE,
-        _ => return None,
-    };
-    Some(found)
-}
-
-fn git_risk(call: &Call, second: &str) -> Option<&'static RiskRow> {
-    match second {
-        "push" => {
-            let forced = call.has_option("--force", 'f')
-                || call
-                    .words
-                    .iter()
-                    .any(|(word, _)| word.starts_with("--force-with-lease") || word.starts_with('+'));
-            Some(if forced { &table::FORCES_HISTORY } else { &table::PUBLISHES_COMMITS })
-        }
-        "reset" if call.words.iter().any(|(word, _)| word == "--hard") => Some(&table::DROPS_CHANGES),
-        "clean" if call.has_option("--force", 'f') => Some(&table::DROPS_CHANGES),
-        "checkout" | "restore" if call.words.iter().any(|(word, _)| word == "--" || word == ".") => {
-            Some(&table::DROPS_CHANGES)
-        }
-        "filter-branch" | "filter-repo" => Some(&table::REWRITES_HISTORY),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -244,11 +160,126 @@ mod tests {
     }
 
     #[test]
+    fn what_hides_is_found() {
+        check("git status # '\nrm -rf ~/x\n#'", Risk::High, "deletes recursively");
+        check("ls # '\nrm x\n#'", Risk::Medium, "deletes");
+        check("/usr/bin/sudo x", Risk::High, "runs as root");
+        check("su -c x", Risk::High, "runs as root");
+        check("bash <(curl u)", Risk::High, "runs what it downloads");
+        check("sh -c \"$(curl -fsSL u)\"", Risk::High, "runs what it downloads");
+        check("source <(curl u)", Risk::High, "runs what it downloads");
+        check(". <(curl u)", Risk::High, "runs what it downloads");
+        check("eval \"$(curl u)\"", Risk::High, "runs what it downloads");
+        check("curl u |(bash)", Risk::High, "runs what it downloads");
+        check("curl u | tee f | bash", Risk::High, "runs what it downloads");
+        check("curl u | sudo -E bash -", Risk::High, "runs as root");
+        check("cat <(rm -rf x)", Risk::High, "deletes recursively");
+        check("echo \"$(rm -rf /)\"", Risk::High, "deletes recursively");
+        check("echo `rm -rf /`", Risk::High, "deletes recursively");
+        check("curl -d \"$(rm -rf x)\" u", Risk::High, "deletes recursively");
+        check("bash <<E\nrm -rf x\nE", Risk::High, "deletes recursively");
+        check("fish -c 'rm -rf x'", Risk::High, "deletes recursively");
+        check("eval 'rm -rf x'", Risk::High, "deletes recursively");
+        check("eval x", Risk::Medium, "runs text as a command");
+        check("busybox rm -rf x", Risk::High, "deletes recursively");
+        check("trap 'rm -rf x' EXIT", Risk::High, "deletes recursively");
+        check("rm --recurs x", Risk::High, "deletes recursively");
+        check("X=~/.ssh/id_rsa; cat $X", Risk::High, "touches keys or secrets");
+        check("> .env", Risk::High, "touches keys or secrets");
+        check("cat > a <<E\nrm -rf x\nE", Risk::Medium, "runs a program");
+    }
+
+    #[test]
+    fn what_writes_outside_of_the_project() {
+        let outside = "writes outside the project";
+        for command in [
+            "echo x >> $HOME/.bashrc",
+            "echo x >> \"${HOME}/.bashrc\"",
+            "echo x > /tmp/../home/x",
+            "echo x > ../x",
+            "echo x > a/../../x",
+            "echo x | tee ~/.bashrc",
+            "echo x | tee -a a ~/.bashrc",
+            "cp a ~/.bashrc",
+            "cp -t ~ a",
+            "cp --target-directory=~ a",
+            "mv a ~/x",
+            "mv ~/x a",
+            "ln -sf a ~/x",
+            "install a /usr/local/bin",
+            "sed -i s/a/b/ ~/.bashrc",
+            "sed -Ei s/a/b/ ~/.bashrc",
+            "perl -pi -e s/a/b/ ~/.bashrc",
+            "echo x > /dev/sda",
+            "curl -o ~/.bashrc u",
+            "wget -O ~/.bashrc u",
+        ] {
+            check(command, Risk::High, outside);
+        }
+        for command in [
+            "make > out 2>&1",
+            "make > /dev/null",
+            "make 2> /tmp/x",
+            "make | tee log",
+            "cp ~/a b",
+            "sed -n p ~/.bashrc",
+            "mv a b",
+            "make > /dev/stderr",
+            "cp a b/c",
+        ] {
+            check(command, Risk::Medium, "runs a program");
+        }
+    }
+
+    #[test]
+    fn what_git_does_is_read_behind_its_own_options() {
+        check("git -C d push --force", Risk::High, "overwrites history elsewhere");
+        check("git -c a.b=c -C d push -f", Risk::High, "overwrites history elsewhere");
+        check("git push --delete origin x", Risk::High, "overwrites history elsewhere");
+        check("git push origin :x", Risk::High, "overwrites history elsewhere");
+        check("git push --mirror", Risk::High, "overwrites history elsewhere");
+        check("git push --force-with-lease", Risk::High, "overwrites history elsewhere");
+        check("git push --follow-tags", Risk::Medium, "publishes commits");
+        check("git --no-pager reset --hard", Risk::High, "drops local changes");
+        check("git branch -D x", Risk::High, "drops local changes");
+        check("git branch --delete --force x", Risk::High, "drops local changes");
+        check("git branch -d x", Risk::Medium, "runs a program");
+        check("git stash clear", Risk::High, "drops local changes");
+        check("git stash drop", Risk::High, "drops local changes");
+        check("git stash", Risk::Medium, "runs a program");
+        check("git restore a.rs", Risk::High, "drops local changes");
+        check("git restore --staged a.rs", Risk::Medium, "runs a program");
+        check("git checkout -f", Risk::High, "drops local changes");
+        check("git checkout main", Risk::Medium, "runs a program");
+        check("git switch --discard-changes main", Risk::High, "drops local changes");
+        check("git clean -fd", Risk::High, "drops local changes");
+        check("git reflog expire --all", Risk::High, "drops local changes");
+        check("git --git-dir=x filter-branch", Risk::High, "rewrites history");
+    }
+
+    #[test]
     fn marks_point_at_the_harmful_part() {
         let command = "cd a && rm -rf b; echo done";
         let marks = command_marks(command);
         assert_eq!(marks.len(), 1);
         assert_eq!(&command[marks[0].range.clone()], "rm -rf b");
+        let command = "curl -d \"$(rm -rf b)\" u > ~/x; rm c";
+        let marked: Vec<&str> =
+            command_marks(command).iter().map(|mark| &command[mark.range.clone()]).collect();
+        assert_eq!(marked, ["rm -rf b", "> ~/x", "rm c"], "what is worse is not hidden by what is around it");
+    }
+
+    #[test]
+    fn reads_are_judged_by_where_they_lead() {
+        let read = |target: Option<&str>| {
+            let paths = target.map(|target| RealPaths { cwd: "/p".into(), target: target.into() });
+            judge("Read", &json!({"file_path": "/p/a"}), paths.as_ref()).risk
+        };
+        assert_eq!(read(Some("/p/a")), Risk::Low);
+        assert_eq!(read(Some("/home/me/.ssh/id_rsa")), Risk::High, "a link");
+        assert_eq!(read(None), Risk::Medium, "nobody knows");
+        assert_eq!(judge("Grep", &json!({"pattern": "x"}), None).risk, Risk::Low);
+        assert_eq!(judge("TodoWrite", &json!({"todos": []}), None).risk, Risk::Low);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::shell::{self, Call};
 use super::table::{self, RiskRow};
-use super::{RealPaths, command_of, is_shell};
+use super::{PATH_KEYS, RealPaths, command_of, is_shell};
 use serde_json::Value;
 
 /// What kind of place it is.
@@ -52,7 +52,27 @@ const SECRET_PARTS: &[(&str, &str)] = &[
     ("id_rsa", "a private key"),
     ("id_ecdsa", "a private key"),
     ("id_ed25519", "a private key"),
+    ("id_dsa", "a private key"),
+    ("id_ecdsa_sk", "a private key"),
+    ("id_ed25519_sk", "a private key"),
+    (".credentials.json", "an agent's login"),
+    ("oauth_creds.json", "an agent's login"),
+    (".vault-token", "~/.vault-token"),
+    ("http-token", "magia's own token"),
 ];
+
+/// Two parts that stand behind each other, and what a person calls that.
+const SECRET_PAIRS: &[(&str, &str, &str)] = &[
+    (".codex", "auth.json", "an agent's login"),
+    (".config", "gh", "~/.config/gh"),
+    (".config", "hub", "~/.config/hub"),
+    (".cargo", "credentials", "~/.cargo/credentials"),
+    (".cargo", "credentials.toml", "~/.cargo/credentials"),
+    (".gem", "credentials", "~/.gem/credentials"),
+];
+
+/// Endings of files that hold private keys.
+const KEY_ENDINGS: &[&str] = &[".pem", ".key", ".p12", ".pfx", ".jks", ".kdbx"];
 
 /// Endings of `.env` files that hold examples and no secrets.
 const ENV_EXAMPLES: &[&str] = &[".env.example", ".env.sample", ".env.template", ".env.dist"];
@@ -64,7 +84,7 @@ pub fn touched(tool: &str, input: &Value, paths: Option<&RealPaths>) -> Vec<Touc
     if is_shell(tool) {
         in_command(&command_of(input).unwrap_or_default(), 3, &mut found);
     } else {
-        for key in ["file_path", "notebook_path", "path", "absolute_path"] {
+        for key in PATH_KEYS.iter().chain(&["glob", "include"]) {
             found.extend(input.get(key).and_then(Value::as_str).and_then(of_word));
         }
         found.extend(paths.and_then(|paths| of_word(&paths.target.to_string_lossy())));
@@ -75,7 +95,7 @@ pub fn touched(tool: &str, input: &Value, paths: Option<&RealPaths>) -> Vec<Touc
 fn in_command(command: &str, depth: usize, found: &mut Vec<Touched>) {
     for call in shell::split_calls(command) {
         found.extend(in_call(&call));
-        if let Some(script) = call.script().filter(|_| depth > 0) {
+        for script in call.scripts().iter().filter(|_| depth > 0) {
             in_command(script, depth - 1, found);
         }
     }
@@ -83,7 +103,7 @@ fn in_command(command: &str, depth: usize, found: &mut Vec<Touched>) {
 
 /// The places that one simple command names, redirections included.
 pub(super) fn in_call(call: &Call) -> Vec<Touched> {
-    let words = call.words.iter().map(|(word, _)| word.as_str());
+    let words = call.words.iter().chain(&call.assignments).map(|(word, _)| word.as_str());
     let targets = call.redirects.iter().map(|(_, target, _)| target.as_str());
     let mut found = Vec::new();
     for word in words.chain(targets) {
@@ -104,20 +124,28 @@ fn once(found: Vec<Touched>) -> Vec<Touched> {
 }
 
 fn of_word(word: &str) -> Option<Touched> {
-    let parts = || word.split('/').filter(|part| !part.is_empty() && *part != ".");
-    let secret = |place| Touched { place, kind: Kind::Secret };
-    for part in parts() {
-        let lower = part.to_ascii_lowercase();
-        if let Some((_, place)) = SECRET_PARTS.iter().find(|(name, _)| lower == *name) {
-            return Some(secret(place));
+    let lower = word.to_ascii_lowercase();
+    let parts: Vec<&str> = lower.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let secret = |place| Some(Touched { place, kind: Kind::Secret });
+    for (index, part) in parts.iter().enumerate() {
+        if let Some((_, place)) = SECRET_PARTS.iter().find(|(name, _)| part == name) {
+            return secret(place);
         }
-        let is_env = lower == ".env" || (lower.starts_with(".env.") && !ENV_EXAMPLES.contains(&&*lower));
-        if is_env {
-            return Some(secret(".env"));
+        let next = parts.get(index + 1).copied().unwrap_or_default();
+        if let Some((.., place)) = SECRET_PAIRS.iter().find(|(one, two, _)| part == one && next == *two) {
+            return secret(place);
+        }
+        if *part == ".env" || (part.starts_with(".env.") && !ENV_EXAMPLES.contains(part)) {
+            return secret(".env");
         }
     }
-    let system = word.starts_with('/') && parts().next() == Some("etc");
-    system.then_some(Touched { place: "/etc", kind: Kind::System })
+    match (parts.first(), parts.last()) {
+        (_, Some(last)) if KEY_ENDINGS.iter().any(|ending| last.ends_with(ending)) => secret("a private key"),
+        _ if !word.starts_with('/') => None,
+        (Some(&"proc"), Some(&"environ")) => secret("a program's environment"),
+        (Some(&"etc"), _) => Some(Touched { place: "/etc", kind: Kind::System }),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -138,9 +166,22 @@ mod tests {
         assert_eq!(bash("curl -F f=@.env.production x"), [".env"]);
         assert_eq!(bash("echo x >> /etc/hosts"), ["/etc"]);
         assert_eq!(bash("x --key=$HOME/.ssh/id_rsa"), ["~/.ssh"]);
+        assert_eq!(bash("cat ~/.claude/.credentials.json ~/.gemini/oauth_creds.json"), ["an agent's login"]);
+        assert_eq!(bash("cat /home/me/.codex/auth.json"), ["an agent's login"]);
+        assert_eq!(
+            bash("cat ~/.config/gh/hosts.yml ~/.cargo/credentials.toml"),
+            ["~/.config/gh", "~/.cargo/credentials"]
+        );
+        assert_eq!(
+            bash("cat certs/server.pem; cat /proc/self/environ"),
+            ["a private key", "a program's environment"]
+        );
+        assert_eq!(bash("KEY=~/.ssh/id_rsa x"), ["~/.ssh"]);
+        assert_eq!(bash("cat src/auth.json src/gh/a docs/keys credentials proc/environ"), Vec::<&str>::new());
         assert_eq!(bash("ls .env.example src/environment.rs etc/x ssh"), Vec::<&str>::new());
         assert_eq!(places("Read", &json!({"file_path": "/home/me/.netrc"})), ["~/.netrc"]);
         assert_eq!(places("Edit", &json!({"file_path": "/p/.envrc"})), Vec::<&str>::new());
+        assert_eq!(places("Grep", &json!({"pattern": "x", "path": "/p", "glob": ".env"})), [".env"]);
         let paths = RealPaths { cwd: "/p".into(), target: "/home/me/.ssh/config".into() };
         assert_eq!(touched("Edit", &json!({"file_path": "/p/link"}), Some(&paths)).len(), 1);
     }

@@ -1,103 +1,36 @@
-//! Reading a shell command just well enough to mark it: words, operators and where they stand. Not a shell:
-//! what it cannot read counts as not simple, and is never allowed by a rule.
+//! Reading a shell command just well enough to judge it. Not a shell. There are two readings, for the two directions in
+//! which a mistake must not go:
+//!
+//! - [`split_calls`] sees every call that might run, to mark and to deny; it errs on the side of seeing too much.
+//! - [`plain()`] sees a command only when all of it was understood; nothing else is ever allowed by a rule or a preset.
 
+mod plain;
+mod reader;
+
+pub use plain::{PlainWord, plain};
 use std::ops::Range;
-
-/// A piece of a command.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Token {
-    /// A word with quotes removed.
-    Word {
-        /// Its text.
-        text: String,
-        /// Its bytes in the command, quotes included.
-        range: Range<usize>,
-        /// Whether it holds an expansion (`$`, a backtick, or a glob).
-        expands: bool,
-    },
-    /// An operator such as `&&`, `|`, `>`, or a newline.
-    Operator {
-        /// Its characters.
-        text: String,
-        /// Its bytes in the command.
-        range: Range<usize>,
-    },
-}
-
-/// Splits a command. An unclosed quote ends with the command.
-pub fn tokens(command: &str) -> Vec<Token> {
-    let mut tokens = Vec::new();
-    let mut chars = command.char_indices().peekable();
-    while let Some(&(start, c)) = chars.peek() {
-        if c == ' ' || c == '\t' || c == '\r' {
-            chars.next();
-        } else if is_operator(c) {
-            let mut text = String::new();
-            let mut end = start;
-            while let Some(&(at, next)) = chars.peek() {
-                let joins = text.is_empty()
-                    || (is_operator(next) && next != '\n' && !text.contains(['\n', '(', ')']));
-                if !joins || !is_operator(next) {
-                    break;
-                }
-                text.push(next);
-                end = at + next.len_utf8();
-                chars.next();
-            }
-            tokens.push(Token::Operator { text, range: start..end });
-        } else {
-            tokens.push(word(&mut chars, start));
-        }
-    }
-    tokens
-}
-
-fn is_operator(c: char) -> bool {
-    matches!(c, ';' | '&' | '|' | '<' | '>' | '(' | ')' | '\n')
-}
-
-fn word(chars: &mut std::iter::Peekable<std::str::CharIndices<'_>>, start: usize) -> Token {
-    let (mut text, mut end, mut expands) = (String::new(), start, false);
-    let mut quote = None;
-    while let Some(&(at, c)) = chars.peek() {
-        if quote.is_none() && (is_operator(c) || matches!(c, ' ' | '\t' | '\r')) {
-            break;
-        }
-        chars.next();
-        end = at + c.len_utf8();
-        match (quote, c) {
-            (None, '\'' | '"') => quote = Some(c),
-            (Some(open), _) if c == open => quote = None,
-            (None | Some('"'), '\\') => {
-                if let Some((at, escaped)) = chars.next() {
-                    end = at + escaped.len_utf8();
-                    if escaped != '\n' {
-                        text.push(escaped);
-                    }
-                }
-            }
-            (Some('\''), _) => text.push(c),
-            _ => {
-                expands |=
-                    matches!(c, '$' | '`') || (quote.is_none() && matches!(c, '*' | '?' | '[' | '{' | '~'));
-                text.push(c);
-            }
-        }
-    }
-    Token::Word { text, range: start..end, expands: expands || quote.is_some() }
-}
 
 /// One simple command within a command: its words, wrappers such as `sudo` left out.
 #[derive(Clone, Debug, Default)]
 pub struct Call {
     /// Words with their bytes; the first is the program.
     pub words: Vec<(String, Range<usize>)>,
-    /// Wrappers before the program, as `sudo`.
+    /// What stands before the program: wrappers, as `sudo`, and expansions of which nothing may be left, as `$X`.
     pub wrappers: Vec<(String, Range<usize>)>,
+    /// Variables that are set for it or, without a program, for what follows.
+    pub assignments: Vec<(String, Range<usize>)>,
     /// Redirections: operator and target.
     pub redirects: Vec<(String, String, Range<usize>)>,
+    /// Texts that stand in the command as its input.
+    pub here: Vec<String>,
     /// Whether its input comes from a pipe.
     pub piped: bool,
+    /// Whether something that was loaded down comes into it, by a pipe or among its words.
+    pub downloads: bool,
+    /// All its words but leading assignments: wrappers with their options, then the program with its own.
+    all: Vec<String>,
+    /// From its first byte to its last.
+    span: Range<usize>,
 }
 
 impl Call {
@@ -106,92 +39,114 @@ impl Call {
         self.words.first().map_or("", |(word, _)| base_name(word))
     }
 
-    /// The commands that a shell is told to run, as in `bash -c '...'`.
-    pub fn script(&self) -> Option<&str> {
-        if !matches!(self.program(), "sh" | "bash" | "zsh" | "dash" | "ksh") {
-            return None;
+    /// The words behind the program.
+    pub fn arguments(&self) -> impl Iterator<Item = &str> {
+        self.words.iter().skip(1).map(|(word, _)| word.as_str())
+    }
+
+    /// What it runs as commands and stands within its words: `bash -c '...'`, `eval ...`, a shell's here document.
+    pub fn scripts(&self) -> Vec<String> {
+        let behind_c = || {
+            let is_c = |word: &&str| word.starts_with('-') && !word.starts_with("--") && word.contains('c');
+            let mut words = self.arguments().skip_while(|word| !is_c(word)).skip(1);
+            words.find(|word| !word.starts_with(['-', '+'])).map(str::to_owned)
+        };
+        let here = self.here.iter().cloned();
+        match self.program() {
+            program if is_shell(program) => behind_c().into_iter().chain(here).collect(),
+            "su" | "runuser" | "script" => behind_c().into_iter().collect(),
+            "source" | "." => here.collect(),
+            "eval" | "watch" => vec![self.arguments().collect::<Vec<_>>().join(" ")],
+            "trap" => self.arguments().find(|word| *word != "--").map(str::to_owned).into_iter().collect(),
+            _ => Vec::new(),
         }
-        let is_c = |word: &str| word.starts_with('-') && !word.starts_with("--") && word.contains('c');
-        let at = self.words.iter().position(|(word, _)| is_c(word))?;
-        self.words.get(at + 1).map(|(script, _)| script.as_str())
     }
 
-    /// From the program to the last word.
+    /// From the program to the last word; of a call without a program from its first byte to its last.
     pub fn range(&self) -> Range<usize> {
-        let start = self.words.first().map_or(0, |(_, range)| range.start);
-        start..self.words.last().map_or(start, |(_, range)| range.end)
+        match (self.words.first(), self.words.last()) {
+            (Some((_, first)), Some((_, last))) => first.start..last.end,
+            _ => self.span.clone(),
+        }
     }
 
-    /// Whether an option is among its words: a long one as written, a short one alone or in a bundle.
+    /// Whether an option is among its words: a long one as written or cut short, a short one alone or in a bundle.
     pub fn has_option(&self, long: &str, short: char) -> bool {
-        self.words.iter().skip(1).any(|(word, _)| {
-            word == long
-                || word.strip_prefix(long).is_some_and(|rest| rest.starts_with('='))
+        self.arguments().any(|word| {
+            let name = word.split('=').next().unwrap_or_default();
+            name == long
+                || (name.len() > 3 && long.starts_with(name))
                 || (word.starts_with('-') && !word.starts_with("--") && word.contains(short))
         })
+    }
+
+    /// Gives all of it one place: that of the word it was taken from.
+    fn move_to(&mut self, place: &Range<usize>) {
+        let named = self.words.iter_mut().chain(&mut self.wrappers).chain(&mut self.assignments);
+        let ranges = named.map(|(_, range)| range);
+        let redirects = self.redirects.iter_mut().map(|(.., range)| range);
+        ranges.chain(redirects).chain([&mut self.span]).for_each(|range| range.clone_from(place));
     }
 }
 
 /// Bytes of a command that are read. Nobody reads a longer one either; it is never called simple.
 pub const READ_MAX: usize = 64 * 1024;
 
-/// The simple commands of a command, in order, as far as it is read.
+/// The simple commands of a command, in order, as far as it is read: also those in substitutions and groups.
 pub fn split_calls(command: &str) -> Vec<Call> {
-    let mut calls = vec![Call::default()];
-    let mut redirect: Option<(String, usize)> = None;
-    // Words that belong to a wrapper and not to the program behind it.
-    let mut skip = 0;
-    let read = command.get(..command.floor_char_boundary(READ_MAX)).unwrap_or_default();
-    for token in tokens(read) {
-        match token {
-            Token::Operator { text, range } if text.contains(['<', '>']) => {
-                redirect = Some((text, range.start))
-            }
-            Token::Operator { text, .. } => {
-                (redirect, skip) = (None, 0);
-                calls.push(Call { piped: text == "|" || text == "|&", ..Call::default() });
-            }
-            Token::Word { text, range, .. } => {
-                let Some(call) = calls.last_mut() else { continue };
-                match redirect.take() {
-                    Some((operator, start)) => call.redirects.push((operator, text, start..range.end)),
-                    None if !call.words.is_empty() => call.words.push((text, range)),
-                    None if skip > 0 => skip -= 1,
-                    None if is_wrapper(&text) => {
-                        call.wrappers.push((text, range));
-                    }
-                    None if call.wrappers.is_empty() && is_keyword(&text) => {}
-                    None if is_assignment(&text) => {}
-                    None => match call.wrappers.last() {
-                        Some((wrapper, _)) if text.starts_with('-') => {
-                            skip += usize::from(option_takes_word(base_name(wrapper), &text));
-                        }
-                        Some((wrapper, _)) if base_name(wrapper) == "timeout" && is_duration(&text) => {}
-                        _ => call.words.push((text, range)),
-                    },
-                }
-            }
-        }
-    }
-    calls.retain(|call| !call.words.is_empty() || !call.redirects.is_empty() || !call.wrappers.is_empty());
-    calls
+    reader::read(command.get(..command.floor_char_boundary(READ_MAX)).unwrap_or_default())
 }
 
-fn base_name(word: &str) -> &str {
+/// A program's name without its directory.
+pub fn base_name(word: &str) -> &str {
     word.rsplit('/').next().unwrap_or(word)
+}
+
+/// Whether a program is a shell.
+pub fn is_shell(program: &str) -> bool {
+    matches!(
+        program,
+        "sh" | "bash" | "rbash" | "zsh" | "dash" | "ash" | "ksh" | "mksh" | "fish" | "csh" | "tcsh"
+    )
+}
+
+/// Whether a program loads something down.
+fn is_download(program: &str) -> bool {
+    matches!(program, "curl" | "wget" | "aria2c" | "http" | "https" | "xh")
 }
 
 fn is_wrapper(word: &str) -> bool {
     const WRAPPERS: &[&str] = &[
-        "sudo", "doas", "env", "nohup", "time", "command", "exec", "xargs", "nice", "ionice", "setsid",
-        "builtin", "timeout", "stdbuf",
+        "sudo",
+        "doas",
+        "env",
+        "nohup",
+        "time",
+        "command",
+        "exec",
+        "xargs",
+        "nice",
+        "ionice",
+        "setsid",
+        "builtin",
+        "timeout",
+        "stdbuf",
+        "busybox",
+        "toybox",
+        "noglob",
+        "nocorrect",
     ];
     WRAPPERS.contains(&base_name(word))
 }
 
-/// Words of the shell's grammar that stand before a program.
-fn is_keyword(word: &str) -> bool {
-    matches!(word, "if" | "then" | "elif" | "else" | "while" | "until" | "do" | "!" | "{" | "}" | "coproc")
+/// Words of the shell's grammar that may stand where a program does. `time` is not among them: it changes nothing.
+fn is_grammar(word: &str) -> bool {
+    const GRAMMAR: &[&str] = &[
+        "if", "then", "elif", "else", "fi", "while", "until", "do", "done", "for", "in", "case", "esac",
+        "select", "function", "coproc", "{", "}", "!", "[[", "]]", "foreach", "end", "repeat", "begin",
+        "not", "and", "or", "switch", "-",
+    ];
+    GRAMMAR.contains(&word)
 }
 
 /// Whether the word after this option of a wrapper is the option's own.
@@ -210,64 +165,42 @@ fn option_takes_word(wrapper: &str, option: &str) -> bool {
     matches!((chars.next(), chars.next()), (Some(letter), None) if letters.contains(letter))
 }
 
-fn is_duration(word: &str) -> bool {
-    word.starts_with(|c: char| c.is_ascii_digit())
-        && !word.contains(|c: char| c.is_ascii_uppercase() || c == '/')
-}
-
-fn is_assignment(word: &str) -> bool {
-    word.split_once('=').is_some_and(|(name, _)| {
-        !name.is_empty() && name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric())
-    })
-}
-
-/// Whether `command` is one plain call that begins with the words of `prefix`: no chain, pipe, redirection,
-/// substitution, wrapper or assignment. Only such a command may be allowed by a prefix.
+/// Whether `command` is one plain call that begins with the words of `prefix`: see [`plain()`]. Only such a command may
+/// be allowed by a prefix.
 pub fn is_simple_call_of(command: &str, prefix: &str) -> bool {
-    if command.len() > READ_MAX {
-        return false;
-    }
-    let wanted = prefix_words(prefix);
-    let mut words = Vec::new();
-    for token in tokens(command) {
-        match token {
-            Token::Operator { .. } => return false,
-            Token::Word { text, .. } if text.contains(['$', '`']) => return false,
-            Token::Word { text, .. } => words.push(text),
-        }
-    }
-    !wanted.is_empty()
-        && words.len() >= wanted.len()
-        && words.iter().zip(&wanted).all(|(word, want)| word == want)
-}
-
-/// The words of a rule's prefix, quotes removed. A prefix that is more than words, as `a; b`, fits nothing.
-fn prefix_words(prefix: &str) -> Vec<String> {
-    let word = |token| match token {
-        Token::Word { text, .. } => Some(text),
-        Token::Operator { .. } => None,
-    };
-    tokens(prefix).into_iter().map(word).collect::<Option<_>>().unwrap_or_default()
+    let (true, Some(calls)) = (command.len() <= READ_MAX, plain(command)) else { return false };
+    let [words] = calls.as_slice() else { return false };
+    let prefix = plain(prefix);
+    let Some([wanted]) = prefix.as_deref() else { return false };
+    words.len() >= wanted.len()
+        && !words.iter().any(|word| word.text.contains(['$', '`']))
+        && words.iter().zip(wanted).all(|(word, want)| !word.expands && word.text == want.text)
 }
 
 /// Whether any call within `command` begins with the words of `prefix`: wrappers, the program's directory and an
 /// inner shell aside. For denying; what hides better than that is asked about.
 pub fn calls(command: &str, prefix: &str) -> bool {
-    let wanted = prefix_words(prefix);
-    let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
-    !wanted.is_empty() && calls_within(command, &wanted, 3)
+    // A prefix that is more than words, as `a; b`, fits nothing.
+    let more = prefix.contains([';', '&', '|', '<', '>', '(', ')', '\n']);
+    match reader::read(prefix).as_slice() {
+        [wanted] if !more && !wanted.all.is_empty() => calls_within(command, &wanted.all, 3),
+        _ => false,
+    }
 }
 
-fn calls_within(command: &str, wanted: &[&str], depth: usize) -> bool {
-    let begins = |call: &Call| {
-        let words = call.words.iter().map(|(word, _)| word.as_str());
-        let same = |(at, (word, want)): (usize, (&str, &&str))| {
-            word == *want || (at == 0 && !want.contains('/') && base_name(word) == *want)
-        };
-        call.words.len() >= wanted.len() && words.zip(wanted).enumerate().all(same)
+fn calls_within(command: &str, wanted: &[String], depth: usize) -> bool {
+    let same = |(at, (word, want)): (usize, (&String, &String))| {
+        word == want || (at == 0 && !want.contains('/') && base_name(word) == *want)
     };
-    let within = |script: &str| depth > 0 && calls_within(script, wanted, depth - 1);
-    split_calls(command).iter().any(|call| begins(call) || call.script().is_some_and(within))
+    // From each wrapper, and from the program.
+    let begins = |call: &Call| {
+        let program = call.all.len().saturating_sub(call.words.len());
+        (0..=program)
+            .filter_map(|from| call.all.get(from..))
+            .any(|words| words.len() >= wanted.len() && words.iter().zip(wanted).enumerate().all(same))
+    };
+    let within = |script: &String| depth > 0 && calls_within(script, wanted, depth - 1);
+    split_calls(command).iter().any(|call| begins(call) || call.scripts().iter().any(within))
 }
 
 #[cfg(test)]
@@ -275,16 +208,125 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// The calls of a command, each as its words.
+    fn read(command: &str) -> Vec<String> {
+        split_calls(command).iter().map(|call| call.all.join(" ")).collect()
+    }
+
     #[test]
     fn words_quotes_and_operators() {
-        let found: Vec<String> = tokens("a 'b c' \"d\\\"e\"&&f>g")
-            .into_iter()
-            .map(|token| match token {
-                Token::Word { text, .. } => text,
-                Token::Operator { text, .. } => format!("<{text}>"),
-            })
-            .collect();
-        assert_eq!(found, ["a", "b c", "d\"e", "<&&>", "f", "<>>", "g"]);
+        let calls = split_calls("a 'b c' \"d\\\"e\\n\"&&f>g 2>&1 # 'h\ni\\\nj");
+        let words: Vec<Vec<&str>> =
+            calls.iter().map(|call| call.all.iter().map(String::as_str).collect()).collect();
+        assert_eq!(words, [vec!["a", "b c", "d\"e\\n"], vec!["f"], vec!["ij"]]);
+        let redirects: Vec<_> =
+            calls[1].redirects.iter().map(|(op, to, _)| (op.as_str(), to.as_str())).collect();
+        assert_eq!(redirects, [(">", "g"), (">&", "1")]);
+    }
+
+    #[test]
+    fn a_comment_hides_no_second_line() {
+        for command in ["git status # '\nrm -rf ~/x\n#'", "ls # '\nrm x #'", "ls;#\"\nrm x", "#'\nrm x"] {
+            assert!(calls(command, "rm"), "{command:?}");
+            assert!(!is_simple_call_of(command, "git status") && !is_simple_call_of(command, "ls"));
+        }
+        assert_eq!(read("ls # rm x"), ["ls"]);
+        assert_eq!(read("ls a#b '#c' \\#d"), ["ls a#b #c #d"]);
+    }
+
+    #[test]
+    fn what_stands_within_a_call_is_seen() {
+        let check = |command: &str, call: &str| {
+            let found = read(command);
+            assert!(found.iter().any(|one| one == call), "{command}: {found:?}");
+        };
+        for command in [
+            "echo $(rm x)",
+            "echo \"$(rm x)\"",
+            "echo `rm x`",
+            "echo \"a `rm x`\"",
+            "cat <(rm x)",
+            "tee >(rm x) <y",
+            "cat < <(rm x)",
+            "A=$(rm x)",
+            "A=1 B=`rm x` ls",
+            "echo ${A:-$(rm x)}",
+            "echo \"${A:-`rm x`}\"",
+            "echo $(( 1 + $(rm x) ))",
+            "echo $(echo $(rm x))",
+            "echo `echo \\`rm x\\``",
+            "(rm x)",
+            "(cd y; (rm x))",
+            "f() { rm x; }",
+            "function f { rm x; }",
+            "coproc A { rm x; }",
+            "time { rm x; }",
+            "! rm x",
+            "case x in (a) rm x;; esac",
+            "case x in a|b) rm x;; esac",
+            "echo $(case x in a) rm x;; esac)",
+            "2>/dev/null rm x",
+            ">y rm x",
+            "{log}>y rm x",
+            "&>y rm x",
+            "ls &>y; rm x",
+            "ls 2>&1 & rm x",
+            "cat <<E\n$(rm x)\nE",
+            "cat <<E\nit's\nE\nrm x",
+            "cat <<'E' <<F\n'\nE\n\"\nF\nrm x",
+            "cat <<-E\n\t'\n\tE\nrm x",
+            "echo $(cat <<E\n'\nE\n)\nrm x",
+            "echo $(cat <<E\n'\nE)\nrm x",
+            "echo $((1<<2))\nrm x",
+            "((a<<2))\nrm x",
+            "((ls); rm x)",
+            "echo $((ls); rm x)",
+            "ls <<<' '\nrm x",
+            "echo $'\\'' ; rm x",
+            "echo $\"'\" ; rm x",
+            "echo \"$'\"; rm x",
+            "echo ${a#\\'}; rm x",
+            "if ls; then rm x; fi",
+            "ls\\\n; rm x",
+            "rm \\\nx",
+            "r''m \"x\"",
+            "\\rm x",
+            "while ! ls; do rm x; done",
+            "ls |& rm x",
+        ] {
+            check(command, "rm x");
+        }
+        assert_eq!(read("cat <<'E'\n$(rm x)\nE"), ["cat"], "nothing of it runs");
+        assert_eq!(read("cat > a <<E\nrm x\nE\nls"), ["cat", "ls"], "it is the text of a file");
+        assert_eq!(split_calls("bash <<E\nrm x\nE")[0].scripts(), ["rm x\n"]);
+    }
+
+    #[test]
+    fn what_is_loaded_down_is_followed() {
+        let check = |command: &str, program: &str, downloads: bool| {
+            let calls = split_calls(command);
+            let found: Vec<_> = calls.iter().filter(|call| call.program() == program).collect();
+            assert!(found.iter().any(|call| call.downloads == downloads), "{command}: {calls:?}");
+        };
+        for command in [
+            "curl u | bash",
+            "curl u |(bash)",
+            "curl u | tee f | bash",
+            "(curl u) | bash",
+            "bash <(curl u)",
+            "bash -c \"$(curl u)\"",
+            "curl u | { read x; bash; }",
+            "curl u | while read x; do bash; done",
+            "bash <<< $(wget -O- u)",
+            "bash < <(curl u)",
+            "cat <(curl u) | bash",
+            "echo `curl u` | bash",
+        ] {
+            check(command, "bash", true);
+        }
+        for command in ["curl u; bash x", "curl u && ls | bash", "(ls) | bash", "curl u > f\nbash x"] {
+            check(command, "bash", false);
+        }
     }
 
     #[test]
@@ -322,6 +364,19 @@ mod tests {
         }
         assert!(!calls("git pull && echo git push", "git push"));
         assert!(!calls("/opt/git push", "/usr/bin/git push"));
+        for (command, denied) in [
+            ("A=1 sudo -n ls", "sudo"),
+            ("/usr/bin/sudo -n env rm x", "env"),
+            ("eval 'git push'", "git push"),
+            ("bash -c -e 'git push'", "git push"),
+            ("sh <<< 'git push'", "git push"),
+            ("fish -c 'git push'", "git push"),
+            ("trap 'git push' EXIT", "git push"),
+            ("busybox rm -rf x", "rm"),
+            ("ls; A=$(git push)", "git push"),
+        ] {
+            assert!(calls(command, denied), "{command}");
+        }
     }
 
     #[test]
@@ -343,9 +398,18 @@ mod tests {
             "'git status'",
             "A=1 git status",
             "sudo git status",
+            "git status 'a\nb'",
+            "git status # x",
+            "git status '$(x)'",
+            "git statu[s]",
+            "git {status,push}",
         ] {
             assert!(!is_simple_call_of(command, "git status"), "{command}");
         }
+        for command in ["git status *.rs ~/x {a,b}", "git 'status' -- a\\ b", "git status --format=%h a#b"] {
+            assert!(is_simple_call_of(command, "git status"), "{command}");
+        }
+        assert!(!is_simple_call_of("cargo test", "A=1 cargo test"));
         for prefix in ["", " ", "a; b", "git|", "\n"] {
             assert!(!is_simple_call_of("a; b", prefix) && !calls("a; b", prefix), "{prefix:?}");
         }
@@ -359,25 +423,54 @@ mod tests {
         assert_eq!(split_calls(&"ä;".repeat(8_000_000)).len(), READ_MAX / 3);
     }
 
+    #[test]
+    fn no_command_takes_long_or_deep() {
+        for part in [
+            "(",
+            "((",
+            "$(",
+            "$((",
+            "`",
+            "\"$(",
+            "${a:-",
+            "<(",
+            "{ ",
+            "case x in ",
+            "<<a ",
+            "\\`",
+            "a=$((1<<",
+        ] {
+            let command = part.repeat(READ_MAX / part.len());
+            // That it ends is what is tested: the number of calls is bounded by that of bytes.
+            assert!(split_calls(&command).len() <= READ_MAX, "{part}");
+            assert!(!is_simple_call_of(&command, "a"));
+        }
+    }
+
     proptest! {
         #[test]
-        fn what_is_called_simple_is_one_call_of_those_words(command in "[a-c $`'\"\\\\;&|<>()\n=*~#{}-]{0,24}") {
-            if is_simple_call_of(&command, "a b") {
-                let calls = split_calls(&command);
-                prop_assert_eq!(calls.len(), 1);
-                prop_assert!(calls[0].redirects.is_empty() && calls[0].wrappers.is_empty());
-                prop_assert!(!command.contains('\n') || command.contains(['\'', '"', '\\']));
+        fn what_is_plain_is_seen_alike_by_both_readings(
+            command in "[a-c $`'\"\\\\;&|<>()\n=*~#{}!^\r-]{0,24}"
+        ) {
+            if let Some(calls) = plain(&command) {
+                let words = |call: &Call| call.words.iter().map(|(word, _)| word.clone()).collect::<Vec<_>>();
+                let generous: Vec<_> = split_calls(&command).iter().map(words).collect();
+                let text = |call: &Vec<PlainWord>| call.iter().map(|word| word.text.clone()).collect::<Vec<_>>();
+                prop_assert_eq!(generous, calls.iter().map(text).collect::<Vec<_>>());
+                prop_assert!(!command.contains(['\n', '\r', '`', '<', '>', '(', ')']) || command.contains(['\'', '"', '\\']));
             }
         }
 
         #[test]
-        fn ranges_are_always_slices_of_the_command(command in ".{0,200}") {
-            for token in tokens(&command) {
-                let (Token::Word { range, .. } | Token::Operator { range, .. }) = token;
-                prop_assert!(command.get(range).is_some());
-            }
+        fn ranges_are_always_slices_of_the_command(command in ".{0,200}|[a $`'\"\\\\;&|<>()\n={}é-]{0,40}") {
             for call in split_calls(&command) {
                 prop_assert!(command.get(call.range()).is_some());
+                for (_, range) in call.words.iter().chain(&call.wrappers).chain(&call.assignments) {
+                    prop_assert!(command.get(range.clone()).is_some());
+                }
+                for (.., range) in &call.redirects {
+                    prop_assert!(command.get(range.clone()).is_some());
+                }
             }
         }
     }

@@ -35,7 +35,7 @@ macro_rules! rows {
 rows! {
     READS = Low "reads",
         "It only looks: nothing is changed and nothing leaves the machine",
-        "Read" Some(r#"{"file_path": "/home/me/shop/src/cart.rs"}"#), None;
+        "Read" Some(r#"{"file_path": "/home/me/shop/src/cart.rs"}"#), Some(("/home/me/shop", "/home/me/shop/src/cart.rs"));
     ASKS_YOU = Low "asks you",
         "It is a question to you, and no rule answers it",
         "AskUserQuestion" Some(r#"{"questions": []}"#), None;
@@ -48,6 +48,9 @@ rows! {
     UNKNOWN_TOOL = Medium "a tool that magia does not know",
         "magia cannot say what it does",
         "mcp__mail__send" Some(r#"{}"#), None;
+    READS_A_FILE = Medium "reads a file",
+        "Where it really leads could not be found out, and it may be a link to a key",
+        "Read" Some(r#"{"file_path": "src/cart.rs"}"#), None;
     EDITS_A_FILE = Medium "edits a file",
         "Where it would really write could not be found out",
         "Edit" Some(r#"{"file_path": "src/cart.rs"}"#), None;
@@ -74,7 +77,7 @@ rows! {
         "Bash" Some(r#"{"command": "git push"}"#), None;
     TOUCHES_SYSTEM = Medium "touches the system's settings",
         "It says how the machine is set up, and steers it when it is written",
-        "Read" Some(r#"{"file_path": "/etc/hosts"}"#), None;
+        "Read" Some(r#"{"file_path": "/etc/hosts"}"#), Some(("/home/me/shop", "/etc/hosts"));
     TOO_LONG = High "is too long to be read",
         "Nobody reads a command of over 64 KiB",
         "Bash" None, None;
@@ -120,8 +123,8 @@ rows! {
     WRITES_OUTSIDE = High "writes outside the project",
         "It changes what other projects and your programs use",
         "Bash" Some(r#"{"command": "echo x > ~/.bashrc"}"#), None;
-    STEERS = High "changes a file that steers git, an agent or an editor",
-        "Such a file makes other programs run what stands in it",
+    STEERS = High "changes a file from which other programs run things",
+        "git, an agent, an editor or a shell runs what stands in it, by itself",
         "Write" Some(r#"{"file_path": "/home/me/shop/.git/hooks/pre-commit"}"#), Some(("/home/me/shop", "/home/me/shop/.git/hooks/pre-commit"));
     TOUCHES_SECRETS = High "touches keys or secrets",
         "Who has read a key has it for good",

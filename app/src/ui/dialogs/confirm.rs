@@ -107,8 +107,8 @@ fn installing(wish: &InstallHooks, file: &str) -> Asked {
         Some(true) => Asked {
             title: "Strict mode?".to_owned(),
             body: format!(
-                "A tool call of {} that magia does not allow is then refused, also when magia does not run or \
-                 does not answer in time. The hooks in {file} say so.",
+                "A tool call of {} that a rule denies is then refused before it runs, and every call is when magia \
+                 does not run or does not answer in time. The hooks in {file} say so.",
                 provider::name(wish.provider)
             ),
             yes: "Be strict",

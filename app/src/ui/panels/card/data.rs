@@ -38,6 +38,8 @@ pub struct CardData {
     pub open: bool,
     /// Whether the terminal does not ask before this is answered or let go.
     pub held: bool,
+    /// Whether the agent is told why it is refused.
+    pub takes_reason: bool,
     /// Whether an agent asks, which has a dialog of its own.
     pub of_agent: bool,
     /// How it stands when it does not wait, or that it may be answered already.
@@ -118,6 +120,7 @@ impl CardData {
             open,
             of_agent: info.provider.is_some(),
             held: info.provider == Some(Provider::Codex),
+            takes_reason: view.takes_reason,
             standing,
         }
     }

@@ -266,9 +266,14 @@ fn deny_field(ui: &mut Ui, data: &CardData, denying: &mut Denying, actions: &mut
     if !std::mem::replace(&mut denying.entered, true) {
         ui.memory_mut(|memory| memory.request_focus(id));
     }
+    let hint = if data.takes_reason {
+        "Reason for the agent, may stay empty"
+    } else {
+        "Codex's daemon takes no reason: the agent is told no, and nothing more"
+    };
     let edit = egui::TextEdit::singleline(&mut denying.reason)
         .id(id)
-        .hint_text("Reason for the agent, may stay empty")
+        .hint_text(hint)
         .margin(Margin::symmetric(8, 6))
         .desired_width(f32::INFINITY);
     let response = ui.add(edit).accessible_name("Reason");

@@ -12,8 +12,8 @@ use magia_protocol::wire::Provider;
 use magia_protocol::wire::info::HooksInfo;
 
 /// What strict mode is.
-const STRICT: &str = "Strict: a tool call that magia does not allow is refused, also when magia does not run or does \
-                      not answer in time.";
+const STRICT: &str = "Strict: a tool call that a rule denies is refused before it runs, and every call is when magia does \
+                      not run or does not answer in time.";
 
 /// Why most people need none for Codex.
 const CODEX: &str =
