@@ -145,14 +145,16 @@ fn the_policy_of_a_session_is_a_claim_with_an_age() {
     script.settings(Settings { workspace_presets, ..Settings::default() });
     let said = claim(&script, "a", "policy").expect("a claim");
     assert_eq!((said.fact.as_str(), said.at_ms), ("preset plan of /home/dev", script.now.unix_ms));
-    script.bash(10, "a", "t1", "make");
+    let (gate, _) = script.bash(10, "a", "t1", "make");
+    script.written(gate, false);
     let said = claim(&script, "a", "last verdict").expect("a claim");
     assert_eq!(said.fact, "deny by preset plan of /home/dev for Bash");
     // Each session has its own, and it goes when the request is forgotten.
     script.hook(11, "b", "SessionStart", json!({"source": "startup"}));
     assert!(claim(&script, "b", "last verdict").is_none());
     for number in 0..SETTLED_MAX {
-        script.bash(11, "b", &format!("u{number}"), "make");
+        let (gate, _) = script.bash(11, "b", &format!("u{number}"), "make");
+        script.written(gate, false);
     }
     let newest = claim(&script, "b", "last verdict").expect("a claim");
     assert_eq!(newest.at_ms, script.now.unix_ms);

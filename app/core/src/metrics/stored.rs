@@ -118,7 +118,7 @@ mod tests {
         let mut metrics = Metrics::default();
         metrics.take(&point("silent", 0), 1);
         for number in 0..=series::SERIES_MAX {
-            metrics.take(&point("loud", number), 2);
+            metrics.take(&point("loud", number), 2 + number as u64);
         }
         metrics.take_unstored();
         let keys = |session: &str| {
