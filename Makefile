@@ -73,9 +73,10 @@ bench: build ## the figures of the README
 	@scripts/deps.sh bench
 	scripts/bench.sh
 
-soak: build ## thirty terminals for ten minutes: nothing lost, nothing left over
+soak: build ## thirty terminals, then two hundred clients, ten minutes each: nothing lost, nothing left over
 	cargo build --release --package magia-bench
 	target/release/magia-bench soak
+	target/release/magia-bench soak-clients
 
 screenshots: build ## the pictures of the README
 	@scripts/deps.sh test

@@ -10,6 +10,7 @@
 mod app;
 mod bare;
 mod bare_otlp;
+mod clients;
 mod events;
 mod figures;
 mod frames;
@@ -73,6 +74,7 @@ fn main() -> Result<ExitCode> {
             soak::run(rest)?;
             return Ok(ExitCode::SUCCESS);
         }
+        Some((word, rest)) if word == "soak-clients" => return clients::run(rest),
         Some((word, [begin])) if word == "spin" => {
             figures::terminal_view::spin(Path::new(begin))?;
             return Ok(ExitCode::SUCCESS);

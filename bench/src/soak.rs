@@ -54,10 +54,16 @@ impl Hash {
 }
 
 /// xorshift: the same every time for the same seed.
-struct Chance(u64);
+pub struct Chance(u64);
 
 impl Chance {
-    fn below(&mut self, end: u64) -> u64 {
+    /// One of many.
+    pub fn of(number: u64) -> Self {
+        Self((number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+
+    /// A number from 0 on that is less than `end`.
+    pub fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -230,12 +236,7 @@ async fn calm_memory(held: &[(Started, PathBuf)], state: &Storm) -> Result<Vec<u
 fn slope(looks: &[(f64, Vec<u64>)]) -> f64 {
     let mean = |sizes: &[u64]| sizes.iter().sum::<u64>() as f64 / sizes.len().max(1) as f64;
     let points: Vec<(f64, f64)> = looks.iter().map(|(minutes, sizes)| (*minutes, mean(sizes))).collect();
-    let count = points.len().max(1) as f64;
-    let (x, y) = points.iter().fold((0.0, 0.0), |(x, y), point| (x + point.0 / count, y + point.1 / count));
-    let (up, across) = points.iter().fold((0.0, 0.0), |(up, across), point| {
-        (up + (point.0 - x) * (point.1 - y), across + (point.0 - x).powi(2))
-    });
-    if across > 0.0 { up / across } else { 0.0 }
+    crate::stats::slope(&points)
 }
 
 /// Takes all output of a terminal: its length and hash.

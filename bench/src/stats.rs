@@ -43,6 +43,16 @@ impl FromIterator<f64> for Samples {
     }
 }
 
+/// How steeply the line through some points rises, by least squares.
+pub fn slope(points: &[(f64, f64)]) -> f64 {
+    let count = points.len().max(1) as f64;
+    let (x, y) = points.iter().fold((0.0, 0.0), |(x, y), point| (x + point.0 / count, y + point.1 / count));
+    let (up, across) = points.iter().fold((0.0, 0.0), |(up, across), point| {
+        (up + (point.0 - x) * (point.1 - y), across + (point.0 - x).powi(2))
+    });
+    if across > 0.0 { up / across } else { 0.0 }
+}
+
 /// Microseconds, with their fraction.
 pub fn micros(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
@@ -70,6 +80,12 @@ mod tests {
         let samples = Samples::new(vec![5.0, 1.0, 3.0, 2.0, 4.0]);
         assert_eq!((samples.at(0.0), samples.p50(), samples.max()), (1.0, 3.0, 5.0));
         assert!(Samples::default().p50().is_nan());
+    }
+
+    #[test]
+    fn a_line_through_points() {
+        assert_eq!(slope(&[(1.0, 5.0), (2.0, 7.0), (3.0, 9.0)]), 2.0);
+        assert_eq!((slope(&[]), slope(&[(1.0, 5.0)])), (0.0, 0.0));
     }
 
     #[test]

@@ -255,6 +255,21 @@ fn what_is_too_long_ends_before_it_is_read() {
 }
 
 #[test]
+fn who_leaves_without_a_goodbye_was_not_refused() {
+    let server = server(IdeServer::Always);
+    let mut agent = server.greeted();
+    let mut editor = server.editor("/p");
+    let _agents = hear_method(&mut editor, "agents");
+    say(&mut agent, &json!({"jsonrpc": "2.0", "id": 1, "method": "ping"}));
+    hear_answer(&mut agent, 1);
+    assert_eq!(server.place.counter("ide", |info| info.open), 2);
+    // As when a program is killed: its connections end, and that is all.
+    drop((agent, editor));
+    wait_until("both are gone", || server.place.counter("ide", |info| info.open) == 0);
+    assert_eq!(server.place.counter("ide", |info| info.refused), 0);
+}
+
+#[test]
 fn slow_handshakes_end_and_leave_others_alone() {
     let server = server(IdeServer::Always);
     let since = Instant::now();

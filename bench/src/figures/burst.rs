@@ -123,6 +123,14 @@ pub fn newest_seq(app: &App) -> Option<u64> {
     events.get(0)?.get("seq")?.as_u64()
 }
 
+/// How many of the calls' events of an agent are stored, each counted once.
+pub fn stored_calls(client: &mut crate::app::Client, agent: &Agent) -> Result<usize> {
+    let params = json!({ "session": session_of(client, agent)?, "limit": 100_000 });
+    let mut events: Vec<EventInfo> = serde_json::from_value(client.call("get_agent_events", params)?)?;
+    events.retain(|event| matches!(event.event.as_str(), "PreToolUse" | "PostToolUse"));
+    Ok(distinct_calls(&events))
+}
+
 /// The app's id of an agent's session.
 fn session_of(client: &mut crate::app::Client, agent: &Agent) -> Result<String> {
     let sessions = client.call("get_active_sessions", json!({}))?;

@@ -29,7 +29,8 @@ const WINDOW: usize = 64;
 /// Connections that only stand there, for the memory.
 const IDLE: usize = 64;
 
-type Socket = WebSocketStream<TcpStream>;
+/// A WebSocket to the app.
+pub type Socket = WebSocketStream<TcpStream>;
 
 /// A server that is measured.
 struct Server {
@@ -177,7 +178,8 @@ fn call(at: usize) -> Message {
     ))
 }
 
-async fn connect(port: u16, token: Option<&str>) -> Result<Socket> {
+/// Connects; with the token also greets, as an agent does.
+pub async fn connect(port: u16, token: Option<&str>) -> Result<Socket> {
     let mut request = format!("ws://127.0.0.1:{port}/").into_client_request()?;
     if let Some(token) = token {
         request.headers_mut().insert("x-claude-code-ide-authorization", token.parse()?);
@@ -196,7 +198,7 @@ async fn connect(port: u16, token: Option<&str>) -> Result<Socket> {
 }
 
 /// Port and token, as an agent finds them.
-fn door(app: &App) -> Result<(u16, String)> {
+pub fn door(app: &App) -> Result<(u16, String)> {
     let mut client = app.client()?;
     let info = wait_until("the lock file", PATIENCE, || {
         let info = client.call("get_ide_server_port", Value::Null).ok()?;

@@ -40,7 +40,7 @@ const ROTEL: &str = "MAGIA_BENCH_ROTEL";
 pub const BARE: &str = "bare-otlp";
 
 /// What an agent sends at its interval: tokens, cost, time and lines of one session.
-fn export(session: usize, number: u64) -> ExportMetricsServiceRequest {
+pub fn export(session: usize, number: u64) -> ExportMetricsServiceRequest {
     let names = ["token.usage", "cost.usage", "active_time.total", "lines_of_code.count"];
     let types = ["input", "output", "cacheRead", "cacheCreation"];
     let now = 1_800_000_000_000_000_000 + number * 1_000_000;
@@ -185,7 +185,8 @@ pub fn measure(programs: &Programs) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn port_of(app: &App) -> Result<u16> {
+/// The app's port for telemetry.
+pub fn port_of(app: &App) -> Result<u16> {
     wait_until("a port for telemetry", PATIENCE, || {
         let info = app.client().ok()?.call("get_otel_port", json!({})).ok()?;
         info.get("port")?.as_u64()?.try_into().ok()

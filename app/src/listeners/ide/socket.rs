@@ -7,6 +7,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
@@ -84,6 +85,8 @@ impl Socket {
             // The library answers a close by itself; its end comes next.
             Some(Ok(_)) => Came::Nothing,
             None => Came::End(None),
+            // Gone without a goodbye, as a program that was killed.
+            Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => Came::End(None),
             Some(Err(Error::Utf8(_))) => Came::End(Some(CloseCode::Invalid)),
             Some(Err(Error::Capacity(_))) => Came::End(Some(CloseCode::Size)),
             Some(Err(Error::Protocol(_))) => Came::End(Some(CloseCode::Protocol)),
