@@ -12,12 +12,12 @@ for program in magia-app magia magia-hook-handler; do
   fi
 done
 missing=()
-for tool in nc Xvfb openbox xprop dunst xfce4-panel; do
+for tool in nc Xvfb openbox xprop dunst xfce4-panel alacritty; do
   command -v "$tool" >/dev/null || missing+=("$tool")
 done
 if [ ${#missing[@]} -gt 0 ]; then
   echo "error: not installed: ${missing[*]}" >&2
-  echo "hint: scripts/deps.sh bench installs netcat-openbsd, xvfb, openbox, x11-utils, dunst and xfce4-panel" >&2
+  echo "hint: scripts/deps.sh bench installs netcat-openbsd, xvfb, openbox, x11-utils, dunst, xfce4-panel and alacritty" >&2
   exit 1
 fi
 # The traditional netcat knows no -U and no -N.

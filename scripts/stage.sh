@@ -23,6 +23,10 @@ until_true() {
 }
 
 has_manager() { "${own[@]}" xprop -root _NET_SUPPORTING_WM_CHECK | grep -q "window id"; }
+has_daemon() {
+  "${own[@]}" dbus-send --session --print-reply --dest=org.freedesktop.DBus /org/freedesktop/DBus \
+    org.freedesktop.DBus.NameHasOwner string:org.freedesktop.Notifications | grep -q "boolean true"
+}
 find_window() { window=$("${own[@]}" xdotool search --onlyvisible --pid "$app" | head -n 1) && [ -n "$window" ]; }
 keys() { "${own[@]}" xdotool key --window "$window" --delay 60 "$@"; }
 asks() { "${own[@]}" "$bin/magia" permissions | grep -q "$1"; }
@@ -42,6 +46,15 @@ stage() {
   "${own[@]}" openbox >"$place/openbox.log" 2>&1 &
   started+=($!)
   until_true "the window manager" has_manager
+  # A bus with a notification daemon that shows nothing: what it shows would lie over the window.
+  "${own[@]}" dbus-daemon --session --nofork --print-address=3 3>"$place/bus" 2>"$place/bus.log" &
+  started+=($!)
+  until_true "the bus" test -s "$place/bus"
+  own+=(DBUS_SESSION_BUS_ADDRESS="$(head -n 1 "$place/bus")")
+  printf '[hidden]\nsummary = "*"\nskip_display = yes\n' >"$place/dunstrc"
+  "${own[@]}" dunst -conf "$place/dunstrc" >"$place/dunst.log" 2>&1 &
+  started+=($!)
+  until_true "the notification daemon" has_daemon
   # Faster than a person reads, so that all sessions are well under way.
   "${own[@]}" "$bin/magia" demo --json --speed 4 >"$place/demo.json" 2>"$place/demo.log" &
   started+=($!)

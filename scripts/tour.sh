@@ -11,6 +11,13 @@ mkdir -p "$out"
 stage 2600 1480
 "${own[@]}" xdotool windowactivate --sync "$window" windowmove "$window" 20 20 mousemove 2599 1479
 until_true "the demo's request" asks "rsync"
+"${own[@]}" "$bin/magia" run --detach --id tests --name "cargo test" -- sh -c '
+  for of in "parsing:41" "retries:12" "invoices:27"; do
+    printf "\n\033[1;32m     Running\033[0m tests/%s.rs\n\nrunning %s tests\n" "${of%:*}" "${of#*:}"
+    printf "test result: \033[32mok\033[0m. %s passed; 0 failed; finished in 0.84s\n" "${of#*:}"
+  done
+  printf "\n\033[1;33mwarning\033[0m: unused variable: \033[1m\`attempt\`\033[0m\n"; exec cat' >/dev/null
+"${own[@]}" "$bin/magia" run --detach --id shell --name "shell" -- sh -c 'printf "$ "; exec cat' >/dev/null
 until_true "the demo's question" asks "database\|?"
 "${own[@]}" xdotool key --window "$window" n
 
@@ -20,11 +27,12 @@ set_to() { "${own[@]}" "$bin/magia" settings set "$1" "$2" >/dev/null; }
 small() { "${own[@]}" mogrify -colors 255 -define png:format=png8 "$1"; }
 
 # What is done to come to a page from the sessions, and what to say of it.
-pages=(sessions terminals notifications settings keys palette shortcuts new-session changelog welcome reset)
+pages=(sessions terminals metrics notifications settings keys palette shortcuts new-session changelog welcome reset)
 say_of() {
   case $1 in
     sessions) echo "Sessions: what needs you first; the request stands in its session's own flow" ;;
     terminals) echo "Terminals: tabs and splits of what outlives the window" ;;
+    metrics) echo "Metrics: tokens, cost and time of one session or of all, with what hooks and tools took" ;;
     notifications) echo "Notifications: what was told, what was not, and why" ;;
     settings) echo "Settings: searched, in sections, each with its way back to the default" ;;
     keys) echo "Keys: changed by pressing another; a conflict is said where it is" ;;
@@ -40,7 +48,8 @@ go() {
   keys ctrl+shift+h
   case $1 in
     sessions) keys n ;;
-    terminals) keys ctrl+grave ;;
+    terminals) keys ctrl+k && types "cargo test" && keys Return ;;
+    metrics) keys ctrl+k && types "metrics of all" && keys Return ;;
     notifications) keys ctrl+k && types "notifications" && keys Return ;;
     settings) keys ctrl+comma ;;
     keys) keys ctrl+k && types "change keys" && keys Return ;;
@@ -52,6 +61,8 @@ go() {
     reset) keys ctrl+k && types "reset magia" && keys Return ;;
   esac
 }
+end_terminals() { for id in tests shell; do "${own[@]}" "$bin/magia" term kill "$id" >/dev/null; done; }
+
 leave() { keys Escape Escape Escape; }
 
 {
@@ -86,3 +97,4 @@ for shape in ${SHAPES:-usual large zoomed}; do
     done
   done
 done
+end_terminals

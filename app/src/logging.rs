@@ -20,5 +20,13 @@ pub fn start(state_dir: &Path) -> Result<()> {
         Some(_) => builder.with_writer(Mutex::new(file).and(std::io::stderr)).try_init(),
         None => builder.with_writer(Mutex::new(file)).try_init(),
     };
-    started.map_err(|err| anyhow::anyhow!("starting the log: {err}"))
+    started.map_err(|err| anyhow::anyhow!("starting the log: {err}"))?;
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        // Where, and not what: the message may hold a payload.
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!("panic at {place}, thread {}", std::thread::current().name().unwrap_or("unnamed"));
+        usual(panic);
+    }));
+    Ok(())
 }

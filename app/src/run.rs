@@ -84,9 +84,16 @@ pub fn headless(places: Places, lock: InstanceLock) -> Result<()> {
     let (_no_terminals, asks) = mpsc::channel(1);
     let mut running = start(places, lock, None, wishes, asks, stop.quit())?;
     instance::say(&format!("magia listens in {runtime}; look with `magia ls`, stop with Ctrl+C"));
+    let quit = stop.quit();
     stop.wait();
     running.stop();
-    reset::restart_if_pending(&own)
+    after_stop(&quit, &own)
+}
+
+/// What is left once everything has stopped: it comes back when the program is to end.
+fn after_stop(quit: &signals::Quit, places: &Places) -> Result<()> {
+    anyhow::ensure!(!quit.has_failed(), "a fault in magia itself, it has ended; the log says where");
+    reset::restart_if_pending(places)
 }
 
 /// The window, until it is closed or a signal comes.
@@ -105,7 +112,7 @@ pub fn window(places: Places, lock: InstanceLock) -> Result<()> {
     let link = WindowLink { snapshots: unread.clone(), to_hub, to_terminals };
     let running: Arc<Mutex<Option<Running>>> = Arc::default();
     let begun = Arc::clone(&running);
-    let quit = stop.quit();
+    let (quit, wished) = (stop.quit(), stop.quit());
     let closing = Arc::new(AtomicBool::new(false));
     let closed = Arc::clone(&closing);
     let stop_all = move |running: &Mutex<Option<Running>>| {
@@ -131,7 +138,7 @@ pub fn window(places: Places, lock: InstanceLock) -> Result<()> {
             stop.wait();
             if !closed.swap(true, Ordering::AcqRel) {
                 stop_all(&begun);
-                if let Err(err) = reset::restart_if_pending(&own) {
+                if let Err(err) = after_stop(&wished, &own) {
                     instance::say(&format!("error: {err:#}"));
                     std::process::exit(1);
                 }

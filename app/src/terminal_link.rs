@@ -46,6 +46,8 @@ pub struct ScreenFacts {
     pub connection: Connection,
     /// Whether this window decides on the terminal's size. If not, another client does.
     pub owns_size: bool,
+    /// Whether what was typed last was not taken: too much waits that the program does not read.
+    pub refuses_input: bool,
     /// The title that the program set.
     pub title: Option<String>,
 }

@@ -28,7 +28,7 @@ use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Long enough for a machine under load; nothing waits for it to pass.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -59,6 +59,7 @@ struct Running {
     _jobs: Receiver<JobRequest>,
     counted: Arc<Counted>,
     events: Sender<Event>,
+    quit: Quit,
     lock: Arc<InstanceLock>,
     _temp: tempfile::TempDir,
 }
@@ -70,6 +71,7 @@ fn start(display: Option<Display>) -> Running {
     let (jobs, waiting_jobs) = bounded(64);
     let (stop, stopped) = bounded(0);
     let (window, wishes) = bounded(4);
+    let quit = Quit::default();
     let counted = Arc::new(Counted::default());
     let listeners =
         Listeners::start(Arc::clone(&lock), events.clone(), Some(counted.clone())).expect("listeners");
@@ -117,7 +119,7 @@ fn start(display: Option<Display>) -> Running {
             .otlp(OtlpPlaces { pin: temp.path().join("otel-port"), socket: temp.path().join("otel") }),
         notifier: None,
         channels: None,
-        quit: Quit::default(),
+        quit: quit.clone(),
         reports: VecDeque::new(),
         jobs,
         later: VecDeque::new(),
@@ -132,7 +134,8 @@ fn start(display: Option<Display>) -> Running {
     let Value::Object(rules) = rules else { unreachable!() };
     let (settings, problems) = Settings::read(rules);
     assert!(problems.is_empty(), "{problems:?}");
-    events.send(Event::SettingsLoaded { settings: Arc::new(settings), problem: None }).expect("room");
+    let loaded = Event::SettingsLoaded { settings: Arc::new(settings), problem: None, says_retention: true };
+    events.send(loaded).expect("room");
     let inbox = Inbox { events: facts, window: wishes, stop: stopped };
     let model = Model::new(program, 7);
     let hub = HubThread::start(counted.owner.clone(), model, shell, inbox, stop, display, Clock::new());
@@ -148,6 +151,7 @@ fn start(display: Option<Display>) -> Running {
         _jobs: waiting_jobs,
         counted,
         events,
+        quit,
         lock,
         _temp: temp,
     };
@@ -385,7 +389,7 @@ fn what_is_taken_in_place_is_shown_and_can_be_answered() {
 }
 
 #[test]
-fn when_the_hub_has_panicked_nobody_waits() {
+fn when_the_hub_has_panicked_nobody_waits_and_the_program_ends() {
     let (snapshots, unread) = bounded::<Arc<Snapshot>>(64);
     let panics = Arc::new(AtomicU64::new(0));
     let armed = panics.clone();
@@ -398,6 +402,11 @@ fn when_the_hub_has_panicked_nobody_waits() {
     assert_eq!(answer(running.ask(1, &payload)), None);
     assert_eq!(answer(running.ask(1, &payload)), None);
     while !matches!(running.events.try_send(Event::ClockTicked), Err(TrySendError::Disconnected(_))) {
+        std::thread::yield_now();
+    }
+    let deadline = Instant::now() + LIMIT;
+    while !running.quit.has_failed() {
+        assert!(Instant::now() < deadline, "the program goes on without a hub");
         std::thread::yield_now();
     }
 }

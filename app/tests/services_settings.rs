@@ -50,7 +50,14 @@ impl Setup {
 
     fn loaded(&self) -> (Arc<Settings>, Option<String>) {
         match self.hub.recv_timeout(Duration::from_secs(10)).unwrap() {
-            Event::SettingsLoaded { settings, problem } => (settings, problem),
+            Event::SettingsLoaded { settings, problem, .. } => (settings, problem),
+            other => panic!("not settings: {other:?}"),
+        }
+    }
+
+    fn says_retention(&self) -> bool {
+        match self.hub.recv_timeout(Duration::from_secs(10)).unwrap() {
+            Event::SettingsLoaded { says_retention, .. } => says_retention,
             other => panic!("not settings: {other:?}"),
         }
     }
@@ -147,6 +154,37 @@ fn a_broken_file_is_copied_and_left_in_place() {
     assert!(setup.loaded().1.unwrap().contains("does not hold an object"));
     fs::remove_file(setup.path()).unwrap();
     assert_eq!(setup.loaded(), (Arc::new(Settings::default()), None));
+}
+
+#[test]
+fn only_a_file_that_can_be_used_says_what_is_forgotten() {
+    let setup = Setup::new(None);
+    assert!(setup.says_retention(), "a file that was never made: the defaults");
+    let write = |text: &str| {
+        // In its place at once, as editors do; what is written in place is tried below.
+        let new = setup.home.path().join("new");
+        fs::write(&new, text).unwrap();
+        fs::rename(new, setup.path()).unwrap();
+        setup.says_retention()
+    };
+    fs::create_dir_all(setup.path().parent().unwrap()).unwrap();
+    assert!(write(r#"{"retentionDays": 365}"#));
+    assert!(!write(r#"{"retentionDays": 365,"#), "does not parse");
+    assert!(write(r#"{"retentionDays": 365, "themeMode": "pink"}"#), "something else is wrong");
+    assert!(!write(r#"{"retentionDays": "a year"}"#), "the default is not what was meant");
+    assert!(!write(r#"{"retentionMib": 1}"#));
+    assert!(write("{}"), "the defaults are meant");
+    assert!(!write(" \n"), "somebody writes it just now");
+    assert!(write(r#"{"retentionDays": 365}"#));
+    fs::remove_file(setup.path()).unwrap();
+    assert!(!setup.says_retention(), "it may be on its way back");
+}
+
+#[test]
+fn an_empty_or_unreadable_file_at_the_start_says_not_what_is_forgotten() {
+    assert!(!Setup::new(Some("")).says_retention());
+    assert!(!Setup::new(Some("{")).says_retention());
+    assert!(!Setup::new(Some(&format!("{{\"a\": \"{}\"}}", "x".repeat(2 << 20)))).says_retention());
 }
 
 #[test]

@@ -10,10 +10,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use magia_app::services::steward::{
-    BACKUPS_KEPT, Disk, Wishes, install, install_handler, install_on, preview_install, preview_uninstall,
-    read_settings, status, uninstall, update_settings,
+    BACKUPS_KEPT, Disk, TelemetryWish, Wishes, install, install_handler, install_on, preview_install,
+    preview_telemetry, preview_uninstall, read_settings, set_telemetry, status, uninstall, update_settings,
 };
-use magia_core::steward::{ChangeKind, HookState, StewardError};
+use magia_core::steward::{ChangeKind, Collector, HookState, StewardError};
 use serde_json::json;
 use steward_common::{Place, mode};
 
@@ -268,6 +268,50 @@ fn a_broken_memory_is_said_and_harms_nothing() {
     assert_eq!(outcome.warnings.len(), 1);
     assert_eq!(place.read(), b"{}");
     assert!(place.paths.handler().exists(), "who else points at it is not known");
+}
+
+#[test]
+fn a_memory_that_is_not_understood_is_never_written_over() {
+    let place = Place::with(SETTINGS);
+    let mut other = place.paths.clone();
+    other.settings = place.dir.path().join("other/settings.json");
+    install(&other, &Wishes::default()).unwrap();
+    let memory = place.paths.state_dir.join("hooks.json");
+    let known = fs::read_to_string(&memory).unwrap();
+    assert!(known.contains("\"version\": 1"), "{known}");
+    for text in ["garbage".to_owned(), known.replace("\"version\": 1", "\"version\": 2")] {
+        fs::write(&memory, &text).unwrap();
+        let refused = install(&place.paths, &Wishes::default()).unwrap_err();
+        assert!(format!("{refused:#}").contains("move it away"), "{refused:#}");
+        assert_eq!((place.read(), fs::read_to_string(&memory).unwrap()), (SETTINGS.to_vec(), text));
+        uninstall(&place.paths).unwrap();
+    }
+    // It was only out of reach for a moment.
+    fs::write(&memory, known).unwrap();
+    install(&place.paths, &Wishes::default()).unwrap();
+    uninstall(&place.paths).unwrap();
+    assert!(other.handler().exists(), "the other file still points at it");
+}
+
+#[test]
+fn what_stood_there_before_telemetry_is_never_forgotten() {
+    let place = Place::with(br#"{"env":{"OTEL_METRICS_EXPORTER":"none"}}"#);
+    let before = read_settings(&place.paths).unwrap();
+    let on = TelemetryWish::On(Collector { endpoint: "http://127.0.0.1:4318".into(), traces: false });
+    set_telemetry(&place.paths, &on).unwrap();
+    let with = place.read();
+    let memory = place.paths.state_dir.join("telemetry.json");
+    let known = fs::read_to_string(&memory).unwrap();
+    fs::write(&memory, "garbage").unwrap();
+    for wish in [&on, &TelemetryWish::Off] {
+        let refused = set_telemetry(&place.paths, wish).unwrap_err();
+        assert!(format!("{refused:#}").contains("move it away"), "{refused:#}");
+        assert!(preview_telemetry(&place.paths, wish).is_err());
+    }
+    assert_eq!((place.read(), fs::read_to_string(&memory).unwrap()), (with, "garbage".to_owned()));
+    fs::write(&memory, known).unwrap();
+    set_telemetry(&place.paths, &TelemetryWish::Off).unwrap();
+    assert_eq!(read_settings(&place.paths).unwrap(), before);
 }
 
 #[test]

@@ -14,9 +14,10 @@ use magia_app::ui::state::{Dialog, Route};
 use magia_core::keys::Keymap;
 use magia_core::snapshot::Snapshot;
 use magia_protocol::wire::Command;
+use magia_protocol::wire::info::Decision;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-use ui_bench::{NOW_MS, Window, click, press, shows, type_text, window};
+use ui_bench::{NOW_MS, Window, click, later, press, shows, type_text, window};
 use ui_scenes::{busy, many, scene, session_id};
 
 const SIZE: [f32; 2] = [1280.0, 800.0];
@@ -210,6 +211,30 @@ fn conflicts_are_shown_and_keys_go_back_to_their_defaults() {
     harness.get_by_label("Reset all keys").click();
     harness.run_steps(3);
     assert_eq!(saved_keys(&harness), [json!([{"session.rename": null}, false]), json!([{}, true])]);
+}
+
+#[test]
+fn a_digit_is_a_requests_while_one_has_the_keys_whatever_the_file_says() {
+    let keys = json!({"app.settings": "1", "app.notifications": "Ctrl+2"});
+    let mut harness = window(with_keys(keys), SIZE);
+    later(&mut harness, 1.0);
+    press(&mut harness, PLAIN, Key::Num1);
+    press(&mut harness, Modifiers::CTRL, Key::Num2);
+    let decided = |command: &Command| match command {
+        Command::ResolvePermission(answer) => Some(answer.decision),
+        _ => None,
+    };
+    let decisions: Vec<_> = harness.state().sent.iter().filter_map(decided).collect();
+    assert_eq!(decisions, [Decision::Allow, Decision::Always]);
+    assert_eq!(harness.state().state.route, Route::Sessions);
+    // Without a card it is what the file says.
+    harness.state_mut().snapshot.requests.clear();
+    harness.state_mut().snapshot.revision += 1;
+    let bench = harness.state_mut();
+    bench.state.follow(&bench.snapshot, bench.now_s);
+    harness.run_steps(2);
+    press(&mut harness, PLAIN, Key::Num1);
+    assert_eq!(harness.state().state.route, Route::Settings);
 }
 
 #[test]

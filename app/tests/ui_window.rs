@@ -122,6 +122,21 @@ fn notifications_are_opened_filtered_read_and_dismissed() {
 }
 
 #[test]
+fn a_hidden_session_that_asks_is_called_by_its_name_and_comes_back() {
+    let mut snapshot = busy(NOW_MS);
+    snapshot.sessions.retain(|session| session.id != session_id(1));
+    let mut harness = window(snapshot, [1280.0, 800.0]);
+    harness.state_mut().state.selected = Some(session_id(1));
+    harness.run_steps(3);
+    assert!(harness.query_by_label("Programs that ask for terminals").is_none());
+    assert!(harness.query_all_by_label("Fix flaky checkout test").next().is_some());
+    click(&mut harness, "Unhide");
+    let wanted =
+        UpdateSession { session: session_id(1).to_string(), title: None, pinned: None, hidden: Some(false) };
+    assert_eq!(harness.state().sent, [Command::UpdateSession(wanted)]);
+}
+
+#[test]
 fn a_click_from_outside_shows_the_request() {
     let mut harness = window(busy(NOW_MS), [1280.0, 800.0]);
     let wish = |harness: &mut Window, session, request, page| {
@@ -141,6 +156,8 @@ fn a_click_from_outside_shows_the_request() {
     assert_eq!(harness.state().state.filter, "api");
     wish(&mut harness, None, None, Some(RaisePage::NewSession));
     assert_eq!(harness.state().state.dialogs.front(), Some(&Dialog::NewSession));
+    wish(&mut harness, None, None, Some(RaisePage::NewSession));
+    assert_eq!(harness.state().state.dialogs.len(), 1, "a second click asks for the same");
 }
 
 #[test]
@@ -249,6 +266,30 @@ fn the_keyboard_walks_the_list_and_the_pages() {
     assert!(!harness.state().state.dialogs.is_empty());
     press(&mut harness, Modifiers::NONE, Key::Escape);
     assert!(harness.state().state.dialogs.is_empty());
+}
+
+#[test]
+fn a_list_that_keeps_its_order_under_the_pointer_is_not_made_anew_each_frame() {
+    let mut harness = window(busy(NOW_MS), [1280.0, 800.0]);
+    harness.hover_at(eframe::egui::pos2(100.0, 300.0));
+    harness.run_steps(2);
+    let order = |harness: &Window| harness.state().state.sessions.data().sessions().collect::<Vec<_>>();
+    let before = order(&harness);
+    let bench = harness.state_mut();
+    bench.snapshot.revision += 1;
+    let found = |id| bench.snapshot.sessions.iter().position(|session| session.id == id).unwrap();
+    let (pinned, named) = (found(session_id(6)), found(session_id(2)));
+    Arc::make_mut(&mut bench.snapshot.sessions[pinned]).pinned = true;
+    harness.run_steps(2);
+    assert_eq!(order(&harness), before, "its order is held");
+    // The same revision says the same: a panel that asked again would find these words.
+    let renamed = Arc::make_mut(&mut harness.state_mut().snapshot.sessions[named]);
+    renamed.title = "Made anew".into();
+    harness.run_steps(3);
+    assert!(harness.query_all_by_label_contains("Made anew").next().is_none());
+    later(&mut harness, 2.0);
+    assert!(harness.query_all_by_label_contains("Made anew").next().is_some());
+    assert_ne!(order(&harness), before);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod place;
 mod player;
 mod process;
 mod script;
+mod telemetry;
 mod transcript;
 
 use crate::client::Client;

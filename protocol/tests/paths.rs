@@ -220,3 +220,24 @@ fn a_lock_that_a_dead_process_left_to_a_child_is_waited_for() {
         waiting.join().expect("no panic").expect("the lock");
     });
 }
+
+#[test]
+fn a_full_disk_is_no_reason_not_to_start() {
+    const CHILD: &str = "MAGIA_TEST_LOCK_CHILD";
+    if let Some(dir) = std::env::var_os(CHILD).map(PathBuf::from) {
+        let lock = InstanceLock::try_acquire(&dir).expect("the lock");
+        assert_eq!(fs::read(dir.join("lock")).expect("the file"), b"", "nothing can be written");
+        assert!(matches!(InstanceLock::try_acquire(&dir), Err(LockError::HeldBy { pid: None })));
+        drop(lock);
+        return;
+    }
+    let temp = temp();
+    // No file may have a single byte: for the child, the disk is full.
+    let mut child = std::process::Command::new("sh");
+    child.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"]);
+    child.arg(std::env::current_exe().expect("this program"));
+    child.args(["--exact", "a_full_disk_is_no_reason_not_to_start", "--nocapture"]);
+    let output = child.env(CHILD, temp.path().join("run")).output().expect("started");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}

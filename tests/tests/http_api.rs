@@ -318,6 +318,29 @@ fn pages_strangers_and_paths_are_turned_away() -> Result<()> {
 }
 
 #[test]
+fn another_user_is_not_served() -> Result<()> {
+    sandbox_test(|sandbox| {
+        // SAFETY: geteuid takes nothing and cannot fail.
+        if unsafe { libc::geteuid() } != 0 {
+            // Only root can become somebody else; CI is root.
+            return Ok(());
+        }
+        let (_app, http) = start(sandbox)?;
+        let (host, port) = http.address.split_once(':').context("no port")?;
+        let ask = format!(
+            "printf 'GET /api/health HTTP/1.1\\r\\nConnection: close\\r\\nHost: {host}:{port}\\r\\n\\r\\n' | nc -w 5 {host} {port}"
+        );
+        let own = sandbox.command("sh").args(["-c", &ask]).output().context("sh")?;
+        ensure!(String::from_utf8_lossy(&own.stdout).contains("200 OK"), "{own:?}");
+        let mut other = sandbox.command("setpriv");
+        other.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", "sh", "-c", &ask]);
+        let other = other.output().context("setpriv")?;
+        ensure!(other.stdout.is_empty(), "{other:?}");
+        Ok(())
+    })
+}
+
+#[test]
 fn it_is_off_until_wanted_and_listens_on_this_machine_alone() -> Result<()> {
     sandbox_test(|sandbox| {
         let _app = App::start(sandbox)?;
@@ -343,7 +366,10 @@ fn it_is_off_until_wanted_and_listens_on_this_machine_alone() -> Result<()> {
         ensure!(listed("http")?.is_some_and(|row| row["up"] == true));
         let doctor: Vec<Value> = serde_json::from_str(&cli.run(&["doctor", "--json"])?.stdout)?;
         ensure!(doctor.iter().any(|row| row["id"] == "listener.http" && row["status"] == "ok"), "{doctor:?}");
+        let mut stream = http.stream("/api/sessions/multistream", &[])?;
         ensure!(magia(sandbox, &["settings", "set", "httpApi", ""])?.code == 0);
+        let ended = stream.message().err().context("it goes on")?.to_string();
+        ensure!(ended.contains("the stream has ended"), "{ended}");
         wait_until("the API to go", PATIENCE, || TcpStream::connect(&http.address).is_err().then_some(()))?;
         Ok(())
     })

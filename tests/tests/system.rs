@@ -160,6 +160,17 @@ fn a_reset_forgets_what_is_ours_and_begins_anew() -> Result<()> {
         cli.json(&["hooks", "install"])?;
         assert!(fs::read_to_string(&claude)?.contains("magia-hook-handler"));
         cli.json(&["run", "--detach", "--id", "stays", "--", "cat"])?;
+        // Other directories of agents, which nobody else remembers.
+        let work = sandbox.home().join("work");
+        let own = [("claude", "settings.json"), ("codex", "config.toml")];
+        for (agent, file) in own {
+            write(&work.join(agent).join(file), if agent == "claude" { "{}" } else { "# mine\n" })?;
+            let home = work.join(agent).display().to_string();
+            cli.json(&["hooks", "install", agent, "--home", &home])?;
+            cli.json(&["telemetry", "on", agent, "--home", &home])?;
+        }
+        assert!(fs::read_to_string(work.join("claude/settings.json"))?.contains("magia-hook-handler"));
+        assert!(fs::read_to_string(work.join("codex/hooks.json"))?.contains("magia-hook-handler"));
 
         let refused = magia(sandbox, &["call", "factory_reset", r#"{"confirm": "yes"}"#])?;
         assert!(
@@ -188,6 +199,9 @@ fn a_reset_forgets_what_is_ours_and_begins_anew() -> Result<()> {
             "{\n  \"model\": \"opus\"\n}\n",
             "the hooks are out, the rest stays"
         );
+        assert_eq!(fs::read_to_string(work.join("claude/settings.json"))?, "{}");
+        assert_eq!(fs::read_to_string(work.join("codex/config.toml"))?, "# mine\n");
+        assert!(!work.join("codex/hooks.json").exists(), "it was ours alone");
         assert!(!config(sandbox, "settings.json").exists() && !config(sandbox, "keybindings.json").exists());
         assert!(sandbox.home().join(".magia/themes/dusk.json").exists(), "themes are not ours");
         assert_eq!(cli.json(&["term", "show", "stays"])?["state"], json!("running"), "terminals go on");

@@ -58,7 +58,11 @@ fn the_demo_plays_to_its_end_when_its_requests_are_answered() -> Result<()> {
         assert!(runtime_dir.starts_with(&*sandbox.root().to_string_lossy()), "{runtime_dir}");
 
         let mut answered: BTreeMap<String, String> = BTreeMap::new();
+        let mut tokens = 0;
         let status = wait_until("the demo's end", DEMO_ENDS, || {
+            // Asked as long as there is someone to ask.
+            let metrics = magia_in(sandbox, &runtime_dir, &["metrics", "--json"]).ok()?.json();
+            tokens = metrics.ok().and_then(|sum| sum["input_tokens"].as_u64()).unwrap_or(tokens);
             let reply = magia_in(sandbox, &runtime_dir, &["permissions", "--json"]).ok()?;
             for request in reply.json().ok().and_then(|rows| rows.as_array().cloned()).unwrap_or_default() {
                 let id = text(&request, "id");
@@ -83,6 +87,7 @@ fn the_demo_plays_to_its_end_when_its_requests_are_answered() -> Result<()> {
             notes.iter().filter(|note| note["event"] == "answered" && note["decision"] == "allow").count();
         assert_eq!(answered.len(), allowed, "{answered:?} {notes:#?}");
         assert!(answered.values().any(|kind| kind == "question"), "{answered:?}");
+        assert!(tokens > 0, "the demo's sessions tell what they use: {}", demo.stderr());
         assert!(!Path::new(&runtime_dir).exists(), "the demo leaves nothing");
         Ok(())
     })
@@ -186,6 +191,23 @@ fn what_was_acknowledged_survives_kill_9() -> Result<()> {
             let row = rows.iter().find(|row| row["id"] == request).context("the request is forgotten")?;
             assert_eq!(row.pointer("/outcome/decision"), Some(&json!(decision)), "{row}");
         }
+        Ok(())
+    })
+}
+
+#[test]
+fn what_is_purged_is_gone_at_once() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let (cli, _app) = (Cli::new(sandbox), App::start(sandbox)?);
+        let mut agent = ScriptedAgent::start(sandbox, "agent-one")?;
+        agent.begin("A secret plan")?;
+        let row = cli.wait_for_row("the session", &["ls"], |row| row["title"] == "A secret plan")?;
+        agent.hook("SessionEnd", &json!({ "reason": "prompt_input_exit" }))?;
+        cli.wait_for_row("its end", &["ls", "--all"], |row| row["state"] == "ended")?;
+        let purged = cli.json(&["data", "purge", "--older-than", "0"])?;
+        assert_eq!(purged["sessions"], 1, "{purged}");
+        assert_eq!(cli.rows(&["ls", "--all"])?, [] as [Value; 0]);
+        assert!(cli.json(&["show", text(&row, "id")]).is_err());
         Ok(())
     })
 }

@@ -168,6 +168,8 @@ pub enum Event {
         /// What it returned.
         outcome: Result<Value, RpcError>,
     },
+    /// The store forgot what was too old or was to go, and these sessions altogether.
+    Forgotten(Vec<SessionId>),
     /// A session's stored events were read, oldest first, because its timeline is wanted.
     HistoryLoaded {
         /// Whose.
@@ -205,6 +207,9 @@ pub enum Event {
         settings: Arc<Settings>,
         /// What was wrong with it, for a person.
         problem: Option<String>,
+        /// Whether it says how much the store is to keep. A file that cannot be used does not: what is forgotten by the
+        /// defaults is gone when it can be used again.
+        says_retention: bool,
     },
     /// A listener started, failed or counted.
     ListenerReported(ListenerInfo),

@@ -343,6 +343,14 @@ impl Settings {
         longest.map_or((self.preset, None), |(path, preset)| (*preset, Some(path.as_str())))
     }
 
+    /// Whether how much is kept is what the file says, be it nothing, and not the default for what it must not say.
+    pub fn says_retention(&self) -> bool {
+        let mut trial = Self::default();
+        ["retentionDays", "retentionMib"]
+            .iter()
+            .all(|key| self.file.get(*key).is_none_or(|value| trial.set(key, value).is_ok()))
+    }
+
     /// Checks a change before it is saved. The error says which key and what it must be.
     pub fn check(change: &Map<String, Value>) -> Result<(), String> {
         let mut trial = Self::default();

@@ -231,7 +231,7 @@ fn a_rule_answers_the_daemon_too() {
     let rule =
         ToolPermission { tool: "Bash".into(), command_prefix: Some("cargo test".into()), auto_approve: true };
     let settings = Settings { tool_permissions: vec![rule], ..Settings::default() };
-    script.apply(Event::SettingsLoaded { settings: Arc::new(settings), problem: None });
+    script.apply(Event::SettingsLoaded { settings: Arc::new(settings), problem: None, says_retention: true });
     script.status("t", SessionState::Working);
     script.asks_command("t", "/bin/bash -lc 'cargo test --all'");
     assert_eq!(String::from_utf8_lossy(&script.answers[&GATE].stdout), r#"{"decision":"accept"}"#);

@@ -286,3 +286,12 @@ fn sessions_are_bounded() {
         format!("session-{}", SESSIONS_MAX + 49)
     );
 }
+
+#[test]
+fn sessions_are_bounded_in_a_burst_that_nobody_stores_meanwhile() {
+    let mut script = Script::new();
+    for number in 0..SESSIONS_MAX + 200 {
+        script.apply(claude(&format!("session-{number}"), "input", 1, 1.0));
+    }
+    assert_eq!(fleet(&mut script).sessions.len(), SESSIONS_MAX);
+}

@@ -208,6 +208,14 @@ fn a_burst_is_one_notification_that_shrinks_as_it_is_answered() {
     assert_eq!(notices[0].decide, None, "a click on what stood there before may be on its way");
     script.decide_written(gate_two, two, Decision::Deny);
     assert_eq!(told(&script, first).1, [burst.number]);
+    // The first that is left has no buttons either.
+    script.wait(9_000);
+    let first = script.effects.len();
+    script.bash(10, "a", "t5", "make five");
+    let (gate_six, six) = script.bash(11, "b", "t6", "make six");
+    script.decide_written(gate_six, six, Decision::Allow);
+    let (notices, _) = told(&script, first);
+    assert_eq!((notices[0].body.as_str(), notices[0].decide), ("Bash: make five", None));
     // Later it is no burst any more.
     script.wait(1_600);
     let first = script.effects.len();

@@ -14,9 +14,11 @@ use magia_core::event::{Event, RegistryStatus, StoredRequest, StoredSession, Sto
 use magia_core::normalize::understand;
 use magia_core::settings::Settings;
 use magia_protocol::wire::SessionState::{Ended, Failed, Idle as AtRest, WaitingPermission, Working};
+use magia_protocol::wire::info::Decision;
 use magia_protocol::wire::{Provider, ProviderSessionId, RequestId, RequestState, SessionId, TitleSource};
 use script::{Script, T0, bash, in_agent, process};
 use serde_json::json;
+use std::sync::Arc;
 
 fn stored(n: u128, psid: &str, pid: Option<u32>, ended: bool) -> StoredSession {
     StoredSession {
@@ -120,6 +122,48 @@ fn what_the_store_held_is_there_again() {
     assert!(lines.contains(&"magia was off, 12 min"), "{lines:?}");
     assert!(lines.contains(&"on"), "what came while it was read is there: {lines:?}");
     assert!(lines.iter().any(|line| line.starts_with("Bash make")), "{lines:?}");
+}
+
+#[test]
+fn what_the_store_forgot_is_forgotten() {
+    let mut script = Script::new();
+    for (pid, name) in [(10, "a"), (11, "b"), (12, "c")] {
+        script.hook(pid, name, "UserPromptSubmit", json!({"prompt": format!("secret of {name}")}));
+        let (gate, id) = script.bash(pid, name, "t1", "make");
+        script.decide_written(gate, id, Decision::Allow);
+        script.hook(pid, name, "PostToolUse", bash("t1", "make"));
+        script.hook(pid, name, "Stop", json!({"last_assistant_message": "done"}));
+    }
+    for (pid, name) in [(10, "a"), (12, "c")] {
+        script.hook(pid, name, "SessionEnd", json!({"reason": "prompt_input_exit"}));
+        script.dies(pid);
+    }
+    let (a, b, c) = (script.row("a").id, script.row("b").id, script.row("c").id);
+    script.apply(Event::WindowChanged { focused: false, selected: Some(a) });
+    // The second goes on: it was resumed while the store forgot it.
+    let first = script.apply(Event::Forgotten(vec![a, b]));
+    assert!(
+        script.cli("get_active_sessions", json!({"all": true})).unwrap().to_string().contains(&b.to_string())
+    );
+    let written = |effect: &Effect| matches!(effect, Effect::Store(StoreWrite::Session(row)) if row.id == b);
+    assert_eq!(script.count(first, written), 1);
+    for (method, params) in [
+        ("get_active_sessions", json!({"all": true})),
+        ("get_permission_requests", json!({"all": true})),
+        ("get_notifications", json!({})),
+    ] {
+        let told = script.cli(method, params).unwrap().to_string();
+        assert!(!told.contains("secret of a") && !told.contains(&a.to_string()), "{method}: {told}");
+        assert!(told.contains(&c.to_string()), "{method}: {told}");
+    }
+    assert!(script.cli("get_timeline", json!({"session": a.to_string()})).is_err());
+    // What is left of an ended one is read from the store again.
+    let first = script.effects.len();
+    assert!(script.command("get_timeline", json!({"session": c.to_string()}), script::cli()).is_none());
+    assert_eq!(script.count(first, |effect| matches!(effect, Effect::LoadHistory(id) if *id == c)), 1);
+    // The same agent's session that comes back is a new one.
+    script.hook(13, "a", "SessionStart", json!({"source": "resume"}));
+    assert_ne!(script.row("a").id, a);
 }
 
 #[test]
@@ -251,4 +295,27 @@ fn a_restart_knows_that_only_subagents_work() {
     assert_eq!(script.state("a"), Working);
     script.hook(10, "a", "SubagentStop", in_agent(json!({"agent_type": "Explore"})));
     assert_eq!(script.state("a"), AtRest);
+}
+
+#[test]
+fn what_is_forgotten_is_ordered_only_by_settings_that_were_read() {
+    let mut script = Script::new();
+    let mut load = |days: u32, says_retention: bool| {
+        let settings = Settings { retention_days: days, ..Settings::default() };
+        let first = script.apply(Event::SettingsLoaded {
+            settings: Arc::new(settings),
+            problem: None,
+            says_retention,
+        });
+        let order = |fx: &Effect| match fx {
+            Effect::Retain { days, mib: 512 } => Some(*days),
+            _ => None,
+        };
+        script.since(first).iter().find_map(order)
+    };
+    assert_eq!(load(90, false), None, "the file cannot be read at the start");
+    assert_eq!(load(365, true), Some(365));
+    assert_eq!(load(90, false), None, "a comma is missing for a moment");
+    assert_eq!(load(365, true), None, "as it was");
+    assert_eq!(load(90, true), Some(90), "the defaults are wished for as well");
 }

@@ -11,7 +11,7 @@
 mod script;
 
 use magia_core::event::{Event, RegistryStatus::Idle};
-use magia_core::model::Program;
+use magia_core::model::{Program, SETTLED_MAX};
 use magia_core::settings::{Preset, Settings};
 use magia_core::transcript::parse_line;
 use magia_protocol::wire::AgentEventKind;
@@ -148,6 +148,16 @@ fn the_policy_of_a_session_is_a_claim_with_an_age() {
     script.bash(10, "a", "t1", "make");
     let said = claim(&script, "a", "last verdict").expect("a claim");
     assert_eq!(said.fact, "deny by preset plan of /home/dev for Bash");
+    // Each session has its own, and it goes when the request is forgotten.
+    script.hook(11, "b", "SessionStart", json!({"source": "startup"}));
+    assert!(claim(&script, "b", "last verdict").is_none());
+    for number in 0..SETTLED_MAX {
+        script.bash(11, "b", &format!("u{number}"), "make");
+    }
+    let newest = claim(&script, "b", "last verdict").expect("a claim");
+    assert_eq!(newest.at_ms, script.now.unix_ms);
+    script.hook(10, "a", "UserPromptSubmit", json!({"prompt": "go on"}));
+    assert!(claim(&script, "a", "last verdict").is_none());
 }
 
 #[test]

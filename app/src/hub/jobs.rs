@@ -291,7 +291,9 @@ impl JobShell {
             Job::TelemetryStatus { params, endpoint } => {
                 telemetry::status(self, &params, endpoint.as_deref()).and_then(to_json)
             }
-            Job::SetTelemetry { params, endpoint } => telemetry::set(self, &params, endpoint).and_then(to_json),
+            Job::SetTelemetry { params, endpoint } => {
+                telemetry::set(self, &params, endpoint).and_then(to_json)
+            }
             Job::Detect(params) => {
                 let found = self.detect(params.refresh);
                 events.push(Event::ProvidersDetected(found.clone()));
@@ -314,7 +316,9 @@ impl JobShell {
             }
             Job::Purge { params, keep } => self.read(|store| {
                 let report = store.purge(params.older_than_days, keep)?;
-                Ok(json!({ "events": report.events, "requests": report.requests, "sessions": report.sessions }))
+                let gone = report.sessions.len();
+                events.push(Event::Forgotten(report.sessions));
+                Ok(json!({ "events": report.events, "requests": report.requests, "sessions": gone }))
             }),
         };
         if outcome.as_ref().ok().and_then(|value| value.get("changed")?.as_bool()) == Some(true) {
@@ -351,19 +355,30 @@ impl JobShell {
     /// Takes what is ours out of every agent's settings, then removes what is ours, or has it removed at the next start when
     /// this program holds it open.
     fn factory_reset(&self) -> Result<Value, RpcError> {
+        let places = &self.places;
+        let mut others = steward::known_homes(&places.state).map_err(|err| internal(&err))?;
+        others.retain(|(_, home)| ![&places.claude, &places.codex, &places.gemini].contains(&home));
         for provider in Provider::ALL {
-            let paths = self.places.steward(*provider, None);
-            // A file that cannot be read holds what it holds: nothing is forgotten while hooks point here.
-            self.change(&paths, false, steward::preview_uninstall, steward::uninstall)?;
-            let off =
-                SetTelemetry { provider: *provider, on: false, traces: false, dry_run: false, home: None };
-            telemetry::set(self, &off, None)?;
+            self.leave_agent(*provider, None)?;
+        }
+        for (provider, home) in others {
+            self.leave_agent(provider, Some(&home))?;
         }
         let removed = reset::what_goes(&self.places);
         let restarting = self.listeners.is_some();
         let done = if restarting { reset::mark(&self.places) } else { reset::finish(&self.places) };
         done.map_err(|err| internal(&err))?;
         Ok(json!({ "removed": removed, "restarting": restarting }))
+    }
+
+    /// Takes what is ours out of an agent's settings.
+    fn leave_agent(&self, provider: Provider, home: Option<&Path>) -> Result<(), RpcError> {
+        let home = home.map(|home| home.to_string_lossy().into_owned());
+        let paths = self.steward(provider, home.as_deref())?;
+        // A file that cannot be read holds what it holds: nothing is forgotten while hooks point here.
+        self.change(&paths, false, steward::preview_uninstall, steward::uninstall)?;
+        let off = SetTelemetry { provider, on: false, traces: false, dry_run: false, home };
+        telemetry::set(self, &off, None).map(|_| ())
     }
 
     fn retry(&self, name: &str) -> Option<bool> {

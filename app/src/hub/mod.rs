@@ -133,13 +133,19 @@ pub struct Hub {
     rests_until: Option<Instant>,
 }
 
-/// Ends the hub, also when its thread panics: nobody takes anything in place then, and nobody waits for an answer.
+/// Ends the hub, also when its thread panics: nobody takes anything in place then, and nobody waits for an answer. After a
+/// panic the program ends as well: without a hub it would keep its sockets and answer nobody.
 struct Ending(Owner);
 
 impl Drop for Ending {
     fn drop(&mut self) {
+        let panicked = std::thread::panicking() || self.0.is_broken();
         if let Some(mut hub) = self.0.end() {
             hub.shell.let_go();
+            if panicked {
+                tracing::error!("the hub panicked; magia ends");
+                return hub.shell.quit.fail();
+            }
             // Metrics wait some seconds for the store; these have no more time.
             let mut last = Vec::new();
             hub.model.store_metrics(&mut last);
@@ -331,6 +337,7 @@ const fn needs_store(event: &Event) -> bool {
             | Event::ProcessExited(_)
             | Event::AgentsFound(_)
             | Event::CommandReceived { .. }
+            | Event::RequesterGone(_)
             | Event::WindowChanged { .. }
     )
 }

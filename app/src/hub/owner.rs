@@ -69,6 +69,11 @@ impl<H: InPlace> Owner<H> {
         }
     }
 
+    /// Whether a panic left the state half changed, on a listener's thread.
+    pub(super) fn is_broken(&self) -> bool {
+        matches!(*self.lock(), Stage::Broken(_))
+    }
+
     /// Takes the state out for good, whatever became of it. Nothing is taken in place from then on.
     pub(super) fn end(&self) -> Option<Box<H>> {
         match std::mem::replace(&mut *self.lock(), Stage::Over) {
@@ -215,6 +220,7 @@ mod tests {
         assert!(owner.take_now(event(13)).is_none());
         assert!(owner.bell().try_recv().is_ok(), "the thread hears of it");
         assert!(owner.with(|_| ()).is_none() && owner.take_now(event(1)).is_some());
+        assert!(owner.is_broken(), "the thread ends the program");
         assert!(owner.end().is_some(), "the thread drops it");
 
         let (owner, _sender) = self::owner(1);

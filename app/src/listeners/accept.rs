@@ -171,6 +171,10 @@ impl Door {
         let mut in_a_row = 0;
         loop {
             let Some(place) = self.place(stop).await else { return Left::Stopped };
+            // Under a flood there is always somebody to accept.
+            if *stop.borrow() {
+                return Left::Stopped;
+            }
             let accepted = loop {
                 tokio::select! {
                     biased;

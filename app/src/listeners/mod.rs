@@ -10,6 +10,7 @@
 
 mod accept;
 mod cli;
+mod connection;
 mod descriptors;
 mod gates;
 mod health;
@@ -17,6 +18,7 @@ mod hooks;
 pub mod http;
 mod ide;
 mod intake;
+mod loopback;
 mod metered;
 mod origin;
 pub mod otlp;

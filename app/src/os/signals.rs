@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
@@ -10,17 +11,34 @@ use tokio::sync::Notify;
 pub struct Stop {
     runtime: Runtime,
     signals: Vec<Signal>,
-    wish: Arc<Notify>,
+    quit: Quit,
 }
 
 /// Ends the program in the way in which a signal does.
 #[derive(Clone, Debug, Default)]
-pub struct Quit(Arc<Notify>);
+pub struct Quit(Arc<Wish>);
+
+#[derive(Debug, Default)]
+struct Wish {
+    wished: Notify,
+    failed: AtomicBool,
+}
 
 impl Quit {
     /// Begins the end. Never waits; a second time changes nothing.
     pub fn quit(&self) {
-        self.0.notify_one();
+        self.0.wished.notify_one();
+    }
+
+    /// Begins the end because the program cannot go on: it is to say so by its exit code.
+    pub fn fail(&self) {
+        self.0.failed.store(true, Ordering::Release);
+        self.quit();
+    }
+
+    /// Whether the program cannot go on.
+    pub fn has_failed(&self) -> bool {
+        self.0.failed.load(Ordering::Acquire)
     }
 }
 
@@ -35,12 +53,12 @@ impl Stop {
         let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
         let signals = kinds.into_iter().map(signal).collect::<io::Result<Vec<_>>>()?;
         drop(entered);
-        Ok(Self { runtime, signals, wish: Arc::default() })
+        Ok(Self { runtime, signals, quit: Quit::default() })
     }
 
     /// What ends the program beside a signal.
     pub fn quit(&self) -> Quit {
-        Quit(Arc::clone(&self.wish))
+        self.quit.clone()
     }
 
     /// Waits for the first of them.
@@ -55,7 +73,7 @@ impl Stop {
         self.runtime.block_on(async {
             tokio::select! {
                 () = signal => {}
-                () = self.wish.notified() => {}
+                () = self.quit.0.wished.notified() => {}
             }
         });
     }

@@ -96,15 +96,18 @@ mod linux {
         first.into_iter().chain([("/proc/net/tcp6", mapped)])
     }
 
-    /// The inode of the socket with this address of our user.
+    /// The inode of the socket with this address of our user. One address may have connections to several others; then it
+    /// is not known which is meant.
     fn inode_of(table: &str, address: SocketAddr) -> Option<u64> {
         let wanted = written(address);
-        table.lines().skip(1).find_map(|line| {
+        let mut found = table.lines().skip(1).filter_map(|line| {
             let fields: Vec<&str> = line.split_whitespace().collect();
             let ours = fields.get(7)?.parse::<u32>().ok()? == own_uid();
             let is_it = *fields.get(1)? == wanted && *fields.get(3)? == ESTABLISHED && ours;
             is_it.then(|| fields.get(9)?.parse().ok())?
-        })
+        });
+        let first = found.next()?;
+        found.next().is_none().then_some(first)
     }
 
     /// An address as the kernel writes it: each 32-bit word in the machine's byte order.
@@ -173,6 +176,21 @@ mod linux {
             assert!(peer.is_ipv4() && client.local_addr().unwrap().is_ipv6());
             assert_eq!(tcp_peer_user(peer, own), Some(own_uid()));
             assert_eq!(tcp_peer(peer), Some(std::process::id()));
+        }
+
+        #[cfg(target_endian = "little")]
+        #[test]
+        fn of_two_connections_from_one_address_neither_is_guessed() {
+            let line = |to: &str, inode: u64| {
+                let uid = own_uid();
+                format!(
+                    "0: 0100007F:0FB4 {to} 01 00000000:00000000 00:00000000 00000000 {uid} 0 {inode} 1 0\n"
+                )
+            };
+            let address = "127.0.0.1:4020".parse().unwrap();
+            let one = format!("head\n{}", line("0100007F:0050", 7));
+            assert_eq!(inode_of(&one, address), Some(7));
+            assert_eq!(inode_of(&format!("{one}{}", line("0200007F:0050", 8)), address), None);
         }
 
         #[cfg(target_endian = "little")]

@@ -109,13 +109,13 @@ impl SettingsFile {
 
     /// What the file says now, as it will be told: whoever saved can tell it before the reply.
     pub fn now(&self) -> Event {
-        let (file, problem) = read(&self.place);
-        self.kind.event(file, problem)
+        let now = read(&self.place);
+        self.kind.event(now.file, now.problem, now.seen == Seen::Whole)
     }
 
     /// What `load_settings` (or `load_keybindings`) returns, from the file as it is now.
     pub fn reply_now(&self) -> Value {
-        self.kind.reply(read(&self.place).0)
+        self.kind.reply(read(&self.place).file)
     }
 
     fn broken(&self, bytes: &[u8], reason: &str) -> RpcError {
@@ -157,24 +157,43 @@ fn merge(target: &mut Map<String, Value>, change: &Map<String, Value>) {
     }
 }
 
-/// What was told last: what the file holds, and why it could not be used.
-type Told = (Map<String, Value>, Option<String>);
+/// What is told: what the file holds, and why it could not be used.
+#[derive(Clone, PartialEq)]
+struct Told {
+    file: Map<String, Value>,
+    problem: Option<String>,
+    seen: Seen,
+}
+
+/// What was at the file's place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Missing,
+    /// There is nothing in it: somebody writes it just now, the machine failed before it was on the disk, or a person
+    /// emptied it.
+    Empty,
+    Whole,
+    Unusable,
+}
 
 /// What the file says, and what is wrong with it.
 fn read(place: &Place) -> Told {
     let name = place.kind().file_name();
+    let unusable = |problem| Told { file: Map::new(), problem: Some(problem), seen: Seen::Unusable };
     match place.read() {
-        Ok(Found::Missing) => (Map::new(), None),
-        Ok(Found::Whole { file, .. }) => (file, None),
+        Ok(Found::Missing) => Told { file: Map::new(), problem: None, seen: Seen::Missing },
+        Ok(Found::Whole { file, bytes }) => {
+            let seen = if bytes.contains(&b'{') { Seen::Whole } else { Seen::Empty };
+            Told { file, problem: None, seen }
+        }
         Ok(Found::Broken { bytes, reason }) => {
             let copy = match place.back_up(&bytes) {
                 Ok(backup) => format!("a copy is {}", backup.display()),
                 Err(err) => format!("it could not be copied: {err:#}"),
             };
-            let problem = format!("{name} {reason}; the defaults are used until it is mended; {copy}");
-            (Map::new(), Some(problem))
+            unusable(format!("{name} {reason}; the defaults are used until it is mended; {copy}"))
         }
-        Err(err) => (Map::new(), Some(format!("cannot read {name}: {err:#}; the defaults are used"))),
+        Err(err) => unusable(format!("cannot read {name}: {err:#}; the defaults are used")),
     }
 }
 
@@ -231,9 +250,14 @@ impl Follower {
         if self.told.as_ref() == Some(&now) {
             return Some(());
         }
+        // No file at the start is one that was never made; later it may be on its way to its place.
+        let is_meant = match now.seen {
+            Seen::Whole => true,
+            Seen::Missing => self.told.is_none(),
+            Seen::Empty | Seen::Unusable => false,
+        };
         self.told = Some(now.clone());
-        let (file, problem) = now;
-        outbox.send(self.kind.event(file, problem)).then_some(())
+        outbox.send(self.kind.event(now.file, now.problem, is_meant)).then_some(())
     }
 }
 

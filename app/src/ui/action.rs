@@ -83,8 +83,6 @@ pub enum Action {
     CloseTerminal(String),
     /// Another size of the terminals' font.
     ZoomTerminal(super::terminal::FontZoom),
-    /// A program wants to put this on the clipboard.
-    AskClipboard(String),
     /// What is shown of the selected session.
     ShowPane(super::state::SessionPane),
     /// Scroll the timeline to this time, milliseconds since 1970.
@@ -170,11 +168,11 @@ impl Action {
         }))
     }
 
-    /// Leaves a session out of the list.
-    pub fn hide(session: SessionId) -> Self {
+    /// Leaves a session out of the list, or takes it in again.
+    pub fn hide(session: SessionId, hidden: bool) -> Self {
         Self::Send(Command::UpdateSession(command::UpdateSession {
             session: session.to_string(),
-            hidden: Some(true),
+            hidden: Some(hidden),
             ..Default::default()
         }))
     }

@@ -15,6 +15,10 @@ pub fn read(ctx: &Context, view: &View<'_>, state: &mut UiState, actions: &mut A
         return;
     }
     let keymap = &view.snapshot.keymap;
+    // A field that has gone from the screen has lost the keyboard: what stood in a title is given up, as with a click
+    // elsewhere.
+    state.rename.take_if(|rename| !rename.seen.is_there());
+    state.recording = state.recording.filter(|recording| recording.seen.is_there());
     if let Some(recording) = state.recording {
         return record(ctx, recording, keymap, state, actions);
     }
@@ -29,7 +33,7 @@ pub fn read(ctx: &Context, view: &View<'_>, state: &mut UiState, actions: &mut A
         || state.wants_filter
         || state.timeline.wants_find_focus()
         || state.rename.is_some()
-        || state.cards.is_denying();
+        || state.cards.is_reason_typed();
     let widget_has_focus = ctx.memory(|memory| memory.focused().is_some());
     if typing {
         // Escape belongs to the field; the rest that works there has Ctrl or is a function key.
@@ -41,6 +45,13 @@ pub fn read(ctx: &Context, view: &View<'_>, state: &mut UiState, actions: &mut A
         let ours = typed.into_iter().filter(|command| *command != UiCommand::Back || !in_field);
         push(ours, ctx, state, actions);
         return;
+    }
+    // Before all else: while a request's card has the keys, digits answer it.
+    if state.route == Route::Sessions
+        && state.cards.has_keys(&view.snapshot.requests)
+        && let Some((digit, modifier)) = ctx.input_mut(digit)
+    {
+        state.cards.digit(digit, modifier, &view.snapshot.requests, view.clock.now_s, actions);
     }
     let typed = ctx.input_mut(|input| {
         // Enter and arrows belong to a button that has the focus.
@@ -55,11 +66,6 @@ pub fn read(ctx: &Context, view: &View<'_>, state: &mut UiState, actions: &mut A
         |command: &UiCommand| matches!(command, UiCommand::Open | UiCommand::Up | UiCommand::Down);
     let ours = typed.into_iter().filter(|command| !(widget_has_focus && focus_moves(command)));
     push(ours, ctx, state, actions);
-    if state.route == Route::Sessions
-        && let Some((digit, modifier)) = ctx.input_mut(digit)
-    {
-        state.cards.digit(digit, modifier, &view.snapshot.requests, view.clock.now_s, actions);
-    }
 }
 
 /// Takes the next key for a command whose keys are being changed. Escape alone leaves them as they are.

@@ -19,6 +19,7 @@ pub mod look;
 mod markdown;
 pub mod panels;
 mod provider;
+mod seen;
 pub mod shell;
 pub mod state;
 pub mod terminal;

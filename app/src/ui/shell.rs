@@ -20,6 +20,7 @@ use super::panels::timeline::timeline_ui;
 use super::panels::top_bar::top_bar_ui;
 use super::panels::welcome::welcome_ui;
 use super::provider;
+use super::seen::Seen;
 use super::state::{Lookup, Rename, Route, SessionPane, UiState, is_open};
 use super::text::{short_path, shown_line};
 use super::theme::{self, palette};
@@ -27,7 +28,8 @@ use super::widgets::{button::Button, caption, mark};
 use crate::terminal_link::TerminalPort;
 use eframe::egui::{self, CentralPanel, Frame, Label, Layout, Margin, Panel, RichText, Sense, Ui, vec2};
 use magia_core::snapshot::Snapshot;
-use magia_protocol::wire::info::SessionInfo;
+use magia_protocol::wire::SessionId;
+use magia_protocol::wire::info::{RequestInfo, SessionInfo};
 
 /// What a frame is drawn from.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +47,7 @@ pub struct View<'a> {
 /// Draws the window and reads its keys.
 pub fn shell_ui(ui: &mut Ui, view: View<'_>, state: &mut UiState, actions: &mut Actions) {
     keys::read(ui.ctx(), &view, state, actions);
-    state.cards.begin_frame();
+    state.begin_frame();
     let snapshot = view.snapshot;
     let left = state.sessions.refresh(snapshot, &state.filter, view.clock.now_s);
     if let Some(left) = left {
@@ -101,6 +103,9 @@ pub fn shell_ui(ui: &mut Ui, view: View<'_>, state: &mut UiState, actions: &mut 
         dialog_ui(ui, &dialog, state, snapshot, actions);
     }
     state.terminals.end_frame(view.terminals);
+    if state.awaits_field() {
+        ui.ctx().request_repaint();
+    }
 }
 
 fn sessions_page(
@@ -168,28 +173,43 @@ fn sessions_page(
                 timeline_ui(ui, view.clock, &mut state.timeline, &mut state.cards, actions);
             });
         }
-        None if state.selected.is_some_and(|id| view.snapshot.requests_of(id).next().is_some()) => {
-            nobodys_header(ui);
-            ui.push_id("nobody", |ui| {
-                timeline_ui(ui, view.clock, &mut state.timeline, &mut state.cards, actions);
-            });
-        }
-        None => {
-            let waiting = view.snapshot.requests.iter().filter(|request| is_open(request)).count();
-            empty::none_selected_ui(ui, waiting);
-        }
+        None => match state.selected.and_then(|id| view.snapshot.requests_of(id).next()) {
+            Some(asked) => {
+                unlisted_header(ui, &asked.info, actions);
+                ui.push_id("unlisted", |ui| {
+                    timeline_ui(ui, view.clock, &mut state.timeline, &mut state.cards, actions);
+                });
+            }
+            None => {
+                let waiting = view.snapshot.requests.iter().filter(|request| is_open(request)).count();
+                empty::none_selected_ui(ui, waiting);
+            }
+        },
     });
 }
 
-/// Over the requests of programs that are no agents.
-fn nobodys_header(ui: &mut Ui) {
+/// Over requests whose session is not in the list: of programs that are no agents, or of a session that was hidden.
+fn unlisted_header(ui: &mut Ui, asked: &RequestInfo, actions: &mut Actions) {
     let colors = palette(ui);
     let frame =
         Frame::new().fill(colors.background).inner_margin(Margin { left: 16, right: 8, top: 0, bottom: 0 });
     Panel::top("session").exact_size(theme::BAR + 4.0).resizable(false).frame(frame).show(ui, |ui| {
         ui.horizontal_centered(|ui| {
-            let text = RichText::new("Programs that ask for terminals");
-            ui.label(text.font(theme::semibold(theme::TITLE)).color(colors.foreground));
+            let of_nobody = asked.session == SessionId::NOBODY;
+            let title = match of_nobody {
+                true => "Programs that ask for terminals".to_owned(),
+                false => shown_line(&asked.session_title, 200),
+            };
+            ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
+                let unhide = || Button::new("Unhide").tip("Hidden sessions are shown only while they ask");
+                if !of_nobody && unhide().show(ui).clicked() {
+                    actions.push(Action::hide(asked.session, false));
+                }
+                ui.with_layout(Layout::left_to_right(egui::Align::Center), |ui| {
+                    let text = RichText::new(title).font(theme::semibold(theme::TITLE));
+                    ui.add(Label::new(text.color(colors.foreground)).truncate());
+                });
+            });
         });
     });
 }
@@ -276,6 +296,7 @@ fn title(ui: &mut Ui, session: &SessionInfo, view: View<'_>, state: &mut UiState
 /// A session that the filter hides is renamed up here.
 fn rename_field(ui: &mut Ui, rename: &mut Rename, actions: &mut Actions) {
     let id = egui::Id::unique("rename");
+    rename.seen = Seen::drawn();
     if !std::mem::replace(&mut rename.entered, true) {
         ui.memory_mut(|memory| memory.request_focus(id));
     }

@@ -18,6 +18,7 @@ use super::panels::settings::SettingsPanel;
 use super::panels::terminals::{Arrived, TerminalsPanel};
 use super::panels::timeline::{Jump, TimelinePanel};
 use super::panels::welcome::Welcome;
+use super::seen::Seen;
 use super::toasts::Toasts;
 use eframe::egui;
 use egui_tiles::LinearDir;
@@ -87,6 +88,8 @@ pub struct Recording {
     pub command: UiCommand,
     /// Beside those that it has.
     pub add: bool,
+    /// Whether its row is on screen: elsewhere a key is what it always is.
+    pub seen: Seen,
 }
 
 /// A title that is being typed.
@@ -98,6 +101,8 @@ pub struct Rename {
     pub text: String,
     /// Whether the field has had the keyboard.
     pub entered: bool,
+    /// Whether the field is on screen.
+    pub seen: Seen,
 }
 
 /// What a person sees, apart from the facts.
@@ -193,10 +198,7 @@ impl UiState {
                 self.timeline.reveal(request);
             }
             match &snapshot.raise_page {
-                Some(RaisePage::NewSession) => {
-                    self.new_session.begin(snapshot, self.selected);
-                    self.dialogs.push_back(Dialog::NewSession);
-                }
+                Some(RaisePage::NewSession) => self.ask_new_session(snapshot),
                 Some(RaisePage::Project(path)) => {
                     self.route = Route::Sessions;
                     self.filter = path.rsplit('/').next().unwrap_or_default().to_owned();
@@ -248,6 +250,23 @@ impl UiState {
         if let Some(said) = self.review.follow(self.selected, snapshot, busy) {
             self.toasts.say(said.to_owned(), now_s);
         }
+    }
+
+    /// Forgets what was on screen: a new frame begins.
+    pub fn begin_frame(&mut self) {
+        self.cards.begin_frame();
+        self.timeline.begin_frame();
+        if let Some(recording) = &mut self.recording {
+            recording.seen.begin_frame();
+        }
+        if let Some(rename) = &mut self.rename {
+            rename.seen.begin_frame();
+        }
+    }
+
+    /// Whether a field was opened that has not been drawn yet: the next frame tells whether it will be.
+    pub fn awaits_field(&self) -> bool {
+        self.rename.as_ref().is_some_and(|rename| rename.seen.is_awaited()) || self.cards.awaits_reason()
     }
 
     /// Does what was asked; returns what the hub is to do.
@@ -324,7 +343,9 @@ impl UiState {
             }
             Action::StartRename(session) => {
                 if let Some(info) = snapshot.session(session) {
-                    self.rename = Some(Rename { session, text: info.title.clone(), entered: false });
+                    let text = info.title.clone();
+                    self.rename = Some(Rename { session, text, entered: false, seen: Seen::opened() });
+                    self.sessions.reveal(session);
                 }
             }
             Action::StopRename => self.rename = None,
@@ -367,10 +388,6 @@ impl UiState {
             Action::ZoomTerminal(zoom) => {
                 let size = self.terminals.style().zoomed(zoom);
                 return self.apply(Action::setting("terminalFontSize", size), snapshot, ctx, now_s);
-            }
-            Action::AskClipboard(text) => {
-                let copy = Action::Copy { text, what: "The program's text" };
-                self.dialogs.push_back(Dialog::Confirm(Box::new(copy)));
             }
             Action::ShowPane(pane) => self.pane = pane,
             Action::ShowTime(at_ms) => self.timeline.reveal_time(at_ms),
@@ -426,6 +443,9 @@ impl UiState {
             UiCommand::Home => self.home(),
             UiCommand::Back => self.back(),
             UiCommand::Follow => self.timeline.follow_tail(),
+            UiCommand::Find | UiCommand::FindNext | UiCommand::FindBefore if !self.timeline.is_shown() => {
+                self.toasts.say("There is no timeline here to find in".to_owned(), now_s);
+            }
             UiCommand::Find => self.timeline.start_find(),
             UiCommand::FindNext => self.timeline.find_step(true),
             UiCommand::FindBefore => self.timeline.find_step(false),
@@ -439,7 +459,7 @@ impl UiState {
                 return self.apply(Action::Copy { text, what: "Timeline" }, snapshot, ctx, now_s);
             }
             UiCommand::Rename => {
-                if let Some(session) = self.selected {
+                if let Some(session) = self.selected.filter(|_| self.route == Route::Sessions) {
                     return self.apply(Action::StartRename(session), snapshot, ctx, now_s);
                 }
             }
@@ -457,10 +477,7 @@ impl UiState {
             UiCommand::Metrics => {
                 self.route = if self.route == Route::Metrics { Route::Sessions } else { Route::Metrics };
             }
-            UiCommand::NewSession => {
-                self.new_session.begin(snapshot, self.selected);
-                self.dialogs.push_back(Dialog::NewSession);
-            }
+            UiCommand::NewSession => self.ask_new_session(snapshot),
             UiCommand::Keys => {
                 self.settings.show_keys();
                 self.route = Route::Settings;
@@ -477,6 +494,14 @@ impl UiState {
             UiCommand::Shortcuts => self.dialogs.push_back(Dialog::Shortcuts),
         }
         None
+    }
+
+    /// Opens the dialog for a new session; one that is open, or waits its turn, stays as it is.
+    fn ask_new_session(&mut self, snapshot: &Snapshot) {
+        if !self.dialogs.contains(&Dialog::NewSession) {
+            self.new_session.begin(snapshot, self.selected);
+            self.dialogs.push_back(Dialog::NewSession);
+        }
     }
 
     /// Leaves all that is open.
@@ -508,7 +533,7 @@ impl UiState {
         if self.dialogs.pop_front().is_some() {
         } else if self.rename.is_some() {
             self.rename = None;
-        } else if self.cards.is_denying() {
+        } else if self.cards.is_reason_typed() {
             self.cards.stop_deny();
         } else if self.route == Route::Sessions && (self.review.is_editing() || self.review.leave()) {
             // What is being written is left by its own button only.

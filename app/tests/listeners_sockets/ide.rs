@@ -509,6 +509,27 @@ fn post(port: u16, token: &str, session: &str, body: &Value) -> (u16, String, St
 }
 
 #[test]
+fn off_ends_geminis_connections_as_well() {
+    let server = server(IdeServer::Always);
+    let dir = server.place.temp.path().join("tmp/gemini/ide");
+    let file = fs::read_dir(&dir).expect("a directory").next().expect("a file").expect("an entry").path();
+    let found: Value = serde_json::from_str(&fs::read_to_string(file).expect("read")).expect("JSON");
+    let (port, token) =
+        (found["port"].as_u64().expect("a port"), found["authToken"].as_str().expect("a token"));
+    let mut kept = TcpStream::connect(("127.0.0.1", port as u16)).expect("connected");
+    kept.set_read_timeout(Some(LIMIT)).expect("a limit");
+    let head =
+        format!("GET /mcp HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n\r\n");
+    kept.write_all(head.as_bytes()).expect("written");
+    let mut first = [0; 12];
+    kept.read_exact(&mut first).expect("an answer");
+    assert_eq!(&first, b"HTTP/1.1 400", "no session is named, and the connection stays");
+    server.switch.settings(IdeServer::Off);
+    let mut rest = Vec::new();
+    kept.read_to_end(&mut rest).expect("its end");
+}
+
+#[test]
 fn geminis_companion_opens_changes_and_tells_what_became_of_them() {
     let server = server(IdeServer::Always);
     let pid = std::process::id();

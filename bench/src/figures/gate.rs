@@ -1,6 +1,6 @@
 //! Permission requests: how long the app takes to answer a waiting handler.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ pub fn measure(programs: &Programs) -> Result<Vec<Row>> {
     let config = sandbox.root().join("config/magia");
     std::fs::create_dir_all(&config).context("making the config directory")?;
     // What most requests are: a command, for which no disk is asked.
-    let rule = json!({ "toolName": "Bash", "commandPrefix": "cargo test", "autoApprove": true });
+    let rule = json!({ "toolName": "Bash", "commandPrefix": "cargo build", "autoApprove": true });
     let settings = json!({ "toolPermissions": [rule] });
     std::fs::write(config.join("settings.json"), settings.to_string()).context("writing the settings")?;
     let app = App::headless(programs, &sandbox)?;
@@ -42,14 +42,16 @@ pub fn measure(programs: &Programs) -> Result<Vec<Row>> {
     };
     bench.event("SessionStart", &json!({ "source": "startup" }))?;
     let relay = Relay::start(&sandbox)?;
-    let (mut answers, mut connected, mut relayed) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut asleep, mut awake) = (Times::default(), Times::default());
     for round in 0..BY_RULE + WARM_UP {
-        let (answer, with_connect) = bench.by_rule()?;
-        let bare = relay.round()?;
+        let (times, waits) =
+            if round % 2 == 0 { (&mut asleep, Waits::Asleep) } else { (&mut awake, Waits::Awake) };
+        let (answer, with_connect) = bench.by_rule(waits)?;
+        let bare = relay.round(waits)?;
         if round >= WARM_UP {
-            answers.push(micros(answer));
-            connected.push(micros(with_connect));
-            relayed.push(micros(bare));
+            times.answers.push(micros(answer));
+            times.connected.push(micros(with_connect));
+            times.relayed.push(micros(bare));
         }
     }
     let mut by_client = Vec::new();
@@ -61,20 +63,61 @@ pub fn measure(programs: &Programs) -> Result<Vec<Row>> {
     }
     drop(bench);
     app.stop()?;
-    let relay = Samples::new(relayed);
-    let answers = Samples::new(answers);
     let goal = "p50 <= 50 µs, p99 <= 1 ms";
-    let met = answers.p50() <= 50.0 && answers.at(0.99) <= 1000.0;
-    let against = format!("{}; {:.2}x a bare relay", shown(&answers), answers.p50() / relay.p50());
+    let [awake, asleep] = [awake, asleep].map(|times| {
+        let Times { answers, connected, relayed } = times;
+        [answers, connected, relayed].map(Samples::new)
+    });
+    let beside = |[answers, _, relayed]: &[Samples; 3]| {
+        format!(
+            "{}; {:.2}x a bare relay's {:.0}",
+            shown(answers),
+            answers.p50() / relayed.p50(),
+            relayed.p50()
+        )
+    };
+    let met = awake[0].p50() <= 50.0 && awake[0].at(0.99) <= 1000.0;
     Ok(vec![
-        Row::new("permission request answered by a rule", against, goal, met),
-        Row::told("a bare relay, which does nothing, in turns with it", shown(&relay)),
-        Row::told("the same, connecting included", shown(&Samples::new(connected))),
+        Row::new("permission request answered by a rule: in the handler's socket", beside(&awake), goal, met),
+        Row::told("the same, until a handler that slept has it", beside(&asleep)),
+        Row::told("the same, connecting included", shown(&asleep[1])),
         Row::told(
             "answer given on the command socket, until the handler has it",
             shown(&Samples::new(by_client)),
         ),
     ])
+}
+
+/// How a client waits for an answer. What the app takes is seen by one that never sleeps: to be woken is the kernel's part,
+/// and on a virtual machine the larger one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waits {
+    Asleep,
+    Awake,
+}
+
+/// Microseconds: line to answer, connect to answer, and the relay's line to answer.
+#[derive(Debug, Default)]
+struct Times {
+    answers: Vec<f64>,
+    connected: Vec<f64>,
+    relayed: Vec<f64>,
+}
+
+/// The first bytes that come, and when they had.
+fn first_bytes(gate: &mut UnixStream, waits: Waits) -> Result<(Vec<u8>, Instant)> {
+    let mut bytes = vec![0; 4096];
+    gate.set_nonblocking(waits == Waits::Awake)?;
+    let read = loop {
+        match gate.read(&mut bytes) {
+            Err(err) if err.kind() == ErrorKind::WouldBlock => std::hint::spin_loop(),
+            read => break read?,
+        }
+    };
+    let at = Instant::now();
+    gate.set_nonblocking(false)?;
+    bytes.truncate(read);
+    Ok((bytes, at))
 }
 
 /// What the machine takes for the way alone: a process that takes a connection, reads its line and writes it back, asked
@@ -94,14 +137,14 @@ impl Relay {
         Ok(Self { socket, _program: program })
     }
 
-    fn round(&self) -> Result<Duration> {
-        let (line, mut answer) = ([b'x'; 600], [0; 600]);
+    fn round(&self, waits: Waits) -> Result<Duration> {
+        let line = [b'x'; 600];
         std::thread::sleep(PAUSE);
         let mut gate = UnixStream::connect(&self.socket)?;
         let begun = Instant::now();
         gate.write_all(&line)?;
-        gate.read_exact(&mut answer)?;
-        Ok(begun.elapsed())
+        let (_line, at) = first_bytes(&mut gate, waits)?;
+        Ok(at - begun)
     }
 }
 
@@ -119,15 +162,15 @@ struct Bench {
 
 impl Bench {
     /// A request that a rule answers: line to answer, and connect to answer.
-    fn by_rule(&mut self) -> Result<(Duration, Duration)> {
-        let call = self.begin("Bash", &json!({ "command": "cargo test --workspace" }))?;
+    fn by_rule(&mut self, waits: Waits) -> Result<(Duration, Duration)> {
+        let call = self.begin("Bash", &json!({ "command": "cargo build --workspace" }))?;
         let line = self.agent.line("PermissionRequest", &call);
         let begun = Instant::now();
         let mut gate = UnixStream::connect(&self.gates).context("connecting to the gate")?;
         let connected = Instant::now();
         gate.write_all(&line)?;
-        let answer = read_answer(gate)?;
-        let ended = Instant::now();
+        let (first, ended) = first_bytes(&mut gate, waits)?;
+        let answer = read_answer(first.as_slice().chain(gate))?;
         if !answer.contains("allow") {
             bail!("the rule did not allow: {answer:?}");
         }
@@ -179,7 +222,7 @@ impl Bench {
 }
 
 /// Reads `EXIT OUT ERR\n` and the bytes that it announces; gives those.
-fn read_answer(gate: UnixStream) -> Result<String> {
+fn read_answer(gate: impl Read) -> Result<String> {
     let mut gate = BufReader::with_capacity(4096, gate);
     let mut head = String::new();
     gate.read_line(&mut head)?;

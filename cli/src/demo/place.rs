@@ -40,6 +40,11 @@ impl Place {
             fs::set_permissions(place.runtime_dir(), private)
                 .context("cannot close the runtime directory")?;
         }
+        // The port for telemetry is the user's own instance's: agents of the user would tell the demo else.
+        let config = place.home().join(".config/magia");
+        fs::create_dir_all(&config).with_context(|| format!("cannot make {}", config.display()))?;
+        fs::write(config.join("settings.json"), "{ \"otelCollectorPort\": 0 }\n")
+            .context("cannot write the demo's settings")?;
         Ok(place)
     }
 

@@ -5,7 +5,9 @@ use super::answer::{Answer, chosen};
 use super::notes::{Note, Stop, What};
 use super::place::Place;
 use super::script::{Script, Step, fill, fill_text};
+use super::telemetry::Telemetry;
 use super::transcript::{Registry, Transcript};
+use crate::failure::say;
 use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
 use std::fs;
@@ -64,6 +66,8 @@ pub struct Player<'a> {
     cwd: String,
     transcript: Transcript,
     registry: Registry,
+    /// `None` once it was refused: the demo goes on without.
+    telemetry: Option<Telemetry>,
     tool: Tool,
     answer: String,
     reason: String,
@@ -90,6 +94,7 @@ impl<'a> Player<'a> {
         Ok(Self {
             transcript: Transcript::new(&claude_dir, &session, &cwd, &script.heading.model),
             registry: Registry::new(&claude_dir, agent.pid, &session, &cwd),
+            telemetry: Some(Telemetry::new(place, &session, &script.heading.model)),
             script,
             agent,
             stop,
@@ -159,6 +164,7 @@ impl<'a> Player<'a> {
         if let Some(say) = &step.say {
             let text = self.filled(say);
             self.transcript.say(text.trim())?;
+            self.measure(|telemetry, prompt| telemetry.said(prompt, text.trim()));
         }
         if let Some(event) = &step.hook {
             self.hook(event, step)?;
@@ -173,6 +179,16 @@ impl<'a> Player<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Tells what the agent would tell of itself.
+    fn measure(&mut self, tell: impl FnOnce(&mut Telemetry, &str) -> Result<()>) {
+        if let Some(telemetry) = &mut self.telemetry
+            && let Err(err) = tell(telemetry, &self.prompt_id)
+        {
+            say(&format!("the demo goes on without metrics: {err:#}"));
+            self.telemetry = None;
+        }
     }
 
     fn filled(&self, text: &str) -> String {
@@ -222,7 +238,9 @@ impl<'a> Player<'a> {
                 )?;
             }
             "Stop" | "StopFailure" => {
-                self.transcript.say(&text("last_assistant_message"))?;
+                let last = text("last_assistant_message");
+                self.transcript.say(&last)?;
+                self.measure(|telemetry, prompt| telemetry.said(prompt, &last));
                 self.registry.set("idle", None)?;
             }
             _ => {}
@@ -231,8 +249,11 @@ impl<'a> Player<'a> {
             return self.ask(given, step);
         }
         let response = given.get("tool_response").cloned().unwrap_or_default();
+        let took = given.get("duration_ms").and_then(Value::as_u64).unwrap_or_default();
         self.order(event, false, given)?;
         if matches!(event, "PostToolUse" | "PostToolUseFailure") && !of_subagent {
+            let (tool, failed) = (self.tool.name.clone(), event == "PostToolUseFailure");
+            self.measure(|telemetry, prompt| telemetry.called(prompt, &tool, took, failed));
             self.batch(&response)?;
         }
         Ok(())

@@ -32,8 +32,8 @@ pub enum DataVerb {
 /// `retry`.
 #[derive(Debug, Args)]
 pub struct Retry {
-    /// The listener.
-    #[arg(value_name = "LISTENER", value_parser = ["hooks", "permissions", "cli"])]
+    /// The listener, as `magia status` names it.
+    #[arg(value_name = "LISTENER")]
     pub name: String,
 }
 

@@ -10,6 +10,7 @@ use magia_protocol::wire::command::{NoParams, SaveSettings, TryPolicy};
 use magia_protocol::wire::info::{RiskInfo, TrialInfo, TrialRow};
 use magia_protocol::wire::{Command, visible};
 use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
 
 /// `policy`.
 #[derive(Debug, Args)]
@@ -119,11 +120,18 @@ fn set_preset(preset: &str, workspace: Option<&str>, out: &mut Out) -> Result<Ex
     let Some(workspace) = workspace else {
         return save(json!({ "permissionPreset": preset }), out);
     };
-    let path = std::path::absolute(workspace)
-        .map_err(|err| Failure::usage(format!("{workspace:?} is no directory: {err}"), "give its path"))?;
-    let value = if preset == "none" { Value::Null } else { Value::from(preset) };
-    let path = path.to_string_lossy().trim_end_matches('/').to_owned();
-    save(json!({ "workspacePresets": { path: value } }), out)
+    let wrong = |err| Failure::usage(format!("{workspace:?} is no directory: {err}"), "give its path");
+    // What an agent says of where it works has neither links nor dots.
+    let real = Path::new(workspace).canonicalize();
+    if preset != "none" {
+        let real = real.map_err(wrong)?;
+        return save(json!({ "workspacePresets": { real.to_string_lossy(): preset } }), out);
+    }
+    // One that is gone by now, or that was written as it is typed, is taken away too.
+    let typed = std::path::absolute(workspace).map_err(wrong)?;
+    let named = real.ok().into_iter().chain([typed.components().collect::<PathBuf>()]);
+    let named = named.map(|path| (path.to_string_lossy().into_owned(), Value::Null));
+    save(json!({ "workspacePresets": named.collect::<Map<_, _>>() }), out)
 }
 
 fn set_tool(tool: &str, what: &str, prefix: Option<&str>, out: &mut Out) -> Result<Exit> {

@@ -35,7 +35,10 @@ pub fn status(out: &mut Out) -> Result<Exit> {
     let advice = if status.requests > 0 { " (`magia permissions` shows them)" } else { "" };
     out.text(&format!("open requests: {}{advice}", status.requests))?;
     out.text(&format!("sockets: {}", status.runtime_dir))?;
-    out.text(&http_line(&status.http_api))?;
+    // An older app does not say.
+    if !status.http_api.switch.is_empty() {
+        out.text(&http_line(&status.http_api))?;
+    }
     out.text("")?;
     out.table(&listeners(&status.listeners), "no listeners")?;
     for daemon in &status.daemons {

@@ -172,4 +172,38 @@ fn purging_and_retrying() {
         .run(&["retry", "permissions"])
         .prints("permissions is started again; `magia status` says how it is\n");
     server.was_asked("retry_listener", json!({"name": "permissions"}));
+    // The app knows which there are: `doctor` names others too.
+    let server = Server::always(json!({"retried": "terminal"}));
+    server.run(&["retry", "terminal"]).prints("terminal is started again; `magia status` says how it is\n");
+    let server = Server::new(|_, _| {
+        Answer::Error("not_found", "there is no listener \"otpl\"", Some("did you mean otlp?"))
+    });
+    let mistake = "error: there is no listener \"otpl\"\nhint: did you mean otlp?\n";
+    server.run(&["retry", "otpl"]).fails(1, mistake);
+}
+
+#[test]
+fn a_preset_is_given_to_the_directory_that_an_agent_is_told_of() {
+    let server = Server::always(json!({}));
+    let shop = server.place.home().canonicalize().unwrap().join("shop");
+    std::fs::create_dir(&shop).unwrap();
+    std::os::unix::fs::symlink(&shop, server.place.home().join("link")).unwrap();
+    let shop = shop.to_str().unwrap();
+    let sent = |preset: &str, typed: &str| {
+        let ran = server.run(&["policy", "preset", preset, "--workspace", typed]);
+        assert_eq!(ran.exit, Some(0), "{}", ran.stderr);
+        server.asked().pop().unwrap().1["settings"]["workspacePresets"].clone()
+    };
+    for typed in ["shop/", "link", "shop/../link", shop] {
+        assert_eq!(sent("plan", typed), json!({ shop: "plan" }), "{typed}");
+    }
+    assert_eq!(sent("plan", "/"), json!({"/": "plan"}));
+    // One that is gone can still be taken away, and one that was written as a link.
+    let link = format!("{}/link", server.place.home().display());
+    assert_eq!(sent("none", &link), json!({ shop: null, link.as_str(): null }));
+    std::fs::remove_dir(shop).unwrap();
+    assert_eq!(sent("none", shop), json!({ shop: null }));
+    let missing = server.run(&["policy", "preset", "plan", "--workspace", shop]);
+    assert_eq!(missing.exit, Some(2));
+    assert!(missing.stderr.contains("is no directory"), "{}", missing.stderr);
 }

@@ -37,7 +37,6 @@ fn a_mistake_is_exit_2_and_names_the_nearest() {
         vec!["hooks", "status", "--provider", "clod"],
         vec!["events", "--channel", "x"],
         vec!["demo", "--speed", "0"],
-        vec!["retry", "hook"],
         vec!["call"],
         vec!["allow", "a", "--always", "--answer", "b"],
     ] {

@@ -110,7 +110,8 @@ impl InstanceLock {
             if !is_file_at(&file, &path) {
                 continue;
             }
-            write_pid(&mut file).map_err(failed)?;
+            // A full disk is no reason not to start: who is met is then told no process.
+            drop(write_pid(&mut file));
             return Ok(Self { dir: dir.to_path_buf(), file, _directory: hold_directory(dir) });
         }
         Err(failed(io::Error::other("the lock file keeps vanishing")))

@@ -296,7 +296,7 @@ impl Core {
     pub fn pass_on(&self, from: ClientId, status: serde_json::Value) {
         let status = frame(&FromHolder::Status(status));
         for (_, client) in self.clients.iter().filter(|(id, _)| **id != from) {
-            client.outbox.keep(FrameBytes::clone(&status));
+            client.outbox.relay(FrameBytes::clone(&status));
         }
     }
 

@@ -109,6 +109,17 @@ impl Outbox {
         self.changed.notify_one();
     }
 
+    /// Adds a frame of another client, unless many wait already: nobody is hung up on for what others send.
+    pub fn relay(&self, frame: FrameBytes) {
+        let has_room = {
+            let state = self.state.borrow();
+            state.kept < KEPT_MAX / 2 && state.kept_bytes + frame.len() <= KEPT_MAX_BYTES / 2
+        };
+        if has_room {
+            self.keep(frame);
+        }
+    }
+
     /// Adds the frames of a snapshot at the place `seq`, however long they are: the client is then up to date.
     pub fn snapshot(&self, frames: Vec<FrameBytes>, seq: u64) {
         let mut state = self.state.borrow_mut();
@@ -270,6 +281,21 @@ mod tests {
         outbox.snapshot(vec![frame(5)], 3 * FLOW_WINDOW_BYTES);
         outbox.stream(&frame(7), Some(3 * FLOW_WINDOW_BYTES + 1));
         assert_eq!((written(&outbox), now(&outbox)), (5, None), "a snapshot is to be dealt with too");
+    }
+
+    #[test]
+    fn what_other_clients_send_hangs_up_on_nobody() {
+        let outbox = Outbox::default();
+        for _ in 0..3 * KEPT_MAX {
+            outbox.relay(frame(1));
+        }
+        outbox.keep(frame(2));
+        for _ in 0..KEPT_MAX / 2 {
+            assert_eq!(written(&outbox), 1);
+        }
+        assert_eq!((written(&outbox), now(&outbox)), (2, None), "the rest is not told, what is ours is");
+        outbox.relay(frame(KEPT_MAX_BYTES));
+        assert_eq!(now(&outbox), None);
     }
 
     #[test]

@@ -13,8 +13,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use std::fs::{self, File};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+
+/// What is behind the name of a file that is not in its place yet.
+const NEW: &str = ".new";
 
 /// The screen at one place of the output.
 #[derive(Debug)]
@@ -196,24 +199,40 @@ impl Recording {
         self.facts.max_bytes / 16 * 7
     }
 
-    /// What there is becomes the older part, and a new one begins.
+    /// What there is becomes the older part, and a new one begins. The new files are there before an old one goes: a full
+    /// disk, which is tried again and again, would else cost all that was recorded.
     fn begin_part(&mut self) -> io::Result<()> {
-        self.files = None;
         let dir = &self.facts.dir;
+        let [cast, index] = [RECORDING_FILE, INDEX_FILE].map(|name| dir.join(name));
+        let [new_cast, new_index] = [RECORDING_FILE, INDEX_FILE].map(|name| dir.join(format!("{name}{NEW}")));
+        let made = self.make_files(&new_cast, &new_index);
+        if made.is_err() {
+            // The cause is said; what is left is made anew the next time.
+            drop(fs::remove_file(&new_cast));
+            drop(fs::remove_file(&new_index));
+        }
+        let files = made?;
         for name in [RECORDING_FILE, INDEX_FILE] {
             match fs::rename(dir.join(name), dir.join(format!("{name}{OLDER}"))) {
                 Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
                 _ => {}
             }
         }
+        // The recording last: tried again after a fault, an older part is not replaced by nothing.
+        fs::rename(&new_index, index)?;
+        fs::rename(&new_cast, cast)?;
+        self.files = Some(files);
+        Ok(())
+    }
+
+    fn make_files(&self, cast: &Path, index: &Path) -> io::Result<Files> {
         let shell = self.facts.shell.as_deref();
         let started = since_epoch(self.facts.started).as_secs();
         let header = cast::header(self.size, started, &self.facts.title, shell);
-        let mut cast = create_private(&dir.join(RECORDING_FILE))?;
-        let index = create_private(&dir.join(INDEX_FILE))?;
+        let mut cast = create_private(cast)?;
         cast.write_all(header.as_bytes())?;
-        self.files = Some(Files { cast, cast_len: header.len() as u64, index, index_len: 0 });
-        Ok(())
+        let index = create_private(index)?;
+        Ok(Files { cast, cast_len: header.len() as u64, index, index_len: 0 })
     }
 
     fn note(&mut self, done: io::Result<()>) {
@@ -229,4 +248,89 @@ fn cut(file: &mut File, len: u64) -> io::Result<()> {
     file.set_len(len)?;
     file.seek(SeekFrom::Start(len))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    /// Tells the test that it is the process with the limit, and where it works.
+    const CHILD: &str = "MAGIA_TEST_RECORDING_CHILD";
+
+    /// Lets this process write files of so many bytes at most: for it, the disk is full.
+    fn limit_files(bytes: u64) {
+        let limit = libc::rlimit { rlim_cur: bytes, rlim_max: libc::RLIM_INFINITY };
+        // SAFETY: the limit is ours and only read; the signal is ignored, so that the write fails instead.
+        unsafe {
+            libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+            assert_eq!(libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit), 0);
+        }
+    }
+
+    #[test]
+    fn a_full_disk_takes_nothing_that_is_recorded() {
+        let Some(dir) = std::env::var_os(CHILD).map(PathBuf::from) else {
+            let dir = tempfile::tempdir().unwrap();
+            let name = "holder::recording::tests::a_full_disk_takes_nothing_that_is_recorded";
+            let mut child = Command::new(std::env::current_exe().unwrap());
+            let output =
+                child.args(["--exact", name, "--nocapture"]).env(CHILD, dir.path()).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stdout);
+            let why = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success() && said.contains("1 passed"), "{said}{why}");
+            return;
+        };
+        let text = |name: &str| fs::read_to_string(dir.join(name)).unwrap_or_default();
+        let checkpoint = || Checkpoint {
+            at: Duration::from_secs(9),
+            seq: 0,
+            size: Size::new(80, 24),
+            state: Vec::new(),
+            ansi: b"the screen".to_vec(),
+            lost_bytes: 0,
+        };
+        let max_bytes = 64 * 1024;
+        let facts = Facts {
+            dir: dir.clone(),
+            title: String::new(),
+            shell: None,
+            started: SystemTime::UNIX_EPOCH,
+            max_bytes,
+        };
+        let mut recording = Recording::new(facts, Size::new(80, 24));
+        let part = max_bytes as usize / 16 * 7;
+        let fill = |recording: &mut Recording, what: &str| {
+            recording.output(Duration::from_secs(1), what.repeat(part * 15 / 16 / what.len()).as_bytes());
+            recording.flush();
+        };
+        fill(&mut recording, "oldest ");
+        recording.checkpoint(&checkpoint());
+        fill(&mut recording, "older ");
+        assert_eq!(recording.state().error, None);
+        assert!(text("stdout.1").contains("oldest") && text("stdout").contains("older"));
+        let before = [text("stdout.1"), text("stdout")];
+
+        // A new file can still be made, but nothing be written to it: at a part's end first, then every five seconds.
+        limit_files(0);
+        fill(&mut recording, "lost ");
+        assert!(recording.state().error.is_some());
+        for _ in 0..3 {
+            recording.checkpoint(&checkpoint());
+            assert!(recording.state().error.is_some());
+            assert_eq!([text("stdout.1"), text("stdout")], before, "what was recorded is still there");
+        }
+        let mut names: Vec<_> = dir.read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["stdout", "stdout.1", "stdout.index", "stdout.index.1"]);
+
+        limit_files(libc::RLIM_INFINITY);
+        recording.checkpoint(&checkpoint());
+        recording.output(Duration::from_secs(10), b"newest");
+        recording.flush();
+        assert_eq!(recording.state().error, None);
+        assert_eq!(text("stdout.1"), before[1]);
+        assert!(text("stdout").contains("some output before this is missing"));
+        assert!(text("stdout").contains("the screen") && text("stdout").contains("newest"));
+    }
 }

@@ -179,14 +179,20 @@ fn read_chords(command: UiCommand, value: &Value) -> Result<Vec<Chord>, &'static
 }
 
 /// Whether two commands could be meant at the same time: all contexts overlap in the window. A digit is a request's
-/// only while one has the keys, but then it is, so nothing else should want it.
+/// only while one has the keys, but then it is, with Ctrl and Shift as well, so nothing else should want it.
 fn conflicts(all: &[(UiCommand, Vec<Chord>)]) -> Vec<Conflict> {
     // The digits are read before all else on a request.
-    let digits = all.iter().filter(|(command, _)| command.context() == Context::Request);
-    let others = all.iter().filter(|(command, _)| command.context() != Context::Request);
+    let (digits, others): (Vec<_>, Vec<_>) =
+        all.iter().partition(|(command, _)| command.context() == Context::Request);
     let mut taken: Vec<(Chord, UiCommand)> = Vec::new();
+    for (command, chords) in digits {
+        for chord in chords {
+            let held = [(false, false), (true, false), (false, true), (true, true)];
+            taken.extend(held.map(|(ctrl, shift)| (Chord { ctrl, shift, ..*chord }, *command)));
+        }
+    }
     let mut found = Vec::new();
-    for (command, chords) in digits.chain(others) {
+    for (command, chords) in others {
         for chord in chords {
             match taken.iter().find(|(known, _)| known == chord) {
                 Some((_, runs)) if runs != command => {
@@ -281,7 +287,17 @@ mod tests {
         assert_eq!(check(json!({"app.settings": "Ctrl+S", "nav.up": null})), Ok(()));
         assert!(check(json!({"app.settings": "Hyper+S"})).unwrap_err().contains("as Ctrl+K"));
         assert!(check(json!({"x": null})).unwrap_err().contains("no command"));
-        let (keymap, _) = read(json!({"nav.up": "1"}));
-        assert_eq!(keymap.conflicts()[0].runs, UiCommand::Allow, "a digit is a request's");
+        for (keys, runs) in
+            [("1", UiCommand::Allow), ("Ctrl+1", UiCommand::Allow), ("Shift+3", UiCommand::Deny)]
+        {
+            let (keymap, _) = read(json!({"nav.up": keys}));
+            let [conflict] = keymap.conflicts() else { panic!("{keys}: {:?}", keymap.conflicts()) };
+            assert_eq!(
+                (conflict.runs, conflict.hides),
+                (runs, UiCommand::Up),
+                "{keys}: a digit is a request's"
+            );
+        }
+        assert_eq!(read(json!({"nav.up": "Alt+1"})).0.conflicts(), []);
     }
 }

@@ -240,12 +240,32 @@ impl Metrics {
         }
     }
 
+    /// Forgets who was silent longest, while there are too many. Who is not stored yet goes last, and loses what it told
+    /// since: a burst of sessions must not take all memory.
+    fn make_room(&mut self) {
+        let over = (self.sessions.len() + 1).saturating_sub(SESSIONS_MAX);
+        if over == 0 {
+            return;
+        }
+        let all = self.sessions.iter();
+        let mut places: Vec<(bool, u64, &Owner)> =
+            all.map(|(owner, known)| (self.unstored.contains(owner), known.updated_ms, owner)).collect();
+        places.sort_unstable();
+        let silent: Vec<Owner> = places.into_iter().take(over).map(|(_, _, owner)| owner.clone()).collect();
+        silent.iter().for_each(|owner| self.forget(owner));
+    }
+
+    /// Forgets an owner.
+    pub fn forget(&mut self, owner: &Owner) {
+        self.sessions.remove(owner);
+        self.unstored.remove(owner);
+        self.unshown.remove(owner);
+    }
+
     /// An owner's metrics, which change now.
     fn session(&mut self, owner: Owner, now_ms: u64) -> &mut SessionMetrics {
-        if self.sessions.len() >= SESSIONS_MAX && !self.sessions.contains_key(&owner) {
-            let silent = self.sessions.iter().filter(|(known, _)| !self.unstored.contains(known));
-            let silent = silent.min_by_key(|(_, metrics)| metrics.updated_ms).map(|(known, _)| known.clone());
-            silent.and_then(|known| self.sessions.remove(&known));
+        if !self.sessions.contains_key(&owner) {
+            self.make_room();
         }
         if !self.unstored.contains(&owner) {
             self.unstored.insert(owner.clone());

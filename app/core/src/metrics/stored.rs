@@ -42,8 +42,9 @@ impl Metrics {
         owners.into_iter().filter_map(|owner| self.row(owner)).collect()
     }
 
-    fn row(&self, owner: Owner) -> Option<StoredMetrics> {
-        let session = self.sessions.get(&owner)?;
+    fn row(&mut self, owner: Owner) -> Option<StoredMetrics> {
+        let session = self.sessions.get_mut(&owner)?;
+        session.cumulative.retain(|key| self.series.to_store(*key).is_some());
         let [metrics, logs, spans] = session.tallies.clone();
         let series = session.cumulative.iter().filter_map(|key| {
             let series = self.series.to_store(*key)?;
@@ -85,5 +86,46 @@ impl Metrics {
         };
         self.unshown.insert(stored.owner.clone());
         self.sessions.entry(stored.owner).or_insert(before);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::series;
+    use super::*;
+    use crate::telemetry::{Attributes, Batch, Data, Export, Items, Point, Temporality, Value};
+    use magia_protocol::wire::{Provider, ProviderSessionId};
+    use std::sync::Arc;
+
+    /// One series of a session, counted since its start.
+    fn point(session: &str, series: usize) -> Export {
+        let text = |text: &str| Value::Text(text.to_owned());
+        let named = [("session.id", text(session)), ("type", text(&series.to_string()))];
+        let point = Point {
+            metric: "gemini_cli.token.usage".into(),
+            unit: "".into(),
+            attributes: Attributes(named.map(|(name, value)| (name.to_owned(), value)).to_vec()),
+            start_ns: 1,
+            time_ns: 2,
+            data: Data::Sum { temporality: Temporality::Cumulative, monotonic: true, value: 1.0 },
+        };
+        let items = Items::Points(vec![point]);
+        Export { batches: vec![Batch { resource: Arc::default(), scope: String::new(), items }] }
+    }
+
+    #[test]
+    fn a_series_that_was_forgotten_is_forgotten_by_its_session_too() {
+        let mut metrics = Metrics::default();
+        metrics.take(&point("silent", 0), 1);
+        for number in 0..=series::SERIES_MAX {
+            metrics.take(&point("loud", number), 2);
+        }
+        metrics.take_unstored();
+        let keys = |session: &str| {
+            let session = Some(ProviderSessionId(session.to_owned()));
+            metrics.get(&Owner { provider: Provider::Gemini, session }).map(|known| known.cumulative.len())
+        };
+        assert_eq!(keys("silent"), Some(0));
+        assert_eq!(keys("loud"), Some(metrics.footprint().0));
     }
 }

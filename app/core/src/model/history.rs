@@ -40,6 +40,12 @@ impl Unwritten {
         }
     }
 
+    /// Forgets those of a session.
+    pub fn forget(&mut self, session: SessionId) {
+        self.events.retain(|event| event.session != session);
+        self.bytes = self.events.iter().map(|event| event.raw.len()).sum();
+    }
+
     fn of(&self, session: SessionId) -> Vec<Arc<AgentEvent>> {
         self.events.iter().filter(|event| event.session == session).cloned().collect()
     }

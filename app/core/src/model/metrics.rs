@@ -31,6 +31,14 @@ pub(super) struct MetricsState {
 }
 
 impl MetricsState {
+    /// Forgets an owner, and shows the others without it.
+    pub(super) fn forget(&mut self, now: Now, owner: &Owner) {
+        if self.all.get(owner).is_some() {
+            self.all.forget(owner);
+            self.show_at = Some(now.mono_ms);
+        }
+    }
+
     /// When something is due, by the monotonic clock.
     pub(super) fn next_mono(&self) -> Option<u64> {
         [self.show_at, self.store_at].into_iter().flatten().min()

@@ -10,6 +10,7 @@ mod commands;
 mod cost;
 mod daemon;
 mod evidence;
+mod forgotten;
 mod found;
 mod guard;
 mod health;
@@ -160,6 +161,8 @@ pub struct Model {
     /// Sessions that lived when magia ended and have not been heard of since: from when to when it did not run.
     off: BTreeMap<SessionId, (u64, u64)>,
     settings_at_ms: u64,
+    /// How many days and MiB the store keeps, as far as that is known.
+    retention: Option<(u32, u32)>,
     last_alive_mono: u64,
 }
 
@@ -231,6 +234,7 @@ impl Model {
             metrics: metrics::MetricsState::default(),
             off: BTreeMap::new(),
             settings_at_ms: started_at_ms,
+            retention: None,
             last_alive_mono: 0,
         }
     }
@@ -275,12 +279,18 @@ impl Model {
                 self.spawns.requester_gone(reply);
             }
             Event::JobFinished { reply, outcome } => self.job_finished(reply, outcome, &mut fx),
+            Event::Forgotten(gone) => self.forgotten(now, &gone, &mut fx),
             Event::HistoryLoaded { session, events } => self.history_loaded(session, events, &mut fx),
             Event::TelemetryReceived(export) => self.telemetry_received(now, &export),
             Event::TelemetryPort(info) => self.otel_port(*info),
             Event::HttpApi(info) => self.http_api = *info,
             Event::StoreLoaded(state) => self.store_loaded(now, *state, &mut fx),
-            Event::SettingsLoaded { settings, problem } => {
+            Event::SettingsLoaded { settings, problem, says_retention } => {
+                let retention = (settings.retention_days, settings.retention_mib);
+                if says_retention && self.retention != Some(retention) {
+                    self.retention = Some(retention);
+                    fx.push(Effect::Retain { days: retention.0, mib: retention.1 });
+                }
                 self.settings_loaded(now, settings, problem, &mut fx)
             }
             Event::KeybindingsLoaded { keymap, problem } => {
@@ -462,7 +472,6 @@ impl Model {
                 let theme = serde_json::json!({ "theme": settings.theme.as_str() });
                 fx.push(Effect::Publish(Update::TrayThemeChanged(theme)));
             }
-            fx.push(Effect::Retain { days: settings.retention_days, mib: settings.retention_mib });
             self.settings = settings;
             self.settings_at_ms = now.unix_ms;
             for session in self.sessions.values_mut() {

@@ -22,6 +22,9 @@ pub const LEDGER_MAX: usize = 300;
 /// What comes so soon after the last one joins it: a person gets one notification for a burst.
 const BURST_MS: u64 = 1_500;
 
+/// No burst is longer: one that never pauses would else hold back all that follows.
+const BURST_MAX_MS: u64 = 6_000;
+
 /// Notifications that the desktop may show at once; the oldest is no longer ours to change.
 const GROUPS_MAX: usize = 64;
 
@@ -29,12 +32,14 @@ const GROUPS_MAX: usize = 64;
 const ROWS_LIMIT: usize = 100;
 
 /// What a notification is about: a later one about the same takes its place.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum About {
     /// A request waits.
     Request(RequestId),
     /// What a session came to.
     Session(SessionId),
+    /// What a program in a terminal said.
+    Terminal(Arc<str>),
     /// The program itself.
     Program,
 }
@@ -55,7 +60,27 @@ struct Group {
     number: u64,
     /// Rows of the ledger, oldest first; never empty.
     members: Vec<u64>,
+    /// Whether it ever stood for several at once.
+    was_several: bool,
+    /// When its burst began, and when the last one joined it.
+    began_mono: u64,
     joined_mono: u64,
+}
+
+impl Group {
+    const fn is_bursting(&self, now: Now) -> bool {
+        now.mono_ms.saturating_sub(self.joined_mono) < BURST_MS
+            && now.mono_ms.saturating_sub(self.began_mono) < BURST_MAX_MS
+    }
+
+    fn join(&mut self, id: u64, now: Now) {
+        if !self.is_bursting(now) {
+            self.began_mono = now.mono_ms;
+        }
+        self.members.push(id);
+        self.was_several |= self.members.len() > 1;
+        self.joined_mono = now.mono_ms;
+    }
 }
 
 /// The ledger and what the desktop shows.
@@ -82,8 +107,8 @@ impl Notices {
         self.rows.iter().rev().map(|(_, row)| row).find(|row| row.id == id)
     }
 
-    fn live(&self, about: About) -> Vec<u64> {
-        let live = self.rows.iter().filter(|(of, row)| *of == about && !row.over);
+    fn live(&self, about: &About) -> Vec<u64> {
+        let live = self.rows.iter().filter(|(of, row)| of == about && !row.over);
         live.map(|(_, row)| row.id).collect()
     }
 
@@ -128,16 +153,16 @@ impl Model {
         let silence = self.silence(now, &told);
         let replaced = match told.about {
             About::Program => None,
-            about => self.supersede(about),
+            ref about => self.supersede(about),
         };
         self.notices.last += 1;
         let id = self.notices.last;
         let row = Arc::new(self.row_of(now, id, &told, silence));
         let shows = row.outcome == NoticeOutcome::Sending;
+        // A program may chatter: that is in the list, but no new message each time.
+        let chatters = matches!(told.about, About::Terminal(_));
         self.notices.rows.push_back((told.about, row));
-        if self.notices.rows.len() > LEDGER_MAX {
-            self.notices.rows.pop_front();
-        }
+        self.bound_ledger(fx);
         self.notices.listed = None;
         self.publish_notice(id, fx);
         if !shows {
@@ -146,25 +171,37 @@ impl Model {
             }
             return;
         }
-        let place = replaced.or_else(|| self.running_burst(now));
-        let is_new = place.is_none();
+        let place = replaced.or_else(|| self.running_burst(now, told.kind));
         let number = place.unwrap_or(id);
-        match self.notices.groups.iter_mut().find(|group| group.number == number) {
-            Some(group) => {
-                group.members.push(id);
-                group.joined_mono = now.mono_ms;
-            }
+        let known = self.notices.groups.iter_mut().find(|group| group.number == number);
+        let goes_on = known.as_ref().is_some_and(|group| group.is_bursting(now));
+        match known {
+            Some(group) => group.join(id, now),
             None => {
-                let group = Group { number, members: vec![id], joined_mono: now.mono_ms };
+                let (began_mono, joined_mono) = (now.mono_ms, now.mono_ms);
+                let (members, was_several) = (vec![id], false);
+                let group = Group { number, members, was_several, began_mono, joined_mono };
                 self.notices.groups.push_back(group);
                 if self.notices.groups.len() > GROUPS_MAX {
                     self.notices.groups.pop_front();
                 }
             }
         }
-        self.show_group(number, !is_new && replaced.is_none(), fx);
-        if is_new || replaced.is_some() {
+        let joined = place.is_some() && replaced.is_none();
+        self.show_group(number, joined, fx);
+        let repeats = chatters && goes_on;
+        if !joined && !repeats {
             self.send_elsewhere(id, fx);
+        }
+    }
+
+    /// The oldest rows go, first those that are settled: what waits is to be taken back when it is over.
+    fn bound_ledger(&mut self, fx: &mut Effects) {
+        while self.notices.rows.len() > LEDGER_MAX {
+            let over = self.notices.rows.iter().position(|(_, row)| row.over).unwrap_or(0);
+            if let Some((_, row)) = self.notices.rows.remove(over) {
+                self.leave_group(row.id, fx);
+            }
         }
     }
 
@@ -172,7 +209,7 @@ impl Model {
         let session = self.sessions.get(&told.session);
         let request = match told.about {
             About::Request(request) => Some(request),
-            About::Session(_) | About::Program => None,
+            About::Session(_) | About::Terminal(_) | About::Program => None,
         };
         let asker = request
             .and_then(|id| self.requests.get(id))
@@ -201,7 +238,7 @@ impl Model {
         let settings = &self.settings.notices;
         let request = match told.about {
             About::Request(request) => self.requests.get(request),
-            About::Session(_) | About::Program => None,
+            About::Session(_) | About::Terminal(_) | About::Program => None,
         };
         let cwd = self.sessions.get(&told.session).map(|session| &session.cwd);
         let cwd = cwd.or(request.map(|request| &request.cwd)).map(String::as_str).unwrap_or_default();
@@ -230,7 +267,7 @@ impl Model {
     }
 
     /// What was told about the same is over. The number of the notification that stood for it alone is free for the next.
-    fn supersede(&mut self, about: About) -> Option<u64> {
+    fn supersede(&mut self, about: &About) -> Option<u64> {
         let mut free = None;
         for id in self.notices.live(about) {
             if let Some(row) = self.notices.row_mut(id) {
@@ -246,24 +283,37 @@ impl Model {
         free
     }
 
-    fn running_burst(&self, now: Now) -> Option<u64> {
-        let last = self.notices.groups.back()?;
-        (now.mono_ms.saturating_sub(last.joined_mono) < BURST_MS).then_some(last.number)
+    /// The burst that something of this kind joins: one that is at least as urgent, so that a request is never a line of
+    /// what makes no sound; and what is merely worth knowing is no line of what matters.
+    fn running_burst(&self, now: Now, kind: NoticeKind) -> Option<u64> {
+        let fits = |group: &&Group| {
+            let kinds = group.members.iter().filter_map(|id| self.notices.row(*id)).map(|row| row.kind);
+            kinds
+                .min()
+                .is_some_and(|most| most <= kind && (most == NoticeKind::Info) == (kind == NoticeKind::Info))
+        };
+        let mut bursting = self.notices.groups.iter().rev().filter(|group| group.is_bursting(now));
+        bursting.find(fits).map(|group| group.number)
+    }
+
+    /// A row stands on the desktop no longer.
+    fn leave_group(&mut self, id: u64, fx: &mut Effects) {
+        let Some(group) = self.notices.groups.iter_mut().find(|group| group.members.contains(&id)) else {
+            return;
+        };
+        group.members.retain(|member| *member != id);
+        let number = group.number;
+        self.show_group(number, true, fx);
     }
 
     /// What was told is settled: the desktop shows it no longer.
-    pub(super) fn notice_over(&mut self, about: About, fx: &mut Effects) {
+    pub(super) fn notice_over(&mut self, about: &About, fx: &mut Effects) {
         for id in self.notices.live(about) {
             if let Some(row) = self.notices.row_mut(id) {
                 row.over = true;
             }
             self.publish_notice(id, fx);
-            let Some(group) = self.notices.groups.iter_mut().find(|group| group.members.contains(&id)) else {
-                continue;
-            };
-            group.members.retain(|member| *member != id);
-            let number = group.number;
-            self.show_group(number, true, fx);
+            self.leave_group(id, fx);
         }
     }
 
@@ -281,15 +331,10 @@ impl Model {
             if let Some(row) = self.notices.row_mut(id) {
                 row.read = true;
             }
-            let group = self.notices.groups.iter_mut().find(|group| group.members.contains(&id));
-            if let Some(group) = group {
-                group.members.retain(|member| *member != id);
-                let number = group.number;
-                self.show_group(number, true, fx);
-            }
+            self.leave_group(id, fx);
             self.publish_notice(id, fx);
         }
-        self.notice_over(About::Session(session), fx);
+        self.notice_over(&About::Session(session), fx);
         let row = self.sessions.get_mut(&session);
         if row.is_some_and(|session| session.unread_since_ms.take().is_some()) {
             self.touch(session);
@@ -314,7 +359,7 @@ impl Model {
                 kind: row.kind,
                 session: Some(row.session),
                 // A notification that stood for several first has no buttons: a click may be on its way.
-                decide: row.request.filter(|id| group.number == row.id && self.has_buttons(*id)),
+                decide: row.request.filter(|id| !group.was_several && self.has_buttons(*id)),
                 sound: sound && matches!(row.kind, NoticeKind::Attention | NoticeKind::Error),
                 title: row.title.clone(),
                 body: row.body.clone(),
@@ -470,17 +515,21 @@ impl Model {
     /// Takes rows out for good.
     pub(super) fn dismiss_notifications(&mut self, params: &SomeNotifications, fx: &mut Effects) -> Outcome {
         for id in self.named_notifications(params)? {
-            let group = self.notices.groups.iter_mut().find(|group| group.members.contains(&id));
-            if let Some(group) = group {
-                group.members.retain(|member| *member != id);
-                let number = group.number;
-                self.show_group(number, true, fx);
-            }
+            self.leave_group(id, fx);
             self.notices.rows.retain(|(_, row)| row.id != id);
             self.notices.listed = None;
         }
         self.views.touch();
         Ok(json!({ "left": self.notices.rows.len() }))
+    }
+
+    /// Forgets what was told of a session.
+    pub(super) fn forget_notices(&mut self, session: SessionId, fx: &mut Effects) {
+        let of = self.notices.rows.iter().filter(|(_, row)| row.session == session);
+        let ids: Vec<u64> = of.map(|(_, row)| row.id).collect();
+        ids.into_iter().for_each(|id| self.leave_group(id, fx));
+        self.notices.rows.retain(|(_, row)| row.session != session);
+        self.notices.listed = None;
     }
 
     fn named_notifications(

@@ -33,6 +33,8 @@ pub struct Requests {
     unsettled: HashMap<SessionId, Vec<RequestId>>,
     /// Oldest settled first.
     settled: VecDeque<RequestId>,
+    /// The newest of each session.
+    newest: HashMap<SessionId, RequestId>,
 }
 
 impl Requests {
@@ -56,6 +58,11 @@ impl Requests {
         self.all.len()
     }
 
+    /// The newest of a session.
+    pub fn newest(&self, session: SessionId) -> Option<&PermissionRequest> {
+        self.all.get(self.newest.get(&session)?)
+    }
+
     /// A new one.
     pub fn insert(&mut self, request: PermissionRequest) {
         if request.state.is_settled() {
@@ -63,6 +70,8 @@ impl Requests {
         } else {
             self.unsettled.entry(request.session).or_default().push(request.id);
         }
+        let newest = self.newest.entry(request.session).or_insert(request.id);
+        *newest = request.id.max(*newest);
         self.all.insert(request.id, request);
         self.forget_settled();
     }
@@ -88,11 +97,31 @@ impl Requests {
         Some(request)
     }
 
+    /// Forgets what is settled of a session that is gone.
+    pub fn forget(&mut self, session: SessionId) {
+        let all = &mut self.all;
+        self.settled.retain(|id| {
+            let goes = all.get(id).is_some_and(|request| request.session == session);
+            if goes {
+                all.remove(id);
+            }
+            !goes
+        });
+        self.newest.remove(&session);
+    }
+
     fn forget_settled(&mut self) {
         while self.settled.len() > SETTLED_MAX
             && let Some(oldest) = self.settled.pop_front()
         {
-            self.all.remove(&oldest);
+            let Some(gone) = self.all.remove(&oldest) else { continue };
+            if self.newest.get(&gone.session) == Some(&oldest) {
+                let mut left = self.all.values().rev();
+                match left.find(|request| request.session == gone.session).map(|request| request.id) {
+                    Some(next) => self.newest.insert(gone.session, next),
+                    None => self.newest.remove(&gone.session),
+                };
+            }
         }
     }
 }
@@ -336,7 +365,7 @@ impl Model {
         // What was handed to the terminal is a person's decision too.
         let over = !request.state.waits() || request.outcome.is_some();
         if over && std::mem::take(&mut request.notified) {
-            self.notice_over(About::Request(id), fx);
+            self.notice_over(&About::Request(id), fx);
         }
         let Some(request) = self.requests.get(id) else { return };
         let (session, settled) = (request.session, request.state.is_settled());

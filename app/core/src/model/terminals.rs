@@ -85,7 +85,7 @@ impl Model {
             return self.toast(false, joined(&[name, title, body]), None);
         }
         let title = joined(&[name, title]);
-        let (session, about) = (SessionId::NOBODY, About::Program);
+        let (session, about) = (SessionId::NOBODY, About::Terminal(terminal.into()));
         let told = Told { kind: NoticeKind::Info, session, about, title, body: joined(&[body]) };
         self.tell(now, told, fx);
     }

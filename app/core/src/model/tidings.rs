@@ -50,7 +50,7 @@ impl Model {
                 if let Some(session) = self.sessions.get_mut(&id) {
                     session.unread_since_ms = None;
                 }
-                return self.notice_over(About::Session(id), fx);
+                return self.notice_over(&About::Session(id), fx);
             }
             Detail::TurnEnded { last_message } => {
                 let words = last_message.as_deref().map(short).unwrap_or_default();

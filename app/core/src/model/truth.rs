@@ -95,8 +95,7 @@ impl Model {
             };
             claims.push(claim("policy", fact, "settings", self.settings_at_ms));
         }
-        let answered = self.requests.iter().rev().find(|request| request.session == id);
-        if let Some(request) = answered {
+        if let Some(request) = self.requests.newest(id) {
             let fact = format!("{} for {}", request.policy, request.tool);
             claims.push(claim("last verdict", fact, "policy", request.asked_at_ms));
         }

@@ -321,7 +321,11 @@ impl Script {
     }
 
     pub fn settings(&mut self, settings: Settings) {
-        self.apply(Event::SettingsLoaded { settings: Arc::new(settings), problem: None });
+        self.apply(Event::SettingsLoaded {
+            settings: Arc::new(settings),
+            problem: None,
+            says_retention: true,
+        });
     }
 
     /// The row of the agent's own session id.

@@ -203,6 +203,11 @@ impl Memory {
         drop(self.news.send(piece));
     }
 
+    /// Listens. The memory stays while somebody does.
+    pub(super) fn news(&self) -> broadcast::Receiver<Arc<Piece>> {
+        self.news.subscribe()
+    }
+
     /// For a stream that has all up to `since`.
     pub(super) fn resume(&self, since: u64) -> Beginning {
         let kept = self.kept();

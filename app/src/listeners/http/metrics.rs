@@ -2,7 +2,6 @@
 
 use super::Api;
 use super::answer::{Answer, Envelope, Refused};
-use super::connections::Peer;
 use super::rows::on_disk;
 use crate::listeners::origin;
 use axum::extract::{ConnectInfo, State};
@@ -14,15 +13,16 @@ use magia_protocol::wire::Command;
 use magia_protocol::wire::command::GetSessionMetrics;
 use magia_protocol::wire::metrics::FleetMetricsInfo;
 use magia_protocol::wire::spawn::SpawnError;
+use std::net::SocketAddr;
 
 /// What agents use, by their own telemetry, in the text format of Prometheus.
 #[utoipa::path(get, path = "/metrics", responses((status = 200, body = String, content_type = "text/plain"),
     (status = 503, body = Envelope)), tag = "magia")]
 pub(super) async fn metrics(
     State(api): State<Api>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
 ) -> Answer<impl IntoResponse> {
-    let origin = on_disk(move || origin::of_http(peer.address)).await?;
+    let origin = on_disk(move || origin::of_http(peer)).await?;
     let command = Command::GetSessionMetrics(GetSessionMetrics::default());
     let Some((reply, receiver)) = api.shared.replies.open() else { return Err(stopping()) };
     if api.shared.outbox.send(Event::CommandReceived { reply, command, origin }).await.is_err() {

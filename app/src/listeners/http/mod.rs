@@ -6,7 +6,6 @@
 
 mod answer;
 mod cleanup;
-mod connections;
 mod document;
 mod files;
 mod guard;
@@ -27,10 +26,9 @@ pub use router::ROUTES;
 
 use super::accept::{Reporter, checks};
 use super::health::Health;
+use super::loopback;
 use super::outbox::Outbox;
 use super::replies::Replies;
-use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
-use connections::{Door, Peer};
 use guard::Guard;
 use magia_core::event::Event;
 use magia_core::settings::{Settings, http_address};
@@ -47,12 +45,10 @@ use tickets::Tickets;
 use token::Token;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 /// How often a port that is taken is tried again.
 const RETRY_EVERY: Duration = Duration::from_secs(2);
-/// How long connections may take to end once the API is switched off.
-const STOP_GRACE: Duration = Duration::from_millis(300);
 /// Threads for files and processes.
 const DISK_THREADS: usize = 4;
 
@@ -177,28 +173,12 @@ impl HttpSwitch {
                 continue;
             };
             match self.bind(address).await {
-                Ok((bound, door, app)) => {
+                Ok((bound, listener, app)) => {
                     self.report(Ok(bound)).await;
-                    let mut stop = wanted.clone();
-                    let stopped = async move {
-                        let changed = stop.wait_for(|now| *now != Some(address)).await;
-                        drop(changed);
-                    };
                     let mut off = wanted.clone();
-                    let served = axum::serve(door, app).with_graceful_shutdown(stopped);
-                    let ended = async {
-                        let changed = off.wait_for(|now| *now != Some(address)).await;
-                        drop(changed);
-                        // Streams never end by themselves.
-                        sleep(STOP_GRACE).await;
-                    };
+                    let ended = async { drop(off.wait_for(|now| *now != Some(address)).await) };
                     tokio::select! {
-                        served = std::future::IntoFuture::into_future(served) => {
-                            if let Err(err) = served {
-                                tracing::warn!("the HTTP API ended: {err}");
-                            }
-                        }
-                        () = ended => {}
+                        () = loopback::serve(listener, app, &self.shared.health, ended) => {}
                         () = self.keep_reporting() => {}
                     }
                 }
@@ -215,17 +195,16 @@ impl HttpSwitch {
         self.shared.stop.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
-    async fn bind(
-        &self,
-        address: SocketAddr,
-    ) -> io::Result<(SocketAddr, Door, IntoMakeServiceWithConnectInfo<axum::Router, Peer>)> {
+    async fn bind(&self, address: SocketAddr) -> io::Result<(SocketAddr, TcpListener, axum::Router)> {
         if !address.ip().is_loopback() {
             return Err(io::Error::other("only addresses of this machine are served"));
         }
         let token = Arc::new(Token::load(&self.places.token)?);
         let listener = TcpListener::bind(address).await?;
         let bound = listener.local_addr()?;
-        token.write_address(bound)?;
+        if let Err(err) = token.write_address(bound) {
+            tracing::warn!("scripts are not told where the HTTP API listens: {err}");
+        }
         let api = Api {
             shared: Arc::clone(&self.shared),
             places: Arc::clone(&self.places),
@@ -235,8 +214,7 @@ impl HttpSwitch {
             guard: Guard::new(bound.port()),
             roots: Arc::clone(&self.roots),
         };
-        let door = Door::new(listener, Arc::clone(&self.shared.health));
-        Ok((bound, door, router::router(api).into_make_service_with_connect_info()))
+        Ok((bound, listener, router::router(api)))
     }
 
     /// Neither up nor in error: it is not listed any more.

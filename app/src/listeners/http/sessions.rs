@@ -2,7 +2,6 @@
 
 use super::Api;
 use super::answer::{Answer, Envelope, Refused, read};
-use super::connections::Peer;
 use super::rows::{self, SessionRow};
 use crate::listeners::origin;
 use axum::Json;
@@ -15,6 +14,7 @@ use magia_tty::TerminalState;
 use magia_tty::client::errand;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use utoipa::ToSchema;
 
 /// A terminal to be made.
@@ -79,7 +79,7 @@ pub(super) async fn one(State(api): State<Api>, Path(id): Path<String>) -> Answe
         (status = 500, body = Envelope)), tag = "sessions")]
 pub(super) async fn create(
     State(api): State<Api>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     body: Bytes,
 ) -> Answer<Envelope> {
     let wanted: Create = read(&body)?;
@@ -99,7 +99,7 @@ pub(super) async fn create(
         rows: wanted.rows,
         term: wanted.term,
     });
-    let origin = rows::on_disk(move || origin::of_http(peer.address)).await?;
+    let origin = rows::on_disk(move || origin::of_http(peer)).await?;
     let Some((reply, receiver)) = api.shared.replies.open() else { return Err(stopping().into()) };
     let asked = Event::CommandReceived { reply, command, origin };
     if api.shared.outbox.send(asked).await.is_err() {

@@ -16,6 +16,7 @@ use magia_tty::{TerminalId, TerminalRecord};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::interval;
@@ -53,7 +54,8 @@ pub(super) async fn one(
         let memory = api.memories.of(&record.id).await;
         let memory =
             memory.map_err(|err| Refused::new(410, SpawnCode::SessionNotRunning, err.to_string()))?;
-        tokio::spawn(async move { drop(follow(&memory, &record, since, &to).await) });
+        let news = memory.news();
+        tokio::spawn(async move { drop(follow(&memory, &record, since, &to, news).await) });
     } else {
         tokio::spawn(async move { drop(replay(record, &to).await) });
     }
@@ -75,12 +77,15 @@ pub(super) async fn all(State(api): State<Api>) -> Response {
             }
             let Ok(records) = rows::list(&api).await else { continue };
             for record in records.into_iter().filter(TerminalRecord::is_held) {
-                if !known.insert(record.id.clone()) {
+                if known.contains(&record.id) {
                     continue;
                 }
+                // One that cannot be followed yet is looked at again.
                 let Ok(memory) = api.memories.of(&record.id).await else { continue };
+                known.insert(record.id.clone());
                 let to = Sink { sender: sender.clone(), prefix: Some(record.id.to_string()) };
-                tokio::spawn(async move { drop(follow(&memory, &record, None, &to).await) });
+                let news = memory.news();
+                tokio::spawn(async move { drop(follow(&memory, &record, None, &to, news).await) });
             }
         }
     });
@@ -199,10 +204,18 @@ impl Teller<'_> {
     }
 }
 
-/// Tells all that a terminal writes, to its end.
-async fn follow(memory: &Memory, record: &TerminalRecord, since: Option<u64>, to: &Sink) -> Result<(), Gone> {
+/// Tells all that a terminal writes, to its end. `news` is heard from the moment that the memory was found: it ends by itself
+/// when nobody has listened for a while, also while a stream asks for the screen.
+async fn follow(
+    memory: &Memory,
+    record: &TerminalRecord,
+    since: Option<u64>,
+    to: &Sink,
+    news: broadcast::Receiver<Arc<Piece>>,
+) -> Result<(), Gone> {
     let mut teller = Teller { to, id: record.id.to_string(), place: 0, text: Text::default() };
     let mut resume = since;
+    let mut listening = Some(news);
     loop {
         let beginning = match resume.take().map(|since| (since, memory.resume(since))) {
             Some((since, beginning)) if beginning.complete => {
@@ -223,6 +236,7 @@ async fn follow(memory: &Memory, record: &TerminalRecord, since: Option<u64>, to
             }
         };
         let Beginning { pieces, mut news, last, .. } = beginning;
+        drop(listening.take());
         for piece in pieces {
             if !matches!(piece.what, What::Screen(_)) && !teller.tell(&piece).await? {
                 return Ok(());
@@ -243,6 +257,7 @@ async fn follow(memory: &Memory, record: &TerminalRecord, since: Option<u64>, to
                 // Too slow: what it missed may still be remembered.
                 Err(broadcast::error::RecvError::Lagged(_)) => {
                     resume = Some(teller.place);
+                    listening = Some(news);
                     break;
                 }
                 Err(broadcast::error::RecvError::Closed) => {
@@ -285,7 +300,6 @@ fn last_lines(path: &std::path::Path) -> std::io::Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
 
     #[test]
     fn a_character_in_two_pieces_is_told_whole() {

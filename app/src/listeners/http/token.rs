@@ -44,14 +44,7 @@ impl Token {
 
     /// Writes beside it where the API listens, so that a script finds a port that the system chose.
     pub(super) fn write_address(&self, address: SocketAddr) -> io::Result<()> {
-        let path = self.path.with_file_name("http-address");
-        let fresh = path.with_extension("tmp");
-        match fs::remove_file(&fresh) {
-            Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
-            _ => {}
-        }
-        private(&fresh)?.write_all(format!("http://{address}\n").as_bytes())?;
-        fs::rename(fresh, path)
+        put(&self.path.with_file_name("http-address"), &format!("http://{address}\n"))
     }
 }
 
@@ -96,23 +89,32 @@ fn make(path: &Path) -> io::Result<String> {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(dir)?;
     }
-    private(path)?.write_all(format!("{text}\n").as_bytes())?;
+    put(path, &format!("{text}\n"))?;
     Ok(text)
 }
 
-/// A new file for the owner alone.
-fn private(path: &Path) -> io::Result<fs::File> {
+/// Puts a file for the owner alone in its place, whole or not at all.
+fn put(path: &Path, text: &str) -> io::Result<()> {
+    let fresh = path.with_extension("tmp");
+    match fs::remove_file(&fresh) {
+        Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
+        _ => {}
+    }
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    options.open(&fresh)?.write_all(text.as_bytes())?;
+    fs::rename(fresh, path)
 }
 
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;
+
+    /// Tells a test that it is the process on a full disk, and where its token is.
+    const CHILD: &str = "MAGIA_TEST_TOKEN_CHILD";
 
     #[test]
     fn it_is_made_once_and_for_the_owner_alone() {
@@ -129,6 +131,26 @@ mod tests {
         token.write_address("[::1]:7".parse().unwrap()).unwrap();
         assert_eq!(fs::read_to_string(path.with_file_name("http-address")).unwrap(), "http://[::1]:7\n");
         assert_eq!(format!("{token:?}"), "Token");
+    }
+
+    #[test]
+    fn a_token_is_made_whole_or_not_at_all() {
+        let Some(path) = std::env::var_os(CHILD).map(PathBuf::from) else {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("http-token");
+            // No file may have a single byte: for the child, the disk is full.
+            let mut child = std::process::Command::new("sh");
+            child.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"]);
+            child.arg(std::env::current_exe().unwrap());
+            let name = "listeners::http::token::tests::a_token_is_made_whole_or_not_at_all";
+            let output = child.args(["--exact", name, "--nocapture"]).env(CHILD, &path).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success() && said.contains("1 passed"), "{said}");
+            Token::load(&path).unwrap();
+            return;
+        };
+        assert!(Token::load(&path).is_err());
+        assert!(!path.exists(), "a file without a token would be refused for ever");
     }
 
     #[test]

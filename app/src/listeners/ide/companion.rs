@@ -5,7 +5,7 @@ use super::connection::whose;
 use super::server::Server;
 use super::table::ToPeer;
 use crate::listeners::health::Refusal;
-use crate::listeners::real_paths;
+use crate::listeners::{loopback, real_paths};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
@@ -78,15 +78,11 @@ pub(super) async fn serve(
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(middleware::from_fn_with_state(shared.clone(), guard))
         .with_state(shared.clone());
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    tokio::select! {
-        served = std::future::IntoFuture::into_future(axum::serve(listener, service)) => {
-            if let Err(err) = served {
-                tracing::warn!("the companion ended: {err}");
-            }
-        }
-        _ = stop.wait_for(|stop| *stop) => {}
-    }
+    // Whoever is served still when it ends could begin a session that nobody ends.
+    loopback::serve(listener, router, &shared.server.shared.health, async {
+        drop(stop.wait_for(|stop| *stop).await);
+    })
+    .await;
     let gone: Vec<ConnId> = {
         let mut sessions = lock(&shared.sessions);
         sessions.drain().map(|(_, session)| session.conn).collect()
@@ -108,7 +104,6 @@ async fn guard(State(shared): State<Shared>, request: Request, next: Next) -> Re
     let known =
         shown.is_some_and(|(_, token)| bool::from(token.trim().as_bytes().ct_eq(shared.token.as_bytes())));
     let health = &shared.server.shared.health;
-    health.count_accepted();
     let refused = if from_page || !hosts.iter().any(|host| host == text("host")) {
         Some((StatusCode::FORBIDDEN, "web pages are not served"))
     } else if !known {

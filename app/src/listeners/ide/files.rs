@@ -1,6 +1,8 @@
 //! The files that agents and editors find the server by: for the owner alone, gone when it is.
 
 use magia_core::ide::LockFile;
+#[cfg(unix)]
+use magia_protocol::paths::own_uid;
 use magia_protocol::process::process_start_ticks;
 use serde_json::json;
 use std::fs::{self, OpenOptions};
@@ -93,11 +95,14 @@ impl IdePlaces {
 
     pub(super) fn write_companion_file(&self, port: u16, token: &str) -> io::Result<()> {
         let path = self.companion_file(port);
+        let (gemini, ide) = (self.temp.join("gemini"), self.temp.join("gemini").join("ide"));
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(path.parent().unwrap_or(&self.temp))?;
+        builder.create(&ide)?;
+        check_ours(&gemini)?;
+        check_ours(&ide)?;
         // All directories: only an agent that was told our process id reads it.
         let text = json!({
             "port": port,
@@ -145,6 +150,23 @@ fn remove(path: &Path) {
         }
         _ => {}
     }
+}
+
+/// All may make directories beside this one: what another user made, or may write to, could hold a file of theirs in the
+/// place of ours.
+#[cfg(unix)]
+fn check_ours(dir: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    let facts = fs::symlink_metadata(dir)?;
+    if facts.is_dir() && facts.uid() == own_uid() && facts.mode() & 0o022 == 0 {
+        return Ok(());
+    }
+    let why = format!("other users may write there, or it is not this user's: {}", dir.display());
+    Err(io::Error::new(ErrorKind::PermissionDenied, why))
+}
+#[cfg(not(unix))]
+fn check_ours(_dir: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// Puts a new file for the owner alone in the place of the old one.
@@ -199,6 +221,38 @@ mod tests {
         assert!(left.is_empty(), "{left:?}");
         places.keep_port(4711).unwrap();
         assert_eq!(places.last_port(), Some(4711));
+    }
+
+    #[test]
+    fn nothing_leads_gemini_to_a_directory_that_others_may_write_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let places = places(dir.path());
+        let (gemini, ide) = (places.temp.join("gemini"), places.temp.join("gemini/ide"));
+        let file = places.companion_file(4711);
+        let allow = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        places.write_companion_file(4711, "secret").unwrap();
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        for directory in [&gemini, &ide] {
+            // As Gemini CLI itself makes it.
+            allow(directory, 0o755);
+            places.write_companion_file(4711, "secret").unwrap();
+            places.remove_companion_file(4711);
+            allow(directory, 0o777);
+            let refused = places.write_companion_file(4711, "secret").unwrap_err();
+            assert!(refused.to_string().contains("gemini"), "{refused}");
+            assert!(!file.exists());
+            allow(directory, 0o700);
+        }
+        // Only root can make something another user's; CI is root.
+        if own_uid() == 0 {
+            std::os::unix::fs::chown(&gemini, Some(65_534), None).unwrap();
+            assert!(places.write_companion_file(4711, "secret").is_err() && !file.exists());
+            std::os::unix::fs::chown(&gemini, Some(0), None).unwrap();
+        }
+        let elsewhere = dir.path().join("elsewhere");
+        fs::rename(&gemini, &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &gemini).unwrap();
+        assert!(places.write_companion_file(4711, "secret").is_err(), "a link may be another's");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::table::Table;
 use super::{companion, connection};
 use crate::listeners::accept::{Reporter, checks};
 use crate::listeners::health::{Health, OpenConnection, Refusal};
+use crate::listeners::loopback::stranger;
 use crate::listeners::outbox::Outbox;
 use crate::listeners::replies::Replies;
 use crate::listeners::stream::Streams;
@@ -14,7 +15,7 @@ use magia_core::ide::{DiffAnswer, IdeFact, IdeServer};
 use magia_protocol::wire::info::ListenerInfo;
 use std::ffi::OsString;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
@@ -90,7 +91,10 @@ pub(super) struct Server {
     pub(super) table: Table,
     places: IdePlaces,
     wanted: watch::Sender<Wanted>,
+    /// The hub takes it too, so nobody holds it while files are written.
     state: Mutex<State>,
+    /// Held by whoever brings the files in line with the state; taken before that.
+    files: Mutex<()>,
     bound: Condvar,
     seats: Arc<Semaphore>,
 }
@@ -106,6 +110,8 @@ struct State {
     starting: Option<Instant>,
     /// Whether the lock file is there.
     locked: bool,
+    /// Whether the file that leads Gemini CLI here is as well.
+    leads_gemini: bool,
     /// What the hub knows: the port, and whether there is a lock file.
     told: (Option<u16>, bool),
 }
@@ -134,6 +140,7 @@ impl IdeSwitch {
             places,
             wanted: watch::channel(Wanted::Nothing).0,
             state: Mutex::default(),
+            files: Mutex::default(),
             bound: Condvar::new(),
             seats: Arc::new(Semaphore::new(OPEN_MAX)),
         });
@@ -189,14 +196,16 @@ impl IdeSwitch {
         let waited = server.bound.wait_timeout_while(state, PORT_PATIENCE, |state| state.door.is_none());
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         state.starting = Some(Instant::now());
-        server.settle_lock(&mut state);
+        drop(state);
+        server.settle_lock();
         server.wanted.send_modify(|_| {});
+        let state = server.state();
         let Some(door) = state.door.as_ref().filter(|_| state.locked) else { return Vec::new() };
         let port = door.port.to_string();
         let pid = std::process::id().to_string();
         let mut variables =
             vec![("CLAUDE_CODE_SSE_PORT", port), ("ENABLE_IDE_INTEGRATION", "true".to_owned())];
-        variables.extend(door.companion.as_ref().map(|_| ("GEMINI_CLI_IDE_PID", pid)));
+        variables.extend(state.leads_gemini.then_some(("GEMINI_CLI_IDE_PID", pid)));
         variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
     }
 
@@ -280,10 +289,8 @@ impl Server {
         if let Err(err) = self.places.write_editor_file(port, &door.editor_token) {
             tracing::warn!("editors will not find magia: {err}");
         }
-        let mut state = self.state();
-        state.door = Some(door.clone());
-        self.settle_lock(&mut state);
-        drop(state);
+        self.state().door = Some(door.clone());
+        self.settle_lock();
         self.bound.notify_all();
         Ok((listener, door, companion))
     }
@@ -317,13 +324,19 @@ impl Server {
                     if changed.is_err() || *wanted.borrow_and_update() != Wanted::Listen {
                         return;
                     }
-                    self.settle_lock(&mut self.state());
+                    self.settle_lock();
                     self.tell_server().await;
                     continue;
                 }
             };
             match accepted {
                 Ok((stream, peer)) => {
+                    // Before it has a seat: another user could take them all.
+                    let own = SocketAddr::from((Ipv4Addr::LOCALHOST, door.port));
+                    if let Some(refusal) = stranger(peer, own) {
+                        health.refuse(&refusal);
+                        continue;
+                    }
                     health.count_accepted();
                     let Ok(seat) = Arc::clone(&self.seats).try_acquire_owned() else {
                         health.refuse(&Refusal::Crowded);
@@ -347,9 +360,13 @@ impl Server {
     /// The files go, the connections end.
     async fn close(&self, door: &Door) {
         {
-            let mut state = self.state();
-            state.door = None;
-            if std::mem::take(&mut state.locked) {
+            let _files = self.files();
+            let locked = {
+                let mut state = self.state();
+                state.door = None;
+                std::mem::take(&mut state.locked)
+            };
+            if locked {
                 self.remove_lock(door);
             }
         }
@@ -367,25 +384,26 @@ impl Server {
     }
 
     /// Brings the lock file in line with what is wanted.
-    fn settle_lock(&self, state: &mut State) {
-        let Some(door) = &state.door else { return };
-        let wanted = state.wants_lock();
+    fn settle_lock(&self) {
+        let _files = self.files();
+        let (door, wanted) = {
+            let state = self.state();
+            (state.door.clone(), state.wants_lock())
+        };
+        let Some(door) = door else { return };
         if wanted && !self.places.lock(door.port).exists() {
             let written = self.places.write_lock(door.port, &door.agent_token);
-            if let Some((port, token)) = &door.companion
-                && let Err(err) = self.places.write_companion_file(*port, token)
-            {
-                tracing::warn!("Gemini CLI will not find magia: {err}");
+            let leads_gemini = door.companion.as_ref().is_some_and(|(port, token)| {
+                let written = self.places.write_companion_file(*port, token);
+                written.inspect_err(|err| tracing::warn!("Gemini CLI will not find magia: {err}")).is_ok()
+            });
+            if let Err(err) = &written {
+                tracing::warn!("agents will not find magia: the lock file could not be written: {err}");
             }
-            state.locked = match written {
-                Ok(()) => true,
-                Err(err) => {
-                    tracing::warn!("agents will not find magia: the lock file could not be written: {err}");
-                    false
-                }
-            };
-        } else if !wanted && std::mem::take(&mut state.locked) {
-            self.remove_lock(door);
+            let mut state = self.state();
+            (state.locked, state.leads_gemini) = (written.is_ok(), leads_gemini);
+        } else if !wanted && std::mem::take(&mut self.state().locked) {
+            self.remove_lock(&door);
         }
     }
 
@@ -419,6 +437,10 @@ impl Server {
         if self.shared.outbox.send(Event::ListenerReported(info)).await.is_err() {
             tracing::debug!("the hub has stopped");
         }
+    }
+
+    fn files(&self) -> MutexGuard<'_, ()> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -4,7 +4,6 @@
 //! An export is understood here and becomes one fact for the hub. When the hub has no room it is refused in words that
 //! make the exporter come again; telemetry waits for nothing, and nothing waits for it.
 
-mod connection;
 mod decode;
 mod forward;
 mod guard;
@@ -16,6 +15,7 @@ mod status;
 pub use port::PORTS_TRIED;
 
 use super::accept::{Door, OPEN_MAX};
+use super::connection;
 use super::health::Health;
 use super::outbox::Outbox;
 use forward::Forward;

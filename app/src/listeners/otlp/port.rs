@@ -3,15 +3,14 @@
 //! Without a reason to stay, a port that is taken gives way to the next. Once an agent's settings name a port (a small
 //! file, the pin, says which), it is that one or none: an agent would go on sending to whoever has it.
 
-use super::connection::ended;
 use super::guard::Guard;
 use super::intake::Intake;
-use super::{OtlpPlaces, Shared, connection, routes};
-use crate::listeners::health::{OpenConnection, Refusal};
-use crate::os::tcp_peer::tcp_peer_user;
+use super::{OtlpPlaces, Shared, routes};
+use crate::listeners::connection::{self, ended};
+use crate::listeners::health::OpenConnection;
+use crate::listeners::loopback::stranger;
 use axum::Router;
 use magia_core::event::Event;
-use magia_protocol::paths::own_uid;
 use magia_protocol::wire::info::ListenerInfo;
 use magia_protocol::wire::metrics::OtelPortInfo;
 use std::io;
@@ -164,12 +163,8 @@ impl Port {
         stop: &watch::Receiver<bool>,
     ) {
         let health = Arc::clone(&self.shared.health);
-        match tcp_peer_user(peer, own) {
-            Some(uid) if uid == own_uid() => {}
-            // Other systems have no such table.
-            None if cfg!(not(target_os = "linux")) => {}
-            Some(uid) => return health.refuse(&Refusal::ForeignUser(uid)),
-            None => return health.refuse(&Refusal::Broken(io::ErrorKind::NotConnected)),
+        if let Some(refusal) = stranger(peer, own) {
+            return health.refuse(&refusal);
         }
         health.count_accepted();
         if let Err(err) = stream.set_nodelay(true) {

@@ -48,14 +48,20 @@ impl Kind {
         }
     }
 
-    /// What is told of its content. `problem` says why the file could not be used at all.
-    pub fn event(self, file: Map<String, Value>, problem: Option<String>) -> Event {
+    /// What is told of its content. `problem` says why the file could not be used at all; `is_meant` that somebody
+    /// wants what it says, which an empty file does not tell.
+    pub fn event(self, file: Map<String, Value>, problem: Option<String>, is_meant: bool) -> Event {
         let together =
             |problems: Vec<String>| problem.or_else(|| (!problems.is_empty()).then(|| problems.join("; ")));
         match self {
             Self::Settings => {
                 let (settings, problems) = Settings::read(file);
-                Event::SettingsLoaded { settings: Arc::new(settings), problem: together(problems) }
+                let says_retention = is_meant && settings.says_retention();
+                Event::SettingsLoaded {
+                    settings: Arc::new(settings),
+                    problem: together(problems),
+                    says_retention,
+                }
             }
             Self::Keybindings => {
                 let (keymap, problems) = Keymap::read(&file);

@@ -251,7 +251,10 @@ impl Temp {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        Self(parent(path).join(format!(".{name}.magia-{}-{count}", std::process::id())))
+        let temp = parent(path).join(format!(".{name}.magia-{}-{count}", std::process::id()));
+        // A magia that was killed may have had the same number; nobody else uses such a name.
+        let _left_behind = fs::remove_file(&temp);
+        Self(temp)
     }
 }
 

@@ -147,7 +147,7 @@ pub struct HookStatus {
 /// # Errors
 /// When the file cannot be read, or what stands in it is refused ([`StewardError`] is in the chain).
 pub fn preview_install(paths: &StewardPaths, wishes: &Wishes) -> Result<Vec<FilePlan>> {
-    let (memory, _) = Memory::load(&paths.state_dir);
+    let memory = Memory::load(&paths.state_dir).with_context(|| refused(&paths.settings))?;
     let plan = preview(&paths.settings, &Operation::Install(paths, wishes), &memory)?;
     let after = plan.plan.after.clone();
     let mut plans = vec![plan];
@@ -163,7 +163,7 @@ pub fn preview_install(paths: &StewardPaths, wishes: &Wishes) -> Result<Vec<File
 /// # Errors
 /// As [`preview_install`].
 pub fn preview_uninstall(paths: &StewardPaths) -> Result<Vec<FilePlan>> {
-    let (memory, _) = Memory::load(&paths.state_dir);
+    let memory = Memory::load(&paths.state_dir).unwrap_or_default();
     let plan = preview(&paths.settings, &Operation::Uninstall(paths.provider), &memory)?;
     let before = plan.plan.before.clone();
     let mut plans = vec![plan];
@@ -180,14 +180,14 @@ pub fn preview_uninstall(paths: &StewardPaths) -> Result<Vec<FilePlan>> {
 /// # Errors
 /// As [`preview_install`].
 pub fn preview_update(paths: &StewardPaths, patch: &Value) -> Result<Vec<FilePlan>> {
-    let (memory, _) = Memory::load(&paths.state_dir);
-    Ok(vec![preview(&paths.settings, &Operation::Merge(patch), &memory)?])
+    Ok(vec![preview(&paths.settings, &Operation::Merge(patch), &Memory::default())?])
 }
 
 /// Puts the handler's copy in place and has every event call it.
 ///
 /// # Errors
-/// As [`preview_install`], and when a file cannot be written; the settings file is then as it was.
+/// As [`preview_install`], when what is remembered cannot be read, and when a file cannot be written; the settings file is
+/// then as it was.
 pub fn install(paths: &StewardPaths, wishes: &Wishes) -> Result<Outcome> {
     install_on(paths, wishes, &RealDisk)
 }
@@ -198,13 +198,12 @@ pub fn install(paths: &StewardPaths, wishes: &Wishes) -> Result<Outcome> {
 /// As [`install`].
 pub fn install_on(paths: &StewardPaths, wishes: &Wishes, disk: &dyn Disk) -> Result<Outcome> {
     let _lock = state::lock(&paths.state_dir)?;
-    let (mut memory, forgotten) = Memory::load(&paths.state_dir);
     // Refuse before anything is copied.
+    let mut memory = Memory::load(&paths.state_dir).with_context(|| refused(&paths.settings))?;
     preview_install(paths, wishes)?;
     install_handler(&paths.handler_source, &paths.data_dir)?;
     let (mut outcome, footprint) =
         change(paths, &paths.settings, &Operation::Install(paths, wishes), &memory, disk)?;
-    outcome.warnings.extend(forgotten);
     let events = outcome.changes.iter().filter(|change| change.kind != ChangeKind::Removed);
     let installed = Installed::new(events.map(|change| change.event.clone()).collect(), &footprint);
     memory.files.insert(state::key(&paths.settings), installed);
@@ -229,8 +228,11 @@ pub fn uninstall(paths: &StewardPaths) -> Result<Outcome> {
 /// As [`install`].
 pub fn uninstall_on(paths: &StewardPaths, disk: &dyn Disk) -> Result<Outcome> {
     let _lock = state::lock(&paths.state_dir)?;
-    let (mut memory, forgotten) = Memory::load(&paths.state_dir);
-    let unreadable_memory = forgotten.is_some();
+    // Hooks are taken out whatever became of the memory, which then stays as it is.
+    let (mut memory, unreadable_memory) = match Memory::load(&paths.state_dir) {
+        Ok(memory) => (memory, None),
+        Err(err) => (Memory::default(), Some(ignored(&err))),
+    };
     // What Codex knows of our hooks is told by where they stand, so it goes first.
     let mut warnings = Vec::new();
     let withdrawn = trust::withdraw(paths, &mut memory, disk, &mut warnings);
@@ -238,21 +240,40 @@ pub fn uninstall_on(paths: &StewardPaths, disk: &dyn Disk) -> Result<Outcome> {
         change(paths, &paths.settings, &Operation::Uninstall(paths.provider), &memory, disk)?;
     outcome.trust = withdrawn.map(Box::new);
     outcome.warnings.extend(warnings);
-    outcome.warnings.extend(forgotten);
     let known = memory.files.remove(&state::key(&paths.settings)).is_some();
     // A line of the user's own in this very file may still run it.
     let needed = points_at(&paths.settings, &paths.handler())
         || memory.files.keys().any(|other| points_at(Path::new(other), &paths.handler()));
     if !needed
-        && !unreadable_memory
+        && unreadable_memory.is_none()
         && let Err(err) = handler::remove_handler(&paths.data_dir)
     {
         outcome.warnings.push(format!("{err:#}"));
     }
-    if known || outcome.trust.is_some() {
-        remember(memory, paths, disk, &mut outcome);
+    match unreadable_memory {
+        Some(warning) => outcome.warnings.push(warning),
+        None if known || outcome.trust.is_some() => remember(memory, paths, disk, &mut outcome),
+        None => {}
     }
     Ok(outcome)
+}
+
+/// The agents' own directories in whose settings hooks or telemetry were set and not taken back, and whose they are.
+///
+/// # Errors
+/// When what is remembered cannot be read.
+pub fn known_homes(state_dir: &Path) -> Result<Vec<(Provider, PathBuf)>> {
+    let mut homes = Vec::new();
+    for file in Memory::load(state_dir)?.files.into_keys().chain(telemetry::files(state_dir)?) {
+        let file = Path::new(&file);
+        // Claude's file has the same name as Gemini's, and whatever takes ours out of Gemini's does so of Claude's: of the
+        // two only Gemini reads comments.
+        let is_codex = !file.ends_with("settings.json");
+        let provider = if is_codex { Provider::Codex } else { Provider::Gemini };
+        let home = file.parent().map(|home| (provider, home.to_owned()));
+        homes.extend(home.filter(|home| !homes.contains(home)));
+    }
+    Ok(homes)
 }
 
 /// Reports what of ours stands in the settings file.
@@ -269,7 +290,10 @@ pub fn status(paths: &StewardPaths) -> Result<HookStatus> {
         }
         Err(err) => (true, unreadable(&err), TrustState::default()),
     };
-    let (memory, forgotten) = Memory::load(&paths.state_dir);
+    let (memory, forgotten) = match Memory::load(&paths.state_dir) {
+        Ok(memory) => (memory, None),
+        Err(err) => (Memory::default(), Some(ignored(&err))),
+    };
     let missing = |name: &String| {
         report.events.iter().any(|event| event.event == name && event.status == EventStatus::Missing)
     };
@@ -313,8 +337,8 @@ pub fn update_settings(paths: &StewardPaths, patch: &Value) -> Result<Outcome> {
 /// As [`install`].
 pub fn update_settings_on(paths: &StewardPaths, patch: &Value, disk: &dyn Disk) -> Result<Outcome> {
     let _lock = state::lock(&paths.state_dir)?;
-    let (memory, _) = Memory::load(&paths.state_dir);
-    change(paths, &paths.settings, &Operation::Merge(patch), &memory, disk).map(|(outcome, _)| outcome)
+    let operation = Operation::Merge(patch);
+    change(paths, &paths.settings, &operation, &Memory::default(), disk).map(|(outcome, _)| outcome)
 }
 
 /// A change of one file, worked out.
@@ -438,6 +462,10 @@ fn points_at(settings: &Path, handler: &Path) -> bool {
         }
         Err(_) => true,
     }
+}
+
+fn ignored(err: &anyhow::Error) -> String {
+    format!("ignored what is remembered of installed hooks: {err:#}")
 }
 
 fn refused(settings: &Path) -> String {

@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use magia_core::steward::{Footprint, Origin};
 use serde::{Deserialize, Serialize};
 
@@ -70,18 +70,18 @@ impl Installed {
 }
 
 impl Memory {
-    /// Reads it; what cannot be read counts as nothing, and is said.
-    pub fn load(state_dir: &Path) -> (Self, Option<String>) {
+    /// Reads it; without a file there is nothing to remember.
+    ///
+    /// # Errors
+    /// When the file cannot be read or understood. It may hold where else hooks were installed, so whoever would write
+    /// it anew is to leave it alone.
+    pub fn load(state_dir: &Path) -> Result<Self> {
         let path = path(state_dir);
-        let memory = match read(&path) {
-            Ok(None) => Ok(Self::default()),
-            Ok(Some(bytes)) => serde_json::from_slice(&bytes).context("not what magia wrote"),
-            Err(err) => Err(err),
-        };
-        match memory {
-            Ok(memory) => (memory, None),
-            Err(err) => (Self::default(), Some(format!("ignored {}: {err:#}", path.display()))),
-        }
+        let Some(bytes) = read(&path)? else { return Ok(Self::default()) };
+        let memory: Self =
+            serde_json::from_slice(&bytes).with_context(|| not_understood("not what magia wrote", &path))?;
+        ensure!(memory.version <= VERSION, not_understood("written by a newer magia", &path));
+        Ok(memory)
     }
 
     pub fn save(mut self, state_dir: &Path, disk: &dyn Disk) -> Result<()> {
@@ -108,6 +108,11 @@ pub fn lock(state_dir: &Path) -> Result<File> {
         Ok(file)
     };
     open().with_context(|| format!("cannot lock {}", path.display()))
+}
+
+/// What is said of a file of ours that is left alone.
+pub fn not_understood(why: &str, path: &Path) -> String {
+    format!("{why}, move it away to go on without it: {}", path.display())
 }
 
 /// How a settings file is named in the memory.

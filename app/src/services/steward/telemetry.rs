@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use magia_core::steward::{
     Collector, TelemetryState, Written, endpoint_is_of, plan_telemetry_off, plan_telemetry_on,
     telemetry_state,
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::file::{make_dir, read, resolve, write_own};
-use super::state::{key, lock};
+use super::state::{key, lock, not_understood};
 use super::{Disk, FilePlan, Memory, Operation, Outcome, RealDisk, StewardPaths, change, refused};
 
 const VERSION: u32 = 1;
@@ -76,7 +76,8 @@ fn settings_of(paths: &StewardPaths) -> &Path {
 /// When the file's place cannot be found out.
 pub fn telemetry_status(paths: &StewardPaths, endpoint: Option<&str>) -> Result<TelemetryStatus> {
     let settings = resolve(settings_of(paths))?;
-    let remembered = load(&paths.state_dir);
+    // What cannot be read counts as nothing: then only the collector of now is known as ours.
+    let remembered = load(&paths.state_dir).unwrap_or_default();
     let state = read(&settings).and_then(|bytes| {
         let ours = |found: &str| is_ours(&remembered, endpoint, found);
         Ok(telemetry_state(bytes.as_deref(), paths.provider, &ours)?)
@@ -87,12 +88,12 @@ pub fn telemetry_status(paths: &StewardPaths, endpoint: Option<&str>) -> Result<
 /// Works out a change without touching anything.
 ///
 /// # Errors
-/// When the file cannot be read, or what stands in it is refused; another's collector is.
+/// When the file or what is remembered of it cannot be read, or what stands in it is refused; another's collector is.
 pub fn preview_telemetry(paths: &StewardPaths, wish: &TelemetryWish) -> Result<Vec<FilePlan>> {
     let path = settings_of(paths);
     let settings = resolve(path)?;
     let bytes = read(&settings)?;
-    let remembered = load(&paths.state_dir);
+    let remembered = load(&paths.state_dir).with_context(|| refused(&settings))?;
     let (plan, _) = plan(paths, wish, &remembered, bytes.as_deref()).with_context(|| refused(&settings))?;
     Ok(vec![FilePlan { file: path.to_owned(), plan }])
 }
@@ -111,8 +112,8 @@ pub fn set_telemetry(paths: &StewardPaths, wish: &TelemetryWish) -> Result<Outco
 /// As [`set_telemetry`].
 pub fn set_telemetry_on(paths: &StewardPaths, wish: &TelemetryWish, disk: &dyn Disk) -> Result<Outcome> {
     let _lock = lock(&paths.state_dir)?;
-    let mut remembered = load(&paths.state_dir);
     let path = settings_of(paths);
+    let mut remembered = load(&paths.state_dir).with_context(|| refused(path))?;
     let written = RefCell::new(None);
     let work = |bytes: Option<&[u8]>| {
         let (plan, wrote) = plan(paths, wish, &remembered, bytes)?;
@@ -190,10 +191,20 @@ fn path(state_dir: &Path) -> PathBuf {
     state_dir.join("telemetry.json")
 }
 
-/// What cannot be read counts as nothing: then only what is certain to be ours is taken back, which is nothing.
-fn load(state_dir: &Path) -> Remembered {
-    let bytes = read(&path(state_dir)).ok().flatten().unwrap_or_default();
-    serde_json::from_slice(&bytes).unwrap_or_default()
+/// Without a file there is nothing to remember. One that cannot be read or understood holds what stood in agents' settings
+/// before us, so it is never written over.
+fn load(state_dir: &Path) -> Result<Remembered> {
+    let path = path(state_dir);
+    let Some(bytes) = read(&path)? else { return Ok(Remembered::default()) };
+    let remembered: Remembered =
+        serde_json::from_slice(&bytes).with_context(|| not_understood("not what magia wrote", &path))?;
+    ensure!(remembered.version <= VERSION, not_understood("written by a newer magia", &path));
+    Ok(remembered)
+}
+
+/// The settings files that name our collector.
+pub(super) fn files(state_dir: &Path) -> Result<impl Iterator<Item = String>> {
+    Ok(load(state_dir)?.files.into_keys())
 }
 
 fn save(mut remembered: Remembered, state_dir: &Path, disk: &dyn Disk) -> Result<()> {

@@ -52,13 +52,11 @@ const COMMIT_WAIT: Duration = Duration::from_secs(60);
 /// The file's name in the data directory.
 pub const FILE_NAME: &str = "magia.db";
 
-/// Where the store is and how much it keeps.
+/// Where the store is.
 #[derive(Clone, Debug)]
 pub struct StoreConfig {
     /// The data directory; made when it is missing.
     pub data_dir: PathBuf,
-    /// What is kept.
-    pub retention: Retention,
     /// How long after a failed write the next one is tried.
     pub retry_every: Duration,
 }
@@ -66,7 +64,7 @@ pub struct StoreConfig {
 impl StoreConfig {
     /// The store in this directory.
     pub fn new(data_dir: PathBuf) -> Self {
-        Self { data_dir, retention: Retention::default(), retry_every: Duration::from_secs(2) }
+        Self { data_dir, retry_every: Duration::from_secs(2) }
     }
 }
 
@@ -185,7 +183,7 @@ impl Store {
         self.order(Order::Tell(Told(Some(Box::new(told)))));
     }
 
-    /// Changes how much is kept.
+    /// Changes how much is kept. Until it is called first, all is.
     pub fn retain(&self, retention: Retention) {
         self.order(Order::Retain(retention));
     }

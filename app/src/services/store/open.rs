@@ -57,10 +57,8 @@ pub(super) fn begin_anew(data_dir: &Path, damage: &anyhow::Error) -> anyhow::Res
     let path = data_dir.join(FILE_NAME);
     let aside = move_aside(&path)?;
     let (writer, reader) = open_file(&path)?;
-    let problem = format!(
-        "the store was damaged ({damage:#}); a new one was begun, the old one is {}",
-        aside.display()
-    );
+    let old = aside.map_or_else(|| "beside it".to_owned(), |aside| aside.display().to_string());
+    let problem = format!("the store was damaged ({damage:#}); a new one was begun, the old one is {old}");
     Ok(Opened { writer, reader, problem: Some(problem) })
 }
 
@@ -101,7 +99,7 @@ pub(super) fn is_damage(err: &anyhow::Error) -> bool {
 }
 
 /// Renames the database and its log.
-fn move_aside(path: &Path) -> anyhow::Result<PathBuf> {
+fn move_aside(path: &Path) -> anyhow::Result<Option<PathBuf>> {
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let with = |suffix: &str| {
         let mut name = path.as_os_str().to_owned();
@@ -109,7 +107,14 @@ fn move_aside(path: &Path) -> anyhow::Result<PathBuf> {
         PathBuf::from(name)
     };
     let aside = with(&format!(".broken-{now_ms}"));
-    fs::rename(path, &aside).with_context(|| format!("moving the damaged store to {}", aside.display()))?;
+    let moved = match fs::rename(path, &aside) {
+        // It was moved before, and what came then failed.
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => None,
+        moved => {
+            moved.with_context(|| format!("moving the damaged store to {}", aside.display()))?;
+            Some(aside)
+        }
+    };
     for log in ["-wal", "-shm"] {
         // They exist only when the program did not end well.
         match fs::rename(with(log), with(&format!(".broken-{now_ms}{log}"))) {
@@ -119,7 +124,7 @@ fn move_aside(path: &Path) -> anyhow::Result<PathBuf> {
             _ => {}
         }
     }
-    Ok(aside)
+    Ok(moved)
 }
 
 /// A directory that only its owner can enter.

@@ -4,8 +4,9 @@
 //! writes. A whole `VACUUM` would need the file's size again on the disk and stop writing for seconds.
 
 use super::read::{LAST_SEQ, OPEN_STATE};
+use super::rows;
 use magia_protocol::wire::SessionId;
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, Params, Transaction, params};
 
 /// Events that one step forgets, so that writes do not wait long for it.
 const STEP_EVENTS: u32 = 500;
@@ -22,26 +23,23 @@ pub struct Retention {
     pub mib: u32,
 }
 
-impl Default for Retention {
-    fn default() -> Self {
-        let settings = magia_core::settings::Settings::default();
-        Self { days: settings.retention_days, mib: settings.retention_mib }
-    }
-}
-
 /// What a purge forgot.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PurgeReport {
     /// Agent events.
     pub events: u64,
     /// Request outcomes.
     pub requests: u64,
     /// Sessions.
-    pub sessions: u64,
+    pub sessions: Vec<SessionId>,
 }
 
-/// One bounded step of keeping to the limits. `true` while there is more to do.
-pub(super) fn step(connection: &mut Connection, retention: Retention, now_ms: u64) -> rusqlite::Result<bool> {
+/// One bounded step of keeping to the limits: whether there is more to do, and which sessions were forgotten.
+pub(super) fn step(
+    connection: &mut Connection,
+    retention: Retention,
+    now_ms: u64,
+) -> rusqlite::Result<(bool, Vec<SessionId>)> {
     let cutoff = cutoff_ms(now_ms, retention.days);
     let transaction = connection.transaction()?;
     keep_last_seq(&transaction)?;
@@ -56,14 +54,15 @@ pub(super) fn step(connection: &mut Connection, retention: Retention, now_ms: u6
             params![STEP_EVENTS],
         )?;
     }
+    let mut sessions = Vec::new();
     if forgotten == 0 {
         forget_outcomes(&transaction, cutoff)?;
         forget_metrics(&transaction, cutoff)?;
-        forget_sessions(&transaction, cutoff, &[])?;
+        sessions = forget_sessions(&transaction, cutoff, &[])?;
     }
     transaction.commit()?;
     let free = give_back(connection, STEP_PAGES)?;
-    Ok(forgotten > 0 || free)
+    Ok((forgotten > 0 || free, sessions))
 }
 
 /// What a person asked to forget.
@@ -89,15 +88,16 @@ pub(super) fn purge(
              (SELECT provider, provider_session_id FROM sessions WHERE id IN (SELECT id FROM going))",
             [],
         )?;
+        let sessions = session_ids(&transaction, "SELECT id FROM going", [])?;
+        transaction.execute("DELETE FROM sessions WHERE id IN (SELECT id FROM going)", [])?;
         let report = PurgeReport {
+            sessions,
             events: transaction.execute("DELETE FROM events WHERE session IN (SELECT id FROM going)", [])?
                 as u64,
             requests: transaction.execute(
                 "DELETE FROM requests WHERE session IN (SELECT id FROM going) AND state <> ?1",
                 [OPEN_STATE],
             )? as u64,
-            sessions: transaction.execute("DELETE FROM sessions WHERE id IN (SELECT id FROM going)", [])?
-                as u64,
         };
         transaction.execute_batch("DROP TABLE going")?;
         report
@@ -131,21 +131,34 @@ fn forget_metrics(transaction: &Transaction<'_>, cutoff: i64) -> rusqlite::Resul
     transaction.execute("DELETE FROM metrics WHERE updated_at_ms < ?1", [cutoff])
 }
 
-/// Forgets ended sessions of which nothing is left. A pinned one stays.
-fn forget_sessions(transaction: &Transaction<'_>, cutoff: i64, keep: &[SessionId]) -> rusqlite::Result<u64> {
-    let mut old = transaction.prepare(
+/// Forgets ended sessions of which nothing is left, and says which. A pinned one stays.
+fn forget_sessions(
+    transaction: &Transaction<'_>,
+    cutoff: i64,
+    keep: &[SessionId],
+) -> rusqlite::Result<Vec<SessionId>> {
+    let mut old = session_ids(
+        transaction,
         "SELECT id FROM sessions WHERE ended AND NOT pinned AND last_activity_ms < ?1
          AND NOT EXISTS (SELECT 1 FROM events WHERE events.session = sessions.id)",
+        [cutoff],
     )?;
-    let ids: Vec<Vec<u8>> = old.query_map([cutoff], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    old.retain(|session| !keep.contains(session));
     let mut delete = transaction.prepare("DELETE FROM sessions WHERE id = ?1")?;
-    let mut forgotten = 0;
-    for id in ids {
-        if !keep.iter().any(|session| session.as_uuid().as_bytes().as_slice() == id) {
-            forgotten += delete.execute([id])? as u64;
-        }
+    for session in &old {
+        delete.execute([session.as_uuid().as_bytes().as_slice()])?;
     }
-    Ok(forgotten)
+    Ok(old)
+}
+
+fn session_ids(
+    transaction: &Transaction<'_>,
+    query: &str,
+    params: impl Params,
+) -> rusqlite::Result<Vec<SessionId>> {
+    let mut query = transaction.prepare(query)?;
+    let ids = query.query_map(params, |row| Ok(SessionId::from_uuid(rows::uuid(row, 0)?)))?;
+    ids.collect()
 }
 
 /// Remembers the highest number, so that forgetting the newest event does not give its number to another.

@@ -9,11 +9,14 @@ use crate::service::Outbox;
 use anyhow::Context;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError};
 use magia_core::event::{Event, StoredState};
+use magia_protocol::wire::SessionId;
 use rusqlite::{Connection, params};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How often the limits are looked after.
 const RETENTION_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+/// When magia has not run for longer by its clock, that may be wrong: what is older than the limits is forgotten a day later.
+const DOUBT_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 /// How often a report that the hub had no room for is tried again.
 const REPORT_EVERY: Duration = Duration::from_millis(200);
 /// How long the lock of a magia that is just ending is waited for.
@@ -30,7 +33,7 @@ pub(super) fn run(
     events: &Sender<Event>,
     slot: &ReaderSlot,
 ) {
-    let mut teller = Teller { events: events.clone(), problem: None, told: None };
+    let mut teller = Teller { events: events.clone(), problem: None, told: None, forgotten: Vec::new() };
     let locked = wait_for_lock(&config, outbox);
     // Held until the thread ends.
     let (_lock, opened) = match locked.and_then(|lock| Ok((lock, open(&config.data_dir)?))) {
@@ -54,16 +57,19 @@ pub(super) fn run(
         StoredState::default()
     });
     slot.set(Reader::Open(reader));
+    let doubt = state.last_alive_ms.is_some_and(|alive| now_ms().saturating_sub(alive) > DOUBT_MS);
     let mut writer = Writer {
         connection,
         slot,
         retry_every: config.retry_every,
-        retention: config.retention,
+        retention: None,
         lasting: problem,
+        damage: None,
         queue: Queue::default(),
         lost: 0,
         failed: None,
-        retain_at: Some(Instant::now()),
+        retain_at: None,
+        retain_after: Instant::now() + if doubt { RETENTION_EVERY } else { Duration::ZERO },
         teller,
         config,
     };
@@ -102,15 +108,23 @@ fn discard(orders: &Receiver<Order>, teller: &mut Teller) {
     }
 }
 
-/// Tells the hub of problems without ever waiting for it: the hub may be waiting for us.
+/// Tells the hub of problems, and of what was forgotten, without ever waiting for it: the hub may be waiting for us.
 struct Teller {
     events: Sender<Event>,
     problem: Option<String>,
     told: Option<String>,
+    /// Sessions that were forgotten for their age, and of which the hub has not heard yet.
+    forgotten: Vec<SessionId>,
 }
 
 impl Teller {
     fn tell(&mut self) {
+        if !self.forgotten.is_empty() {
+            let gone = Event::Forgotten(std::mem::take(&mut self.forgotten));
+            if let Err(TrySendError::Full(Event::Forgotten(gone))) = self.events.try_send(gone) {
+                self.forgotten = gone;
+            }
+        }
         if self.problem == self.told {
             return;
         }
@@ -125,7 +139,7 @@ impl Teller {
 
     /// When to try again, if there is something to tell.
     fn patience(&self) -> Option<Duration> {
-        (self.problem != self.told).then_some(REPORT_EVERY)
+        (self.problem != self.told || !self.forgotten.is_empty()).then_some(REPORT_EVERY)
     }
 }
 
@@ -134,7 +148,8 @@ struct Writer<'a> {
     slot: &'a ReaderSlot,
     config: StoreConfig,
     retry_every: Duration,
-    retention: Retention,
+    /// What is kept; everything until it is known.
+    retention: Option<Retention>,
     queue: Queue,
     /// Writes given up since the start.
     lost: u64,
@@ -142,8 +157,12 @@ struct Writer<'a> {
     failed: Option<(String, Instant)>,
     /// What happened that no success makes good, as a damaged file.
     lasting: Option<String>,
+    /// The damage of a file that could not be moved aside yet.
+    damage: Option<anyhow::Error>,
     /// When to look after the limits.
     retain_at: Option<Instant>,
+    /// Not before that.
+    retain_after: Instant,
     teller: Teller,
 }
 
@@ -205,9 +224,9 @@ impl Writer<'_> {
             }
             Order::Tell(told) => told.tell(self.write_all()),
             Order::Retain(retention) => {
-                if self.retention != retention {
-                    self.retention = retention;
-                    self.retain_at = Some(Instant::now());
+                if self.retention != Some(retention) {
+                    self.retention = Some(retention);
+                    self.retain_at = Some(self.retain_after.max(Instant::now()));
                 }
             }
             Order::Purge { older_than_days, keep, reply } => {
@@ -232,6 +251,9 @@ impl Writer<'_> {
 
     /// Writes one batch.
     fn write(&mut self) {
+        if let Some(damage) = self.damage.take() {
+            return self.begin_anew(damage);
+        }
         if self.queue.is_empty() {
             self.failed = None;
             return;
@@ -243,45 +265,54 @@ impl Writer<'_> {
             }
             Err(err) => {
                 let err = anyhow::Error::new(err);
-                if is_damage(&err) && self.begin_anew(&err) {
-                    return;
+                if is_damage(&err) {
+                    return self.begin_anew(err);
                 }
                 self.failed = Some((format!("{err:#}"), Instant::now() + self.retry_every));
             }
         }
     }
 
-    /// Moves the damaged file aside and goes on with a new one.
-    fn begin_anew(&mut self, damage: &anyhow::Error) -> bool {
+    /// Moves the damaged file aside and goes on with a new one; what waits is written the next time. It is tried again when
+    /// that fails.
+    fn begin_anew(&mut self, damage: anyhow::Error) {
         // Both connections have to let go of the file first.
         self.slot.set(Reader::Opening);
-        let Ok(nothing) = Connection::open_in_memory() else { return false };
-        drop(std::mem::replace(&mut self.connection, nothing));
-        match begin_anew(&self.config.data_dir, damage) {
+        let begun =
+            Connection::open_in_memory().context("letting go of the damaged file").and_then(|nothing| {
+                drop(std::mem::replace(&mut self.connection, nothing));
+                begin_anew(&self.config.data_dir, &damage)
+            });
+        match begun {
             Ok(opened) => {
                 self.connection = opened.writer;
                 self.slot.set(Reader::Open(opened.reader));
                 self.lasting = opened.problem;
-                true
+                self.failed = None;
             }
             Err(err) => {
-                tracing::error!("cannot begin a new store: {err:#}");
-                self.slot.set(Reader::Absent(format!("{err:#}")));
-                false
+                let why = format!("{err:#}");
+                tracing::error!("cannot begin a new store: {why}");
+                self.slot.set(Reader::Absent(why.clone()));
+                self.failed = Some((why, Instant::now() + self.retry_every));
+                self.damage = Some(damage);
             }
         }
     }
 
     fn look_after_limits(&mut self) {
+        let Some(retention) = self.retention else { return };
         if self.failed.is_some()
             || !self.queue.is_empty()
             || self.retain_at.is_none_or(|at| at > Instant::now())
         {
             return;
         }
-        let pause = match retention::step(&mut self.connection, self.retention, now_ms()) {
-            Ok(true) => Duration::ZERO,
-            Ok(false) => RETENTION_EVERY,
+        let pause = match retention::step(&mut self.connection, retention, now_ms()) {
+            Ok((more, gone)) => {
+                self.teller.forgotten.extend(gone);
+                if more { Duration::ZERO } else { RETENTION_EVERY }
+            }
             Err(err) => {
                 tracing::warn!("cannot forget old events: {err}");
                 RETENTION_EVERY

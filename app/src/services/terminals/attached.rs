@@ -8,13 +8,17 @@ use magia_tty::wire::{FromHolder, Hello};
 use magia_tty::{Size, TerminalId};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 
-/// What the window wants of one terminal that is not dealt with yet.
-const WAITING: usize = 256;
+/// What is typed into one terminal and not yet taken by its holder, which takes nothing more when the program reads nothing:
+/// so many pieces, and so many bytes unless one paste alone is more.
+const TYPED_MAX: usize = 256;
+const TYPED_MAX_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes of output that are read under one lock: the window waits for no more than that.
 const UNDER_ONE_LOCK: usize = 32 * 1024;
 /// How long a program that asked for its output to be shown at once may take to say that it is complete. Source: the
@@ -25,20 +29,34 @@ const AGAIN: Duration = Duration::from_millis(500);
 /// So often it is tried.
 const TRIES: u32 = 10;
 
-/// What a connection is told.
-enum Tell {
-    Input(Vec<u8>),
-    Resize(ScreenSize),
-    Focus,
-    Older,
+/// A piece of input that waits.
+struct Typed {
+    bytes: Vec<u8>,
+    _room: OwnedSemaphorePermit,
+}
+
+/// What else the window wants of a terminal; the newest counts.
+#[derive(Clone, Copy)]
+struct Wanted {
+    size: ScreenSize,
+    /// How often the size was told, and how often the terminal got the keyboard.
+    resized: u64,
+    focused: u64,
 }
 
 struct Attached {
-    tell: mpsc::Sender<Tell>,
+    dir: PathBuf,
+    screen: Arc<SharedScreen>,
+    typed: mpsc::Sender<Typed>,
+    room: Arc<Semaphore>,
+    refuses: bool,
+    wanted: watch::Sender<Wanted>,
+    told_at: watch::Receiver<ToldAt>,
     task: JoinHandle<()>,
 }
 
-/// Serves the window's wishes until it is gone; then only waits, since the commands have tasks of their own.
+/// Serves the window's wishes until it is gone; then only waits, since the commands have tasks of their own. It waits for no
+/// terminal: one whose program does not read would hold up all others.
 pub(super) async fn serve(root: PathBuf, mut asks: mpsc::Receiver<TerminalAsk>) {
     let mut attached: HashMap<String, Attached> = HashMap::new();
     while let Some(ask) = asks.recv().await {
@@ -48,10 +66,8 @@ pub(super) async fn serve(root: PathBuf, mut asks: mpsc::Receiver<TerminalAsk>) 
                     screen.note(|facts| facts.connection = lost("there is no such terminal"));
                     continue;
                 };
-                let dir = directory::dir_of(&root, &valid);
-                let (tell, told) = mpsc::channel(WAITING);
-                let task = tokio::spawn(stay(dir, screen, size, told));
-                if let Some(before) = attached.insert(id, Attached { tell, task }) {
+                let opened = Attached::open(directory::dir_of(&root, &valid), screen, size);
+                if let Some(before) = attached.insert(id, opened) {
                     before.task.abort();
                 }
             }
@@ -60,33 +76,87 @@ pub(super) async fn serve(root: PathBuf, mut asks: mpsc::Receiver<TerminalAsk>) 
                     closed.task.abort();
                 }
             }
-            TerminalAsk::Input { id, bytes } => tell(&attached, &id, Tell::Input(bytes)).await,
-            TerminalAsk::Resize { id, size } => tell(&attached, &id, Tell::Resize(size)).await,
-            TerminalAsk::Focus { id } => tell(&attached, &id, Tell::Focus).await,
-            TerminalAsk::Older { id } => tell(&attached, &id, Tell::Older).await,
+            TerminalAsk::Input { id, bytes } => {
+                if let Some(attached) = attached.get_mut(&id) {
+                    attached.take(bytes);
+                }
+            }
+            TerminalAsk::Resize { id, size } => {
+                if let Some(attached) = attached.get(&id) {
+                    attached
+                        .wanted
+                        .send_modify(|wanted| (wanted.size, wanted.resized) = (size, wanted.resized + 1));
+                }
+            }
+            TerminalAsk::Focus { id } => {
+                if let Some(attached) = attached.get(&id) {
+                    attached.wanted.send_modify(|wanted| wanted.focused += 1);
+                }
+            }
+            TerminalAsk::Older { id } => {
+                if let Some(attached) = attached.get(&id) {
+                    read_older(&attached.dir, &attached.screen, *attached.told_at.borrow());
+                }
+            }
         }
     }
     std::future::pending::<()>().await;
 }
 
-/// Waits for room: keys are never dropped, and the window is not the one who waits.
-async fn tell(attached: &HashMap<String, Attached>, id: &str, what: Tell) {
-    if let Some(attached) = attached.get(id)
-        && attached.tell.send(what).await.is_err()
-    {
-        tracing::debug!("a terminal's connection had ended before it was told something");
+impl Attached {
+    fn open(dir: PathBuf, screen: Arc<SharedScreen>, size: ScreenSize) -> Self {
+        let (typed, waiting) = mpsc::channel(TYPED_MAX);
+        let (wanted, wishes) = watch::channel(Wanted { size, resized: 0, focused: 0 });
+        let (told, told_at) = watch::channel(ToldAt::default());
+        let task = tokio::spawn(stay(dir.clone(), Arc::clone(&screen), waiting, wishes, told));
+        let room = Arc::new(Semaphore::new(TYPED_MAX_BYTES));
+        Self { dir, screen, typed, room, refuses: false, wanted, told_at, task }
+    }
+
+    /// Takes what is typed; when too much waits, it says that it is lost.
+    fn take(&mut self, bytes: Vec<u8>) {
+        let room = u32::try_from(bytes.len().min(TYPED_MAX_BYTES)).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room).try_acquire_many_owned(room);
+        let taken = room.map(|room| self.typed.try_send(Typed { bytes, _room: room }));
+        if let Ok(Err(TrySendError::Closed(_))) = taken {
+            return tracing::debug!("a terminal's connection had ended before it was told something");
+        }
+        let refuses = !matches!(taken, Ok(Ok(())));
+        if std::mem::replace(&mut self.refuses, refuses) != refuses {
+            self.screen.note(|facts| facts.refuses_input = refuses);
+        }
     }
 }
 
 /// Stays attached until the program ends, however often the connection breaks.
-async fn stay(dir: PathBuf, screen: Arc<SharedScreen>, mut size: ScreenSize, mut told: mpsc::Receiver<Tell>) {
+async fn stay(
+    dir: PathBuf,
+    screen: Arc<SharedScreen>,
+    mut typed: mpsc::Receiver<Typed>,
+    mut wanted: watch::Receiver<Wanted>,
+    told_at: watch::Sender<ToldAt>,
+) {
     let mut tries = 0;
     loop {
-        let hello = Hello { focus: true, ..Hello::window(cells(size)) };
+        let known = *wanted.borrow_and_update();
+        let hello = Hello { focus: true, ..Hello::window(cells(known.size)) };
         let end = match client::connect(&dir, hello).await {
             Ok((reader, writer)) => {
                 tries = 0;
-                talk(&dir, &screen, reader, writer, &mut size, &mut told).await
+                screen.note(|facts| facts.connection = Connection::Attached);
+                told_at.send_replace(ToldAt::default());
+                let (taken, acknowledged) = watch::channel(0);
+                let mut reading = pin!(read(&screen, reader, &taken, &told_at));
+                tokio::select! {
+                    // Whoever types comes first.
+                    biased;
+                    written = write(writer, known, &mut typed, &mut wanted, acknowledged) => match written {
+                        Ok(()) => Ok(None),
+                        // The holder has gone, and may have said why.
+                        Err(_) => reading.await.map(Some),
+                    },
+                    ended = &mut reading => ended.map(Some),
+                }
             }
             Err(err) => Err(err),
         };
@@ -109,46 +179,66 @@ fn is_held(dir: &Path) -> bool {
     dir.parent().zip(name).is_some_and(|(root, id)| directory::look(root, &id).is_held())
 }
 
-/// One connection: the program's exit code when it ended, `None` when the window has gone.
-async fn talk(
-    dir: &Path,
-    screen: &Arc<SharedScreen>,
-    mut reader: Reader,
+/// Tells the holder what the window wants, until that has gone. It waits while the program does not read, and meanwhile
+/// [`read`] goes on.
+async fn write(
     mut writer: Writer,
-    size: &mut ScreenSize,
-    told: &mut mpsc::Receiver<Tell>,
-) -> Result<Option<i32>, ClientError> {
-    screen.note(|facts| facts.connection = Connection::Attached);
-    let mut told_at = ToldAt::default();
+    mut known: Wanted,
+    typed: &mut mpsc::Receiver<Typed>,
+    wanted: &mut watch::Receiver<Wanted>,
+    mut acknowledged: watch::Receiver<u64>,
+) -> Result<(), ClientError> {
+    loop {
+        tokio::select! {
+            biased;
+            Ok(()) = acknowledged.changed() => {
+                let place = *acknowledged.borrow_and_update();
+                writer.acknowledge(place).await?;
+            }
+            Ok(()) = wanted.changed() => {
+                let now = *wanted.borrow_and_update();
+                if now.resized != known.resized {
+                    writer.resize(cells(now.size)).await?;
+                }
+                if now.focused != known.focused {
+                    writer.focus().await?;
+                }
+                known = now;
+            }
+            typed = typed.recv() => match typed {
+                Some(typed) => writer.input(&typed.bytes).await?,
+                None => return Ok(()),
+            }
+        }
+    }
+}
+
+/// Feeds the screen until the program has ended: its exit code.
+async fn read(
+    screen: &SharedScreen,
+    mut reader: Reader,
+    taken: &watch::Sender<u64>,
+    told_at: &watch::Sender<ToldAt>,
+) -> Result<i32, ClientError> {
     loop {
         let sync = screen.with(|screen| screen.sync_pending().then(|| screen.sync_serial()));
         tokio::select! {
             biased;
-            wish = told.recv() => match wish {
-                None => return Ok(None),
-                Some(Tell::Input(bytes)) => writer.input(&bytes).await?,
-                Some(Tell::Focus) => writer.focus().await?,
-                Some(Tell::Older) => read_older(dir, screen, told_at),
-                Some(Tell::Resize(wanted)) => {
-                    *size = wanted;
-                    writer.resize(cells(wanted)).await?;
-                }
-            },
             said = reader.next() => {
                 let Some(said) = said? else { return Err(ClientError::HungUp) };
-                if let Some(code) = take(screen, said, &mut told_at, &mut writer).await? {
-                    return Ok(Some(code));
+                if let Some(code) = take(screen, said, told_at, taken) {
+                    return Ok(code);
                 }
                 // What has arrived already goes into the same frame.
-                let mut taken = 0;
-                while taken < UNDER_ONE_LOCK
+                let mut read = 0;
+                while read < UNDER_ONE_LOCK
                     && let Some(said) = reader.next_read()?
                 {
                     if let FromHolder::Output { bytes, .. } = &said {
-                        taken += bytes.len();
+                        read += bytes.len();
                     }
-                    if let Some(code) = take(screen, said, &mut told_at, &mut writer).await? {
-                        return Ok(Some(code));
+                    if let Some(code) = take(screen, said, told_at, taken) {
+                        return Ok(code);
                     }
                 }
                 screen.ring();
@@ -168,12 +258,12 @@ async fn talk(
 }
 
 /// Takes what the holder said; the exit code when the program has ended.
-async fn take(
+fn take(
     screen: &SharedScreen,
     said: FromHolder,
-    told_at: &mut ToldAt,
-    writer: &mut Writer,
-) -> Result<Option<i32>, ClientError> {
+    told_at: &watch::Sender<ToldAt>,
+    taken: &watch::Sender<u64>,
+) -> Option<i32> {
     match said {
         FromHolder::Snapshot { seq, data, .. } => match screen.with(|shown| {
             restore(shown, &data).map(|()| {
@@ -182,7 +272,7 @@ async fn take(
             })
         }) {
             Ok(above) => {
-                *told_at = ToldAt { seq, above };
+                told_at.send_replace(ToldAt { seq, above });
                 let title = screen.with(|shown| shown.title().map(str::to_owned));
                 screen.note(|facts| facts.title = title);
             }
@@ -198,20 +288,20 @@ async fn take(
                     told_by_program(screen, events);
                 }
             }
-            writer.acknowledge(seq + bytes.len() as u64).await?;
+            taken.send_replace(seq + bytes.len() as u64);
         }
         FromHolder::Resized(size) => screen.with(|shown| {
             let cell = shown.size();
             shown.resize(ScreenSize { cols: size.cols, rows: size.rows, ..cell });
         }),
         FromHolder::Role(role) => screen.note(|facts| facts.owns_size = role.owner),
-        FromHolder::Exit(exit) => return Ok(Some(exit.shell_code())),
+        FromHolder::Exit(exit) => return Some(exit.shell_code()),
         FromHolder::Error(fault) => {
             tracing::debug!("a terminal's holder refused something: {}", fault.message)
         }
         _ => {}
     }
-    Ok(None)
+    None
 }
 
 /// Where in the output the holder told the screen, and how many lines it told above it.

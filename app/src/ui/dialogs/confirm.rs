@@ -1,5 +1,6 @@
 //! The question before a change of something that is not ours.
 
+use super::button_row;
 use crate::ui::action::{Action, Actions};
 use crate::ui::provider;
 use crate::ui::text::{short_path, shown_line};
@@ -97,11 +98,6 @@ fn asked(action: &Action, snapshot: &Snapshot) -> Asked {
                 .to_owned(),
             yes: "End it",
         },
-        Action::Copy { text, .. } => Asked {
-            title: "Put this on the clipboard?".to_owned(),
-            body: format!("A program in a terminal asks for it: {}", shown_line(text, 400)),
-            yes: "Copy",
-        },
         _ => Asked { title: "Do this?".to_owned(), body: String::new(), yes: "Do it" },
     }
 }
@@ -152,8 +148,7 @@ pub fn confirm_ui(ui: &mut Ui, action: &Action, snapshot: &Snapshot, actions: &m
         ui.add(Label::new(RichText::new(asked.body).color(colors.muted)).wrap());
     }
     ui.add_space(theme::SPACE_2);
-    ui.with_layout(eframe::egui::Layout::right_to_left(eframe::egui::Align::Center), |ui| {
-        ui.set_min_height(theme::ROW);
+    button_row(ui, |ui| {
         let yes = Button::new(asked.yes).main().show(ui);
         if ui.memory(|memory| memory.focused().is_none()) {
             yes.request_focus();

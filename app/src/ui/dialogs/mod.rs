@@ -11,7 +11,7 @@ mod shortcuts;
 use super::action::Actions;
 use super::state::{Dialog, UiState};
 use super::theme;
-use eframe::egui::{Align2, Frame, Id, Margin, Modal, Ui, vec2};
+use eframe::egui::{Align, Align2, Frame, Id, Layout, Margin, Modal, Ui, vec2};
 use magia_core::snapshot::Snapshot;
 
 /// Draws the dialog on top. Escape and a click beside it close it.
@@ -42,4 +42,11 @@ pub fn dialog_ui(ui: &Ui, dialog: &Dialog, state: &mut UiState, snapshot: &Snaps
     if shown.should_close() {
         actions.push(super::action::Action::CloseDialog);
     }
+}
+
+/// The row at a dialog's end, from the right. It is as high as its buttons: a layout to the left alone would take all the
+/// height that is left.
+fn button_row(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
+    let size = vec2(ui.available_width(), theme::ROW);
+    ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), add);
 }

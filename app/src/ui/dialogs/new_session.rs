@@ -1,11 +1,12 @@
 //! Which agent to start, and where: it runs in a terminal of its own, which outlives the window.
 
+use super::button_row;
 use crate::ui::action::{Action, Actions};
 use crate::ui::provider;
 use crate::ui::text::{short_path, shown_line};
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::{button::Button, caption};
-use eframe::egui::{Align, Label, Layout, Margin, RichText, TextEdit, Ui};
+use eframe::egui::{Label, Margin, RichText, TextEdit, Ui};
 use magia_core::snapshot::Snapshot;
 use magia_protocol::wire::{Provider, SessionId};
 
@@ -107,8 +108,7 @@ pub fn new_session_ui(ui: &mut Ui, state: &mut NewSession, snapshot: &Snapshot, 
     caption(ui, "It runs in a terminal of its own and goes on when this window is closed.");
     ui.add_space(theme::SPACE_2);
     let entered = field.lost_focus() && ui.input(|input| input.key_pressed(eframe::egui::Key::Enter));
-    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-        ui.set_min_height(theme::ROW);
+    button_row(ui, |ui| {
         let program =
             state.provider.and_then(|wanted| known.iter().find(|(provider, _)| *provider == wanted));
         let cwd = state.cwd.trim();

@@ -1,9 +1,10 @@
 //! Forget everything? Only for who types the word.
 
+use super::button_row;
 use crate::ui::action::{Action, Actions};
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::button::Button;
-use eframe::egui::{Align, Id, Key, Label, Layout, Margin, RichText, TextEdit, Ui};
+use eframe::egui::{Id, Key, Label, Margin, RichText, TextEdit, Ui};
 
 /// What is to be typed.
 const WORD: &str = "reset";
@@ -30,8 +31,7 @@ pub fn reset_ui(ui: &mut Ui, typed: &mut String, actions: &mut Actions) {
     }
     let why = (typed.trim() != WORD).then_some("Type the word first");
     ui.add_space(theme::SPACE_2);
-    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-        ui.set_min_height(theme::ROW);
+    button_row(ui, |ui| {
         let clicked = Button::new("Reset magia").main().disabled(why).show(ui).clicked();
         if (clicked || entered) && why.is_none() {
             actions.push(Action::CloseDialog);

@@ -1,5 +1,6 @@
 //! The overlay that lists the keys.
 
+use super::button_row;
 use crate::ui::action::{Action, Actions};
 use crate::ui::command::UiCommand;
 use crate::ui::theme::{self, palette};
@@ -36,8 +37,7 @@ pub fn shortcuts_ui(ui: &mut Ui, keymap: &Keymap, actions: &mut Actions) {
         });
     });
     ui.add_space(theme::SPACE_3);
-    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-        ui.set_min_height(theme::ROW);
+    button_row(ui, |ui| {
         let close = Button::new("Close").key("Esc").show(ui);
         if ui.memory(|memory| memory.focused().is_none()) {
             close.request_focus();

@@ -2,17 +2,29 @@
 //! is nothing, unknown fields are passed over. Only what is counted is read.
 
 use super::proto::{log_name, temporality};
-use super::{BUCKETS_MAX, Decoded, Signal, cut, exponential, is_sound};
+use super::{BUCKETS_MAX, Decoded, Signal, cut, exponential, is_sound, total};
 use magia_core::telemetry::{
     Attributes, Batch, Data, Histogram, Items, Log, Point, Span, Temporality, Value,
 };
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de};
+use std::cell::Cell;
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
+
+/// Bytes that the elements of one body's lists may become. Of what agents write it is less than six times the body; of `{},`
+/// it would be a hundred times.
+const ELEMENTS_MAX_BYTES: usize = 128 * 1024 * 1024;
+
+thread_local! {
+    /// What is left of that for the body which this thread reads.
+    static MAY_BECOME: Cell<usize> = const { Cell::new(0) };
+}
 
 /// Reads a body.
 pub(super) fn decode(signal: Signal, body: &[u8]) -> Result<Decoded, String> {
+    MAY_BECOME.set(ELEMENTS_MAX_BYTES);
     let request: Request = serde_json::from_slice(body).map_err(|err| {
         // Its own text would name content.
         format!("the body is not OTLP in JSON (line {}, column {})", err.line(), err.column())
@@ -279,7 +291,7 @@ fn value(kind: Kind, temporality: Option<Temporality>, monotonic: bool, point: &
         }
         Kind::Exponential => {
             let negative = point.negative.as_ref().map(|buckets| wholes(&buckets.bucket_counts));
-            let below = point.zero_count.whole() + negative.unwrap_or_default().iter().sum::<u64>();
+            let below = total(point.zero_count.whole(), negative.iter().flatten());
             let (bounds, counts) = match &point.positive {
                 Some(buckets) => {
                     let counts = wholes(&buckets.bucket_counts);
@@ -312,7 +324,35 @@ impl<T> Default for List<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Ok(Self(Option::<Vec<T>>::deserialize(from)?.unwrap_or_default()))
+        from.deserialize_option(ListVisitor(PhantomData))
+    }
+}
+
+struct ListVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
+    type Value = List<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_none<E: Error>(self) -> Result<List<T>, E> {
+        Ok(List::default())
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, from: D) -> Result<List<T>, D::Error> {
+        from.deserialize_seq(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<List<T>, A::Error> {
+        let mut list = Vec::new();
+        while let Some(element) = from.next_element()? {
+            let left = MAY_BECOME.get().checked_sub(size_of::<T>());
+            MAY_BECOME.set(left.ok_or_else(|| A::Error::custom("more than any agent sends"))?);
+            list.push(element);
+        }
+        Ok(List(list))
     }
 }
 

@@ -127,6 +127,11 @@ fn is_sound(data: &Data) -> bool {
     }
 }
 
+/// A sum of counts that an exporter made up: it ends at the greatest number.
+fn total<'a>(first: u64, counts: impl IntoIterator<Item = &'a u64>) -> u64 {
+    counts.into_iter().fold(first, |sum, count| sum.saturating_add(*count))
+}
+
 /// The buckets of an exponential histogram with bounds of their own: `scale` says how fast they grow. Negative values
 /// and zeros are in the first.
 fn exponential(below: u64, scale: i32, offset: i32, counts: &[u64]) -> (Vec<f64>, Vec<u64>) {

@@ -1,6 +1,6 @@
 //! Protobuf, and with it gRPC: texts are moved, not copied.
 
-use super::{BUCKETS_MAX, Decoded, cut, exponential, is_sound};
+use super::{BUCKETS_MAX, Decoded, cut, exponential, is_sound, total};
 use magia_core::telemetry::{
     Attributes, Batch, Data, Histogram, Items, Log, Point, Span, Temporality, Value,
 };
@@ -227,10 +227,10 @@ fn histogram(point: HistogramDataPoint) -> Histogram {
 }
 
 fn exponential_histogram(point: &ExponentialHistogramDataPoint) -> Histogram {
-    let negative = point.negative.iter().flat_map(|buckets| &buckets.bucket_counts).sum::<u64>();
+    let negative = point.negative.iter().flat_map(|buckets| &buckets.bucket_counts);
     let (bounds, counts) = match &point.positive {
         Some(buckets) => {
-            let below = point.zero_count.saturating_add(negative);
+            let below = total(point.zero_count, negative);
             exponential(below, point.scale, buckets.offset, &buckets.bucket_counts)
         }
         None => (Vec::new(), Vec::new()),

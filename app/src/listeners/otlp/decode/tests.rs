@@ -227,6 +227,46 @@ fn garbage_is_an_error_that_names_no_content() {
 }
 
 #[test]
+fn a_body_that_would_become_many_times_itself_is_refused() {
+    let of = |points: &str| {
+        let body = format!(
+            r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{"name":"a","gauge":{{"dataPoints":[{points}]}}}}]}}]}}]}}"#
+        );
+        decode(Signal::Metrics, Form::Json, body.as_bytes())
+    };
+    let listed = |point: &str, count| vec![point; count].join(",");
+    let dense = r#"{"asInt":"1","timeUnixNano":"1760000000000000000","attributes":[{"key":"a","value":{"intValue":1}}]}"#;
+    // As many as there is room for in the longest body that is taken.
+    let decoded = of(&listed(dense, 16 * 1024 * 1024 / (dense.len() + 1))).unwrap();
+    assert_eq!(points(&decoded).len(), 16 * 1024 * 1024 / (dense.len() + 1));
+    assert!(of(&listed("{}", 2_000_000)).is_err());
+    assert!(of(&listed("{}", 1_000)).is_ok_and(|decoded| decoded.rejected == 1_000));
+}
+
+#[test]
+fn counts_that_are_no_sum_end_at_the_greatest_number() {
+    let buckets = |counts: &[u64]| pb::exponential_histogram_data_point::Buckets {
+        offset: 0,
+        bucket_counts: counts.into(),
+    };
+    let exponential = pb::ExponentialHistogram {
+        data_points: vec![pb::ExponentialHistogramDataPoint {
+            zero_count: 1,
+            positive: Some(buckets(&[1])),
+            negative: Some(buckets(&[u64::MAX, u64::MAX])),
+            ..pb::ExponentialHistogramDataPoint::default()
+        }],
+        aggregation_temporality: 2,
+    };
+    let request = export(vec![metric("odd", pb::metric::Data::ExponentialHistogram(exponential))]);
+    let proto = decode(Signal::Metrics, Form::Proto, &request.encode_to_vec()).unwrap();
+    let json = decode(Signal::Metrics, Form::Json, &serde_json::to_vec(&request).unwrap()).unwrap();
+    assert_eq!(proto, json);
+    let Data::Histogram { histogram, .. } = &points(&proto)[0].data else { panic!("{proto:?}") };
+    assert_eq!(histogram.counts, [u64::MAX, 1]);
+}
+
+#[test]
 fn logs_have_their_names_where_agents_put_them() {
     let record = |fields: serde_json::Value| {
         let body = json!({ "resourceLogs": [{ "scopeLogs": [{ "logRecords": [fields] }] }] });

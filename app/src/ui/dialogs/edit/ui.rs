@@ -2,6 +2,7 @@
 
 use super::data::Edits;
 use crate::ui::action::{Action, Actions};
+use crate::ui::dialogs::button_row;
 use crate::ui::icon::{self, Lucide};
 use crate::ui::state::is_open;
 use crate::ui::text::{short_path, shown, shown_line};
@@ -97,8 +98,7 @@ pub fn edit_ui(ui: &mut Ui, id: RequestId, edits: &mut Edits, snapshot: &Snapsho
         }
     }
     ui.add_space(theme::SPACE_1);
-    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-        ui.set_min_height(theme::ROW);
+    button_row(ui, |ui| {
         let allow = Button::new("Allow edited").main().key("Ctrl+Enter").disabled(why);
         let pressed = allow.show(ui).clicked() || (send_key && why.is_none());
         if pressed && let Some(input) = ready {

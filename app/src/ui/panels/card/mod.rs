@@ -9,6 +9,7 @@ pub use data::{CardData, Kind};
 pub use ui::card_ui;
 
 use crate::ui::action::{Action, Actions};
+use crate::ui::seen::Seen;
 use crate::ui::state::is_open;
 use magia_core::snapshot::RequestView;
 use magia_protocol::wire::info::Decision;
@@ -40,6 +41,8 @@ pub struct Denying {
     pub reason: String,
     /// Whether the field has had the keyboard.
     pub entered: bool,
+    /// Whether the field is on screen.
+    pub seen: Seen,
 }
 
 impl Cards {
@@ -76,14 +79,25 @@ impl Cards {
         self.drawn = false;
     }
 
-    /// Whether a reason is being typed.
+    /// Whether the field for a reason is open, be it on screen or not.
     pub const fn is_denying(&self) -> bool {
         self.denying.is_some()
     }
 
+    /// Whether it is there to be typed into.
+    pub fn is_reason_typed(&self) -> bool {
+        self.denying.as_ref().is_some_and(|denying| denying.seen.is_there())
+    }
+
+    /// Whether it was opened and is still to be drawn.
+    pub fn awaits_reason(&self) -> bool {
+        self.denying.as_ref().is_some_and(|denying| denying.seen.is_awaited())
+    }
+
     /// Opens the field for a reason.
     pub fn start_deny(&mut self, request: RequestId) {
-        self.denying = Some(Denying { request, reason: String::new(), entered: false });
+        let (reason, seen) = (String::new(), Seen::opened());
+        self.denying = Some(Denying { request, reason, entered: false, seen });
     }
 
     /// Closes it.
@@ -138,8 +152,17 @@ impl Cards {
     }
 
     /// Forgets which card was seen: a new frame begins.
-    pub const fn begin_frame(&mut self) {
+    pub fn begin_frame(&mut self) {
         self.drawn = false;
+        if let Some(denying) = &mut self.denying {
+            denying.seen.begin_frame();
+        }
+    }
+
+    /// Whether a card that is on screen has the keys.
+    pub fn has_keys(&self, requests: &[Arc<RequestView>]) -> bool {
+        let open = |id| requests.iter().any(|view| view.info.id == id && is_open(view));
+        self.drawn && self.focused().is_some_and(open)
     }
 
     /// What a typed digit asks of the card with the keys. Nothing before [`ARM_S`], nothing while the card is
@@ -155,7 +178,7 @@ impl Cards {
         let Some(view) = self.focused().and_then(|id| requests.iter().find(|view| view.info.id == id)) else {
             return;
         };
-        if !self.drawn || !is_open(view) || self.arms_in(now_s).is_none_or(|left| left > 0.0) {
+        if !self.has_keys(requests) || self.arms_in(now_s).is_none_or(|left| left > 0.0) {
             return;
         }
         let data = CardData::new(view);

@@ -5,6 +5,7 @@ use crate::ui::action::{Action, Actions};
 use crate::ui::clock::Clock;
 use crate::ui::icon::{self, Lucide};
 use crate::ui::markdown::Markdown;
+use crate::ui::seen::Seen;
 use crate::ui::text::{short_path, shown};
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::code::{self, Look};
@@ -261,6 +262,7 @@ fn pass_button(ui: &mut Ui, data: &CardData, actions: &mut Actions) {
 fn deny_field(ui: &mut Ui, data: &CardData, denying: &mut Denying, actions: &mut Actions) {
     // The focus comes before the field: the first letter typed is already for it.
     let id = egui::Id::unique(("deny", data.id));
+    denying.seen = Seen::drawn();
     if !std::mem::replace(&mut denying.entered, true) {
         ui.memory_mut(|memory| memory.request_focus(id));
     }

@@ -8,14 +8,17 @@ use crate::ui::icon::Lucide;
 use crate::ui::state::{Route, SessionPane};
 use crate::ui::text::{elided, format};
 use crate::ui::theme::{self, palette};
-use crate::ui::widgets::{button::Button, caption, focus_ring, section};
+use crate::ui::widgets::{button::Button, caption, column, focus_ring, section};
 use eframe::egui::{
-    Color32, Frame, Label, Margin, Rect, Response, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, pos2,
-    vec2,
+    Color32, Label, Rect, Response, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, pos2, vec2,
 };
 use magia_protocol::wire::command::SetTelemetry;
 use magia_protocol::wire::{Command, Provider};
 
+/// Width of the page, where there is room; it stands in the middle.
+const WIDTH: f32 = 1_100.0;
+/// Width of the words where nothing is known.
+const UNKNOWN: f32 = 460.0;
 /// Width of a figure.
 const FIGURE: f32 = 104.0;
 /// Height of a row of a table.
@@ -25,7 +28,8 @@ const ROW: f32 = 24.0;
 pub fn session_ui(ui: &mut Ui, data: &MetricsData, clock: &Clock, actions: &mut Actions) {
     page(ui, "session metrics", |ui| {
         if !data.known {
-            return unknown(ui, "This session has told nothing of what it uses", data, actions);
+            let head = "This session has told nothing of what it uses";
+            return column(ui, UNKNOWN, 0.1, |ui| unknown(ui, head, data, actions));
         }
         body(ui, data, clock, actions);
     });
@@ -43,7 +47,8 @@ pub fn fleet_ui(ui: &mut Ui, data: &MetricsData, clock: &Clock, actions: &mut Ac
         });
         ui.add_space(theme::SPACE_3);
         if !data.known {
-            return unknown(ui, "No agent has told what it uses", data, actions);
+            let head = "No agent has told what it uses";
+            return column(ui, UNKNOWN, 0.1, |ui| unknown(ui, head, data, actions));
         }
         body(ui, data, clock, actions);
     });
@@ -51,9 +56,16 @@ pub fn fleet_ui(ui: &mut Ui, data: &MetricsData, clock: &Clock, actions: &mut Ac
 
 fn page(ui: &mut Ui, name: &str, show: impl FnOnce(&mut Ui)) {
     ScrollArea::vertical().id_salt(name).auto_shrink(false).show(ui, |ui| {
-        Frame::new().inner_margin(Margin { left: 16, right: 16, top: 12, bottom: 24 }).show(ui, |ui| {
-            ui.set_max_width(ui.available_width().min(1_100.0));
-            show(ui);
+        let width = (ui.available_width() - 2.0 * theme::SPACE_4).min(WIDTH);
+        let left = (ui.available_width() - width) / 2.0;
+        ui.add_space(theme::SPACE_3);
+        ui.horizontal_top(|ui| {
+            ui.add_space(left);
+            ui.vertical(|ui| {
+                ui.set_width(width);
+                show(ui);
+                ui.add_space(theme::SPACE_6);
+            });
         });
     });
 }
@@ -94,9 +106,6 @@ fn body(ui: &mut Ui, data: &MetricsData, clock: &Clock, actions: &mut Actions) {
 
 fn unknown(ui: &mut Ui, head: &str, data: &MetricsData, actions: &mut Actions) {
     let colors = palette(ui);
-    ui.set_max_width(ui.available_width().min(460.0));
-    ui.spacing_mut().item_spacing.y = theme::SPACE_2;
-    ui.add_space(theme::SPACE_6);
     ui.label(RichText::new(head).font(theme::semibold(theme::TITLE)).color(colors.foreground));
     let what = "Agents can tell by telemetry how many tokens they use, what that costs and where their time goes. \
                 It stays on this machine. Claude Code begins to with the next session that starts after it was \

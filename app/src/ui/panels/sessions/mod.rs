@@ -18,6 +18,8 @@ pub struct SessionsPanel {
     data: SessionsData,
     made: Made,
     made_of: Option<(u64, String)>,
+    /// The revision whose order is held back: it need not be made anew each frame.
+    held_back: Option<u64>,
     reveal: Option<SessionId>,
     pointer_moved_s: Option<f64>,
 }
@@ -31,15 +33,18 @@ impl SessionsPanel {
             return None;
         }
         let same_filter = self.made_of.as_ref().is_some_and(|made| made.1 == filter);
-        let data = SessionsData::with(&mut self.made, snapshot, filter);
         let held = self.pointer_moved_s.map(|moved| moved + HOLD_S - now_s).filter(|left| *left > 0.0);
-        if let Some(left) = held
-            && same_filter
-            && !data.keeps_places_of(&self.data)
-        {
-            self.data.update_from(&data);
-            return Some(left);
+        let held = held.filter(|_| same_filter);
+        if held.is_some() && self.held_back == Some(snapshot.revision) {
+            return held;
         }
+        let data = SessionsData::with(&mut self.made, snapshot, filter);
+        if held.is_some() && !data.keeps_places_of(&self.data) {
+            self.data.update_from(&data);
+            self.held_back = Some(snapshot.revision);
+            return held;
+        }
+        self.held_back = None;
         self.data = data;
         self.made_of = Some((snapshot.revision, filter.to_owned()));
         None

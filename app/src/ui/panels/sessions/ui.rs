@@ -5,6 +5,7 @@ use crate::ui::action::{Action, Actions};
 use crate::ui::clock::Clock;
 use crate::ui::icon::{self, Lucide};
 use crate::ui::provider;
+use crate::ui::seen::Seen;
 use crate::ui::state::{Rename, UiState};
 use crate::ui::text::{elided, format};
 use crate::ui::theme::{self, Palette};
@@ -51,7 +52,10 @@ pub fn sessions_ui(ui: &mut Ui, clock: &Clock, pulse: bool, state: &mut UiState,
         if let Some(wanted) = reveal {
             let is_it = |row: &Row| matches!(row, Row::Session(session) if session.id == wanted);
             if let Some((at, row)) = data.rows.iter().enumerate().find(|(_, row)| is_it(row)) {
-                ui.scroll_to_rect(place(at, row).expand(theme::ROW), None);
+                // At once: a field in it waits to be typed into.
+                let (rect, at_once) =
+                    (place(at, row).expand(theme::ROW), egui::style::ScrollAnimation::none());
+                ui.scroll_to_rect_animation(rect, None, at_once);
             }
         }
         for at in data.seen(viewport.min.y, viewport.max.y) {
@@ -254,7 +258,7 @@ fn menu(ui: &mut Ui, row: &SessionRow, actions: &mut Actions) {
     let entries = [
         ("Rename...", Action::StartRename(row.id)),
         (pin, Action::pin(row.id, !row.pinned)),
-        ("Hide", Action::hide(row.id)),
+        ("Hide", Action::hide(row.id, true)),
         ("Copy id", Action::Copy { text: row.id.to_string(), what: "Session id" }),
     ];
     for (label, action) in entries {
@@ -270,6 +274,7 @@ fn rename_field(ui: &mut Ui, rect: Rect, rename: &mut Rename, actions: &mut Acti
     let field = rect.shrink2(vec2(theme::SPACE_2, 1.0));
     ui.scope_builder(UiBuilder::new().max_rect(field), |ui| {
         let id = egui::Id::unique("rename");
+        rename.seen = Seen::drawn();
         if !std::mem::replace(&mut rename.entered, true) {
             ui.memory_mut(|memory| memory.request_focus(id));
         }

@@ -3,6 +3,7 @@
 use super::group;
 use crate::ui::action::{Action, Actions};
 use crate::ui::command::UiCommand;
+use crate::ui::seen::Seen;
 use crate::ui::state::Recording;
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::{button::Button, caption};
@@ -50,7 +51,11 @@ fn row(
     actions: &mut Actions,
 ) {
     let colors = palette(ui);
-    let now = recording.filter(|recording| recording.command == command);
+    let mut now = false;
+    if let Some(recording) = recording.as_mut().filter(|recording| recording.command == command) {
+        recording.seen = Seen::drawn();
+        now = true;
+    }
     ui.allocate_ui_with_layout(
         vec2(ui.available_width(), theme::ROW),
         Layout::right_to_left(Align::Center),
@@ -66,16 +71,16 @@ fn row(
                 }
                 let add = Button::new("Add").quiet().name(format!("Add a key to {label}"));
                 if add.show(ui).clicked() {
-                    *recording = Some(Recording { command, add: true });
+                    *recording = Some(Recording { command, add: true, seen: Seen::drawn() });
                 }
                 let change = Button::new("Change").quiet().name(format!("Change the keys of {label}"));
                 if change.show(ui).clicked() {
-                    *recording = Some(Recording { command, add: false });
+                    *recording = Some(Recording { command, add: false, seen: Seen::drawn() });
                 }
             }
             let keys = match now {
-                Some(_) => RichText::new("Press a key, or Esc").color(colors.primary),
-                None => {
+                true => RichText::new("Press a key, or Esc").color(colors.primary),
+                false => {
                     let keys = keymap.keys(command);
                     let text = if keys.is_empty() { "none".to_owned() } else { keys };
                     RichText::new(text).font(theme::mono(theme::CAPTION + 1.0)).color(colors.muted)

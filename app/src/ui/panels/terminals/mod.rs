@@ -5,6 +5,7 @@
 mod data;
 mod tiles;
 mod ui;
+mod wish;
 
 pub use data::{TerminalRow, TerminalsData};
 pub use ui::{terminal_ui, terminals_ui};
@@ -22,6 +23,8 @@ pub struct TerminalsPanel {
     /// Tabs and splits: a pane is a terminal's id.
     tree: Tree<String>,
     views: HashMap<String, TerminalView>,
+    /// What programs want on the clipboard, by terminal.
+    wishes: HashMap<String, wish::Wish>,
     /// Started from this window, not in the list yet: the id, and whether an agent runs in it.
     started: Vec<(String, bool)>,
     /// Terminals whose agent's session is to be shown as soon as there is one.
@@ -39,6 +42,7 @@ impl Default for TerminalsPanel {
         Self {
             tree: Tree::empty(Id::unique("terminals")),
             views: HashMap::new(),
+            wishes: HashMap::new(),
             started: Vec::new(),
             awaited: HashSet::new(),
             shown: HashSet::new(),
@@ -182,6 +186,14 @@ impl TerminalsPanel {
         self.views.entry(id.to_owned()).or_insert_with(|| TerminalView::new(widget))
     }
 
+    /// A program wants this on the clipboard.
+    fn wants_copied(&mut self, id: &str, text: String, now_s: f64) {
+        let same = self.wishes.get(id).is_some_and(|known| known.is_for(&text));
+        if !same && !text.is_empty() {
+            self.wishes.insert(id.to_owned(), wish::Wish::new(text, now_s));
+        }
+    }
+
     /// After a frame: detaches from what is no longer shown and in no tab.
     pub fn end_frame(&mut self, port: &TerminalPort) {
         let tabs: HashSet<String> = self.tabs().into_iter().collect();
@@ -189,6 +201,7 @@ impl TerminalsPanel {
         for id in gone {
             port.close(id);
             self.views.remove(id);
+            self.wishes.remove(id);
         }
         let shown = std::mem::take(&mut self.shown);
         self.shown_before.retain(|id| tabs.contains(id));

@@ -1,8 +1,9 @@
 //! Drawing terminals.
 
 use super::tiles::TabsBehavior;
+use super::wish::wish_ui;
 use super::{TerminalRow, TerminalsPanel};
-use crate::terminal_link::{Connection, SharedScreen, TerminalPort};
+use crate::terminal_link::{Connection, ScreenFacts, SharedScreen, TerminalPort};
 use crate::ui::action::{Action, Actions};
 use crate::ui::command::UiCommand;
 use crate::ui::icon::Lucide;
@@ -172,17 +173,22 @@ pub fn terminal_ui(
     let shared = port.open(id, FIRST);
     shared.looked();
     let facts = shared.facts();
-    notes_ui(ui, id, &facts.connection, port, actions);
+    notes_ui(ui, id, &facts, port, actions);
     let name = panel.rows.row(id).map_or_else(|| id.to_owned(), |row| row.name.clone());
     let style = panel.style.clone();
-    let view = panel.view(id);
+    let now_s = ui.input(|input| input.time);
     for told in shared.take_told() {
         match told {
-            ScreenEvent::Bell => view.ring(),
-            ScreenEvent::ClipboardStore { text, .. } => actions.push(Action::AskClipboard(text)),
+            ScreenEvent::Bell => panel.view(id).ring(),
+            ScreenEvent::ClipboardStore { text, .. } => panel.wants_copied(id, text, now_s),
             _ => {}
         }
     }
+    let over = ui.available_rect_before_wrap();
+    if panel.wishes.get(id).is_some_and(|wish| wish_ui(ui, id, over, wish, actions)) {
+        panel.wishes.remove(id);
+    }
+    let view = panel.view(id);
     let sized_elsewhere = !facts.owns_size && facts.connection == Connection::Attached;
     let options = TerminalOptions { style: &style, name: &format!("Terminal of {name}"), sized_elsewhere };
     let events = view.show(ui, &Arc::clone(&shared), &options);
@@ -192,9 +198,14 @@ pub fn terminal_ui(
     act(ui, id, events, port, actions);
 }
 
+/// What is said when nothing more is taken.
+const UNREAD: &str = "The program does not read what is typed. What was typed last is lost.";
+
 /// What stands over a terminal that is not simply there.
-fn notes_ui(ui: &mut Ui, id: &str, connection: &Connection, port: &TerminalPort, actions: &mut Actions) {
+fn notes_ui(ui: &mut Ui, id: &str, facts: &ScreenFacts, port: &TerminalPort, actions: &mut Actions) {
+    let connection = &facts.connection;
     let (text, again) = match connection {
+        Connection::Attached if facts.refuses_input => (UNREAD.to_owned(), false),
         Connection::Attached => return,
         Connection::Connecting => ("Attaching...".to_owned(), false),
         Connection::Ended { code: 0 } => {

@@ -5,12 +5,14 @@ use super::kind::Kind;
 use crate::ui::action::{Action, Actions};
 use crate::ui::command::UiCommand;
 use crate::ui::icon::{self, Lucide};
+use crate::ui::seen::Seen;
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::{button::Button, caption};
 use eframe::egui::{self, Align, Frame, Key, Layout, Margin, Panel, ScrollArea, Sense, Ui, vec2};
 
 /// Draws the bar.
 pub fn bar_ui(ui: &mut Ui, panel: &mut TimelinePanel, actions: &mut Actions) {
+    panel.bar = Seen::drawn();
     let colors = palette(ui);
     let frame =
         Frame::new().fill(colors.background).inner_margin(Margin { left: 12, right: 8, top: 0, bottom: 4 });

@@ -19,6 +19,7 @@ pub use whole::to_markdown;
 
 use crate::ui::markdown::Markdown;
 use crate::ui::panels::metrics::prompt_words;
+use crate::ui::seen::Seen;
 use find::Find;
 use kind::Shown;
 use magia_core::snapshot::Snapshot;
@@ -54,6 +55,8 @@ pub struct TimelinePanel {
     /// Entries of each kind.
     counts: [usize; Kind::ALL.len()],
     find: Find,
+    /// Whether the bar with its field is on screen.
+    bar: Seen,
     /// An entry that finding opened: it folds again when one goes on.
     opened_by_find: Option<u64>,
     open: HashSet<u64>,
@@ -199,7 +202,17 @@ impl TimelinePanel {
 
     /// Whether the field for finding is about to get the keyboard.
     pub const fn wants_find_focus(&self) -> bool {
-        self.find.wants_focus
+        self.find.wants_focus && self.bar.is_there()
+    }
+
+    /// Whether the bar with the field for finding is on screen.
+    pub const fn is_shown(&self) -> bool {
+        self.bar.is_there()
+    }
+
+    /// Forgets what was on screen: a new frame begins.
+    pub const fn begin_frame(&mut self) {
+        self.bar.begin_frame();
     }
 
     /// Goes to the next place that was found, or the one before.
