@@ -144,6 +144,8 @@ mod tests {
         let third = receive(&other).unwrap();
         assert!(third.said == Said::Done && third.descriptor.is_none());
         sender.join().unwrap();
+        // What was passed is the sender's own end.
+        drop([first, second, third]);
         assert!(receive(&other).is_err(), "the end");
     }
 
