@@ -156,7 +156,7 @@ pub fn window(places: Places, ground: Ground) -> Result<()> {
                 Ok(started) => *slot = Some(started),
                 Err(err) => {
                     instance::say(&format!("error: {err:#}"));
-                    std::process::exit(1);
+                    signals::exit_at_once(1);
                 }
             }
             drop(slot);
@@ -165,9 +165,9 @@ pub fn window(places: Places, ground: Ground) -> Result<()> {
                 end(&begun, &own);
                 if let Err(err) = after_stop(&wished, &own) {
                     instance::say(&format!("error: {err:#}"));
-                    std::process::exit(1);
+                    signals::exit_at_once(1);
                 }
-                std::process::exit(0);
+                signals::exit_at_once(0);
             }
         };
         if let Err(err) = std::thread::Builder::new().name("start".to_owned()).spawn(work) {
