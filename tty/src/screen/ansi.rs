@@ -64,11 +64,15 @@ pub(super) fn write(state: &State, splitter: &Splitter, with_history: bool) -> V
         to.format(format_args!("\x1b[{};{}r", state.region.start + 1, state.region.end));
     }
     let mut top = 0;
+    // The cell that a cursor has just printed can be printed again, where the cursor can be put.
+    let mut printed = Some(grid);
     if state.has(TermMode::ORIGIN) {
         to.raw(b"\x1b[?6h");
         top = state.region.start;
+        let line = grid.cursor.point.line.0;
+        printed = printed.filter(|_| usize::try_from(line).is_ok_and(|line| state.region.contains(&line)));
     }
-    to.place(&grid.cursor, Some(grid), top);
+    to.place(&grid.cursor, printed, top);
     to.template(state, &grid.cursor);
     to.modes(state);
     to.raw(splitter.tail());

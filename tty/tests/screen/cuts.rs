@@ -145,6 +145,20 @@ fn sizes() -> impl Strategy<Value = Size> {
     (2u16..40, 1u16..12).prop_map(|(cols, rows)| Size { cols, rows, ..SIZE })
 }
 
+/// Found by the property below: where origin mode keeps the cursor out, the cell that it had printed last was printed
+/// again into the margins.
+#[test]
+fn a_cursor_outside_of_the_margins_prints_nothing_into_them() {
+    let size = Size { cols: 2, rows: 7, ..SIZE };
+    let (mut screen, mut other) = (Screen::new(size, HISTORY), Screen::new(size, HISTORY));
+    screen.advance(b"aaaaaaaa a    a \x1b[s\x1b[?6;7h\x1b[2;4r\x1b[?1048l");
+    other.advance(&screen.ansi(true));
+    for each in [&mut screen, &mut other] {
+        each.advance(b"\x1b[H");
+    }
+    assert_eq!(looks(&screen), looks(&other));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
