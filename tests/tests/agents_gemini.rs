@@ -38,7 +38,7 @@ fn exists(sandbox: &Sandbox, name: &str) -> bool {
 fn a_tui_is_found_named_and_followed_to_its_end() -> Result<()> {
     sandbox_test(|sandbox| {
         let (model, _app, cli) = scene(sandbox)?;
-        let gemini = Gemini::with_hooks(sandbox, &model, false)?.interactive("gemini")?;
+        let mut gemini = Gemini::with_hooks(sandbox, &model, false)?.interactive("gemini")?;
         let row = cli.wait_for_session(gemini.pid(), "idle")?;
         assert_eq!((text(&row, "provider"), text(&row, "project")), ("gemini", "work"));
 
@@ -58,8 +58,10 @@ fn a_tui_is_found_named_and_followed_to_its_end() -> Result<()> {
         let shown = cli.run(&["show", &id])?.stdout;
         assert_eq!(shown.matches("glob *.txt").count(), 1, "one call, one line: {shown}");
 
-        gemini.prompt("/quit")?;
-        cli.wait_for_session(gemini.pid(), "ended")?;
+        let pid = gemini.pid();
+        gemini.wait_for_quiet()?;
+        gemini.quit()?;
+        cli.wait_for_session(pid, "ended")?;
         assert_eq!(cli.rows(&["ls", "--all"])?.len(), 1);
         Ok(())
     })
