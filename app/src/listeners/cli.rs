@@ -212,9 +212,11 @@ impl<'a> Connection<'a> {
             Ok(()) => self.stream(&id, &subscription).await,
             refused => refused,
         };
-        if self.cli.leave.has_hub_ended() && ended.is_ok() && subscription.is_told_all() {
-            let since = self.cli.leave.last_seq();
-            let params = wanted.map(|params| Subscribe { since, ..params });
+        let goes_on = self.cli.leave.has_hub_ended() && ended.is_ok();
+        if goes_on && (subscription.is_told_all() || subscription.is_told_nothing()) {
+            // Who waited still for what came before the subscription waits for the same again.
+            let last = subscription.is_told_all().then(|| self.cli.leave.last_seq()).flatten();
+            let params = wanted.map(|params| Subscribe { since: last.or(params.since), ..params });
             self.aside = params.map(|params| Aside::Subscriber(request(&id, params)));
             return Ok(Err(Gone));
         }

@@ -189,6 +189,12 @@ impl Subscription {
         queue.closed && !queue.held && queue.waiting.is_empty() && queue.lost == 0
     }
 
+    /// Whether it was let go before it had anything: what it missed had not been read yet.
+    pub(super) fn is_told_nothing(&self) -> bool {
+        let queue = self.subscriber.queue();
+        queue.closed && queue.held
+    }
+
     fn take(&self, id: &str, lines: &mut String) -> Option<bool> {
         let mut queue = self.subscriber.queue();
         if queue.held {

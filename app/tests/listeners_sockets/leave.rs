@@ -171,6 +171,30 @@ fn a_subscriber_goes_on_after_what_it_had_last() {
     assert_eq!(line, json!({"id": "mine", "event": "settings:changed", "seq": 42, "payload": "the next"}));
 }
 
+/// Twice in a row, before the store has answered what the first one asked for.
+#[test]
+fn a_subscriber_that_has_nothing_yet_asks_for_the_same_again() {
+    let place = place();
+    let mut cli = place.cli();
+    cli.send(r#"{"id":"mine","method":"subscribe_events","params":{"since":7}}"#);
+    let (reply, command, _) = place.next_command();
+    let Command::SubscribeEvents(params) = command else { panic!("{command:?}") };
+    assert!(place.listeners().streams().add(reply, &params));
+    assert!(place.listeners().replies().answer(reply, Ok(json!({"seq": 9}))));
+    assert_eq!(cli.json(), json!({"id": "mine", "result": {"seq": 9}}));
+    let (came, place) = leave(place, || (Vec::new(), 12), |_| {});
+    assert!(came.is_empty(), "nobody has gone: {came:?}");
+    let (reply, command, _) = place.next_command();
+    let Command::SubscribeEvents(again) = command else { panic!("{command:?}") };
+    assert_eq!(again.since, Some(7), "and not the 12 that it never saw");
+    let streams = place.listeners().streams();
+    assert!(streams.add(reply, &again));
+    assert!(place.listeners().replies().answer(reply, Ok(json!({"seq": 12}))));
+    streams.release(reply, [(8, Update::SettingsChanged(json!("the next")))], 0);
+    let line: Value = cli.json();
+    assert_eq!(line["seq"], 8, "{line}");
+}
+
 #[test]
 fn a_file_that_was_cleaned_away_meanwhile_is_bound_again() {
     let place = place();
