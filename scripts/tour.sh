@@ -37,7 +37,7 @@ set_to() { "${own[@]}" "$bin/magia" settings set "$1" "$2" >/dev/null; }
 small() { "${own[@]}" mogrify -colors 255 -define png:format=png8 "$1"; }
 
 # What is done to come to a page from the sessions, and what to say of it.
-pages=(sessions terminals metrics notifications settings keys palette shortcuts new-session changelog welcome reset)
+pages=(sessions metrics notifications settings keys palette shortcuts new-session changelog welcome reset terminals)
 say_of() {
   case $1 in
     sessions) echo "Sessions: what needs you first; the request stands in its session's own flow" ;;
@@ -72,7 +72,8 @@ go() {
   esac
 }
 
-leave() { keys Escape Escape Escape; }
+# A terminal has all keys but the window's own.
+leave() { if [ "$1" = terminals ]; then keys ctrl+grave; else keys Escape Escape Escape; fi; }
 
 {
   echo "# A tour in pictures"
@@ -102,7 +103,7 @@ for shape in ${SHAPES:-usual large zoomed}; do
       go "$page"
       picture "$out/$page-$theme$suffix.png"
       small "$out/$page-$theme$suffix.png"
-      leave
+      leave "$page"
     done
   done
 done

@@ -12,6 +12,9 @@ use eframe::egui::{
 };
 use magia_core::keys::Keymap;
 
+/// Width of what stands at the right, before it was drawn once.
+const RIGHT: f32 = 372.0;
+
 /// Draws the top bar.
 pub fn top_bar_ui(
     ui: &mut Ui,
@@ -26,9 +29,11 @@ pub fn top_bar_ui(
         ui.horizontal_centered(|ui| {
             ui.label(RichText::new("magia").font(theme::semibold(theme::TITLE)).color(colors.foreground));
             ui.add_space(theme::SPACE_2);
-            let width = (ui.available_width() - 372.0).clamp(120.0, 300.0);
-            filter_box(ui, keymap, state, width);
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            // What stands at the right took so much in the last frame; the filter has what is left.
+            let taken = egui::Id::unique("top bar, right");
+            let right = ui.data(|data| data.get_temp(taken)).unwrap_or(RIGHT);
+            filter_box(ui, keymap, state, (ui.available_width() - right - theme::SPACE_3).clamp(32.0, 300.0));
+            let right = ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 ui.spacing_mut().item_spacing.x = theme::SPACE_1;
                 let on_settings = state.route == Route::Settings;
                 let tip = keymap.tip(UiCommand::Settings, "Settings");
@@ -68,7 +73,9 @@ pub fn top_bar_ui(
                 health(ui, data, actions);
                 ui.add_space(theme::SPACE_3);
                 counters(ui, data, keymap, actions);
+                ui.min_rect().width()
             });
+            ui.data_mut(|data| data.insert_temp(taken, right.inner));
         });
     });
 }
