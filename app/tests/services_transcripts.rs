@@ -26,9 +26,20 @@ fn append(path: &Path, text: &str) {
 }
 
 fn next(hub: &Receiver<Event>) -> (SessionId, Vec<TranscriptItem>) {
-    match hub.recv_timeout(LONG).expect("lines of a transcript") {
-        Event::TranscriptRead { session, items } => (session, items),
-        other => panic!("not a reading: {other:?}"),
+    loop {
+        match hub.recv_timeout(LONG).expect("lines of a transcript") {
+            Event::TranscriptRead { session, items } => return (session, items),
+            Event::TranscriptBegun(_) => {}
+            other => panic!("not a reading: {other:?}"),
+        }
+    }
+}
+
+/// The next thing is that it is read from the start.
+fn begun(hub: &Receiver<Event>, of: SessionId) {
+    match hub.recv_timeout(LONG).expect("the start of a transcript") {
+        Event::TranscriptBegun(session) => assert_eq!(session, of),
+        other => panic!("not the start: {other:?}"),
     }
 }
 
@@ -63,6 +74,7 @@ fn a_file_that_comes_grows_shrinks_and_is_replaced() {
     let transcripts = Transcripts::start(events).unwrap();
     let session = session();
     transcripts.follow(session, path.clone());
+    begun(&hub, session);
     // Neither the file nor its directory is there yet.
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     append(&path, &prompt("one"));
@@ -76,10 +88,12 @@ fn a_file_that_comes_grows_shrinks_and_is_replaced() {
     assert_eq!(read(&hub, session, 2), ["two", "three"]);
 
     fs::write(&path, prompt("shorter")).unwrap();
+    begun(&hub, session);
     assert_eq!(read(&hub, session, 1), ["shorter"]);
     let other = home.path().join("projects/-tmp-x/new");
     fs::write(&other, prompt("replaced, and longer than what was there before")).unwrap();
     fs::rename(&other, &path).unwrap();
+    begun(&hub, session);
     assert_eq!(read(&hub, session, 1), ["replaced, and longer than what was there before"]);
 
     transcripts.unfollow();
@@ -87,7 +101,12 @@ fn a_file_that_comes_grows_shrinks_and_is_replaced() {
     fs::write(&next_path, prompt("of the next session")).unwrap();
     let next_session = self::session();
     transcripts.follow(next_session, next_path);
+    begun(&hub, next_session);
     assert_eq!(read(&hub, next_session, 1), ["of the next session"]);
+    // Back again: all of it is told again, and what is told before is announced as such.
+    transcripts.follow(session, path);
+    begun(&hub, session);
+    assert_eq!(read(&hub, session, 1), ["replaced, and longer than what was there before"]);
 }
 
 #[test]

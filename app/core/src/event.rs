@@ -1,6 +1,7 @@
 //! What the hub is told: facts in the past tense, from listeners, services and the window.
 
 use crate::keys::Keymap;
+use crate::model::StoredTimeline;
 use crate::policy::RealPaths;
 use crate::settings::Settings;
 use crate::themes::Theme;
@@ -140,6 +141,8 @@ pub enum Event {
     /// Processes were looked through: every agent that runs without a registry of its own, as far as its command line
     /// tells that it is one.
     AgentsFound(Vec<FoundAgent>),
+    /// A session's transcript is read from its start: what it told before comes again.
+    TranscriptBegun(SessionId),
     /// The followed transcript has new lines.
     TranscriptRead {
         /// Whose.
@@ -174,12 +177,12 @@ pub enum Event {
     },
     /// The store forgot what was too old or was to go, and these sessions altogether.
     Forgotten(Vec<SessionId>),
-    /// A session's stored events were read, oldest first, because its timeline is wanted.
+    /// A session's timeline was read from the store because it is wanted.
     HistoryLoaded {
         /// Whose.
         session: SessionId,
-        /// Its events.
-        events: Vec<AgentEvent>,
+        /// What the store has.
+        stored: Box<StoredTimeline>,
     },
     /// An agent's telemetry arrived: one export.
     TelemetryReceived(Box<crate::telemetry::Export>),

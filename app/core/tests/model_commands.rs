@@ -210,7 +210,7 @@ fn a_requester_that_left_is_not_answered_when_its_timeline_is_read() {
     assert_eq!((ask(&mut script), ask(&mut script)), (None, None));
     assert_eq!(script.model.footprint().waiting_replies, 2);
     script.apply(Event::RequesterGone(ReplyId(1)));
-    script.apply(Event::HistoryLoaded { session: id, events: Vec::new() });
+    script.apply(script::history_of(id, &[]));
     assert_eq!(script.replies.keys().copied().collect::<Vec<_>>(), [ReplyId(2)]);
     assert!(ask(&mut script).is_some(), "now it is there at once");
     assert_eq!(script.model.footprint().waiting_replies, 0);

@@ -475,7 +475,7 @@ fn stored_gemini_events_tell_the_same_story_after_a_restart() {
         ..Default::default()
     })));
     again.apply(Event::WindowChanged { focused: true, selected: Some(id) });
-    again.apply(Event::HistoryLoaded { session: id, events });
+    again.apply(script::history_of(id, &events));
     // What began before the restart ends after it.
     gemini(&mut again, "AfterTool", tool);
     let timeline = again.cli("get_timeline", json!({"session": id.to_string()})).unwrap();

@@ -11,6 +11,7 @@ mod script;
 
 use magia_core::effect::{Effect, StoreWrite};
 use magia_core::event::{Event, RegistryStatus, StoredRequest, StoredSession, StoredState};
+use magia_core::model::StoredTimeline;
 use magia_core::normalize::understand;
 use magia_core::settings::Settings;
 use magia_protocol::wire::SessionState::{Ended, Failed, Idle as AtRest, WaitingPermission, Working};
@@ -115,7 +116,7 @@ fn what_the_store_held_is_there_again() {
     // The timeline says that magia was off.
     let session = script.row("alive").id;
     assert_eq!(script.command("get_timeline", json!({"session": session.to_string()}), script::cli()), None);
-    script.apply(Event::HistoryLoaded { session, events: Vec::new() });
+    script.apply(script::history_of(session, &[]));
     let reply = script.replies.values().next_back().cloned().unwrap().unwrap();
     let lines: Vec<&str> =
         reply.as_array().unwrap().iter().map(|row| row["text"].as_str().unwrap()).collect();
@@ -164,6 +165,76 @@ fn what_the_store_forgot_is_forgotten() {
     // The same agent's session that comes back is a new one.
     script.hook(13, "a", "SessionStart", json!({"source": "resume"}));
     assert_ne!(script.row("a").id, a);
+}
+
+#[test]
+fn timelines_that_nobody_looks_at_do_not_stay_in_memory() {
+    const MIB: usize = 1024 * 1024;
+    let mut script = Script::new();
+    script.apply(Event::StoreLoaded(Box::default()));
+    let text = "x".repeat(16 * 1024);
+    let work = |script: &mut Script, number: u32| {
+        let (pid, name) = (100 + number, format!("s{number}"));
+        script.hook(pid, &name, "UserPromptSubmit", json!({"prompt": format!("task {number}")}));
+        let (gate, id) = script.bash(pid, &name, "t1", "make");
+        script.decide_written(gate, id, Decision::Allow);
+        script.wait(1);
+        script.hook(pid, &name, "PostToolUse", bash("t1", "make"));
+        for call in 0..16 {
+            script.hook(pid, &name, "UserPromptSubmit", json!({"prompt": format!("{call} {text}")}));
+        }
+        script.hook(pid, &name, "Stop", json!({"last_assistant_message": "done"}));
+    };
+    // While the store cannot be read, memory has the only timelines.
+    script.apply(Event::ServiceReported { service: "store", problem: Some("the disk is full".into()) });
+    (0..30).for_each(|number| work(&mut script, number));
+    assert!(script.model.footprint().timeline_bytes > 7 * MIB);
+    script.apply(Event::ServiceReported { service: "store", problem: None });
+
+    let looked_at = script.row("s0").id;
+    script.apply(Event::WindowChanged { focused: true, selected: Some(looked_at) });
+    let session = script.row("s1").id;
+    let put_away = json!({"session": session.to_string(), "limit": 100});
+    let whole = script.cli("get_timeline", put_away.clone()).unwrap();
+    for number in 30..120 {
+        work(&mut script, number);
+        let bytes = script.model.footprint().timeline_bytes;
+        assert!(number < 40 || bytes < 6 * MIB, "{bytes} after {number}");
+    }
+    // The one that is looked at is all there; one that was put away is read again, with its requests.
+    let whole_of_it = script.cli("get_timeline", json!({"session": looked_at.to_string()})).unwrap();
+    assert!(whole_of_it.to_string().contains("task 0"));
+    let first = script.effects.len();
+    assert!(script.command("get_timeline", put_away.clone(), script::cli()).is_none(), "it was put away");
+    assert_eq!(script.count(first, |effect| matches!(effect, Effect::LoadHistory(id) if *id == session)), 1);
+    let events: Vec<_> = script
+        .effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Store(StoreWrite::Event(event)) if event.session == session => Some((**event).clone()),
+            _ => None,
+        })
+        .collect();
+    let requests: Vec<_> = script
+        .requests
+        .values()
+        .filter_map(|of| of.last())
+        .filter(|one| one.session == session)
+        .cloned()
+        .collect();
+    assert_eq!(requests.len(), 1);
+    let stored = Box::new(StoredTimeline::of(&events, &requests));
+    // What comes while it is read is not lost, and no request is shown twice.
+    script.hook(101, "s1", "UserPromptSubmit", json!({"prompt": "one more"}));
+    script.apply(Event::HistoryLoaded { session, stored });
+    let mut again = script.replies.values().next_back().cloned().unwrap().unwrap();
+    let last = again.as_array_mut().unwrap().pop().unwrap();
+    assert_eq!(last["text"], "one more");
+    let told = |rows: &serde_json::Value| -> Vec<String> {
+        rows.as_array().unwrap().iter().map(|row| row.to_string().replace(&text, "…")).collect()
+    };
+    assert_eq!(told(&again), told(&whole));
+    assert_eq!(script.cli("get_timeline", put_away).unwrap().as_array().unwrap().last().unwrap(), &last);
 }
 
 #[test]
@@ -218,7 +289,8 @@ fn history_that_is_read_after_the_end_has_no_running_calls() {
     script.dies(10);
     let session = script.row("a").id;
     script.command("get_timeline", json!({"session": session.to_string()}), script::cli());
-    script.apply(Event::HistoryLoaded { session, events: event.into_iter().collect() });
+    let events: Vec<_> = event.into_iter().collect();
+    script.apply(script::history_of(session, &events));
     let reply = script.replies.values().next_back().cloned().unwrap().unwrap();
     assert_eq!(reply[0]["status"], json!("denied"));
 }

@@ -117,8 +117,8 @@ fn a_session_that_lived_on_has_a_gap_that_stays_in_its_story() {
     assert_eq!(own(&script, first), []);
     let session = script.row("lived").id;
     assert_eq!(script.command("get_timeline", json!({"session": session.to_string()}), script::cli()), None);
-    let events = stored.into_iter().filter(|event| event.session == session).collect();
-    script.apply(Event::HistoryLoaded { session, events });
+    let events: Vec<_> = stored.into_iter().filter(|event| event.session == session).collect();
+    script.apply(script::history_of(session, &events));
     let rows = script.replies.values().next_back().cloned().unwrap().unwrap();
     let notes: Vec<&str> = rows
         .as_array()

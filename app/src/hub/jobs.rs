@@ -15,6 +15,7 @@ use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender};
 use magia_core::effect::{Job, Update};
 use magia_core::event::{Event, ReplyId, Titles};
+use magia_core::model::StoredTimeline;
 use magia_core::policy::trial;
 use magia_core::settings::Settings;
 use magia_core::steward::{EventStatus, HookState, StewardError};
@@ -30,6 +31,9 @@ use std::thread::JoinHandle;
 
 /// Events that a subscription or a history reads at most.
 const READ_MAX: u32 = 10_000;
+
+/// Requests that a history reads at most.
+const HISTORY_REQUESTS_MAX: u32 = 2_000;
 
 /// Recorded requests that a dry run replays, the newest.
 const REQUESTS_MAX: u32 = 20_000;
@@ -169,17 +173,15 @@ impl JobShell {
             JobRequest::History(session) => {
                 let read = self.store.as_ref().map(|store| {
                     store.flush()?;
-                    store.events(Some(session), 0, READ_MAX)
+                    let events = store.events(Some(session), 0, READ_MAX)?;
+                    Ok(StoredTimeline::of(&events, &store.requests_of(session, HISTORY_REQUESTS_MAX)?))
                 });
-                let events = match read {
-                    Some(Ok(events)) => events,
-                    Some(Err(err)) => {
-                        tracing::warn!("reading a session's events: {err:#}");
-                        Vec::new()
-                    }
-                    None => Vec::new(),
-                };
-                vec![Event::HistoryLoaded { session, events }]
+                let stored = read.unwrap_or_else(|| Ok(StoredTimeline::default()));
+                let stored = stored.unwrap_or_else(|err: anyhow::Error| {
+                    tracing::warn!("reading a session's events: {err:#}");
+                    StoredTimeline::default()
+                });
+                vec![Event::HistoryLoaded { session, stored: Box::new(stored) }]
             }
             JobRequest::Titles { session, path } => {
                 let found = transcripts::read_titles(&path);

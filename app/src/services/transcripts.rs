@@ -18,7 +18,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tail::Tail;
+use tail::{Step, Tail};
 
 /// Bytes at the end of a transcript that are read when following begins, from the start of a line. A year-old
 /// session may have 64 MiB; the last 8 are more than anybody scrolls through, and they parse in a fraction of a second.
@@ -79,6 +79,8 @@ impl Transcripts {
 
 struct Followed {
     session: SessionId,
+    /// It was said that it is read from the start.
+    begun: bool,
     main: Tail,
     subagents_dir: PathBuf,
     subagents: BTreeMap<PathBuf, Tail>,
@@ -89,6 +91,7 @@ impl Followed {
         let subagents_dir = path.with_extension("").join("subagents");
         Self {
             session,
+            begun: false,
             main: Tail::new(path, None, START_BYTES_MAX),
             subagents_dir,
             subagents: BTreeMap::new(),
@@ -122,6 +125,8 @@ fn agent_of(path: &Path) -> Option<Arc<str>> {
 enum Interrupted {
     /// Something else is to be followed.
     NewWish,
+    /// A file is not the one that was read before: all that was told of the session is to be told anew.
+    Replaced,
     /// The thread is to end.
     Stopped,
 }
@@ -153,14 +158,21 @@ impl Follower {
                 self.followed = wish.map(|(session, path)| Followed::new(session, path));
                 watch.watch(self.followed.iter().flat_map(Followed::directories));
             }
-            let changes = watch.take();
+            let mut changes = watch.take();
             let problem = watch.problem().map(str::to_owned);
             if self.report(problem).is_none() {
                 return;
             }
-            if let Some(mut followed) = self.followed.take() {
+            while let Some(mut followed) = self.followed.take() {
                 match self.look(&mut followed, &changes) {
-                    Ok(()) | Err(Interrupted::NewWish) => self.followed = Some(followed),
+                    Ok(()) | Err(Interrupted::NewWish) => {
+                        self.followed = Some(followed);
+                        break;
+                    }
+                    Err(Interrupted::Replaced) => {
+                        self.followed = Some(Followed::new(followed.session, followed.main.into_path()));
+                        changes.all = true;
+                    }
                     Err(Interrupted::Stopped) => return,
                 }
             }
@@ -168,6 +180,11 @@ impl Follower {
     }
 
     fn look(&self, followed: &mut Followed, changes: &Changes) -> Result<(), Interrupted> {
+        if !std::mem::replace(&mut followed.begun, true)
+            && !self.outbox.send(Event::TranscriptBegun(followed.session))
+        {
+            return Err(Interrupted::Stopped);
+        }
         let changed = |path: &Path| changes.all || changes.paths.contains(path);
         if changed(followed.main.path()) {
             self.read(followed.session, &mut followed.main)?;
@@ -190,7 +207,8 @@ impl Follower {
         let mut batch = Vec::new();
         loop {
             let more = match tail.read(&mut batch) {
-                Ok(more) => more,
+                Ok(Step { replaced: true, .. }) => return Err(Interrupted::Replaced),
+                Ok(step) => step.more,
                 Err(err) => {
                     if err.kind() != io::ErrorKind::NotFound {
                         tracing::warn!("cannot read a transcript: {err}: {}", tail.path().display());

@@ -2,12 +2,12 @@
 
 use super::placing::Placed;
 use super::request::Asked;
-use super::session::{History, PendingTool, Session};
+use super::session::{PendingTool, Session};
 use super::settle::Whose;
 use super::{Effects, Model, payload};
 use crate::effect::{Effect, StoreWrite, Update};
 use crate::event::{AgentEvent, GateId, Now, Titles};
-use crate::normalize::{Detail, StartSource, ToolCall, Understood};
+use crate::normalize::{Detail, StartSource, ToolCall};
 use crate::policy::RealPaths;
 use crate::transcript::first_prompt_title;
 use magia_protocol::wire::hook::HookMessage;
@@ -111,17 +111,6 @@ impl Model {
         fx.push(Effect::Store(StoreWrite::Event(Arc::clone(&event))));
         fx.push(Effect::Publish(Update::AgentEvent(Arc::clone(&event))));
         self.show_event(event, understood);
-    }
-
-    /// Shows an event in its session's timeline, or keeps it until that is read.
-    pub(super) fn show_event(&mut self, event: Arc<AgentEvent>, understood: &Understood) {
-        if let Some(session) = self.sessions.get_mut(&event.session) {
-            match &mut session.history {
-                History::Read => session.timeline.apply(&event, understood),
-                History::Reading(waiting) => waiting.push(event),
-                History::Unread => self.unwritten.push(event),
-            }
-        }
     }
 
     /// Changes the session's facts and settles requests that the event answers.

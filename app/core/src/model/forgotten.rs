@@ -6,7 +6,6 @@ use crate::effect::Effect;
 use crate::event::Now;
 use crate::metrics::Owner;
 use crate::normalize::gemini::Thread;
-use crate::timeline::Timeline;
 use magia_protocol::wire::{ErrorCode, RpcError, SessionId};
 
 impl Model {
@@ -27,9 +26,8 @@ impl Model {
         for session in self.sessions.values_mut() {
             let read = matches!(session.history, History::Read);
             if read && session.ended.is_some() && Some(session.id) != looked_at {
-                session.timeline = Timeline::default();
+                session.put_timeline_away();
                 session.thread = Thread::default();
-                session.history = History::Unread;
             }
         }
         self.views.touch();

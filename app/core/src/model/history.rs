@@ -1,12 +1,13 @@
 //! Timelines: read from the store when they are wanted, complete from then on.
 
 use super::commands::to_json;
-use super::session::History;
+use super::request::stored_body;
+use super::session::{History, Meanwhile, Session};
 use super::{Effects, Model};
 use crate::effect::Effect;
-use crate::event::{AgentEvent, ReplyId};
-use crate::normalize::{self, gemini};
-use crate::timeline::{Body, TimelineItem};
+use crate::event::{AgentEvent, ReplyId, StoredRequest};
+use crate::normalize::{self, Understood, gemini};
+use crate::timeline::{Body, Timeline, TimelineItem};
 use magia_protocol::wire::command::GetTimeline;
 use magia_protocol::wire::info::TimelineInfo;
 use magia_protocol::wire::{Provider, RequestId, SessionId, visible_lines};
@@ -20,6 +21,43 @@ const TIMELINE_LIMIT: usize = 200;
 /// them when it is read, since it writes in its own time.
 const UNWRITTEN_MAX: usize = 512;
 const UNWRITTEN_BYTES: usize = 4 * 1024 * 1024;
+
+/// Bytes of all timelines that nobody looks at: over it, those that were wanted longest ago go, until this much is left.
+/// The store has them.
+const UNSEEN_BYTES: (usize, usize) = (4 * 1024 * 1024, 2 * 1024 * 1024);
+/// How many bytes are told before the timelines' bytes are summed up again.
+const SUM_EVERY_BYTES: usize = 1024 * 1024;
+
+/// A timeline made of what the store has. Making it takes as long as there are events, so it is not made in the hub.
+#[derive(Clone, Debug, Default)]
+pub struct StoredTimeline {
+    timeline: Timeline,
+    thread: gemini::Thread,
+    last_seq: u64,
+}
+
+impl StoredTimeline {
+    /// Of a session's events and requests, oldest first.
+    pub fn of(events: &[AgentEvent], requests: &[StoredRequest]) -> Self {
+        let mut stored = Self::default();
+        events.iter().for_each(|event| stored.apply(event));
+        for request in requests {
+            let (agent, body) = (request.agent_id.as_deref(), stored_body(request));
+            stored.timeline.request(request.asked_at_ms, agent, body);
+        }
+        stored
+    }
+
+    fn apply(&mut self, event: &AgentEvent) {
+        self.last_seq = self.last_seq.max(event.seq);
+        let Ok(payload) = serde_json::from_str(&event.raw) else { return };
+        let mut understood = normalize::understand(event.provider, &event.name, &payload);
+        if event.provider == Provider::Gemini {
+            self.thread.join(&mut understood);
+        }
+        self.timeline.apply(event, &understood);
+    }
+}
 
 /// The newest events of sessions whose timeline was not read.
 #[derive(Debug, Default)]
@@ -67,33 +105,75 @@ impl Model {
 
     /// Whether a session's timeline is complete; if not, its events are asked for.
     pub(super) fn want_history(&mut self, id: SessionId, fx: &mut Effects) -> bool {
+        self.wanted += 1;
         let Some(session) = self.sessions.get_mut(&id) else { return true };
+        session.wanted = self.wanted;
         if matches!(session.history, History::Unread) {
-            session.history = History::Reading(self.unwritten.of(id));
+            session.history =
+                History::Reading(Meanwhile { events: self.unwritten.of(id), transcript: Vec::new() });
             fx.push(Effect::LoadHistory(id));
         }
         matches!(session.history, History::Read)
     }
 
+    /// Shows an event in its session's timeline, or keeps it until that is read.
+    pub(super) fn show_event(&mut self, event: Arc<AgentEvent>, understood: &Understood) {
+        let Some(session) = self.sessions.get_mut(&event.session) else { return };
+        match &mut session.history {
+            History::Read => {
+                if session.wanted == 0 {
+                    // A new session counts as wanted when it began.
+                    session.wanted = self.wanted;
+                }
+                self.told_bytes += event.raw.len();
+                session.timeline.apply(&event, understood);
+            }
+            History::Reading(waiting) => waiting.events.push(event),
+            History::Unread => self.unwritten.push(event),
+        }
+        if self.told_bytes > SUM_EVERY_BYTES {
+            self.told_bytes = 0;
+            self.put_timelines_away();
+        }
+    }
+
+    /// Forgets timelines that nobody looks at, when all of them are too large together and the store can be read.
+    fn put_timelines_away(&mut self) {
+        if !self.loaded || self.problems.contains_key("store") {
+            return;
+        }
+        let looked_at = self.window.selected;
+        let mut unseen: Vec<(u64, SessionId, usize)> = self
+            .sessions
+            .values()
+            .filter(|session| matches!(session.history, History::Read) && Some(session.id) != looked_at)
+            .map(|session| (session.wanted, session.id, session.timeline.bytes()))
+            .collect();
+        let mut bytes: usize = unseen.iter().map(|(.., bytes)| bytes).sum();
+        if bytes <= UNSEEN_BYTES.0 {
+            return;
+        }
+        unseen.sort_unstable();
+        for (_, id, its) in unseen {
+            if bytes <= UNSEEN_BYTES.1 {
+                break;
+            }
+            bytes -= its;
+            self.sessions.get_mut(&id).into_iter().for_each(Session::put_timeline_away);
+        }
+    }
+
     /// A session's stored events were read.
-    pub(super) fn history_loaded(&mut self, id: SessionId, events: Vec<AgentEvent>, fx: &mut Effects) {
+    pub(super) fn history_loaded(&mut self, id: SessionId, mut stored: StoredTimeline, fx: &mut Effects) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let History::Reading(waiting) = std::mem::replace(&mut session.history, History::Read) else {
             return;
         };
-        let mut thread = gemini::Thread::default();
-        let last = events.last().map_or(0, |event| event.seq);
-        let later = waiting.iter().filter(|event| event.seq > last).map(|event| &**event);
-        for event in events.iter().chain(later) {
-            if let Ok(payload) = serde_json::from_str(&event.raw) {
-                let mut understood = normalize::understand(event.provider, &event.name, &payload);
-                if event.provider == Provider::Gemini {
-                    thread.join(&mut understood);
-                }
-                session.timeline.apply(event, &understood);
-            }
-        }
-        session.thread = thread;
+        let last = stored.last_seq;
+        waiting.events.iter().filter(|event| event.seq > last).for_each(|event| stored.apply(event));
+        waiting.transcript.iter().for_each(|item| stored.timeline.apply_transcript(item));
+        session.timeline = stored.timeline;
+        session.thread = stored.thread;
         if session.ended.is_some() {
             session.timeline.turn_broken_off();
         }
@@ -124,8 +204,20 @@ impl Model {
     pub(super) fn show_in_timeline(&mut self, id: RequestId) {
         let Some(request) = self.requests.get(id) else { return };
         let (at_ms, agent_id, body) = (request.asked_at_ms, request.agent_id.clone(), request.body());
-        if let Some(session) = self.sessions.get_mut(&request.session) {
+        if let Some(session) = self.sessions.get_mut(&request.session)
+            && matches!(session.history, History::Read)
+        {
             session.timeline.request(at_ms, agent_id.as_deref(), body);
+        }
+    }
+
+    /// A transcript is read from its start.
+    pub(super) fn transcript_begun(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        match &mut session.history {
+            History::Read => session.timeline.transcript_begins(),
+            History::Reading(waiting) => waiting.transcript.clear(),
+            History::Unread => {}
         }
     }
 }

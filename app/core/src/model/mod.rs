@@ -40,6 +40,7 @@ mod truth;
 mod views;
 
 pub use guard::no_agent_above;
+pub use history::StoredTimeline;
 pub use notices::LEDGER_MAX;
 pub use request::PermissionRequest;
 pub use requests::SETTLED_MAX;
@@ -146,6 +147,10 @@ pub struct Model {
     /// The dry run that the window waits for, and what came of its last one.
     trial: (Option<ReplyId>, Option<Arc<TrialInfo>>),
     unwritten: history::Unwritten,
+    /// Bytes that timelines were told since they were last summed up.
+    told_bytes: usize,
+    /// How often a timeline was wanted.
+    wanted: u64,
     history_replies: Vec<(ReplyId, SessionId, usize)>,
     raise: (u64, Option<SessionId>),
     /// The page that the last wish for the window is about.
@@ -186,6 +191,8 @@ pub struct Footprint {
     pub calls: usize,
     /// Requesters that wait for a timeline.
     pub waiting_replies: usize,
+    /// Timelines in memory, in bytes, as [`Timeline::bytes`](crate::timeline::Timeline::bytes) counts.
+    pub timeline_bytes: usize,
 }
 
 impl Model {
@@ -224,6 +231,8 @@ impl Model {
             window_replies: HashMap::new(),
             trial: (None, None),
             unwritten: history::Unwritten::default(),
+            told_bytes: 0,
+            wanted: 1,
             history_replies: Vec::new(),
             raise: (0, None),
             raise_page: None,
@@ -276,6 +285,7 @@ impl Model {
             }
             Event::AgentsFound(found) => self.agents_found(now, &found, &mut fx),
             Event::WindowUsed => self.window.used_mono = Some(now.mono_ms),
+            Event::TranscriptBegun(session) => self.transcript_begun(session),
             Event::TranscriptRead { session, items } => self.transcript_read(session, &items, &mut fx),
             Event::TitlesRead { session, titles } => self.titles_read(session, titles, &mut fx),
             Event::CommandReceived { reply, command, origin } => {
@@ -287,7 +297,7 @@ impl Model {
             }
             Event::JobFinished { reply, outcome } => self.job_finished(reply, outcome, &mut fx),
             Event::Forgotten(gone) => self.forgotten(now, &gone, &mut fx),
-            Event::HistoryLoaded { session, events } => self.history_loaded(session, events, &mut fx),
+            Event::HistoryLoaded { session, stored } => self.history_loaded(session, *stored, &mut fx),
             Event::TelemetryReceived(export) => self.telemetry_received(now, &export),
             Event::TelemetryPort(info) => self.otel_port(*info),
             Event::HttpApi(info) => self.http_api = *info,
@@ -393,6 +403,7 @@ impl Model {
             gates: self.gates.len(),
             calls: self.sessions.values().map(|session| session.pending.len()).sum(),
             waiting_replies: self.history_replies.len() + self.window_replies.len(),
+            timeline_bytes: self.sessions.values().map(|session| session.timeline.bytes()).sum(),
         }
     }
 

@@ -237,13 +237,10 @@ impl PermissionRequest {
             tool: self.tool.clone(),
             summary: self.subject.summary(),
             state: self.state,
-            outcome: self.outcome.as_ref().map(|outcome| match outcome.decision {
-                Some(decision) if self.edited.is_some() => {
-                    format!("{} with another input by {}", decision.as_str(), outcome.by)
-                }
-                Some(decision) => format!("{} by {}", decision.as_str(), outcome.by),
-                None => format!("by {}", outcome.by),
-            }),
+            outcome: self
+                .outcome
+                .as_ref()
+                .map(|outcome| decided(outcome.decision, &outcome.by, self.edited.is_some())),
         }
     }
 
@@ -251,6 +248,30 @@ impl PermissionRequest {
     pub fn is_allowed(&self) -> bool {
         let decision = self.outcome.as_ref().and_then(|outcome| outcome.decision);
         self.state == RequestState::Decided && matches!(decision, Some(Decision::Allow | Decision::Always))
+    }
+}
+
+/// The timeline's entry of a request that only the store still has.
+pub(super) fn stored_body(stored: &StoredRequest) -> Body {
+    let input = serde_json::from_str(&stored.input).unwrap_or_else(|_| Value::String(stored.input.clone()));
+    Body::Request {
+        id: stored.id,
+        tool: stored.tool.clone(),
+        summary: Subject::of(&stored.tool, &input).summary(),
+        state: if stored.state.is_settled() { stored.state } else { RequestState::AppGone },
+        outcome: stored
+            .decided_by
+            .as_deref()
+            .map(|by| decided(stored.decision, by, stored.edited_input.is_some())),
+    }
+}
+
+/// What became of a request, in words.
+fn decided(decision: Option<Decision>, by: &str, edited: bool) -> String {
+    match decision {
+        Some(decision) if edited => format!("{} with another input by {by}", decision.as_str()),
+        Some(decision) => format!("{} by {by}", decision.as_str()),
+        None => format!("by {by}"),
     }
 }
 

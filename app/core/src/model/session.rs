@@ -7,6 +7,7 @@ pub use crate::event::Seen;
 use crate::event::{AgentEvent, RegistryStatus, StoredSession};
 use crate::normalize::gemini::Thread;
 use crate::timeline::Timeline;
+use crate::transcript::TranscriptItem;
 use magia_protocol::wire::info::{ClaimInfo, SessionInfo};
 use magia_protocol::wire::{
     ProcessId, Provider, ProviderSessionId, RequestId, SessionId, SessionState, TitleSource,
@@ -55,9 +56,18 @@ pub enum History {
     /// Nothing was read; the store has more.
     Unread,
     /// It is being read; what came meanwhile waits here.
-    Reading(Vec<Arc<AgentEvent>>),
+    Reading(Meanwhile),
     /// The timeline is complete from here on.
     Read,
+}
+
+/// What came while a timeline was read.
+#[derive(Clone, Debug)]
+pub struct Meanwhile {
+    /// Told by hooks.
+    pub events: Vec<Arc<AgentEvent>>,
+    /// Told by the transcript.
+    pub transcript: Vec<TranscriptItem>,
 }
 
 /// A session.
@@ -127,6 +137,8 @@ pub struct Session {
     pub timeline: Timeline,
     /// Whether that is complete.
     pub history: History,
+    /// When the timeline was last wanted: the later, the larger.
+    pub wanted: u64,
     /// State as last published, and since when.
     pub shown: (SessionState, u64),
     /// Since when its newest turn is over and nobody has looked.
@@ -181,6 +193,7 @@ impl Session {
             thread: Thread::default(),
             timeline: Timeline::default(),
             history: History::Read,
+            wanted: 0,
             shown: (SessionState::Idle, now_ms),
             unread_since_ms: None,
             hijacked_since_ms: None,
@@ -229,6 +242,12 @@ impl Session {
             }
         }
         session
+    }
+
+    /// Forgets the timeline until it is wanted: the store has it.
+    pub fn put_timeline_away(&mut self) {
+        self.timeline = Timeline::default();
+        self.history = History::Unread;
     }
 
     /// The row for the store.

@@ -1,6 +1,6 @@
 //! Titles: where they come from and which one is shown.
 
-use super::session::Session;
+use super::session::{History, Session};
 use super::{Effects, Model};
 use crate::effect::{Effect, StoreWrite};
 use crate::event::Titles;
@@ -60,7 +60,11 @@ impl Model {
                 }
                 _ => {}
             }
-            session.timeline.apply_transcript(item);
+            match &mut session.history {
+                History::Read => session.timeline.apply_transcript(item),
+                History::Reading(waiting) => waiting.transcript.push(item.clone()),
+                History::Unread => {}
+            }
         }
         self.touch(id);
         self.titles_read(id, titles, fx);

@@ -11,11 +11,14 @@ use crate::subject::Subject;
 use crate::transcript::{Content, TranscriptItem};
 use magia_protocol::wire::{RequestId, RequestState};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Entries kept; the store and the transcript have the rest.
 pub const ITEMS_MAX: usize = 10_000;
+
+/// What an entry takes besides its texts, about.
+const ENTRY_BYTES: usize = 256;
 
 /// How far apart the two tellings of one message or prompt may be.
 const TWIN_MS: u64 = 60_000;
@@ -31,8 +34,12 @@ pub struct Timeline {
     tools: HashMap<String, Place>,
     prompts: HashMap<String, Place>,
     requests: HashMap<RequestId, Place>,
-    /// Words that came with the end of a turn, until the transcript has them too.
-    last_words: Vec<Place>,
+    /// Words that came with the end of a turn, and whether the transcript has told them too.
+    last_words: Vec<(Place, bool)>,
+    /// Keys of what only the transcript told.
+    transcribed: HashSet<u64>,
+    /// What was told of, in bytes; of hooks, and of the transcript.
+    bytes: (usize, usize),
 }
 
 impl Timeline {
@@ -41,8 +48,14 @@ impl Timeline {
         Arc::clone(&self.items)
     }
 
+    /// What it takes in memory, in bytes: never much more, since long results are cut.
+    pub fn bytes(&self) -> usize {
+        self.bytes.0 + self.bytes.1
+    }
+
     /// Adds what an agent event shows.
     pub fn apply(&mut self, event: &AgentEvent, understood: &Understood) {
+        self.bytes.0 += event.raw.len() + ENTRY_BYTES;
         let at_ms = event.received_at_ms;
         let agent: Option<Arc<str>> = understood.agent_id.as_deref().map(Arc::from);
         let note = |text: String| Body::Note { failed: false, text };
@@ -75,11 +88,17 @@ impl Timeline {
             Detail::Prompt(text) => {
                 // Esc breaks a turn off without a hook. A call that does run says so when it ends.
                 self.not_run_since_prompt(|item| item.agent_id.is_none());
-                self.prompt(at_ms, agent, understood.turn.as_deref(), text);
+                let turn = understood.turn.as_deref();
+                self.prompt(at_ms, agent, turn, text);
+                self.keep(turn.and_then(|turn| self.prompts.get(turn)).copied());
             }
-            Detail::ToolStarted(call) => self.tool_started(at_ms, agent, call),
+            Detail::ToolStarted(call) => {
+                self.tool_started(at_ms, agent, call);
+                self.keep(self.tools.get(&call.use_id).copied());
+            }
             Detail::ToolEnded { call, response, error, duration_ms } => {
                 self.tool_started(at_ms, agent, call);
+                self.keep(self.tools.get(&call.use_id).copied());
                 let (text, status) = match error {
                     Some(error) => (error.clone(), ToolStatus::Failed),
                     None => (response_text(response), ToolStatus::Done),
@@ -127,22 +146,43 @@ impl Timeline {
         }
     }
 
+    /// The transcript is read from its start: what only it told goes, because it is told again.
+    pub fn transcript_begins(&mut self) {
+        for (_, told) in &mut self.last_words {
+            *told = false;
+        }
+        self.bytes.1 = 0;
+        let transcribed = std::mem::take(&mut self.transcribed);
+        if transcribed.is_empty() {
+            return;
+        }
+        Arc::make_mut(&mut self.items).retain(|item| !transcribed.contains(&item.key));
+        self.tools.retain(|_, place| !transcribed.contains(&place.1));
+        self.prompts.retain(|_, place| !transcribed.contains(&place.1));
+    }
+
     /// Adds what a transcript line shows.
     pub fn apply_transcript(&mut self, item: &TranscriptItem) {
+        let first = self.next_key;
+        self.bytes.1 += item.content.text_bytes() + ENTRY_BYTES;
+        self.tell_transcript(item);
+        self.transcribed.extend(first..self.next_key);
+    }
+
+    fn tell_transcript(&mut self, item: &TranscriptItem) {
         let at_ms = item.at_ms.unwrap_or_else(|| self.items.last().map_or(0, |last| last.at_ms));
         let agent = item.agent_id.clone();
         match &item.content {
             Content::Prompt(text) if agent.is_none() => self.prompt(at_ms, agent, item.turn.as_deref(), text),
             Content::Prompt(_) => {}
             Content::Message(text) => {
-                let twin = self.last_words.iter().position(|place| {
-                    place.0.abs_diff(at_ms) <= TWIN_MS
+                let twin = self.last_words.iter().position(|(place, told)| {
+                    !told
+                        && place.0.abs_diff(at_ms) <= TWIN_MS
                         && self.get(*place).is_some_and(|known| is_message(known, text))
                 });
-                match twin {
-                    Some(index) => {
-                        self.last_words.swap_remove(index);
-                    }
+                match twin.and_then(|index| self.last_words.get_mut(index)) {
+                    Some((_, told)) => *told = true,
                     None => {
                         self.insert(at_ms, agent, Body::Message(Arc::clone(text)));
                     }
@@ -228,6 +268,13 @@ impl Timeline {
         }
     }
 
+    /// Not only the transcript tells it.
+    fn keep(&mut self, place: Option<Place>) {
+        if let Some((_, key)) = place {
+            self.transcribed.remove(&key);
+        }
+    }
+
     fn prompt(&mut self, at_ms: u64, agent: Option<Arc<str>>, turn: Option<&str>, text: &str) {
         let known = match turn {
             Some(turn) => self.prompts.contains_key(turn),
@@ -260,7 +307,7 @@ impl Timeline {
     fn last_words(&mut self, at_ms: u64, agent: Option<Arc<str>>, words: &str) {
         if !self.said_in_this_turn(words) {
             let place = self.insert(at_ms, agent, Body::Message(Arc::from(words)));
-            self.last_words.push(place);
+            self.last_words.push((place, false));
         }
     }
 
@@ -320,11 +367,14 @@ impl Timeline {
         items.insert(index, Arc::new(TimelineItem { key, at_ms, agent_id, turn: None, body }));
         if items.len() > ITEMS_MAX {
             items.drain(..ITEMS_MAX / 10);
+            self.bytes = (self.bytes.0 / 10 * 9, self.bytes.1 / 10 * 9);
             let oldest = items.first().map_or((0, 0), |item| (item.at_ms, item.key));
             self.tools.retain(|_, place| *place >= oldest);
             self.prompts.retain(|_, place| *place >= oldest);
             self.requests.retain(|_, place| *place >= oldest);
-            self.last_words.retain(|place| *place >= oldest);
+            self.last_words.retain(|(place, _)| *place >= oldest);
+            let kept: HashSet<u64> = items.iter().map(|item| item.key).collect();
+            self.transcribed.retain(|key| kept.contains(key));
         }
         (at_ms, key)
     }

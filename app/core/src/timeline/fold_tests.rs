@@ -68,6 +68,50 @@ fn hooks_and_transcript_tell_each_thing_once() {
 }
 
 #[test]
+fn a_transcript_that_is_read_again_tells_nothing_twice() {
+    let mut timeline = Timeline::default();
+    let bash = json!({"tool_name": "Bash", "tool_input": {"command": "ls"}, "tool_use_id": "t1"});
+    let transcript = |timeline: &mut Timeline| {
+        timeline.transcript_begins();
+        let mut prompt = said(9, Content::Prompt(Arc::from("go")));
+        prompt.turn = Some("p1".into());
+        timeline.apply_transcript(&prompt);
+        timeline.apply_transcript(&said(14, Content::Thinking(Arc::from("hm"))));
+        timeline.apply_transcript(&said(15, Content::Message(Arc::from("I will look."))));
+        for id in ["t1", "t2"] {
+            let input = Arc::new(json!({"command": id}));
+            timeline
+                .apply_transcript(&said(16, Content::ToolUse { id: id.into(), name: "Bash".into(), input }));
+        }
+        timeline.apply_transcript(&said(39, Content::Message(Arc::from("done"))));
+        timeline.apply_transcript(&said(50, Content::Interrupted));
+    };
+    // The transcript is there first: the hooks' words about the same call are kept all the same.
+    transcript(&mut timeline);
+    feed(&mut timeline, 10, "UserPromptSubmit", &json!({"prompt": "go", "prompt_id": "p1"}));
+    let mut done = bash.clone();
+    done["tool_response"] = json!({"stdout": "a\n", "stderr": ""});
+    feed(&mut timeline, 20, "PreToolUse", &bash);
+    feed(&mut timeline, 30, "PostToolUse", &done);
+    feed(&mut timeline, 40, "Stop", &json!({"last_assistant_message": "done"}));
+    let first = shown(&timeline);
+    for _ in 0..3 {
+        transcript(&mut timeline);
+        assert_eq!(shown(&timeline), first);
+    }
+    // One that has become shorter tells no more what it does not say now.
+    timeline.transcript_begins();
+    assert_eq!(shown(&timeline), ["you: go", "Bash done Some(\"a\\n\")"]);
+    let mut timeline = Timeline::default();
+    feed(&mut timeline, 40, "Stop", &json!({"last_assistant_message": "done"}));
+    for _ in 0..2 {
+        timeline.transcript_begins();
+        timeline.apply_transcript(&said(39, Content::Message(Arc::from("done"))));
+        assert_eq!(shown(&timeline), ["agent: done"]);
+    }
+}
+
+#[test]
 fn a_batch_shows_what_was_not_run() {
     let mut timeline = Timeline::default();
     feed(

@@ -10,10 +10,10 @@
 
 use magia_core::effect::{Effect, StoreWrite, Update};
 use magia_core::event::{
-    Ancestor, Event, GateId, Now, Origin, RegistryEntry, RegistryStatus, ReplyId, StoredRequest,
+    AgentEvent, Ancestor, Event, GateId, Now, Origin, RegistryEntry, RegistryStatus, ReplyId, StoredRequest,
     StoredSession, StoredState,
 };
-use magia_core::model::{Model, Program};
+use magia_core::model::{Model, Program, StoredTimeline};
 use magia_core::policy::RealPaths;
 use magia_core::settings::Settings;
 use magia_protocol::wire::hook::HookMessage;
@@ -463,6 +463,12 @@ pub fn in_agent(mut fields: Value, agent: &str) -> Value {
 pub fn batch(use_ids: &[&str]) -> Value {
     let calls: Vec<Value> = use_ids.iter().map(|id| json!({"tool_use_id": id})).collect();
     json!({ "tool_calls": calls })
+}
+
+/// A session's timeline was read from the store, which had these events of it.
+pub fn history_of(session: SessionId, events: &[AgentEvent]) -> Event {
+    let stored = Box::new(StoredTimeline::of(events, &[]));
+    Event::HistoryLoaded { session, stored }
 }
 
 /// A person at a terminal.

@@ -226,6 +226,14 @@ impl Store {
         self.read(|connection| read::requests(connection, all, limit))
     }
 
+    /// The newest `limit` requests of a session, newest first.
+    ///
+    /// # Errors
+    /// When the store is absent or cannot be read.
+    pub fn requests_of(&self, session: SessionId, limit: u32) -> anyhow::Result<Vec<StoredRequest>> {
+        self.read(|connection| read::requests_of(connection, session, limit))
+    }
+
     /// The newest `limit` requests that were asked since then, newest first.
     ///
     /// # Errors

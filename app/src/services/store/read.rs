@@ -95,6 +95,16 @@ pub(super) fn requests(
     collect(connection, &sql, params![all, OPEN_STATE, limit], rows::request)
 }
 
+/// The newest `limit` requests of a session, newest first.
+pub(super) fn requests_of(
+    connection: &Connection,
+    session: SessionId,
+    limit: u32,
+) -> rusqlite::Result<Vec<StoredRequest>> {
+    let sql = format!("{} WHERE session = ?1 ORDER BY asked_at_ms DESC LIMIT ?2", rows::SELECT_REQUEST);
+    collect(connection, &sql, params![session.as_uuid().as_bytes().as_slice(), limit], rows::request)
+}
+
 /// The newest `limit` requests since then, newest first.
 pub(super) fn requests_since(
     connection: &Connection,

@@ -76,6 +76,8 @@ const STEPS: &[&str] = &[
         PRIMARY KEY (provider, provider_session_id)
     ) STRICT;
     CREATE INDEX metrics_by_time ON metrics (updated_at_ms);",
+    // 5: a session's requests, for its timeline.
+    "CREATE INDEX requests_of_session ON requests (session, asked_at_ms);",
 ];
 
 /// A file of a newer version than this program knows.

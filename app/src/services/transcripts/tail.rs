@@ -47,11 +47,19 @@ impl Tail {
         &self.path
     }
 
-    /// Reads the next lines into `items`. `true` when there is more to read.
-    pub(super) fn read(&mut self, items: &mut Vec<TranscriptItem>) -> io::Result<bool> {
+    pub(super) fn into_path(self) -> PathBuf {
+        self.path
+    }
+
+    /// Reads the next lines into `items`.
+    pub(super) fn read(&mut self, items: &mut Vec<TranscriptItem>) -> io::Result<Step> {
         let (mut file, metadata) = regular_file::open(&self.path)?;
         let id = FileId::of(&metadata);
-        if self.file != Some(id) || metadata.len() < self.position {
+        let replaced = self.file.is_some_and(|known| known != id || metadata.len() < self.position);
+        if replaced {
+            return Ok(Step { more: true, replaced });
+        }
+        if self.file.is_none() {
             self.begin(id, metadata.len(), items);
         }
         file.seek(SeekFrom::Start(self.position))?;
@@ -63,7 +71,7 @@ impl Tail {
             let complete = lines.peek().is_some();
             self.piece(piece, complete, items);
         }
-        Ok(self.position < metadata.len())
+        Ok(Step { more: self.position < metadata.len(), replaced })
     }
 
     /// Begins with a file that is new to us.
@@ -123,6 +131,15 @@ impl Tail {
             items.push(item);
         }
     }
+}
+
+/// What came of a reading.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step {
+    /// There is more to read.
+    pub(super) more: bool,
+    /// The file is not the one that was read before, and nothing was read.
+    pub(super) replaced: bool,
 }
 
 /// Tells a file from another one that took its name.
