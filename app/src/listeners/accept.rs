@@ -1,6 +1,6 @@
 //! Binding a socket, accepting on it, and binding again when its file was cleaned away.
 
-use super::health::{Health, OpenConnection, Refusal, Unheard};
+use super::health::{Checks, Health, OpenConnection, Refusal, Unheard};
 use super::leave::{Held, Leave};
 use super::outbox::{HubGone, Outbox};
 use super::stock::Stock;
@@ -13,10 +13,10 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::yield_now;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep};
+use tokio::time::sleep;
 
-/// How often a listener looks after its file, reports its counters and, when it is down, tries again.
-const CHECK_EVERY: Duration = Duration::from_secs(2);
+/// How often a listener that is down tries again.
+const TRY_EVERY: Duration = Duration::from_secs(2);
 /// Out of descriptors, the next try fails as well; connections end and give theirs back meanwhile.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// Connections that one socket holds at once; further ones wait in the kernel's queue. Ten times what a busy
@@ -173,7 +173,7 @@ impl Door {
                     reporter.report(&self.outbox);
                     tokio::select! {
                         () = self.retry.notified() => reporter.last = None,
-                        () = sleep(CHECK_EVERY) => {}
+                        () = sleep(TRY_EVERY) => {}
                         _ = stop.changed() => return,
                     }
                 }
@@ -193,7 +193,7 @@ impl Door {
         F: FnMut(Incoming, Unheard) -> io::Result<Greeted<Fut>>,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let mut checks = checks();
+        let mut checks = Checks::new(&self.health);
         let mut out_of_order = false;
         let mut arrived = Vec::new();
         let mut in_a_row = 0;
@@ -212,7 +212,7 @@ impl Door {
                         reporter.last = None;
                         reporter.report(&self.outbox);
                     }
-                    _ = checks.tick() => {
+                    () = checks.tick() => {
                         if listener.inode_gone() {
                             return Left::FileGone;
                         }
@@ -372,13 +372,6 @@ impl Reporter {
             self.last = Some(info);
         }
     }
-}
-
-/// When it is to be told again how a listener is.
-pub(super) fn checks() -> Interval {
-    let mut checks = interval_at(Instant::now() + CHECK_EVERY, CHECK_EVERY);
-    checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    checks
 }
 
 fn is_the_peers_fault(kind: ErrorKind) -> bool {

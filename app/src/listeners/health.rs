@@ -4,11 +4,18 @@ use magia_protocol::wire::info::ListenerInfo;
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+use tokio::time::{Interval, MissedTickBehavior, interval_at};
 
 /// Refusals come in floods; a person needs to read of one.
 const WARN_EVERY: Duration = Duration::from_secs(10);
+
+/// How soon a listener tells of what was counted.
+const CHECK_AFTER: Duration = Duration::from_secs(2);
+/// How often it looks after itself while nothing happens.
+const CALM_EVERY: Duration = Duration::from_secs(10);
 
 /// Why a message or a connection was refused. Never holds what the peer sent.
 #[derive(Debug)]
@@ -62,6 +69,8 @@ pub(super) struct Health {
     open: AtomicU64,
     unheard: AtomicU64,
     state: Mutex<State>,
+    /// Something was counted.
+    stirred: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -81,6 +90,7 @@ impl Health {
             open: AtomicU64::new(0),
             unheard: AtomicU64::new(0),
             state: Mutex::default(),
+            stirred: Notify::new(),
         }
     }
 
@@ -98,6 +108,7 @@ impl Health {
     /// Somebody of our user connected.
     pub(super) fn count_accepted(&self) {
         self.accepted.fetch_add(1, Ordering::Relaxed);
+        self.stirred.notify_one();
     }
 
     /// A message was understood and delivered.
@@ -108,6 +119,7 @@ impl Health {
     /// Counts and logs what was refused.
     pub(super) fn refuse(&self, refusal: &Refusal) {
         let refused = self.refused.fetch_add(1, Ordering::Relaxed) + 1;
+        self.stirred.notify_one();
         tracing::debug!(listener = self.name, "refused: {refusal}");
         let mut state = self.state();
         if state.warned.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
@@ -144,14 +156,50 @@ impl Health {
     }
 }
 
+/// When a listener is to look after itself and to tell how it is: soon after something was counted and while somebody is
+/// connected, and now and then while nothing happens. A machine that rests is not woken for what has not changed.
+#[derive(Debug)]
+pub(super) struct Checks {
+    health: Arc<Health>,
+    due: Interval,
+    has_stirred: bool,
+}
+
+impl Checks {
+    /// None is due yet.
+    pub(super) fn new(health: &Arc<Health>) -> Self {
+        let mut due = interval_at(tokio::time::Instant::now() + CALM_EVERY, CALM_EVERY);
+        due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { health: Arc::clone(health), due, has_stirred: false }
+    }
+
+    /// The next. Cancel safe.
+    pub(super) async fn tick(&mut self) {
+        if !self.has_stirred {
+            tokio::select! {
+                _ = self.due.tick() => return,
+                () = self.health.stirred.notified() => {
+                    self.has_stirred = true;
+                    self.due.reset_after(CHECK_AFTER);
+                }
+            }
+        }
+        self.due.tick().await;
+        self.has_stirred = self.health.open() > 0;
+        if self.has_stirred {
+            self.due.reset_after(CHECK_AFTER);
+        }
+    }
+}
+
 /// Counts a connection as open until dropped.
 #[derive(Debug)]
-pub(super) struct OpenConnection(std::sync::Arc<Health>);
+pub(super) struct OpenConnection(Arc<Health>);
 
 impl OpenConnection {
-    pub(super) fn new(health: &std::sync::Arc<Health>) -> Self {
+    pub(super) fn new(health: &Arc<Health>) -> Self {
         health.open.fetch_add(1, Ordering::Relaxed);
-        Self(std::sync::Arc::clone(health))
+        Self(Arc::clone(health))
     }
 }
 
@@ -163,12 +211,12 @@ impl Drop for OpenConnection {
 
 /// Counts a connection as unheard until dropped: when its message was told to the hub, or will never be.
 #[derive(Debug)]
-pub(super) struct Unheard(std::sync::Arc<Health>);
+pub(super) struct Unheard(Arc<Health>);
 
 impl Unheard {
-    pub(super) fn new(health: &std::sync::Arc<Health>) -> Self {
+    pub(super) fn new(health: &Arc<Health>) -> Self {
         health.unheard.fetch_add(1, Ordering::Relaxed);
-        Self(std::sync::Arc::clone(health))
+        Self(Arc::clone(health))
     }
 }
 

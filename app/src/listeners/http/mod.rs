@@ -24,8 +24,8 @@ mod token;
 pub use document::document;
 pub use router::ROUTES;
 
-use super::accept::{Reporter, checks};
-use super::health::Health;
+use super::accept::Reporter;
+use super::health::{Checks, Health};
 use super::loopback;
 use super::outbox::Outbox;
 use super::replies::Replies;
@@ -275,7 +275,7 @@ impl HttpSwitch {
     /// Tells what it has counted, for ever.
     async fn keep_reporting(&self) {
         let mut reporter = Reporter::new(Arc::clone(&self.shared.health));
-        let mut checks = checks();
+        let mut checks = Checks::new(&self.shared.health);
         loop {
             checks.tick().await;
             reporter.report(&self.shared.outbox);

@@ -4,8 +4,8 @@ use super::files::IdePlaces;
 use super::handshake::Door;
 use super::table::Table;
 use super::{companion, connection};
-use crate::listeners::accept::{Reporter, checks};
-use crate::listeners::health::{Health, OpenConnection, Refusal};
+use crate::listeners::accept::Reporter;
+use crate::listeners::health::{Checks, Health, OpenConnection, Refusal};
 use crate::listeners::loopback::stranger;
 use crate::listeners::outbox::Outbox;
 use crate::listeners::replies::Replies;
@@ -332,10 +332,10 @@ impl Server {
     ) {
         let health = &self.shared.health;
         self.tell_server().await;
-        let (mut reporter, mut checks) = (Reporter::new(Arc::clone(health)), checks());
+        let (mut reporter, mut checks) = (Reporter::new(Arc::clone(health)), Checks::new(health));
         loop {
             let accepted = tokio::select! {
-                _ = checks.tick() => {
+                () = checks.tick() => {
                     reporter.report(&self.shared.outbox);
                     continue;
                 }

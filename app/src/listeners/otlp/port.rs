@@ -7,7 +7,7 @@ use super::guard::Guard;
 use super::intake::Intake;
 use super::{OtlpPlaces, Shared, routes};
 use crate::listeners::connection::{self, ended};
-use crate::listeners::health::OpenConnection;
+use crate::listeners::health::{Checks, OpenConnection};
 use crate::listeners::loopback::stranger;
 use crate::listeners::stock::{OTLP, Stock};
 use axum::Router;
@@ -21,14 +21,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::{Instant, interval_at, sleep};
+use tokio::time::sleep;
 
 /// Ports that are tried, from the wanted one on.
 pub const PORTS_TRIED: u16 = 32;
 /// Connections at once. Each agent has at most three, one per signal.
 pub(super) const OPEN_MAX: usize = 256;
-/// How often a port that is taken is tried again, and the pin is looked at.
-const CHECK_EVERY: Duration = Duration::from_secs(2);
+/// How often a port that is taken is tried again.
+const TRY_EVERY: Duration = Duration::from_secs(2);
 /// Out of descriptors, the next try fails as well.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
@@ -89,7 +89,7 @@ impl Port {
             tokio::select! {
                 changed = wanted.changed() => if changed.is_err() { return },
                 () = self.shared.retry.notified() => {}
-                () = sleep(CHECK_EVERY), if tries_again => {}
+                () = sleep(TRY_EVERY), if tries_again => {}
                 () = ended(&mut stop) => return,
             }
         }
@@ -118,7 +118,7 @@ impl Port {
             forward: self.shared.forward.clone(),
         };
         let router = routes::router(Guard::of_port(port), intake);
-        let mut checks = interval_at(Instant::now() + CHECK_EVERY, CHECK_EVERY);
+        let mut checks = Checks::new(&self.shared.health);
         let mut last = self.shared.health.info();
         loop {
             let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return Left::Stopped };
@@ -130,7 +130,7 @@ impl Port {
                     }
                     () = ended(stop) => return Left::Stopped,
                     () = self.shared.retry.notified() => self.report(None).await,
-                    _ = checks.tick() => {
+                    () = checks.tick() => {
                         if pinned(&wish.places.pin).is_some_and(|pin| pin != port) {
                             return Left::Changed;
                         }
