@@ -17,6 +17,7 @@ mod frames;
 mod pointer;
 mod proc;
 mod race;
+mod rest;
 mod screen;
 mod sink;
 mod soak;

@@ -218,6 +218,36 @@ fn codex_tells_tokens_by_conversation_and_the_rest_as_a_whole() {
 }
 
 #[test]
+fn who_comes_back_is_told_how_many_tokens_were_used() {
+    let mut script = Script::new();
+    let digest = |script: &mut Script| script.cli("get_digest", json!({})).unwrap()["tokens"].clone();
+    script.apply(Event::WindowChanged { focused: true, selected: None });
+    script.apply(claude("a", "input", 1, 900.0));
+    script.apply(Event::WindowChanged { focused: false, selected: None });
+    assert_eq!(digest(&mut script), 0, "of the time before");
+    for (number, (kind, value)) in
+        [("input", 11_000.0), ("output", 1_000.0), ("cacheCreation", 345.0), ("cacheRead", 70_000.0)]
+            .into_iter()
+            .enumerate()
+    {
+        script.apply(claude("b", kind, 10 + number as u64, value));
+    }
+    assert_eq!(digest(&mut script), 12_345, "what comes from caches is not counted");
+    script.hook(10, "b", "UserPromptSubmit", json!({"prompt": "go"}));
+    script.hook(10, "b", "Stop", json!({}));
+    script.wait(600_000).apply(Event::WindowChanged { focused: true, selected: None });
+    let toast = script.model.snapshot(script.now).unwrap().toasts.last().unwrap().text.clone();
+    assert_eq!(toast, "Since you left, 10 min ago: 1 turn done, 12.3k tokens");
+    // What was told before the program started is not of this absence.
+    script.wait(60_000).apply(Event::ClockTicked);
+    let stored = stored(&script);
+    assert!(!stored.is_empty());
+    let mut again = Script::default();
+    again.apply(Event::StoreLoaded(Box::new(StoredState { metrics: stored, ..StoredState::default() })));
+    assert_eq!(digest(&mut again), 0);
+}
+
+#[test]
 fn words_of_prompts_are_kept_only_when_the_settings_say_so() {
     for keep in [false, true] {
         let mut script = Script::new();

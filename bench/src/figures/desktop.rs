@@ -12,7 +12,8 @@ use serde_json::json;
 
 use crate::app::{App, Programs};
 use crate::events::{Agent, deliver};
-use crate::proc::{cpu_time, pss_mib, tree};
+use crate::proc::{pss_mib, tree};
+use crate::rest::Rest;
 use crate::screen::{Look, Screen};
 use crate::stats::Samples;
 use crate::table::Row;
@@ -65,10 +66,7 @@ pub fn measure(programs: &Programs) -> Result<Vec<Row>> {
     std::thread::sleep(SETTLE);
 
     let pss = pss_mib(&tree(app.pid()))?;
-    let used = || tree(app.pid()).iter().map(|pid| cpu_time(*pid)).sum::<Result<Duration>>();
-    let (before, begun) = (used()?, Instant::now());
-    std::thread::sleep(IDLE);
-    let idle = used()?.saturating_sub(before).as_secs_f64() / begun.elapsed().as_secs_f64();
+    let rest = Rest::of(app.pid(), IDLE)?;
 
     let screen = Screen::open(display.name())?;
     let agent = agents.first().context("an agent")?;
@@ -95,9 +93,9 @@ pub fn measure(programs: &Programs) -> Result<Vec<Row>> {
     Ok(vec![
         Row::new(
             format!("window hidden in the tray, CPU while nothing happens, {SESSIONS} sessions"),
-            format!("{:.3} % of a core over {} s", idle * 100.0, IDLE.as_secs()),
+            rest.shown(),
             "<= 0.1 %",
-            idle <= 0.001,
+            rest.share <= 0.001,
         ),
         Row::new(
             format!("window hidden in the tray, memory (PSS), {SESSIONS} sessions"),

@@ -83,6 +83,8 @@ fn fill(app: &App, agents: &[Agent]) -> Result<()> {
     };
     for agent in agents {
         deliver(&hooks, &prompt(agent, 0))?;
+        // One that works has a clock beside its name, and the screen would never be still.
+        deliver(&hooks, &agent.line("Stop", &json!({ "last_assistant_message": "Done." })))?;
     }
     let busy = agents.first().context("no agents")?;
     for turn in 1..=TURNS {
@@ -97,7 +99,7 @@ fn fill(app: &App, agents: &[Agent]) -> Result<()> {
         let stop = json!({ "last_assistant_message": words, "prompt_id": format!("turn-{turn}") });
         deliver(&hooks, &busy.line("Stop", &stop))?;
     }
-    let all = (agents.len() + TURNS * 6) as u64;
+    let all = (agents.len() * 2 + TURNS * 6) as u64;
     wait_until("the events to be stored", PATIENCE, || newest_seq(app).filter(|seq| *seq >= all)).map(drop)
 }
 

@@ -8,7 +8,9 @@ use crate::table::{Column, Table};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use magia_protocol::wire::command::{GetSessionMetrics, Subscribe};
-use magia_protocol::wire::metrics::{FleetMetricsInfo, HookUseInfo, MetricsInfo, SpreadInfo, ToolUseInfo};
+use magia_protocol::wire::metrics::{
+    FleetMetricsInfo, HookUseInfo, MetricsInfo, SpreadInfo, ToolUseInfo, short_count,
+};
 use magia_protocol::wire::{Command, StreamLine};
 
 /// The channel that tells of new figures.
@@ -103,9 +105,9 @@ fn fleet(fleet: &FleetMetricsInfo, out: &mut Out) -> Result<()> {
             id,
             age(now, session.updated_at_ms),
             session.provider.to_string(),
-            count(session.input_tokens + session.cache_creation_tokens),
-            count(session.cache_read_tokens),
-            count(session.output_tokens + session.thought_tokens),
+            short_count(session.input_tokens + session.cache_creation_tokens),
+            short_count(session.cache_read_tokens),
+            short_count(session.output_tokens + session.thought_tokens),
             cost(session.total_cost_usd),
             session.requests.to_string(),
             session.usage.first().map(|usage| usage.model.clone()).unwrap_or_default(),
@@ -115,9 +117,9 @@ fn fleet(fleet: &FleetMetricsInfo, out: &mut Out) -> Result<()> {
     out.text("")?;
     out.text(&format!(
         "all: {} tokens in, {} from caches, {} out, {}, {} requests{}",
-        count(fleet.input_tokens + fleet.cache_creation_tokens),
-        count(fleet.cache_read_tokens),
-        count(fleet.output_tokens + fleet.thought_tokens),
+        short_count(fleet.input_tokens + fleet.cache_creation_tokens),
+        short_count(fleet.cache_read_tokens),
+        short_count(fleet.output_tokens + fleet.thought_tokens),
         cost(fleet.total_cost_usd),
         fleet.requests,
         spread(", request", fleet.request_time.as_ref()),
@@ -139,16 +141,16 @@ fn session(info: &MetricsInfo, out: &mut Out) -> Result<()> {
     ))?;
     out.text(&format!(
         "  tokens    {} in, {} into the cache, {} from it, {} out, {} thought",
-        count(info.input_tokens),
-        count(info.cache_creation_tokens),
-        count(info.cache_read_tokens),
-        count(info.output_tokens),
-        count(info.thought_tokens),
+        short_count(info.input_tokens),
+        short_count(info.cache_creation_tokens),
+        short_count(info.cache_read_tokens),
+        short_count(info.output_tokens),
+        short_count(info.thought_tokens),
     ))?;
     out.text(&format!("  cost      {}", cost(info.total_cost_usd)))?;
     if let Some(tokens) = info.context_tokens {
         let part = info.context_window_used.map(|used| format!(", {:.0} % of the window", used * 100.0));
-        out.text(&format!("  context   {}{}", count(tokens), part.unwrap_or_default()))?;
+        out.text(&format!("  context   {}{}", short_count(tokens), part.unwrap_or_default()))?;
     }
     out.text(&format!("  requests  {}, {} failed", info.requests, info.errors))?;
     for (name, time) in
@@ -184,9 +186,9 @@ fn session(info: &MetricsInfo, out: &mut Out) -> Result<()> {
             table.row([
                 usage.model.clone(),
                 usage.query_source.clone(),
-                count(usage.input_tokens + usage.cache_creation_tokens),
-                count(usage.cache_read_tokens),
-                count(usage.output_tokens + usage.thought_tokens),
+                short_count(usage.input_tokens + usage.cache_creation_tokens),
+                short_count(usage.cache_read_tokens),
+                short_count(usage.output_tokens + usage.thought_tokens),
                 cost(usage.cost_usd),
             ]);
         }
@@ -249,15 +251,6 @@ fn spread(before: &str, spread: Option<&SpreadInfo>) -> String {
     })
 }
 
-/// `950`, `12.3k`, `4.5M`.
-fn count(number: u64) -> String {
-    match number {
-        0..1_000 => number.to_string(),
-        1_000..1_000_000 => format!("{:.1}k", number as f64 / 1e3),
-        _ => format!("{:.1}M", number as f64 / 1e6),
-    }
-}
-
 fn cost(usd: Option<f64>) -> String {
     match usd {
         None => "-".to_owned(),
@@ -280,7 +273,7 @@ mod tests {
 
     #[test]
     fn figures_are_short() {
-        assert_eq!([count(950), count(12_345), count(4_500_000)], ["950", "12.3k", "4.5M"]);
+        assert_eq!([short_count(950), short_count(12_345), short_count(4_500_000)], ["950", "12.3k", "4.5M"]);
         assert_eq!([cost(None), cost(Some(0.004_1)), cost(Some(1.239))], ["-", "$0.0041", "$1.24"]);
         let time = SpreadInfo { count: 3, sum_ms: 30.0, p50_ms: 7.2, p95_ms: 2_500.0, max_ms: 61_000.0 };
         assert_eq!(spread("x", Some(&time)), "x half within 7 ms, 19 of 20 within 2.5 s, longest 1 m");

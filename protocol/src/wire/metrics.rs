@@ -307,3 +307,12 @@ pub struct TelemetryInfo {
     /// What is wrong.
     pub problem: Option<String>,
 }
+
+/// A number of tokens for people: `950`, `12.3k`, `1.2M`.
+pub fn short_count(number: u64) -> String {
+    match number {
+        0..1_000 => number.to_string(),
+        1_000..1_000_000 => format!("{:.1}k", number as f64 / 1e3),
+        _ => format!("{:.1}M", number as f64 / 1e6),
+    }
+}

@@ -1,6 +1,7 @@
 //! Notifications: what was told of, by which way, and what came of it.
 
 use super::agent::words;
+use super::metrics::short_count;
 use super::{Provider, RequestId, SessionId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -93,6 +94,9 @@ pub struct DigestInfo {
     pub done: u32,
     /// Turns that failed.
     pub failed: u32,
+    /// Tokens that telemetry told of, without those that were read from caches.
+    #[serde(default)]
+    pub tokens: u64,
 }
 
 impl DigestInfo {
@@ -108,10 +112,12 @@ impl DigestInfo {
             (self.done, "turn done", "turns done"),
             (self.failed, "turn failed", "turns failed"),
         ];
+        let tokens = (self.tokens > 0).then(|| format!("{} tokens", short_count(self.tokens)));
         let parts: Vec<String> = counts
             .iter()
             .filter(|(count, ..)| *count > 0)
             .map(|(count, one, many)| format!("{count} {}", if *count == 1 { one } else { many }))
+            .chain(tokens)
             .collect();
         let happened = if parts.is_empty() { "nothing happened".to_owned() } else { parts.join(", ") };
         let ago = match self.away_ms / 60_000 {

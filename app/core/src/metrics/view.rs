@@ -4,12 +4,12 @@ use super::dist::Dist;
 use super::recent::{Minute, PromptUse, SpanRow};
 use super::tally::{Tally, Tokens};
 use super::{Metrics, Owner, SessionMetrics, Way};
-use magia_protocol::wire::SessionId;
 use magia_protocol::wire::metrics::{
     DecisionCountInfo, FleetMetricsInfo, HookUseInfo, MetricsInfo, MinuteInfo, PromptUseInfo, SpanInfo,
     ToolUseInfo, UsageInfo,
 };
-use std::collections::BTreeMap;
+use magia_protocol::wire::{Provider, SessionId};
+use std::collections::{BTreeMap, HashSet};
 
 /// Minutes of the fleet's plot.
 const FLEET_MINUTES: usize = 24 * 60;
@@ -131,13 +131,16 @@ pub fn fleet(metrics: &Metrics, name: impl Fn(&Owner) -> Option<SessionId>) -> F
     let mut all = Tally::default();
     let mut minutes: BTreeMap<u64, Minute> = BTreeMap::new();
     let mut sessions: Vec<MetricsInfo> = Vec::new();
+    let told_by_session: HashSet<Provider> = metrics
+        .owners()
+        .filter(|(owner, _)| owner.session.is_some())
+        .map(|(owner, _)| owner.provider)
+        .collect();
     for (owner, session) in metrics.owners() {
         sessions.push(session.info(owner, name(owner), false));
         let mut shown = session.shown();
         // What an agent tells as a whole is in its sessions' records too, when it sends those.
-        let has_sessions =
-            metrics.owners().any(|(other, _)| other.provider == owner.provider && other.session.is_some());
-        if owner.session.is_none() && has_sessions {
+        if owner.session.is_none() && told_by_session.contains(&owner.provider) {
             shown = Tally { hooks: shown.hooks, ..Tally::default() };
         } else {
             for minute in session.minutes() {

@@ -27,15 +27,21 @@ pub struct Away {
     by_rule: u32,
     done: u32,
     failed: u32,
+    /// All tokens that were told of before.
+    tokens_before: u64,
 }
 
 impl Away {
+    fn new(now: Now, tokens_before: u64) -> Self {
+        Self { since_ms: now.unix_ms, since_mono: now.mono_ms, tokens_before, ..Self::default() }
+    }
+
     fn happened(&self) -> bool {
         self.commands + self.allowed + self.denied + self.by_rule + self.done + self.failed > 0
             || !self.files.is_empty()
     }
 
-    fn info(&self, now: Now) -> DigestInfo {
+    fn info(&self, now: Now, tokens: u64) -> DigestInfo {
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         DigestInfo {
             since_ms: self.since_ms,
@@ -49,6 +55,7 @@ impl Away {
             by_rule: self.by_rule,
             done: self.done,
             failed: self.failed,
+            tokens: tokens.saturating_sub(self.tokens_before),
         }
     }
 }
@@ -93,22 +100,22 @@ impl Model {
         if focused {
             let away_ms = now.mono_ms.saturating_sub(self.away.since_mono);
             if away_ms >= AWAY_MS && self.away.happened() && self.away.since_mono > 0 {
-                let text = self.away.info(now).in_words();
+                let text = self.digest(now).in_words();
                 self.toast(false, text, None);
             }
         } else {
-            self.away = Away { since_ms: now.unix_ms, since_mono: now.mono_ms, ..Away::default() };
+            self.begin_away(now);
         }
     }
 
     /// What happened since the window was left; without a window, since the program started.
     pub(super) fn digest(&self, now: Now) -> DigestInfo {
-        self.away.info(now)
+        self.away.info(now, self.tokens_told())
     }
 
-    /// The count begins with the program.
+    /// The count begins.
     pub(super) fn begin_away(&mut self, now: Now) {
-        self.away = Away { since_ms: now.unix_ms, since_mono: now.mono_ms, ..Away::default() };
+        self.away = Away::new(now, self.tokens_told());
     }
 }
 

@@ -46,6 +46,12 @@ impl MetricsState {
 }
 
 impl Model {
+    /// Tokens that telemetry has told of, without those that were read from caches.
+    pub(super) fn tokens_told(&self) -> u64 {
+        let all = fleet(&self.metrics.all, |_| None);
+        all.input_tokens + all.cache_creation_tokens + all.output_tokens + all.thought_tokens
+    }
+
     /// An export arrived.
     pub(super) fn telemetry_received(&mut self, now: Now, export: &Export) {
         let state = &mut self.metrics;

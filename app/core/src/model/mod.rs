@@ -427,7 +427,6 @@ impl Model {
 
     fn store_loaded(&mut self, now: Now, state: StoredState, fx: &mut Effects) {
         self.loaded = true;
-        self.begin_away(now);
         self.next_seq = self.next_seq.max(state.last_seq + 1);
         for stored in state.sessions {
             let off_since = state.last_alive_ms.filter(|_| !stored.ended && !self.is_heir());
@@ -437,6 +436,7 @@ impl Model {
             self.restore_request(stored, fx);
         }
         self.restore_metrics(state.metrics);
+        self.begin_away(now);
         self.alive(now, fx);
         self.views.touch();
     }

@@ -36,7 +36,7 @@ impl NewSession {
         let provider = like.map(|session| session.provider).filter(|provider| found(*provider));
         *self = Self {
             provider: provider.or_else(|| agents(snapshot).next().map(|(provider, _)| provider)),
-            cwd: like.map(|session| session.cwd.clone()).unwrap_or_default(),
+            cwd: like.map(|session| short_path(&session.cwd)).unwrap_or_default(),
             entered: false,
         };
     }
@@ -101,7 +101,7 @@ pub fn new_session_ui(ui: &mut Ui, state: &mut NewSession, snapshot: &Snapshot, 
         for directory in offered {
             let short = shown_line(&short_path(directory), 44);
             if Button::new(&short).quiet().name(format!("Use {short}")).show(ui).clicked() {
-                state.cwd = directory.to_owned();
+                state.cwd = short_path(directory);
             }
         }
     });

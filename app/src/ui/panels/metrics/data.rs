@@ -8,7 +8,7 @@ use magia_core::snapshot::Snapshot;
 use magia_protocol::wire::SessionId;
 use magia_protocol::wire::metrics::{
     FleetMetricsInfo, HookUseInfo, MetricsInfo, MinuteInfo, PromptUseInfo, SpanInfo, SpreadInfo, ToolUseInfo,
-    UsageInfo,
+    UsageInfo, short_count,
 };
 
 /// Rows of a table.
@@ -189,11 +189,13 @@ impl MetricsData {
         if let Some(tokens) = info.context_tokens {
             let value = match info.context_window_used {
                 Some(used) => format!("{:.0} %", used * 100.0),
-                None => count(tokens),
+                None => short_count(tokens),
             };
-            let size =
-                info.context_window_size.map(|size| format!(" of {} (by the model's name)", count(size)));
-            let tip = format!("{} tokens in the last request{}", count(tokens), size.unwrap_or_default());
+            let size = info
+                .context_window_size
+                .map(|size| format!(" of {} (by the model's name)", short_count(size)));
+            let tip =
+                format!("{} tokens in the last request{}", short_count(tokens), size.unwrap_or_default());
             figures.push(Figure { name: "Context", value, tip });
         }
         figures.push(Figure {
@@ -255,8 +257,8 @@ impl MetricsData {
                 agent: format!("{}{}", provider::name(info.provider), model.unwrap_or_default()),
                 updated_ms: info.updated_at_ms,
                 tokens: [
-                    count(info.input_tokens + info.cache_creation_tokens + info.cache_read_tokens),
-                    count(info.output_tokens + info.thought_tokens),
+                    short_count(info.input_tokens + info.cache_creation_tokens + info.cache_read_tokens),
+                    short_count(info.output_tokens + info.thought_tokens),
                 ],
                 cost: cost(info.total_cost_usd),
             }
@@ -293,7 +295,7 @@ fn cost_figure(usd: Option<f64>) -> Figure {
 }
 
 fn tokens_figure(name: &'static str, tokens: u64, what: &str) -> Figure {
-    Figure { name, value: count(tokens), tip: format!("{tokens} tokens {what}") }
+    Figure { name, value: short_count(tokens), tip: format!("{tokens} tokens {what}") }
 }
 
 fn time_figure(name: &'static str, time: Option<&SpreadInfo>) -> Option<Figure> {
@@ -342,9 +344,9 @@ fn usage(info: &UsageInfo) -> UsageRow {
         model: shown_line(&info.model, 40),
         purpose: shown_line(&info.query_source, 30),
         tokens: [
-            count(info.input_tokens + info.cache_creation_tokens),
-            count(info.cache_read_tokens),
-            count(info.output_tokens + info.thought_tokens),
+            short_count(info.input_tokens + info.cache_creation_tokens),
+            short_count(info.cache_read_tokens),
+            short_count(info.output_tokens + info.thought_tokens),
         ],
         cost: cost(info.cost_usd),
     }
@@ -415,8 +417,8 @@ fn prompt(info: &PromptUseInfo) -> PromptRow {
     let plural = |count: u32, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     let mut what = vec![
         plural(info.requests, "request"),
-        format!("{} in", count(info.input_tokens)),
-        format!("{} out", count(info.output_tokens)),
+        format!("{} in", short_count(info.input_tokens)),
+        format!("{} out", short_count(info.output_tokens)),
     ];
     if info.tools > 0 {
         what.push(format!("{} in {}", plural(info.tools, "tool call"), millis(info.tool_ms)));
@@ -454,15 +456,6 @@ fn spans(all: &[SpanInfo]) -> Vec<SpanBar> {
         failed: span.failed,
     };
     spans.iter().take(SPANS).map(bar).collect()
-}
-
-/// `950`, `12.3k`, `4.5M`.
-pub(super) fn count(number: u64) -> String {
-    match number {
-        0..1_000 => number.to_string(),
-        1_000..1_000_000 => format!("{:.1}k", number as f64 / 1e3),
-        _ => format!("{:.1}M", number as f64 / 1e6),
-    }
 }
 
 pub(super) fn cost(usd: Option<f64>) -> String {

@@ -1,11 +1,12 @@
 //! The plots: tokens and cost over time, and how long requests took.
 
-use super::data::{PlotData, cost, count, millis};
+use super::data::{PlotData, cost, millis};
 use crate::ui::clock::Clock;
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::caption;
 use eframe::egui::{self, Color32, Frame, Margin, Ui, vec2};
 use egui_plot::{Bar, BarChart, GridMark, Line, Plot, PlotPoints, uniform_grid_spacer};
+use magia_protocol::wire::metrics::short_count;
 
 /// How high a plot is.
 const HEIGHT: f32 = 132.0;
@@ -26,8 +27,8 @@ pub fn plots_ui(ui: &mut Ui, data: &PlotData, clock: &Clock) {
             ("written", colors.primary, output),
         ];
         card(ui, "Tokens a minute", &kinds.map(|(name, color, _)| (name, color)), |ui| {
-            let plot =
-                plot("tokens", data, clock).y_axis_formatter(|mark, _| count(mark.value.max(0.0) as u64));
+            let plot = plot("tokens", data, clock)
+                .y_axis_formatter(|mark, _| short_count(mark.value.max(0.0) as u64));
             plot.show(ui, |plot| {
                 let mut below: Vec<BarChart> = Vec::new();
                 for (name, color, points) in kinds {
