@@ -181,8 +181,8 @@ pub enum Event {
     HistoryLoaded {
         /// Whose.
         session: SessionId,
-        /// What the store has.
-        stored: Box<StoredTimeline>,
+        /// What the store has; `None` when it could not be read.
+        stored: Option<Box<StoredTimeline>>,
     },
     /// An agent's telemetry arrived: one export.
     TelemetryReceived(Box<crate::telemetry::Export>),

@@ -108,6 +108,24 @@ pub const TERMINAL_TOOL: &str = "Terminal";
 const DIFF_LINES_MAX: usize = 4_000;
 
 impl Subject {
+    /// Bytes of its texts, about.
+    pub fn text_bytes(&self) -> usize {
+        match self {
+            Self::Command { command, description, .. } => {
+                command.len() + description.as_ref().map_or(0, String::len)
+            }
+            Self::Edit { path, diff, .. } => {
+                path.len() + diff.iter().map(|line| size_of::<DiffLine>() + line.text.len()).sum::<usize>()
+            }
+            Self::Questions(questions) => questions
+                .iter()
+                .flat_map(|question| &question.options)
+                .map(|option| option.label.len() + option.description.len())
+                .sum(),
+            Self::Plan(text) | Self::Read(text) | Self::Other(text) => text.len(),
+        }
+    }
+
     /// What a call of `tool` with `input` is about. Tool names are Claude Code's (Codex has some of the same), Codex's
     /// `apply_patch` and Gemini's; unknown ones are `Other`.
     pub fn of(tool: &str, input: &Value) -> Self {

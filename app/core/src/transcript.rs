@@ -69,31 +69,3 @@ pub enum Content {
     /// The context was compacted.
     Compacted,
 }
-
-impl Content {
-    /// Bytes of what it says.
-    pub fn text_bytes(&self) -> usize {
-        match self {
-            Self::Prompt(text)
-            | Self::Message(text)
-            | Self::Thinking(text)
-            | Self::ToolResult { text, .. } => text.len(),
-            Self::ToolUse { input, .. } => input_bytes(input),
-            Self::CustomTitle(text)
-            | Self::AiTitle(text)
-            | Self::Model(text)
-            | Self::HookRan { command: text, .. } => text.len(),
-            Self::Interrupted | Self::Compacted => 0,
-        }
-    }
-}
-
-/// Bytes of the texts in an input.
-fn input_bytes(input: &Value) -> usize {
-    match input {
-        Value::String(text) => text.len(),
-        Value::Array(values) => values.iter().map(input_bytes).sum(),
-        Value::Object(fields) => fields.iter().map(|(name, value)| name.len() + input_bytes(value)).sum(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
-    }
-}

@@ -189,13 +189,13 @@ fn timelines_that_nobody_looks_at_do_not_stay_in_memory() {
     script.apply(Event::ServiceReported { service: "store", problem: Some("the disk is full".into()) });
     (0..30).for_each(|number| work(&mut script, number));
     assert!(script.model.footprint().timeline_bytes > 7 * MIB);
+    let session = script.row("s1").id;
+    let put_away = json!({"session": session.to_string(), "limit": 100});
+    let whole = script.cli("get_timeline", put_away.clone()).unwrap();
     script.apply(Event::ServiceReported { service: "store", problem: None });
 
     let looked_at = script.row("s0").id;
     script.apply(Event::WindowChanged { focused: true, selected: Some(looked_at) });
-    let session = script.row("s1").id;
-    let put_away = json!({"session": session.to_string(), "limit": 100});
-    let whole = script.cli("get_timeline", put_away.clone()).unwrap();
     for number in 30..120 {
         work(&mut script, number);
         let bytes = script.model.footprint().timeline_bytes;
@@ -223,7 +223,7 @@ fn timelines_that_nobody_looks_at_do_not_stay_in_memory() {
         .cloned()
         .collect();
     assert_eq!(requests.len(), 1);
-    let stored = Box::new(StoredTimeline::of(&events, &requests));
+    let stored = Some(Box::new(StoredTimeline::of(&events, &requests)));
     // What comes while it is read is not lost, and no request is shown twice.
     script.hook(101, "s1", "UserPromptSubmit", json!({"prompt": "one more"}));
     script.apply(Event::HistoryLoaded { session, stored });
@@ -235,6 +235,55 @@ fn timelines_that_nobody_looks_at_do_not_stay_in_memory() {
     };
     assert_eq!(told(&again), told(&whole));
     assert_eq!(script.cli("get_timeline", put_away).unwrap().as_array().unwrap().last().unwrap(), &last);
+    // Whoever looks through all of them, one after the other, fills no memory either.
+    for number in 2..100 {
+        let session = script.row(&format!("s{number}")).id;
+        script.apply(Event::WindowChanged { focused: true, selected: Some(session) });
+        script.apply(Event::TranscriptBegun(session));
+        let stored = Some(Box::new(StoredTimeline::of(&events, &[])));
+        script.apply(Event::HistoryLoaded { session, stored });
+        let bytes = script.model.footprint().timeline_bytes;
+        assert!(bytes < 6 * MIB, "{bytes} after {number}");
+    }
+}
+
+#[test]
+fn a_timeline_that_could_not_be_read_is_read_again_and_keeps_what_came_since() {
+    let mut script = Script::default();
+    let sessions = vec![stored(1, "s", Some(10), false)];
+    script.apply(Event::StoreLoaded(Box::new(StoredState { sessions, ..StoredState::default() })));
+    let session = SessionId::from_uuid(uuid::Uuid::from_u128(1));
+    let first = script.effects.len();
+    let asks = |script: &mut Script| {
+        script.command("get_timeline", json!({"session": session.to_string()}), script::cli())
+    };
+    assert!(asks(&mut script).is_none());
+    script.hook(10, "s", "UserPromptSubmit", json!({"prompt": "one"}));
+    script.apply(Event::HistoryLoaded { session, stored: None });
+    let told = |script: &Script| {
+        let rows = script.replies.values().next_back().cloned().unwrap().unwrap();
+        let rows = rows.as_array().unwrap().clone();
+        rows.iter().map(|row| row["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&script), ["one"], "whoever waits is told what there is");
+    script.hook(10, "s", "UserPromptSubmit", json!({"prompt": "two"}));
+    assert!(asks(&mut script).is_none(), "the next who asks has it tried again");
+    assert_eq!(script.count(first, |effect| matches!(effect, Effect::LoadHistory(id) if *id == session)), 2);
+    script.apply(Event::HistoryLoaded { session, stored: None });
+    assert_eq!(told(&script), ["one", "two"]);
+    assert!(asks(&mut script).is_none());
+    let events: Vec<_> = script
+        .effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Store(StoreWrite::Event(event)) => Some((**event).clone()),
+            _ => None,
+        })
+        .collect();
+    script.hook(10, "s", "UserPromptSubmit", json!({"prompt": "three"}));
+    script.apply(script::history_of(session, &events));
+    assert_eq!(told(&script), ["one", "two", "three"]);
+    assert!(asks(&mut script).is_some(), "now it is whole");
 }
 
 #[test]

@@ -25,13 +25,16 @@ use magia_protocol::wire::{Command, ErrorCode, Provider, RpcError, SessionId};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
-/// Events that a subscription or a history reads at most.
+/// Events that a subscription reads at most.
 const READ_MAX: u32 = 10_000;
 
+/// Events that a history reads at most: two for each entry that a timeline keeps.
+const HISTORY_EVENTS_MAX: u32 = 20_000;
 /// Requests that a history reads at most.
 const HISTORY_REQUESTS_MAX: u32 = 2_000;
 
@@ -171,17 +174,19 @@ impl JobShell {
                 events
             }
             JobRequest::History(session) => {
-                let read = self.store.as_ref().map(|store| {
-                    store.flush()?;
-                    let events = store.events(Some(session), 0, READ_MAX)?;
-                    Ok(StoredTimeline::of(&events, &store.requests_of(session, HISTORY_REQUESTS_MAX)?))
-                });
-                let stored = read.unwrap_or_else(|| Ok(StoredTimeline::default()));
-                let stored = stored.unwrap_or_else(|err: anyhow::Error| {
-                    tracing::warn!("reading a session's events: {err:#}");
-                    StoredTimeline::default()
-                });
-                vec![Event::HistoryLoaded { session, stored: Box::new(stored) }]
+                let read = catch_unwind(AssertUnwindSafe(|| self.history(session)));
+                let stored = match read {
+                    Ok(Ok(stored)) => Some(Box::new(stored)),
+                    Ok(Err(err)) => {
+                        tracing::warn!("reading a session's events: {err:#}");
+                        None
+                    }
+                    Err(_panic) => {
+                        tracing::error!("a session's events could not be understood");
+                        None
+                    }
+                };
+                vec![Event::HistoryLoaded { session, stored }]
             }
             JobRequest::Titles { session, path } => {
                 let found = transcripts::read_titles(&path);
@@ -202,6 +207,23 @@ impl JobShell {
                 events
             }
         }
+    }
+
+    /// A session's timeline, of what the store has.
+    fn history(&self, session: SessionId) -> anyhow::Result<StoredTimeline> {
+        let Some(store) = &self.store else { return Ok(StoredTimeline::default()) };
+        if let Err(err) = store.flush() {
+            // What is written can be read; what is not, the model may remember.
+            tracing::warn!("a timeline may lack its newest: {err:#}");
+        }
+        let events = store.events(Some(session), 0, HISTORY_EVENTS_MAX)?;
+        let mut requests = store.requests_of(session, HISTORY_REQUESTS_MAX)?;
+        requests.reverse();
+        let is_cut = events.len() >= HISTORY_EVENTS_MAX as usize;
+        if let Some(first) = events.first().filter(|_| is_cut) {
+            requests.retain(|request| request.asked_at_ms >= first.received_at_ms);
+        }
+        Ok(StoredTimeline::of(&events, &requests))
     }
 
     fn replay(&self, to: ReplyId, since: u64, until: u64) {

@@ -368,8 +368,13 @@ impl Reporter {
     /// When the hub has no room, the next report says it.
     pub(super) fn report(&mut self, outbox: &Outbox) {
         let info = self.health.info();
-        if self.last.as_ref() != Some(&info) && outbox.offer(Event::ListenerReported(info.clone())) {
+        if self.last.as_ref() == Some(&info) {
+            return;
+        }
+        if outbox.offer(Event::ListenerReported(info.clone())) {
             self.last = Some(info);
+        } else {
+            self.health.stir();
         }
     }
 }

@@ -111,6 +111,11 @@ impl Health {
         self.stirred.notify_one();
     }
 
+    /// Something is to be told soon.
+    pub(super) fn stir(&self) {
+        self.stirred.notify_one();
+    }
+
     /// A message was understood and delivered.
     pub(super) fn count_message(&self) {
         self.messages.fetch_add(1, Ordering::Relaxed);
@@ -119,7 +124,7 @@ impl Health {
     /// Counts and logs what was refused.
     pub(super) fn refuse(&self, refusal: &Refusal) {
         let refused = self.refused.fetch_add(1, Ordering::Relaxed) + 1;
-        self.stirred.notify_one();
+        self.stir();
         tracing::debug!(listener = self.name, "refused: {refusal}");
         let mut state = self.state();
         if state.warned.is_none_or(|at| at.elapsed() >= WARN_EVERY) {

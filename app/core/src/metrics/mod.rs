@@ -15,7 +15,7 @@ mod view;
 
 pub use recent::{MINUTES_MAX, Minute, PROMPTS_MAX, PromptUse, SPANS_MAX, SpanRow};
 pub use stored::StoredMetrics;
-pub use view::fleet;
+pub use view::{fleet, tokens, tokens_since};
 
 use crate::telemetry::{Attributes, Batch, Export, Items, Log, Point, Span};
 use magia_protocol::wire::{Provider, ProviderSessionId};

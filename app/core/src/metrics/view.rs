@@ -9,7 +9,7 @@ use magia_protocol::wire::metrics::{
     ToolUseInfo, UsageInfo,
 };
 use magia_protocol::wire::{Provider, SessionId};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Minutes of the fleet's plot.
 const FLEET_MINUTES: usize = 24 * 60;
@@ -309,4 +309,25 @@ fn span(row: &SpanRow) -> SpanInfo {
         took_ms: row.took_ms,
         failed: row.failed,
     }
+}
+
+/// Tokens that each owner has told of, without those that were read from caches.
+pub fn tokens(metrics: &Metrics) -> HashMap<Owner, u64> {
+    let of = |session: &SessionMetrics| {
+        let Tokens { input, output, cache_creation, thought, tool, .. } =
+            session.tally(session.usage_way()).tokens();
+        whole(input + output + cache_creation + thought + tool)
+    };
+    metrics.owners().map(|(owner, session)| (owner.clone(), of(session))).collect()
+}
+
+/// Tokens that were told of since `before`. What an agent tells as a whole counts when it tells nothing by session.
+pub fn tokens_since(metrics: &Metrics, before: &HashMap<Owner, u64>) -> u64 {
+    let now = tokens(metrics);
+    let told_by_session: HashSet<Provider> =
+        now.keys().filter(|owner| owner.session.is_some()).map(|owner| owner.provider).collect();
+    now.iter()
+        .filter(|(owner, _)| owner.session.is_some() || !told_by_session.contains(&owner.provider))
+        .map(|(owner, tokens)| tokens.saturating_sub(before.get(owner).copied().unwrap_or(0)))
+        .sum()
 }

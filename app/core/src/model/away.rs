@@ -2,11 +2,12 @@
 
 use super::Model;
 use crate::event::Now;
+use crate::metrics::Owner;
 use crate::normalize::{Detail, Understood};
 use crate::policy::{EDIT_TOOLS, command_of, is_shell};
 use magia_protocol::wire::SessionId;
 use magia_protocol::wire::notice::DigestInfo;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// Who was away for less needs no digest.
 const AWAY_MS: u64 = 300_000;
@@ -27,12 +28,12 @@ pub struct Away {
     by_rule: u32,
     done: u32,
     failed: u32,
-    /// All tokens that were told of before.
-    tokens_before: u64,
+    /// Tokens that were told of before, by who told.
+    tokens_before: HashMap<Owner, u64>,
 }
 
 impl Away {
-    fn new(now: Now, tokens_before: u64) -> Self {
+    fn new(now: Now, tokens_before: HashMap<Owner, u64>) -> Self {
         Self { since_ms: now.unix_ms, since_mono: now.mono_ms, tokens_before, ..Self::default() }
     }
 
@@ -55,7 +56,7 @@ impl Away {
             by_rule: self.by_rule,
             done: self.done,
             failed: self.failed,
-            tokens: tokens.saturating_sub(self.tokens_before),
+            tokens,
         }
     }
 }
@@ -110,7 +111,7 @@ impl Model {
 
     /// What happened since the window was left; without a window, since the program started.
     pub(super) fn digest(&self, now: Now) -> DigestInfo {
-        self.away.info(now, self.tokens_told())
+        self.away.info(now, self.tokens_since(&self.away.tokens_before))
     }
 
     /// The count begins.

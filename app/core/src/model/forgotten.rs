@@ -28,6 +28,7 @@ impl Model {
             if read && session.ended.is_some() && Some(session.id) != looked_at {
                 session.put_timeline_away();
                 session.thread = Thread::default();
+                session.knows_thread = false;
             }
         }
         self.views.touch();
@@ -50,16 +51,21 @@ impl Model {
         self.requests.forget(id);
         self.forget_notices(id, fx);
         self.forget_row(id);
+        self.nothing_to_tell_of(id, fx);
+        if self.window.selected == Some(id) {
+            self.window.selected = None;
+            fx.push(Effect::UnfollowTranscript);
+        }
+    }
+
+    /// Whoever waits for the timeline of a session that is gone is told so.
+    pub(super) fn nothing_to_tell_of(&mut self, id: SessionId, fx: &mut Effects) {
         let (waiting, rest): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.history_replies).into_iter().partition(|(_, of, _)| *of == id);
         self.history_replies = rest;
         for (reply, ..) in waiting {
             let gone = RpcError::new(ErrorCode::NotFound, "the session was forgotten meanwhile");
             self.reply(reply, Err(gone), fx);
-        }
-        if self.window.selected == Some(id) {
-            self.window.selected = None;
-            fx.push(Effect::UnfollowTranscript);
         }
     }
 }

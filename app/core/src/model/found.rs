@@ -75,5 +75,6 @@ impl Model {
         if self.window.selected == Some(session.id) {
             self.window.selected = None;
         }
+        self.nothing_to_tell_of(id, fx);
     }
 }

@@ -7,7 +7,8 @@ use super::{Effects, Model};
 use crate::effect::Effect;
 use crate::event::{AgentEvent, ReplyId, StoredRequest};
 use crate::normalize::{self, Understood, gemini};
-use crate::timeline::{Body, Timeline, TimelineItem};
+use crate::timeline::{Body, ITEMS_MAX, Timeline, TimelineItem};
+use crate::transcript::TranscriptItem;
 use magia_protocol::wire::command::GetTimeline;
 use magia_protocol::wire::info::TimelineInfo;
 use magia_protocol::wire::{Provider, RequestId, SessionId, visible_lines};
@@ -22,11 +23,15 @@ const TIMELINE_LIMIT: usize = 200;
 const UNWRITTEN_MAX: usize = 512;
 const UNWRITTEN_BYTES: usize = 4 * 1024 * 1024;
 
-/// Bytes of all timelines that nobody looks at: over it, those that were wanted longest ago go, until this much is left.
-/// The store has them.
-const UNSEEN_BYTES: (usize, usize) = (4 * 1024 * 1024, 2 * 1024 * 1024);
-/// How many bytes are told before the timelines' bytes are summed up again.
-const SUM_EVERY_BYTES: usize = 1024 * 1024;
+/// Bytes of all timelines that nobody looks at. Over it, those go that were wanted longest ago, after those that are larger
+/// than what may be left.
+const UNSEEN_MAX_BYTES: usize = 4 * 1024 * 1024;
+/// How many are left then.
+const UNSEEN_LEFT_BYTES: usize = 2 * 1024 * 1024;
+/// How much timelines grow before all are looked at again.
+const SUM_EVERY_BYTES: usize = 512 * 1024;
+/// Lines of a transcript that wait for their timeline; of more, the newest.
+const WAITING_MAX: usize = ITEMS_MAX;
 
 /// A timeline made of what the store has. Making it takes as long as there are events, so it is not made in the hub.
 #[derive(Clone, Debug, Default)]
@@ -108,72 +113,134 @@ impl Model {
         self.wanted += 1;
         let Some(session) = self.sessions.get_mut(&id) else { return true };
         session.wanted = self.wanted;
-        if matches!(session.history, History::Unread) {
-            session.history =
-                History::Reading(Meanwhile { events: self.unwritten.of(id), transcript: Vec::new() });
-            fx.push(Effect::LoadHistory(id));
-        }
-        matches!(session.history, History::Read)
+        let events = match session.history {
+            History::Unread => self.unwritten.of(id),
+            // What came since the last try is shown already.
+            History::Partial => Vec::new(),
+            History::Reading(_) => return false,
+            History::Read => return true,
+        };
+        session.history = History::Reading(Meanwhile { events, begun: false, transcript: VecDeque::new() });
+        fx.push(Effect::LoadHistory(id));
+        false
     }
 
     /// Shows an event in its session's timeline, or keeps it until that is read.
     pub(super) fn show_event(&mut self, event: Arc<AgentEvent>, understood: &Understood) {
         let Some(session) = self.sessions.get_mut(&event.session) else { return };
         match &mut session.history {
-            History::Read => {
+            History::Read | History::Partial => {
                 if session.wanted == 0 {
                     // A new session counts as wanted when it began.
                     session.wanted = self.wanted;
                 }
-                self.told_bytes += event.raw.len();
+                let before = session.timeline.bytes();
                 session.timeline.apply(&event, understood);
+                let grown = session.timeline.bytes().saturating_sub(before);
+                self.timelines_grew(grown);
             }
             History::Reading(waiting) => waiting.events.push(event),
             History::Unread => self.unwritten.push(event),
         }
-        if self.told_bytes > SUM_EVERY_BYTES {
-            self.told_bytes = 0;
+    }
+
+    /// A transcript is read from its start.
+    pub(super) fn transcript_begun(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        match &mut session.history {
+            History::Read | History::Partial => session.timeline.transcript_begins(),
+            History::Reading(waiting) => {
+                waiting.begun = true;
+                waiting.transcript.clear();
+            }
+            History::Unread => {}
+        }
+    }
+
+    /// Shows lines of a transcript, or keeps them until the timeline is read.
+    pub(super) fn show_transcript(&mut self, id: SessionId, items: &[TranscriptItem]) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        match &mut session.history {
+            History::Read | History::Partial => {
+                let before = session.timeline.bytes();
+                items.iter().for_each(|item| session.timeline.apply_transcript(item));
+                let grown = session.timeline.bytes().saturating_sub(before);
+                self.timelines_grew(grown);
+            }
+            History::Reading(waiting) => {
+                waiting.transcript.extend(items.iter().cloned());
+                let over = waiting.transcript.len().saturating_sub(WAITING_MAX);
+                waiting.transcript.drain(..over);
+            }
+            History::Unread => {}
+        }
+    }
+
+    fn timelines_grew(&mut self, bytes: usize) {
+        self.grown_bytes += bytes;
+        if self.grown_bytes > SUM_EVERY_BYTES {
             self.put_timelines_away();
         }
     }
 
     /// Forgets timelines that nobody looks at, when all of them are too large together and the store can be read.
-    fn put_timelines_away(&mut self) {
+    pub(super) fn put_timelines_away(&mut self) {
+        self.grown_bytes = 0;
         if !self.loaded || self.problems.contains_key("store") {
             return;
         }
         let looked_at = self.window.selected;
-        let mut unseen: Vec<(u64, SessionId, usize)> = self
+        let mut unseen: Vec<(bool, u64, SessionId, usize)> = self
             .sessions
             .values()
             .filter(|session| matches!(session.history, History::Read) && Some(session.id) != looked_at)
             .map(|session| (session.wanted, session.id, session.timeline.bytes()))
+            .filter(|(.., bytes)| *bytes > 0)
+            .map(|(wanted, id, bytes)| (bytes <= UNSEEN_LEFT_BYTES, wanted, id, bytes))
             .collect();
-        let mut bytes: usize = unseen.iter().map(|(.., bytes)| bytes).sum();
-        if bytes <= UNSEEN_BYTES.0 {
+        let mut left: usize = unseen.iter().map(|(.., bytes)| bytes).sum();
+        if left <= UNSEEN_MAX_BYTES {
             return;
         }
         unseen.sort_unstable();
-        for (_, id, its) in unseen {
-            if bytes <= UNSEEN_BYTES.1 {
+        for (.., id, bytes) in unseen {
+            if left <= UNSEEN_LEFT_BYTES {
                 break;
             }
-            bytes -= its;
+            left -= bytes;
             self.sessions.get_mut(&id).into_iter().for_each(Session::put_timeline_away);
         }
     }
 
-    /// A session's stored events were read.
-    pub(super) fn history_loaded(&mut self, id: SessionId, mut stored: StoredTimeline, fx: &mut Effects) {
+    /// A session's stored events were read, or could not be.
+    pub(super) fn history_loaded(&mut self, id: SessionId, stored: Option<StoredTimeline>, fx: &mut Effects) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        let History::Reading(waiting) = std::mem::replace(&mut session.history, History::Read) else {
-            return;
+        let waiting = match std::mem::replace(&mut session.history, History::Read) {
+            History::Reading(waiting) => waiting,
+            other => {
+                session.history = other;
+                return;
+            }
         };
-        let last = stored.last_seq;
-        waiting.events.iter().filter(|event| event.seq > last).for_each(|event| stored.apply(event));
-        waiting.transcript.iter().for_each(|item| stored.timeline.apply_transcript(item));
-        session.timeline = stored.timeline;
-        session.thread = stored.thread;
+        let mut story = match stored {
+            Some(stored) => stored,
+            None => {
+                // What is known stays, and the rest is tried again when it is wanted again.
+                session.history = History::Partial;
+                let mut timeline = std::mem::take(&mut session.timeline);
+                if waiting.begun {
+                    timeline.transcript_begins();
+                }
+                StoredTimeline { timeline, thread: session.thread.clone(), last_seq: 0 }
+            }
+        };
+        let last = story.last_seq;
+        waiting.events.iter().filter(|event| event.seq > last).for_each(|event| story.apply(event));
+        waiting.transcript.iter().for_each(|item| story.timeline.apply_transcript(item));
+        session.timeline = story.timeline;
+        if !std::mem::replace(&mut session.knows_thread, true) {
+            session.thread = story.thread;
+        }
         if session.ended.is_some() {
             session.timeline.turn_broken_off();
         }
@@ -190,6 +257,8 @@ impl Model {
             let outcome = to_json(self.timeline_rows(id, limit));
             self.reply(reply, outcome, fx);
         }
+        let bytes = self.sessions.get(&id).map_or(0, |session| session.timeline.bytes());
+        self.timelines_grew(bytes);
         self.views.touch();
     }
 
@@ -205,19 +274,9 @@ impl Model {
         let Some(request) = self.requests.get(id) else { return };
         let (at_ms, agent_id, body) = (request.asked_at_ms, request.agent_id.clone(), request.body());
         if let Some(session) = self.sessions.get_mut(&request.session)
-            && matches!(session.history, History::Read)
+            && matches!(session.history, History::Read | History::Partial)
         {
             session.timeline.request(at_ms, agent_id.as_deref(), body);
-        }
-    }
-
-    /// A transcript is read from its start.
-    pub(super) fn transcript_begun(&mut self, id: SessionId) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
-        match &mut session.history {
-            History::Read => session.timeline.transcript_begins(),
-            History::Reading(waiting) => waiting.transcript.clear(),
-            History::Unread => {}
         }
     }
 }

@@ -4,12 +4,13 @@ use super::commands::{Outcome, to_json};
 use super::{Effects, Model};
 use crate::effect::{Effect, StoreWrite, Update};
 use crate::event::Now;
-use crate::metrics::{Metrics, Owner, StoredMetrics, fleet};
+use crate::metrics::{Metrics, Owner, StoredMetrics, fleet, tokens, tokens_since};
 use crate::snapshot::MetricsView;
 use crate::telemetry::Export;
 use magia_protocol::wire::command::GetSessionMetrics;
 use magia_protocol::wire::metrics::{MetricsInfo, OtelPortInfo};
 use magia_protocol::wire::{ErrorCode, RpcError, SessionId};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The least time between two updates of one session: an agent in haste exports every second.
@@ -46,10 +47,14 @@ impl MetricsState {
 }
 
 impl Model {
-    /// Tokens that telemetry has told of, without those that were read from caches.
-    pub(super) fn tokens_told(&self) -> u64 {
-        let all = fleet(&self.metrics.all, |_| None);
-        all.input_tokens + all.cache_creation_tokens + all.output_tokens + all.thought_tokens
+    /// Tokens that telemetry has told of until now, by who told.
+    pub(super) fn tokens_told(&self) -> HashMap<Owner, u64> {
+        tokens(&self.metrics.all)
+    }
+
+    /// Tokens that telemetry has told of since then.
+    pub(super) fn tokens_since(&self, before: &HashMap<Owner, u64>) -> u64 {
+        tokens_since(&self.metrics.all, before)
     }
 
     /// An export arrived.

@@ -147,8 +147,8 @@ pub struct Model {
     /// The dry run that the window waits for, and what came of its last one.
     trial: (Option<ReplyId>, Option<Arc<TrialInfo>>),
     unwritten: history::Unwritten,
-    /// Bytes that timelines were told since they were last summed up.
-    told_bytes: usize,
+    /// Bytes that timelines have grown by since all were looked at.
+    grown_bytes: usize,
     /// How often a timeline was wanted.
     wanted: u64,
     history_replies: Vec<(ReplyId, SessionId, usize)>,
@@ -231,7 +231,7 @@ impl Model {
             window_replies: HashMap::new(),
             trial: (None, None),
             unwritten: history::Unwritten::default(),
-            told_bytes: 0,
+            grown_bytes: 0,
             wanted: 1,
             history_replies: Vec::new(),
             raise: (0, None),
@@ -297,7 +297,9 @@ impl Model {
             }
             Event::JobFinished { reply, outcome } => self.job_finished(reply, outcome, &mut fx),
             Event::Forgotten(gone) => self.forgotten(now, &gone, &mut fx),
-            Event::HistoryLoaded { session, stored } => self.history_loaded(session, *stored, &mut fx),
+            Event::HistoryLoaded { session, stored } => {
+                self.history_loaded(session, stored.map(|stored| *stored), &mut fx)
+            }
             Event::TelemetryReceived(export) => self.telemetry_received(now, &export),
             Event::TelemetryPort(info) => self.otel_port(*info),
             Event::HttpApi(info) => self.http_api = *info,
@@ -514,12 +516,17 @@ impl Model {
 
     fn window_changed(&mut self, focused: bool, selected: Option<SessionId>, fx: &mut Effects) {
         self.window.focused = focused;
-        let same = self.window.selected == selected;
-        self.window.selected = selected;
+        let left = std::mem::replace(&mut self.window.selected, selected);
+        let same = left == selected;
         self.session_in_front(fx);
         if same {
             return;
         }
+        if let Some(session) = left.and_then(|id| self.sessions.get_mut(&id)) {
+            self.wanted += 1;
+            session.wanted = self.wanted;
+        }
+        self.put_timelines_away();
         self.view_held(fx);
         match selected.and_then(|id| self.sessions.get(&id)) {
             Some(session) => {

@@ -257,7 +257,7 @@ pub(super) fn stored_body(stored: &StoredRequest) -> Body {
     Body::Request {
         id: stored.id,
         tool: stored.tool.clone(),
-        summary: Subject::of(&stored.tool, &input).summary(),
+        summary: Subject::unmarked(&stored.tool, &input).summary(),
         state: if stored.state.is_settled() { stored.state } else { RequestState::AppGone },
         outcome: stored
             .decided_by

@@ -13,7 +13,7 @@ use magia_protocol::wire::{
     ProcessId, Provider, ProviderSessionId, RequestId, SessionId, SessionState, TitleSource,
 };
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
@@ -59,6 +59,8 @@ pub enum History {
     Reading(Meanwhile),
     /// The timeline is complete from here on.
     Read,
+    /// The store could not be read: there is what came since.
+    Partial,
 }
 
 /// What came while a timeline was read.
@@ -66,8 +68,10 @@ pub enum History {
 pub struct Meanwhile {
     /// Told by hooks.
     pub events: Vec<Arc<AgentEvent>>,
-    /// Told by the transcript.
-    pub transcript: Vec<TranscriptItem>,
+    /// The transcript was begun anew.
+    pub begun: bool,
+    /// Told by the transcript since, oldest first.
+    pub transcript: VecDeque<TranscriptItem>,
 }
 
 /// A session.
@@ -133,6 +137,8 @@ pub struct Session {
     pub between_turns: bool,
     /// Gemini's turn and calls, which have no names of their own.
     pub thread: Thread,
+    /// It has heard of all events of the turn, live or from the store.
+    pub knows_thread: bool,
     /// Its timeline.
     pub timeline: Timeline,
     /// Whether that is complete.
@@ -191,6 +197,7 @@ impl Session {
             subagents: BTreeSet::new(),
             between_turns: false,
             thread: Thread::default(),
+            knows_thread: true,
             timeline: Timeline::default(),
             history: History::Read,
             wanted: 0,
@@ -226,6 +233,7 @@ impl Session {
         session.pinned = stored.pinned;
         session.hidden = stored.hidden;
         session.history = History::Unread;
+        session.knows_thread = false;
         match stored.process {
             Some(process) if !stored.ended => {
                 session.processes.push(process);

@@ -1,6 +1,6 @@
 //! Titles: where they come from and which one is shown.
 
-use super::session::{History, Session};
+use super::session::Session;
 use super::{Effects, Model};
 use crate::effect::{Effect, StoreWrite};
 use crate::event::Titles;
@@ -60,12 +60,8 @@ impl Model {
                 }
                 _ => {}
             }
-            match &mut session.history {
-                History::Read => session.timeline.apply_transcript(item),
-                History::Reading(waiting) => waiting.transcript.push(item.clone()),
-                History::Unread => {}
-            }
         }
+        self.show_transcript(id, items);
         self.touch(id);
         self.titles_read(id, titles, fx);
     }

@@ -1,6 +1,7 @@
 //! What the model shows: rows, cards, the snapshot. Made anew only for what changed.
 
 use super::evidence::{DISAGREEMENT_MS, Waiting};
+use super::session::History;
 use super::{Effects, Model};
 use crate::effect::{Effect, StoreWrite, Update};
 use crate::event::Now;
@@ -153,7 +154,7 @@ impl Model {
         let timeline =
             self.window.selected.and_then(|id| self.sessions.get(&id)).map(|session| TimelineView {
                 session: session.id,
-                loading: !matches!(session.history, super::session::History::Read),
+                loading: matches!(session.history, History::Unread | History::Reading(_)),
                 items: session.timeline.items(),
             });
         let mut sessions: Vec<Arc<SessionInfo>> =

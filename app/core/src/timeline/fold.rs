@@ -17,9 +17,6 @@ use std::sync::Arc;
 /// Entries kept; the store and the transcript have the rest.
 pub const ITEMS_MAX: usize = 10_000;
 
-/// What an entry takes besides its texts, about.
-const ENTRY_BYTES: usize = 256;
-
 /// How far apart the two tellings of one message or prompt may be.
 const TWIN_MS: u64 = 60_000;
 
@@ -38,8 +35,7 @@ pub struct Timeline {
     last_words: Vec<(Place, bool)>,
     /// Keys of what only the transcript told.
     transcribed: HashSet<u64>,
-    /// What was told of, in bytes; of hooks, and of the transcript.
-    bytes: (usize, usize),
+    bytes: usize,
 }
 
 impl Timeline {
@@ -48,14 +44,13 @@ impl Timeline {
         Arc::clone(&self.items)
     }
 
-    /// What it takes in memory, in bytes: never much more, since long results are cut.
+    /// What it takes in memory, in bytes, about.
     pub fn bytes(&self) -> usize {
-        self.bytes.0 + self.bytes.1
+        self.bytes
     }
 
     /// Adds what an agent event shows.
     pub fn apply(&mut self, event: &AgentEvent, understood: &Understood) {
-        self.bytes.0 += event.raw.len() + ENTRY_BYTES;
         let at_ms = event.received_at_ms;
         let agent: Option<Arc<str>> = understood.agent_id.as_deref().map(Arc::from);
         let note = |text: String| Body::Note { failed: false, text };
@@ -87,10 +82,9 @@ impl Timeline {
             }
             Detail::Prompt(text) => {
                 // Esc breaks a turn off without a hook. A call that does run says so when it ends.
-                self.not_run_since_prompt(|item| item.agent_id.is_none());
-                let turn = understood.turn.as_deref();
-                self.prompt(at_ms, agent, turn, text);
-                self.keep(turn.and_then(|turn| self.prompts.get(turn)).copied());
+                self.not_run_since_prompt(u64::MAX, |item| item.agent_id.is_none());
+                let place = self.prompt(at_ms, agent, understood.turn.as_deref(), text);
+                self.keep(Some(place));
             }
             Detail::ToolStarted(call) => {
                 self.tool_started(at_ms, agent, call);
@@ -151,12 +145,16 @@ impl Timeline {
         for (_, told) in &mut self.last_words {
             *told = false;
         }
-        self.bytes.1 = 0;
         let transcribed = std::mem::take(&mut self.transcribed);
         if transcribed.is_empty() {
             return;
         }
-        Arc::make_mut(&mut self.items).retain(|item| !transcribed.contains(&item.key));
+        let bytes = &mut self.bytes;
+        Arc::make_mut(&mut self.items).retain(|item| {
+            let goes = transcribed.contains(&item.key);
+            *bytes -= if goes { item.bytes() } else { 0 };
+            !goes
+        });
         self.tools.retain(|_, place| !transcribed.contains(&place.1));
         self.prompts.retain(|_, place| !transcribed.contains(&place.1));
     }
@@ -164,7 +162,6 @@ impl Timeline {
     /// Adds what a transcript line shows.
     pub fn apply_transcript(&mut self, item: &TranscriptItem) {
         let first = self.next_key;
-        self.bytes.1 += item.content.text_bytes() + ENTRY_BYTES;
         self.tell_transcript(item);
         self.transcribed.extend(first..self.next_key);
     }
@@ -173,7 +170,9 @@ impl Timeline {
         let at_ms = item.at_ms.unwrap_or_else(|| self.items.last().map_or(0, |last| last.at_ms));
         let agent = item.agent_id.clone();
         match &item.content {
-            Content::Prompt(text) if agent.is_none() => self.prompt(at_ms, agent, item.turn.as_deref(), text),
+            Content::Prompt(text) if agent.is_none() => {
+                self.prompt(at_ms, agent, item.turn.as_deref(), text);
+            }
             Content::Prompt(_) => {}
             Content::Message(text) => {
                 let twin = self.last_words.iter().position(|(place, told)| {
@@ -210,7 +209,9 @@ impl Timeline {
                 }
             }
             Content::Interrupted => {
-                self.turn_broken_off();
+                // It may have been long ago.
+                let is_its = |item: &TimelineItem| agent.is_none() || item.agent_id == agent;
+                self.not_run_since_prompt(at_ms, is_its);
                 self.insert(
                     at_ms,
                     agent,
@@ -248,14 +249,16 @@ impl Timeline {
 
     /// Nothing runs any more: calls without a result were not run.
     pub fn turn_broken_off(&mut self) {
-        self.not_run_since_prompt(|_| true);
+        self.not_run_since_prompt(u64::MAX, |_| true);
     }
 
-    fn not_run_since_prompt(&mut self, is_over: impl Fn(&TimelineItem) -> bool) {
+    /// Of the turn that went on at this time.
+    fn not_run_since_prompt(&mut self, at_ms: u64, is_over: impl Fn(&TimelineItem) -> bool) {
         let running: Vec<String> = self
             .items
             .iter()
             .rev()
+            .skip_while(|item| item.at_ms > at_ms)
             .take_while(|item| !matches!(item.body, Body::Prompt(_)))
             .filter(|item| is_over(item))
             .filter_map(|item| match &item.body {
@@ -275,39 +278,52 @@ impl Timeline {
         }
     }
 
-    fn prompt(&mut self, at_ms: u64, agent: Option<Arc<str>>, turn: Option<&str>, text: &str) {
+    /// The entry of a prompt, which is there then.
+    fn prompt(&mut self, at_ms: u64, agent: Option<Arc<str>>, turn: Option<&str>, text: &str) -> Place {
         let known = match turn {
-            Some(turn) => self.prompts.contains_key(turn),
-            None => self.items.iter().rev().take(50).any(|item| {
-                matches!(&item.body, Body::Prompt(known) if &**known == text)
-                    && item.at_ms.abs_diff(at_ms) <= TWIN_MS
-            }),
+            Some(turn) => self.prompts.get(turn).copied(),
+            None => self
+                .items
+                .iter()
+                .rev()
+                .take(50)
+                .find(|item| {
+                    matches!(&item.body, Body::Prompt(known) if &**known == text)
+                        && item.at_ms.abs_diff(at_ms) <= TWIN_MS
+                })
+                .map(|item| (item.at_ms, item.key)),
         };
-        if !known {
-            let place = self.insert(at_ms, agent, Body::Prompt(Arc::from(text)));
-            if let Some(turn) = turn {
-                self.change(place, |item| item.turn = Some(Arc::from(turn)));
-                self.prompts.insert(turn.to_owned(), place);
-            }
+        if let Some(place) = known {
+            return place;
         }
+        let place = self.insert(at_ms, agent, Body::Prompt(Arc::from(text)));
+        if let Some(turn) = turn {
+            self.change(place, |item| item.turn = Some(Arc::from(turn)));
+            self.prompts.insert(turn.to_owned(), place);
+        }
+        place
     }
 
     /// Words that come whole, and perhaps twice: a subscription begins with what the turn had.
     fn message(&mut self, at_ms: u64, agent: Option<Arc<str>>, words: &str) {
-        if !words.trim().is_empty() && !self.said_in_this_turn(words) {
+        if !words.trim().is_empty() && self.said_in_this_turn(words).is_none() {
             self.insert(at_ms, agent, Body::Message(Arc::from(words)));
         }
     }
 
-    fn said_in_this_turn(&self, words: &str) -> bool {
-        let turn = self.items.iter().rev().take_while(|item| !matches!(item.body, Body::Prompt(_)));
-        turn.into_iter().any(|item| is_message(item, words))
+    fn said_in_this_turn(&self, words: &str) -> Option<Place> {
+        let mut turn = self.items.iter().rev().take_while(|item| !matches!(item.body, Body::Prompt(_)));
+        turn.find(|item| is_message(item, words)).map(|item| (item.at_ms, item.key))
     }
 
     fn last_words(&mut self, at_ms: u64, agent: Option<Arc<str>>, words: &str) {
-        if !self.said_in_this_turn(words) {
-            let place = self.insert(at_ms, agent, Body::Message(Arc::from(words)));
-            self.last_words.push((place, false));
+        match self.said_in_this_turn(words) {
+            None => {
+                let place = self.insert(at_ms, agent, Body::Message(Arc::from(words)));
+                self.last_words.push((place, false));
+            }
+            Some(place) if self.transcribed.remove(&place.1) => self.last_words.push((place, true)),
+            Some(_) => {}
         }
     }
 
@@ -364,10 +380,11 @@ impl Timeline {
         self.next_key += 1;
         let items = Arc::make_mut(&mut self.items);
         let index = items.partition_point(|item| item.at_ms <= at_ms);
-        items.insert(index, Arc::new(TimelineItem { key, at_ms, agent_id, turn: None, body }));
+        let item = TimelineItem { key, at_ms, agent_id, turn: None, body };
+        self.bytes += item.bytes();
+        items.insert(index, Arc::new(item));
         if items.len() > ITEMS_MAX {
-            items.drain(..ITEMS_MAX / 10);
-            self.bytes = (self.bytes.0 / 10 * 9, self.bytes.1 / 10 * 9);
+            self.bytes -= items.drain(..ITEMS_MAX / 10).map(|item| item.bytes()).sum::<usize>();
             let oldest = items.first().map_or((0, 0), |item| (item.at_ms, item.key));
             self.tools.retain(|_, place| *place >= oldest);
             self.prompts.retain(|_, place| *place >= oldest);
@@ -397,7 +414,10 @@ impl Timeline {
         if let Some(index) = self.index(place)
             && let Some(item) = Arc::make_mut(&mut self.items).get_mut(index)
         {
-            change(Arc::make_mut(item));
+            let before = item.bytes();
+            let item = Arc::make_mut(item);
+            change(item);
+            self.bytes = self.bytes + item.bytes() - before;
         }
     }
 }

@@ -101,7 +101,8 @@ fn a_transcript_that_is_read_again_tells_nothing_twice() {
     }
     // One that has become shorter tells no more what it does not say now.
     timeline.transcript_begins();
-    assert_eq!(shown(&timeline), ["you: go", "Bash done Some(\"a\\n\")"]);
+    assert_eq!(shown(&timeline), ["you: go", "Bash done Some(\"a\\n\")", "agent: done"]);
+    assert_eq!(timeline.bytes(), timeline.items().iter().map(|item| item.bytes()).sum::<usize>());
     let mut timeline = Timeline::default();
     feed(&mut timeline, 40, "Stop", &json!({"last_assistant_message": "done"}));
     for _ in 0..2 {
@@ -109,6 +110,20 @@ fn a_transcript_that_is_read_again_tells_nothing_twice() {
         timeline.apply_transcript(&said(39, Content::Message(Arc::from("done"))));
         assert_eq!(shown(&timeline), ["agent: done"]);
     }
+}
+
+#[test]
+fn an_old_interruption_that_is_read_now_breaks_nothing_off_that_runs_now() {
+    let mut timeline = Timeline::default();
+    let call = |id: &str| json!({"tool_name": "Bash", "tool_input": {}, "tool_use_id": id});
+    feed(&mut timeline, 10, "UserPromptSubmit", &json!({"prompt": "go", "prompt_id": "p1"}));
+    feed(&mut timeline, 20, "PreToolUse", &call("old"));
+    feed(&mut timeline, 60, "PreToolUse", &call("new"));
+    timeline.apply_transcript(&said(30, Content::Interrupted));
+    assert_eq!(
+        shown(&timeline),
+        ["you: go", "Bash denied None", "Interrupted by the user", "Bash running None"]
+    );
 }
 
 #[test]
@@ -150,6 +165,7 @@ fn a_long_timeline_forgets_its_oldest_and_stays_consistent() {
         feed(&mut timeline, n, "PreToolUse", &payload);
     }
     assert!(timeline.items().len() <= ITEMS_MAX);
+    assert_eq!(timeline.bytes(), timeline.items().iter().map(|item| item.bytes()).sum::<usize>());
     assert_eq!(timeline.tools.len(), timeline.items().len());
     feed(
         &mut timeline,

@@ -3,7 +3,7 @@
 mod fold;
 
 use crate::subject::Subject;
-pub use fold::Timeline;
+pub use fold::{ITEMS_MAX, Timeline};
 use magia_protocol::wire::{RequestId, RequestState};
 use std::sync::Arc;
 
@@ -20,6 +20,23 @@ pub struct TimelineItem {
     pub turn: Option<Arc<str>>,
     /// What it is.
     pub body: Body,
+}
+
+/// What an entry takes besides its texts, about.
+const ENTRY_BYTES: usize = 256;
+
+impl TimelineItem {
+    /// What it takes in memory, about.
+    pub fn bytes(&self) -> usize {
+        let texts = match &self.body {
+            Body::Prompt(text) | Body::Message(text) | Body::Thinking(text) => text.len(),
+            Body::Tool(tool) => tool.subject.text_bytes() + tool.result.as_ref().map_or(0, |text| text.len()),
+            Body::Request { summary, .. } => summary.len(),
+            Body::Subagent { ended, .. } => ended.as_ref().map_or(0, |text| text.len()),
+            Body::Note { text, .. } => text.len(),
+        };
+        ENTRY_BYTES + texts
+    }
 }
 
 /// What an entry is. Texts are the agent's own: to be made visible before they are drawn.

@@ -102,7 +102,18 @@ pub(super) fn requests_of(
     limit: u32,
 ) -> rusqlite::Result<Vec<StoredRequest>> {
     let sql = format!("{} WHERE session = ?1 ORDER BY asked_at_ms DESC LIMIT ?2", rows::SELECT_REQUEST);
-    collect(connection, &sql, params![session.as_uuid().as_bytes().as_slice(), limit], rows::request)
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut found = statement.query(params![session.as_uuid().as_bytes().as_slice(), limit])?;
+    let (mut requests, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = found.next()? {
+        let Some(request) = rows::request(row)? else { continue };
+        bytes += request.input.len() + request.edited_input.as_ref().map_or(0, String::len);
+        if bytes > EVENT_BYTES_MAX {
+            break;
+        }
+        requests.push(request);
+    }
+    Ok(requests)
 }
 
 /// The newest `limit` requests since then, newest first.
