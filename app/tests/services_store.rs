@@ -152,6 +152,10 @@ fn a_restart_gives_the_same_state() {
     assert_eq!(numbers(None, 17, 10), [18, 19, 20]);
     assert_eq!(numbers(None, 0, 2), [19, 20], "the newest, oldest first");
     assert_eq!(numbers(Some(session_id(1)), 0, 3), [16, 18, 20]);
+    let earlier = store.events_between(Some(session_id(1)), 10, Some(16), 10).unwrap();
+    assert_eq!(earlier.iter().map(|event| event.seq).collect::<Vec<_>>(), [12, 14], "page by page");
+    let of_a_session = store.requests_of(request(2, RequestState::Open).session, 10).unwrap();
+    assert!(!of_a_session.is_empty() && of_a_session.len() <= 2);
     assert_eq!(store.requests(false, 10).unwrap(), [request(2, RequestState::Open)]);
     assert_eq!(
         store.requests(true, 10).unwrap(),

@@ -253,7 +253,8 @@ impl JobShell {
                 let limit = params.limit.unwrap_or(1_000).min(READ_MAX);
                 self.read(|store| {
                     store.flush()?;
-                    let events = store.events(session, params.since.unwrap_or(0), limit)?;
+                    let since = params.since.unwrap_or(0);
+                    let events = store.events_between(session, since, params.before, limit)?;
                     let texts = events.iter().map(|event| RawValue::from_string(event_json(event)));
                     texts.collect::<Result<Vec<_>, _>>().context("encoding the events")
                 })

@@ -123,12 +123,25 @@ pub fn newest_seq(app: &App) -> Option<u64> {
     events.get(0)?.get("seq")?.as_u64()
 }
 
+/// Events that are asked for at once.
+const PAGE: usize = 5_000;
+
 /// How many of the calls' events of an agent are stored, each counted once.
 pub fn stored_calls(client: &mut crate::app::Client, agent: &Agent) -> Result<usize> {
-    let params = json!({ "session": session_of(client, agent)?, "limit": 100_000 });
-    let mut events: Vec<EventInfo> = serde_json::from_value(client.call("get_agent_events", params)?)?;
-    events.retain(|event| matches!(event.event.as_str(), "PreToolUse" | "PostToolUse"));
-    Ok(distinct_calls(&events))
+    let session = session_of(client, agent)?;
+    let (mut calls, mut before) = (Vec::new(), None);
+    loop {
+        let params = json!({ "session": session, "before": before, "limit": PAGE });
+        let page: Vec<EventInfo> = serde_json::from_value(client.call("get_agent_events", params)?)?;
+        let count = page.len();
+        before = page.first().map(|first| first.seq);
+        calls.extend(
+            page.into_iter().filter(|event| matches!(event.event.as_str(), "PreToolUse" | "PostToolUse")),
+        );
+        if count < PAGE {
+            return Ok(distinct_calls(&calls));
+        }
+    }
 }
 
 /// The app's id of an agent's session.

@@ -27,6 +27,9 @@ pub struct Events {
     /// Only events after this number (the first column, `seq` in JSON).
     #[arg(long, value_name = "N")]
     pub since: Option<u64>,
+    /// Only events before this number: the first of a list leads to those before it.
+    #[arg(long, value_name = "N", conflicts_with = "follow")]
+    pub before: Option<u64>,
     /// Only events of this session.
     #[arg(long, value_name = "ID", add = crate::complete::sessions())]
     pub session: Option<String>,
@@ -43,7 +46,8 @@ pub fn run(events: &Events, out: &mut Out) -> Result<Exit> {
     if events.follow {
         return follow(events, out);
     }
-    let list = ListEvents { session: events.session.clone(), since: events.since, limit: events.limit };
+    let Events { since, before, limit, .. } = *events;
+    let list = ListEvents { session: events.session.clone(), since, before, limit };
     let reply = client::ask(&Command::GetAgentEvents(list))?;
     if out.is_json() {
         out.json(reply.get())?;

@@ -40,6 +40,9 @@ pub struct ListEvents {
     /// Only with a greater `seq`.
     #[serde(default)]
     pub since: Option<u64>,
+    /// Only with a smaller `seq`: the first of a list leads to the one before it.
+    #[serde(default)]
+    pub before: Option<u64>,
     /// At most so many, the newest; default 1,000, at most 10,000.
     #[serde(default)]
     pub limit: Option<u32>,

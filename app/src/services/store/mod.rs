@@ -215,7 +215,21 @@ impl Store {
         since: u64,
         limit: u32,
     ) -> anyhow::Result<Vec<AgentEvent>> {
-        self.read(|connection| read::events(connection, session, since, limit))
+        self.events_between(session, since, None, limit)
+    }
+
+    /// The newest `limit` events after `since` and before `before`, of one session or of all, oldest first.
+    ///
+    /// # Errors
+    /// When the store is absent or cannot be read.
+    pub fn events_between(
+        &self,
+        session: Option<SessionId>,
+        since: u64,
+        before: Option<u64>,
+        limit: u32,
+    ) -> anyhow::Result<Vec<AgentEvent>> {
+        self.read(|connection| read::events(connection, session, (since, before), limit))
     }
 
     /// Open requests, or all of them, newest first.

@@ -60,15 +60,19 @@ fn meta(connection: &Connection, name: &str) -> rusqlite::Result<Option<i64>> {
 pub(super) fn events(
     connection: &Connection,
     session: Option<SessionId>,
-    since: u64,
+    (since, before): (u64, Option<u64>),
     limit: u32,
 ) -> rusqlite::Result<Vec<AgentEvent>> {
     let of_session = if session.is_some() { "AND session = ?3" } else { "AND ?3 IS NULL" };
-    let sql = format!("{} WHERE seq > ?1 {of_session} ORDER BY seq DESC LIMIT ?2", rows::SELECT_EVENT);
+    let sql = format!(
+        "{} WHERE seq > ?1 AND seq < ?4 {of_session} ORDER BY seq DESC LIMIT ?2",
+        rows::SELECT_EVENT
+    );
     let mut statement = connection.prepare_cached(&sql)?;
     let session = session.as_ref().map(|session| session.as_uuid().as_bytes().as_slice());
-    let since = i64::try_from(since).unwrap_or(i64::MAX);
-    let mut found = statement.query(params![since, limit, session])?;
+    let number = |seq: u64| i64::try_from(seq).unwrap_or(i64::MAX);
+    let before = before.map_or(i64::MAX, number);
+    let mut found = statement.query(params![number(since), limit, session, before])?;
     let mut events = Vec::new();
     let mut bytes = 0;
     while let Some(row) = found.next()? {
