@@ -21,6 +21,9 @@ use std::time::{Duration, Instant};
 
 /// How often it is looked whether there are new processes.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// The same when no process has come for [`CALM_AFTER`]: nobody types, and a machine that rests is not woken so often.
+const LOOK_CALMLY: Duration = Duration::from_secs(5);
+const CALM_AFTER: Duration = Duration::from_secs(30);
 
 /// How often processes are listed though the system says that none is new: it may be a number that stands still, as in
 /// some containers.
@@ -54,8 +57,13 @@ fn watch(home: PathBuf, outbox: &Outbox) {
     let mut looker = Looker::new(home);
     let mut told = Vec::new();
     let mut news = News::default();
+    let mut last_new = Instant::now();
     loop {
-        let found = match news.take(newest_pid(), Instant::now()) {
+        let new = news.take(newest_pid(), Instant::now());
+        if matches!(new, Some(New::Between(_))) {
+            last_new = Instant::now();
+        }
+        let found = match new {
             Some(New::All) => looker.look_at_all(),
             Some(New::Between(pids)) => looker.look_at(pids),
             None if looker.once.is_empty() => told.clone(),
@@ -67,7 +75,8 @@ fn watch(home: PathBuf, outbox: &Outbox) {
                 return;
             }
         }
-        if let Err(RecvTimeoutError::Disconnected) = outbox.stop().recv_timeout(LOOK_EVERY) {
+        let pause = if last_new.elapsed() > CALM_AFTER { LOOK_CALMLY } else { LOOK_EVERY };
+        if let Err(RecvTimeoutError::Disconnected) = outbox.stop().recv_timeout(pause) {
             return;
         }
     }

@@ -52,6 +52,18 @@ impl Master {
         }
     }
 
+    /// Reads what there is, without waiting; 0 when there is nothing, for whatever reason: [`Self::read`] knows it.
+    pub fn read_now(&self, buffer: &mut [u8]) -> usize {
+        let mut filled = 0;
+        while let Some(room @ [_, ..]) = buffer.get_mut(filled..) {
+            match self.0.get_ref().read(room) {
+                Ok(count @ 1..) => filled += count,
+                _ => break,
+            }
+        }
+        filled
+    }
+
     /// Writes as much as there is room for, and waits for room for the first byte.
     ///
     /// # Errors
