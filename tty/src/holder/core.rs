@@ -109,17 +109,9 @@ impl Core {
         }
     }
 
-    /// The program wrote something.
-    pub fn output(&mut self, bytes: &[u8]) {
-        let frame: FrameBytes = output_frame(self.seq, bytes).into();
-        self.seq += bytes.len() as u64;
-        self.done += 1;
-        self.last_output = Instant::now();
-        self.keep_early(bytes);
-        for client in self.clients.values().filter(|client| client.format != Format::None) {
-            client.outbox.stream(&frame, Some(self.seq));
-        }
-        self.disk.output(self.started.elapsed(), &frame, OUTPUT_HEAD_BYTES);
+    /// The program wrote something, which is on the screen from now on; [`Self::output`] follows with all of it before
+    /// anybody else has a turn.
+    pub fn parse(&mut self, bytes: &[u8]) {
         let asked: Vec<Asked> = self.emulator.advance(bytes).collect();
         for asked in asked {
             match asked {
@@ -131,6 +123,19 @@ impl Core {
                 Asked::Notification { title, body } => self.notify(&title, &body),
             }
         }
+    }
+
+    /// What was parsed goes to the clients and to the recording.
+    pub fn output(&mut self, bytes: &[u8]) {
+        let frame: FrameBytes = output_frame(self.seq, bytes).into();
+        self.seq += bytes.len() as u64;
+        self.done += 1;
+        self.last_output = Instant::now();
+        self.keep_early(bytes);
+        for client in self.clients.values().filter(|client| client.format != Format::None) {
+            client.outbox.stream(&frame, Some(self.seq));
+        }
+        self.disk.output(self.started.elapsed(), &frame, OUTPUT_HEAD_BYTES);
         let failed = || self.disk.recording().error.is_some() && self.last_mend.elapsed() > MEND_EVERY;
         let is_due = self.seq - self.checkpoint_seq >= self.checkpoint_every || self.disk.has_gap();
         if is_due || failed() {
@@ -165,12 +170,13 @@ impl Core {
     fn checkpoint(&mut self) {
         self.checkpoint_seq = self.seq;
         self.last_mend = Instant::now();
+        let ansi = self.disk.wants_painting().then(|| self.emulator.snapshot(Format::Ansi, false));
         self.disk.checkpoint(Checkpoint {
             at: self.started.elapsed(),
             seq: self.seq,
             size: self.size,
-            state: self.emulator.snapshot(Format::State, true),
-            ansi: self.emulator.snapshot(Format::Ansi, false),
+            state: self.emulator.checkpoint(),
+            ansi,
             lost_bytes: 0,
         });
     }

@@ -42,6 +42,7 @@ struct Slots {
     /// The newest `session.json` that is not written.
     session: Option<Vec<u8>>,
     recording: RecordingState,
+    wants_painting: bool,
 }
 
 #[derive(Debug)]
@@ -96,6 +97,12 @@ impl Disk {
     /// Whether output is missing, and there is room for a checkpoint to go on from.
     pub fn has_gap(&self) -> bool {
         self.lost_bytes > 0 && self.shared.queued_bytes.load(Ordering::Relaxed) < QUEUE_MAX_BYTES / 2
+    }
+
+    /// Whether the next checkpoint has to show the screen to players: a part of the recording is to begin with it, or
+    /// something is missing before it.
+    pub fn wants_painting(&self) -> bool {
+        self.lost_bytes > 0 || lock(&self.shared.slots).wants_painting
     }
 
     /// Notes the screen at a place of the output.
@@ -164,7 +171,11 @@ fn work(jobs: &Receiver<Job>, shared: &Shared, facts: Facts, size: Size) {
             next = if gathered < GATHER_BYTES { jobs.try_recv().ok() } else { None };
         }
         recording.flush();
-        lock(&shared.slots).recording.clone_from(recording.state());
+        {
+            let mut slots = lock(&shared.slots);
+            slots.recording.clone_from(recording.state());
+            slots.wants_painting = recording.wants_painting();
+        }
         write_session(shared, &dir);
         for done in told.drain(..) {
             // Nobody waits any more.

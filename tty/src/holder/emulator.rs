@@ -50,6 +50,11 @@ impl Emulator {
         self.0.resize(cells(size));
     }
 
+    /// The screen as it is now, for the recording: what comes before it is there already.
+    pub fn checkpoint(&self) -> Vec<u8> {
+        self.0.snapshot_without_history()
+    }
+
     /// The screen as it is now. For another terminal with the lines above it, unless it has them already.
     pub fn snapshot(&self, format: Format, with_history: bool) -> Vec<u8> {
         match format {

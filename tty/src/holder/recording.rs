@@ -30,8 +30,8 @@ pub struct Checkpoint {
     pub size: Size,
     /// The screen for us.
     pub state: Vec<u8>,
-    /// The screen for players.
-    pub ansi: Vec<u8>,
+    /// The screen for players, when [`Recording::wants_painting`] said so.
+    pub ansi: Option<Vec<u8>>,
     /// So many bytes before it are missing.
     pub lost_bytes: u64,
 }
@@ -85,6 +85,13 @@ impl Recording {
         &self.state
     }
 
+    /// Whether the next checkpoint should have the screen for players: a part begins with it, and a recording that could
+    /// not be written goes on with it. Without it both wait for a checkpoint that has it.
+    pub fn wants_painting(&self) -> bool {
+        let soon = self.part_max_bytes() / 2;
+        self.state.error.is_some() || self.files.as_ref().is_none_or(|files| files.cast_len > soon)
+    }
+
     /// Adds output.
     pub fn output(&mut self, at: Duration, bytes: &[u8]) {
         if self.state.error.is_some() {
@@ -122,6 +129,12 @@ impl Recording {
 
     fn mend(&mut self, checkpoint: &Checkpoint) -> io::Result<()> {
         let mut missing = checkpoint.lost_bytes;
+        let Some(painting) = &checkpoint.ansi else {
+            return match &self.state.error {
+                Some(error) => Err(io::Error::other(error.clone())),
+                None => self.write_text(),
+            };
+        };
         if self.state.error.is_some() {
             missing = missing.max(1);
             // Half a line may be at the end, or no file at all.
@@ -143,7 +156,7 @@ impl Recording {
         }
         if missing > 0 || is_nearly_full {
             Writer::event(&mut self.text, checkpoint.at, 'r', &self.size.to_string());
-            self.writer.output(&mut self.text, checkpoint.at, &checkpoint.ansi);
+            self.writer.output(&mut self.text, checkpoint.at, painting);
         }
         self.write_text()
     }
@@ -287,7 +300,7 @@ mod tests {
             seq: 0,
             size: Size::new(80, 24),
             state: Vec::new(),
-            ansi: b"the screen".to_vec(),
+            ansi: Some(b"the screen".to_vec()),
             lost_bytes: 0,
         };
         let max_bytes = 64 * 1024;
@@ -308,6 +321,9 @@ mod tests {
         recording.checkpoint(&checkpoint());
         fill(&mut recording, "older ");
         assert_eq!(recording.state().error, None);
+        assert!(recording.wants_painting(), "the next part begins with it");
+        recording.checkpoint(&Checkpoint { ansi: None, ..checkpoint() });
+        assert!(text("stdout").contains("older") && recording.state().error.is_none(), "it waits for one");
         assert!(text("stdout.1").contains("oldest") && text("stdout").contains("older"));
         let before = [text("stdout.1"), text("stdout")];
 

@@ -26,42 +26,27 @@ pub struct Spawned {
 pub struct Master(AsyncFd<File>);
 
 impl Master {
-    /// Reads what is there, up to the buffer's length, and waits for the first byte. The kernel gives 4 KiB at a time, so
-    /// it is asked until it has no more. 0 once the program and all that share its terminal have closed it.
+    /// Reads what is there, and waits for the first byte. The kernel gives 4 KiB at a time: [`Self::read_now`] has the rest.
+    /// 0 once the program and all that share its terminal have closed it.
     ///
     /// # Errors
     /// What the system says.
     pub async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut filled = 0;
         loop {
             let mut ready = self.0.readable().await?;
-            while let Some(room @ [_, ..]) = buffer.get_mut(filled..) {
-                match ready.try_io(|master| master.get_ref().read(room)) {
-                    Ok(Ok(0)) => return Ok(filled),
-                    Ok(Ok(count)) => filled += count,
-                    Ok(Err(err)) if err.kind() == io::ErrorKind::Interrupted => {}
-                    // How Linux says that nobody has the other end open. What came before is given first.
-                    Ok(Err(err)) if err.raw_os_error() == Some(libc::EIO) => return Ok(filled),
-                    Ok(Err(err)) => return if filled > 0 { Ok(filled) } else { Err(err) },
-                    Err(_would_block) => break,
-                }
-            }
-            if filled > 0 {
-                return Ok(filled);
+            match ready.try_io(|master| master.get_ref().read(buffer)) {
+                Ok(Err(err)) if err.kind() == io::ErrorKind::Interrupted => {}
+                // How Linux says that nobody has the other end open.
+                Ok(Err(err)) if err.raw_os_error() == Some(libc::EIO) => return Ok(0),
+                Ok(read) => return read,
+                Err(_would_block) => {}
             }
         }
     }
 
-    /// Reads what there is, without waiting; 0 when there is nothing, for whatever reason: [`Self::read`] knows it.
+    /// The next 4 KiB, without waiting for the program; 0 when there is nothing, for whatever reason: [`Self::read`] knows it.
     pub fn read_now(&self, buffer: &mut [u8]) -> usize {
-        let mut filled = 0;
-        while let Some(room @ [_, ..]) = buffer.get_mut(filled..) {
-            match self.0.get_ref().read(room) {
-                Ok(count @ 1..) => filled += count,
-                _ => break,
-            }
-        }
-        filled
+        self.0.get_ref().read(buffer).unwrap_or(0)
     }
 
     /// Writes as much as there is room for, and waits for room for the first byte.

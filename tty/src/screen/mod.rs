@@ -74,7 +74,12 @@ impl Screen {
     /// The whole state as bytes (docs/terminal-snapshot.md). Not in it: what the owner set (palette, selection, how far
     /// it scrolled back) and events that were not taken.
     pub fn snapshot(&self) -> Vec<u8> {
-        snapshot::write(&self.state, &self.splitter)
+        snapshot::write(&self.state, &self.splitter, true)
+    }
+
+    /// The same without the rows above the screen.
+    pub fn snapshot_without_history(&self) -> Vec<u8> {
+        snapshot::write(&self.state, &self.splitter, false)
     }
 
     /// The screen that a snapshot describes, with at most `history` rows above it. The bytes may come from anywhere:

@@ -64,10 +64,8 @@ pub(super) fn events(
     limit: u32,
 ) -> rusqlite::Result<Vec<AgentEvent>> {
     let of_session = if session.is_some() { "AND session = ?3" } else { "AND ?3 IS NULL" };
-    let sql = format!(
-        "{} WHERE seq > ?1 AND seq < ?4 {of_session} ORDER BY seq DESC LIMIT ?2",
-        rows::SELECT_EVENT
-    );
+    let sql =
+        format!("{} WHERE seq > ?1 AND seq < ?4 {of_session} ORDER BY seq DESC LIMIT ?2", rows::SELECT_EVENT);
     let mut statement = connection.prepare_cached(&sql)?;
     let session = session.as_ref().map(|session| session.as_uuid().as_bytes().as_slice());
     let number = |seq: u64| i64::try_from(seq).unwrap_or(i64::MAX);

@@ -12,12 +12,12 @@ use super::{MAGIC, MODES, VERSION};
 use crate::screen::splitter::Splitter;
 use crate::screen::state::{COLORS, State};
 
-/// The whole state.
-pub(in crate::screen) fn write(state: &State, splitter: &Splitter) -> Vec<u8> {
+/// The whole state, or all but the rows above the screen.
+pub(in crate::screen) fn write(state: &State, splitter: &Splitter, with_history: bool) -> Vec<u8> {
     // Rows and cursors first, for they make the tables that stand before them.
     let mut tables = Tables::default();
     let mut body = Writer::default();
-    write_grids(state, &mut tables, &mut body);
+    write_grids(state, with_history, &mut tables, &mut body);
 
     let mut to = Writer { out: MAGIC.to_vec() };
     to.byte(VERSION);
@@ -82,21 +82,22 @@ fn write_unfinished(splitter: &Splitter, to: &mut Writer) {
     to.bytes(splitter.tail());
 }
 
-fn write_grids(state: &State, tables: &mut Tables, to: &mut Writer) {
-    write_grid(state.main_grid(), tables, to);
+fn write_grids(state: &State, with_history: bool, tables: &mut Tables, to: &mut Writer) {
+    write_grid(state.main_grid(), with_history, tables, to);
     if state.has(TermMode::ALT_SCREEN) {
-        write_grid(state.term.grid(), tables, to);
+        write_grid(state.term.grid(), with_history, tables, to);
     } else {
         tables.write_cursor(to, &state.alt_saved);
     }
 }
 
 /// A grid: cursor, saved cursor, number of rows in the history, rows from the oldest on.
-fn write_grid(grid: &Grid<Cell>, tables: &mut Tables, to: &mut Writer) {
+fn write_grid(grid: &Grid<Cell>, with_history: bool, tables: &mut Tables, to: &mut Writer) {
     tables.write_cursor(to, &grid.cursor);
     tables.write_cursor(to, &grid.saved_cursor);
-    to.number(grid.history_size());
-    for line in grid.topmost_line().0..=grid.bottommost_line().0 {
+    let first = if with_history { grid.topmost_line().0 } else { 0 };
+    to.number(first.unsigned_abs());
+    for line in first..=grid.bottommost_line().0 {
         tables.write_row(to, &grid[Line(line)][..]);
     }
 }
