@@ -14,6 +14,7 @@ use magia_core::event::{Event, RegistryStatus, StoredRequest, StoredSession, Sto
 use magia_core::model::StoredTimeline;
 use magia_core::normalize::understand;
 use magia_core::settings::Settings;
+use magia_core::transcript::{Content, TranscriptItem};
 use magia_protocol::wire::SessionState::{Ended, Failed, Idle as AtRest, WaitingPermission, Working};
 use magia_protocol::wire::info::Decision;
 use magia_protocol::wire::{Provider, ProviderSessionId, RequestId, RequestState, SessionId, TitleSource};
@@ -223,7 +224,7 @@ fn timelines_that_nobody_looks_at_do_not_stay_in_memory() {
         .cloned()
         .collect();
     assert_eq!(requests.len(), 1);
-    let stored = Some(Box::new(StoredTimeline::of(&events, &requests)));
+    let stored = Some(Box::new(StoredTimeline::of(&events, &requests, true)));
     // What comes while it is read is not lost, and no request is shown twice.
     script.hook(101, "s1", "UserPromptSubmit", json!({"prompt": "one more"}));
     script.apply(Event::HistoryLoaded { session, stored });
@@ -240,11 +241,37 @@ fn timelines_that_nobody_looks_at_do_not_stay_in_memory() {
         let session = script.row(&format!("s{number}")).id;
         script.apply(Event::WindowChanged { focused: true, selected: Some(session) });
         script.apply(Event::TranscriptBegun(session));
-        let stored = Some(Box::new(StoredTimeline::of(&events, &[])));
+        let stored = Some(Box::new(StoredTimeline::of(&events, &[], true)));
         script.apply(Event::HistoryLoaded { session, stored });
         let bytes = script.model.footprint().timeline_bytes;
         assert!(bytes < 6 * MIB, "{bytes} after {number}");
     }
+}
+
+#[test]
+fn a_dead_agents_call_does_not_run_again_when_its_transcript_is_read_again() {
+    let mut script = Script::new();
+    script.hook(10, "s", "UserPromptSubmit", json!({"prompt": "go"}));
+    let session = script.row("s").id;
+    script.apply(Event::WindowChanged { focused: true, selected: Some(session) });
+    let item = |content| TranscriptItem { at_ms: Some(T0 + 5), agent_id: None, turn: None, content };
+    let input = Arc::new(json!({"command": "make"}));
+    let call = item(Content::ToolUse { id: "t1".into(), name: "Bash".into(), input });
+    let status = |script: &mut Script| {
+        let rows = script.cli("get_timeline", json!({"session": session.to_string()})).unwrap();
+        rows.as_array().unwrap().iter().find(|row| row["kind"] == "tool").unwrap()["status"].clone()
+    };
+    script.apply(Event::TranscriptBegun(session));
+    script.apply(Event::TranscriptRead { session, items: vec![call.clone()] });
+    assert_eq!(status(&mut script), "running");
+    script.dies(10);
+    assert_eq!(status(&mut script), "denied");
+    script.apply(Event::TranscriptBegun(session));
+    script.apply(Event::TranscriptRead { session, items: vec![call] });
+    assert_eq!(status(&mut script), "denied");
+    let result = Content::ToolResult { id: "t1".into(), text: Arc::from("built"), failed: false };
+    script.apply(Event::TranscriptRead { session, items: vec![item(result)] });
+    assert_eq!(status(&mut script), "done", "the transcript knows better");
 }
 
 #[test]

@@ -211,19 +211,20 @@ impl JobShell {
 
     /// A session's timeline, of what the store has.
     fn history(&self, session: SessionId) -> anyhow::Result<StoredTimeline> {
-        let Some(store) = &self.store else { return Ok(StoredTimeline::default()) };
-        if let Err(err) = store.flush() {
+        let Some(store) = &self.store else { return Ok(StoredTimeline::of(&[], &[], true)) };
+        let flushed = store.flush();
+        if let Err(err) = &flushed {
             // What is written can be read; what is not, the model may remember.
             tracing::warn!("a timeline may lack its newest: {err:#}");
         }
         let events = store.events(Some(session), 0, HISTORY_EVENTS_MAX)?;
         let mut requests = store.requests_of(session, HISTORY_REQUESTS_MAX)?;
         requests.reverse();
-        let is_cut = events.len() >= HISTORY_EVENTS_MAX as usize;
-        if let Some(first) = events.first().filter(|_| is_cut) {
+        if let Some(first) = events.first() {
+            // Alone they would tell nothing.
             requests.retain(|request| request.asked_at_ms >= first.received_at_ms);
         }
-        Ok(StoredTimeline::of(&events, &requests))
+        Ok(StoredTimeline::of(&events, &requests, flushed.is_ok()))
     }
 
     fn replay(&self, to: ReplyId, since: u64, until: u64) {

@@ -57,13 +57,13 @@ fn watch(home: PathBuf, outbox: &Outbox) {
     let mut looker = Looker::new(home);
     let mut told = Vec::new();
     let mut news = News::default();
-    let mut last_new = Instant::now();
+    let (mut last_newest, mut last_new) = (None, Instant::now());
     loop {
-        let new = news.take(newest_pid(), Instant::now());
-        if matches!(new, Some(New::Between(_))) {
-            last_new = Instant::now();
+        let newest = newest_pid();
+        if newest.is_none() || newest != last_newest {
+            (last_newest, last_new) = (newest, Instant::now());
         }
-        let found = match new {
+        let found = match news.take(newest, Instant::now()) {
             Some(New::All) => looker.look_at_all(),
             Some(New::Between(pids)) => looker.look_at(pids),
             None if looker.once.is_empty() => told.clone(),

@@ -24,7 +24,7 @@ impl Model {
         // What is left of the others is read again when it is wanted.
         let looked_at = self.window.selected;
         for session in self.sessions.values_mut() {
-            let read = matches!(session.history, History::Read);
+            let read = matches!(session.history, History::Read | History::Partial);
             if read && session.ended.is_some() && Some(session.id) != looked_at {
                 session.put_timeline_away();
                 session.thread = Thread::default();

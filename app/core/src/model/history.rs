@@ -39,12 +39,13 @@ pub struct StoredTimeline {
     timeline: Timeline,
     thread: gemini::Thread,
     last_seq: u64,
+    is_whole: bool,
 }
 
 impl StoredTimeline {
-    /// Of a session's events and requests, oldest first.
-    pub fn of(events: &[AgentEvent], requests: &[StoredRequest]) -> Self {
-        let mut stored = Self::default();
+    /// Of a session's events and requests, oldest first; whether these are all that were told before they were read.
+    pub fn of(events: &[AgentEvent], requests: &[StoredRequest], is_whole: bool) -> Self {
+        let mut stored = Self { is_whole, ..Self::default() };
         events.iter().for_each(|event| stored.apply(event));
         for request in requests {
             let (agent, body) = (request.agent_id.as_deref(), stored_body(request));
@@ -125,6 +126,16 @@ impl Model {
         false
     }
 
+    /// The store can be read again: what it could not tell of the session that is looked at is asked for.
+    pub(super) fn read_rest(&mut self, fx: &mut Effects) {
+        let is_partial = |session: &Session| matches!(session.history, History::Partial);
+        if let Some(id) = self.window.selected
+            && self.sessions.get(&id).is_some_and(is_partial)
+        {
+            self.want_history(id, fx);
+        }
+    }
+
     /// Shows an event in its session's timeline, or keeps it until that is read.
     pub(super) fn show_event(&mut self, event: Arc<AgentEvent>, understood: &Understood) {
         let Some(session) = self.sessions.get_mut(&event.session) else { return };
@@ -148,7 +159,10 @@ impl Model {
     pub(super) fn transcript_begun(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         match &mut session.history {
-            History::Read | History::Partial => session.timeline.transcript_begins(),
+            History::Read | History::Partial => {
+                session.timeline.transcript_begins();
+                self.views.touch();
+            }
             History::Reading(waiting) => {
                 waiting.begun = true;
                 waiting.transcript.clear();
@@ -164,6 +178,9 @@ impl Model {
             History::Read | History::Partial => {
                 let before = session.timeline.bytes();
                 items.iter().for_each(|item| session.timeline.apply_transcript(item));
+                if session.ended.is_some() {
+                    session.timeline.turn_broken_off();
+                }
                 let grown = session.timeline.bytes().saturating_sub(before);
                 self.timelines_grew(grown);
             }
@@ -193,7 +210,8 @@ impl Model {
         let mut unseen: Vec<(bool, u64, SessionId, usize)> = self
             .sessions
             .values()
-            .filter(|session| matches!(session.history, History::Read) && Some(session.id) != looked_at)
+            .filter(|session| matches!(session.history, History::Read | History::Partial))
+            .filter(|session| Some(session.id) != looked_at)
             .map(|session| (session.wanted, session.id, session.timeline.bytes()))
             .filter(|(.., bytes)| *bytes > 0)
             .map(|(wanted, id, bytes)| (bytes <= UNSEEN_LEFT_BYTES, wanted, id, bytes))
@@ -222,24 +240,36 @@ impl Model {
                 return;
             }
         };
-        let mut story = match stored {
-            Some(stored) => stored,
-            None => {
-                // What is known stays, and the rest is tried again when it is wanted again.
-                session.history = History::Partial;
-                let mut timeline = std::mem::take(&mut session.timeline);
-                if waiting.begun {
-                    timeline.transcript_begins();
-                }
-                StoredTimeline { timeline, thread: session.thread.clone(), last_seq: 0 }
+        let had_some = !session.timeline.items().is_empty();
+        // What is known stays when the store does not have all of it either.
+        let stored = stored.filter(|stored| stored.is_whole || !had_some);
+        let (has_read, is_whole) = (stored.is_some(), stored.as_ref().is_some_and(|stored| stored.is_whole));
+        let mut story = stored.unwrap_or_else(|| {
+            let mut timeline = std::mem::take(&mut session.timeline);
+            if waiting.begun {
+                timeline.transcript_begins();
             }
-        };
+            StoredTimeline { timeline, ..StoredTimeline::default() }
+        });
         let last = story.last_seq;
         waiting.events.iter().filter(|event| event.seq > last).for_each(|event| story.apply(event));
         waiting.transcript.iter().for_each(|item| story.timeline.apply_transcript(item));
         session.timeline = story.timeline;
-        if !std::mem::replace(&mut session.knows_thread, true) {
+        if !is_whole {
+            // The rest is tried again when it is wanted again.
+            session.history = History::Partial;
+        }
+        if has_read && !std::mem::replace(&mut session.knows_thread, true) {
             session.thread = story.thread;
+        }
+        if has_read
+            && had_some
+            && !waiting.begun
+            && self.window.selected == Some(id)
+            && let Some(path) = session.readable_transcript()
+        {
+            // What it told went with what was known before.
+            fx.push(Effect::FollowTranscript { session: id, path: path.into() });
         }
         if session.ended.is_some() {
             session.timeline.turn_broken_off();

@@ -342,7 +342,11 @@ impl Model {
                 self.window_changed(focused, selected, &mut fx);
             }
             Event::ServiceReported { service, problem } => {
+                let is_well = problem.is_none();
                 self.problem(service, problem, None);
+                if is_well && service == "store" {
+                    self.read_rest(&mut fx);
+                }
             }
             Event::TerminalOpened { reply, request, outcome } => {
                 self.terminal_opened(now, reply, request, outcome, &mut fx);

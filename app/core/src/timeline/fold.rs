@@ -201,10 +201,13 @@ impl Timeline {
                     (true, _) => ToolStatus::Failed,
                     _ => ToolStatus::Done,
                 };
-                let running = self.tools.get(id).and_then(|place| self.get(*place)).is_some_and(
-                    |known| matches!(&known.body, Body::Tool(tool) if tool.status == ToolStatus::Running),
-                );
-                if running {
+                // One that was taken for not run, since nothing else told of it, has run.
+                let is_open = |tool: &ToolItem| {
+                    tool.status == ToolStatus::Running
+                        || (tool.status == ToolStatus::Denied && tool.result.is_none())
+                };
+                let known = self.tools.get(id).and_then(|place| self.get(*place));
+                if known.is_some_and(|known| matches!(&known.body, Body::Tool(tool) if is_open(tool))) {
                     self.tool_ended(id, Some(cut(text)), status, None);
                 }
             }

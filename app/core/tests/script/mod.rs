@@ -467,7 +467,7 @@ pub fn batch(use_ids: &[&str]) -> Value {
 
 /// A session's timeline was read from the store, which had these events of it.
 pub fn history_of(session: SessionId, events: &[AgentEvent]) -> Event {
-    let stored = Some(Box::new(StoredTimeline::of(events, &[])));
+    let stored = Some(Box::new(StoredTimeline::of(events, &[], true)));
     Event::HistoryLoaded { session, stored }
 }
 
