@@ -41,7 +41,7 @@ pub struct ListEvents {
     #[serde(default)]
     pub since: Option<u64>,
     /// Only with a smaller `seq`: the first of a list leads to the one before it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<u64>,
     /// At most so many, the newest; default 1,000, at most 10,000.
     #[serde(default)]

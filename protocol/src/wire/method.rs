@@ -100,7 +100,8 @@ methods! {
     "explain_session" [], Read, [required("session", "string")], "SessionInfo",
         "Why a session is in its state: every piece of evidence";
     "get_agent_events" [], Read,
-        [optional("session", "string"), optional("since", "number"), optional("limit", "number")], "[EventInfo]",
+        [optional("session", "string"), optional("since", "number"), optional("before", "number"),
+            optional("limit", "number")], "[EventInfo]",
         "Stored agent events, oldest first";
     "get_timeline" [], Read, [required("session", "string"), optional("limit", "number")], "[TimelineInfo]",
         "A session's timeline, oldest first";

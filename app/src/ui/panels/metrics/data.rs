@@ -334,8 +334,8 @@ fn plots(minutes: &[MinuteInfo], total_usd: Option<f64>) -> PlotData {
         latency: latency
             .map(|info| [minute(info.at_ms) as f64, f64::from(info.request_ms / info.requests)])
             .collect(),
-        // One minute alone is a bar in the middle.
-        range: (first as f64 - 1.0, (last as f64 + 1.0).max(first as f64 + 9.0)),
+        // Ten minutes at least, up to the newest: nothing is shown of the time to come.
+        range: ((first as f64 - 1.0).min(last as f64 - 9.0), last as f64 + 1.0),
     }
 }
 
