@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures the figures of the README on the release programs, which `make build` has put into target/release.
-#   scripts/bench.sh [--markdown] [--only handler,burst,gate,window,crowd,desktop,scroll,list,ide,otlp,terminal,vte,view,flood]
+#   scripts/bench.sh [--markdown] [--only handler,burst,gate,window,crowd,desktop,scroll,pages,list,ide,otlp,terminal,vte,view,flood]
 # Everything runs in private directories and on a display of its own, and ends with the benchmark, by id.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -27,7 +27,8 @@ if ! nc -h 2>&1 | grep -q OpenBSD; then
 fi
 
 cargo build --release --package magia-bench
-cargo build --release --package magia-app --example terminal
+cargo build --release --package magia-app --example terminal --example bench_frames
+install -m 755 target/release/examples/bench_frames target/release/magia-bench-frames
 # By a call of its own: the flags that make it static must reach it alone.
 cargo rustc --package magia-bench-launcher --profile handler --bin magia-bench-launcher -- \
   -C target-feature=+crt-static -C relocation-model=static

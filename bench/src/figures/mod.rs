@@ -9,6 +9,7 @@ pub mod handler;
 pub mod ide;
 pub mod list;
 pub mod otlp;
+pub mod pages;
 pub mod scroll;
 pub mod terminal;
 pub mod terminal_speed;
@@ -24,7 +25,7 @@ use crate::table::Row;
 pub type Measure = fn(&Programs) -> Result<Vec<Row>>;
 
 /// All groups in the order of the table, by name.
-pub const ALL: [(&str, Measure); 14] = [
+pub const ALL: [(&str, Measure); 15] = [
     ("handler", handler::measure),
     ("burst", burst::measure),
     ("gate", gate::measure),
@@ -32,6 +33,7 @@ pub const ALL: [(&str, Measure); 14] = [
     ("crowd", crowd::measure),
     ("desktop", desktop::measure),
     ("scroll", scroll::measure),
+    ("pages", pages::measure),
     ("list", list::measure),
     ("ide", ide::measure),
     ("otlp", otlp::measure),

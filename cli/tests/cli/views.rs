@@ -162,7 +162,8 @@ fn events_are_a_table_or_an_array() {
     server.was_asked("get_agent_events", json!({"session": "ff001122", "since": 6, "limit": 2}));
     let earlier = Server::always(json!([]));
     earlier.run(&["events", "--before", "9"]);
-    earlier.was_asked("get_agent_events", json!({"session": null, "since": null, "before": 9, "limit": null}));
+    earlier
+        .was_asked("get_agent_events", json!({"session": null, "since": null, "before": 9, "limit": null}));
     let ids: Vec<Value> = server
         .run(&["events", "--json"])
         .json()
