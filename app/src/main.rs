@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 use magia_app::ground::Ground;
 use magia_app::instance::Met;
+use magia_app::os::memory;
 use magia_app::places::Places;
 use magia_app::{call, instance, logging, reset, run};
 use magia_core::settings::http_address;
@@ -69,6 +70,7 @@ fn main() -> ExitCode {
     if let Some(code) = magia_tty::dispatch() {
         return code;
     }
+    memory::set_up();
     match wish(std::env::args().skip(1)) {
         Wish::Print(text) => {
             println!("{text}");
