@@ -142,10 +142,11 @@ fn show_all(sandbox: &Sandbox, display: &Display, app: &App) -> Result<()> {
         NAMES.iter().map(|name| of(name).with_context(|| format!("no terminal {name}"))).collect()
     };
     wait_until("the terminals to be listed", PATIENCE, || columns().ok())?;
-    let found =
-        display.run(sandbox, &["xdotool", "search", "--onlyvisible", "--pid", &app.pid().to_string()])?;
-    let window = found.lines().next().context("the app has no window")?;
-    display.run(sandbox, &["xdotool", "windowactivate", "--sync", window])?;
+    let pid = app.pid().to_string();
+    let found = || display.run(sandbox, &["xdotool", "search", "--onlyvisible", "--pid", &pid]);
+    let window =
+        wait_until("the window", PATIENCE, || found().ok()?.lines().next().map(str::to_owned))?;
+    display.run(sandbox, &["xdotool", "windowactivate", "--sync", &window])?;
     display.run(sandbox, &["xdotool", "key", "ctrl+grave"])?;
     let pointer = Pointer::open(display.name())?;
     // A frame for each step: what a click opens is there before the next one.
