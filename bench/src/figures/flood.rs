@@ -144,8 +144,7 @@ fn show_all(sandbox: &Sandbox, display: &Display, app: &App) -> Result<()> {
     wait_until("the terminals to be listed", PATIENCE, || columns().ok())?;
     let pid = app.pid().to_string();
     let found = || display.run(sandbox, &["xdotool", "search", "--onlyvisible", "--pid", &pid]);
-    let window =
-        wait_until("the window", PATIENCE, || found().ok()?.lines().next().map(str::to_owned))?;
+    let window = wait_until("the window", PATIENCE, || found().ok()?.lines().next().map(str::to_owned))?;
     display.run(sandbox, &["xdotool", "windowactivate", "--sync", &window])?;
     display.run(sandbox, &["xdotool", "key", "ctrl+grave"])?;
     let pointer = Pointer::open(display.name())?;
