@@ -447,14 +447,7 @@ fn stored_gemini_events_tell_the_same_story_after_a_restart() {
         gemini(&mut script, "BeforeTool", tool.clone());
     }
     gemini(&mut script, "AfterTool", tool.clone());
-    let events: Vec<_> = script
-        .effects
-        .iter()
-        .filter_map(|effect| match effect {
-            Effect::Store(StoreWrite::Event(event)) => Some((**event).clone()),
-            _ => None,
-        })
-        .collect();
+    let events = script.stored_events();
     let sessions: Vec<_> = script
         .effects
         .iter()

@@ -208,14 +208,8 @@ fn timelines_that_nobody_looks_at_do_not_stay_in_memory() {
     let first = script.effects.len();
     assert!(script.command("get_timeline", put_away.clone(), script::cli()).is_none(), "it was put away");
     assert_eq!(script.count(first, |effect| matches!(effect, Effect::LoadHistory(id) if *id == session)), 1);
-    let events: Vec<_> = script
-        .effects
-        .iter()
-        .filter_map(|effect| match effect {
-            Effect::Store(StoreWrite::Event(event)) if event.session == session => Some((**event).clone()),
-            _ => None,
-        })
-        .collect();
+    let mut events = script.stored_events();
+    events.retain(|event| event.session == session);
     let requests: Vec<_> = script
         .requests
         .values()
@@ -299,14 +293,7 @@ fn a_timeline_that_could_not_be_read_is_read_again_and_keeps_what_came_since() {
     script.apply(Event::HistoryLoaded { session, stored: None });
     assert_eq!(told(&script), ["one", "two"]);
     assert!(asks(&mut script).is_none());
-    let events: Vec<_> = script
-        .effects
-        .iter()
-        .filter_map(|effect| match effect {
-            Effect::Store(StoreWrite::Event(event)) => Some((**event).clone()),
-            _ => None,
-        })
-        .collect();
+    let events = script.stored_events();
     script.hook(10, "s", "UserPromptSubmit", json!({"prompt": "three"}));
     script.apply(script::history_of(session, &events));
     assert_eq!(told(&script), ["one", "two", "three"]);

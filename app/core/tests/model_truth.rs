@@ -102,14 +102,7 @@ fn a_session_that_lived_on_has_a_gap_that_stays_in_its_story() {
     assert_eq!(claim(&script, "died", "magia was off"), None);
 
     // After a short restart it is still told, from the store, and no second gap is.
-    let stored: Vec<_> = script
-        .effects
-        .iter()
-        .filter_map(|effect| match effect {
-            Effect::Store(StoreWrite::Event(event)) => Some((**event).clone()),
-            _ => None,
-        })
-        .collect();
+    let stored = script.stored_events();
     let first = script.effects.len();
     let now = script.now.unix_ms;
     script.restart(Settings::default(), Some(now));

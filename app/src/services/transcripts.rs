@@ -207,8 +207,9 @@ impl Follower {
         let mut batch = Vec::new();
         loop {
             let more = match tail.read(&mut batch) {
-                Ok(Step { replaced: true, .. }) => return Err(Interrupted::Replaced),
-                Ok(step) => step.more,
+                Ok(Step::Replaced) => return Err(Interrupted::Replaced),
+                Ok(Step::More) => true,
+                Ok(Step::End) => false,
                 Err(err) => {
                     if err.kind() != io::ErrorKind::NotFound {
                         tracing::warn!("cannot read a transcript: {err}: {}", tail.path().display());

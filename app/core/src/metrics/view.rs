@@ -131,11 +131,7 @@ pub fn fleet(metrics: &Metrics, name: impl Fn(&Owner) -> Option<SessionId>) -> F
     let mut all = Tally::default();
     let mut minutes: BTreeMap<u64, Minute> = BTreeMap::new();
     let mut sessions: Vec<MetricsInfo> = Vec::new();
-    let told_by_session: HashSet<Provider> = metrics
-        .owners()
-        .filter(|(owner, _)| owner.session.is_some())
-        .map(|(owner, _)| owner.provider)
-        .collect();
+    let told_by_session = told_by_session(metrics);
     for (owner, session) in metrics.owners() {
         sessions.push(session.info(owner, name(owner), false));
         let mut shown = session.shown();
@@ -311,23 +307,29 @@ fn span(row: &SpanRow) -> SpanInfo {
     }
 }
 
+/// Agents that tell by session: what they tell as a whole is in it too.
+fn told_by_session(metrics: &Metrics) -> HashSet<Provider> {
+    let sessions = metrics.owners().filter(|(owner, _)| owner.session.is_some());
+    sessions.map(|(owner, _)| owner.provider).collect()
+}
+
 /// Tokens that each owner has told of, without those that were read from caches.
 pub fn tokens(metrics: &Metrics) -> HashMap<Owner, u64> {
-    let of = |session: &SessionMetrics| {
-        let Tokens { input, output, cache_creation, thought, tool, .. } =
-            session.tally(session.usage_way()).tokens();
-        whole(input + output + cache_creation + thought + tool)
-    };
-    metrics.owners().map(|(owner, session)| (owner.clone(), of(session))).collect()
+    metrics.owners().map(|(owner, session)| (owner.clone(), tokens_of(session))).collect()
 }
 
 /// Tokens that were told of since `before`. What an agent tells as a whole counts when it tells nothing by session.
 pub fn tokens_since(metrics: &Metrics, before: &HashMap<Owner, u64>) -> u64 {
-    let now = tokens(metrics);
-    let told_by_session: HashSet<Provider> =
-        now.keys().filter(|owner| owner.session.is_some()).map(|owner| owner.provider).collect();
-    now.iter()
+    let told_by_session = told_by_session(metrics);
+    metrics
+        .owners()
         .filter(|(owner, _)| owner.session.is_some() || !told_by_session.contains(&owner.provider))
-        .map(|(owner, tokens)| tokens.saturating_sub(before.get(owner).copied().unwrap_or(0)))
+        .map(|(owner, session)| tokens_of(session).saturating_sub(before.get(owner).copied().unwrap_or(0)))
         .sum()
+}
+
+fn tokens_of(session: &SessionMetrics) -> u64 {
+    let Tokens { input, output, cache_creation, thought, tool, .. } =
+        session.tally(session.usage_way()).tokens();
+    whole(input + output + cache_creation + thought + tool)
 }

@@ -376,6 +376,15 @@ impl Script {
         Some(behavior(reply))
     }
 
+    /// All events that were to be stored, oldest first.
+    pub fn stored_events(&self) -> Vec<AgentEvent> {
+        let stored = self.effects.iter().filter_map(|effect| match effect {
+            Effect::Store(StoreWrite::Event(event)) => Some((**event).clone()),
+            _ => None,
+        });
+        stored.collect()
+    }
+
     /// How many effects since `first` are of a kind.
     pub fn count(&self, first: usize, is: impl Fn(&Effect) -> bool) -> usize {
         self.since(first).iter().filter(|effect| is(effect)).count()

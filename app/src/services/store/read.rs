@@ -11,8 +11,8 @@ const SESSIONS_MAX: u32 = 10_000;
 const ANSWERED_MAX: u32 = 500;
 /// Sessions whose metrics are loaded at start, the latest first.
 const METRICS_MAX: u32 = magia_core::metrics::SESSIONS_MAX as u32;
-/// Bytes of payloads that one reading of events returns; the newest stay.
-const EVENT_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of payloads that one reading returns; the newest stay.
+const PAYLOAD_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The word of a request that waits, as in `RequestInfo::state`.
 pub(super) const OPEN_STATE: &str = RequestState::Open.as_str();
 
@@ -66,21 +66,10 @@ pub(super) fn events(
     let of_session = if session.is_some() { "AND session = ?3" } else { "AND ?3 IS NULL" };
     let sql =
         format!("{} WHERE seq > ?1 AND seq < ?4 {of_session} ORDER BY seq DESC LIMIT ?2", rows::SELECT_EVENT);
-    let mut statement = connection.prepare_cached(&sql)?;
     let session = session.as_ref().map(|session| session.as_uuid().as_bytes().as_slice());
     let number = |seq: u64| i64::try_from(seq).unwrap_or(i64::MAX);
-    let before = before.map_or(i64::MAX, number);
-    let mut found = statement.query(params![number(since), limit, session, before])?;
-    let mut events = Vec::new();
-    let mut bytes = 0;
-    while let Some(row) = found.next()? {
-        let Some(event) = rows::event(row)? else { continue };
-        bytes += event.raw.len();
-        if bytes > EVENT_BYTES_MAX {
-            break;
-        }
-        events.push(event);
-    }
+    let params = params![number(since), limit, session, before.map_or(i64::MAX, number)];
+    let mut events = collect_within(connection, &sql, params, rows::event, |event| event.raw.len())?;
     events.reverse();
     Ok(events)
 }
@@ -104,18 +93,10 @@ pub(super) fn requests_of(
     limit: u32,
 ) -> rusqlite::Result<Vec<StoredRequest>> {
     let sql = format!("{} WHERE session = ?1 ORDER BY asked_at_ms DESC LIMIT ?2", rows::SELECT_REQUEST);
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut found = statement.query(params![session.as_uuid().as_bytes().as_slice(), limit])?;
-    let (mut requests, mut bytes) = (Vec::new(), 0);
-    while let Some(row) = found.next()? {
-        let Some(request) = rows::request(row)? else { continue };
-        bytes += request.input.len() + request.edited_input.as_ref().map_or(0, String::len);
-        if bytes > EVENT_BYTES_MAX {
-            break;
-        }
-        requests.push(request);
-    }
-    Ok(requests)
+    let params = params![session.as_uuid().as_bytes().as_slice(), limit];
+    let bytes =
+        |request: &StoredRequest| request.input.len() + request.edited_input.as_ref().map_or(0, String::len);
+    collect_within(connection, &sql, params, rows::request, bytes)
 }
 
 /// The newest `limit` requests since then, newest first.
@@ -135,11 +116,27 @@ fn collect<T>(
     params: impl rusqlite::Params,
     read: impl Fn(&Row<'_>) -> rusqlite::Result<Option<T>>,
 ) -> rusqlite::Result<Vec<T>> {
+    collect_within(connection, sql, params, read, |_| 0)
+}
+
+/// The same until their payloads have [`PAYLOAD_BYTES_MAX`]; the first stay.
+fn collect_within<T>(
+    connection: &Connection,
+    sql: &str,
+    params: impl rusqlite::Params,
+    read: impl Fn(&Row<'_>) -> rusqlite::Result<Option<T>>,
+    bytes: impl Fn(&T) -> usize,
+) -> rusqlite::Result<Vec<T>> {
     let mut statement = connection.prepare_cached(sql)?;
     let mut found = statement.query(params)?;
-    let mut values = Vec::new();
+    let (mut values, mut sum) = (Vec::new(), 0);
     while let Some(row) = found.next()? {
-        values.extend(read(row)?);
+        let Some(value) = read(row)? else { continue };
+        sum += bytes(&value);
+        if sum > PAYLOAD_BYTES_MAX {
+            break;
+        }
+        values.push(value);
     }
     Ok(values)
 }

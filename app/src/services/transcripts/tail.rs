@@ -55,9 +55,8 @@ impl Tail {
     pub(super) fn read(&mut self, items: &mut Vec<TranscriptItem>) -> io::Result<Step> {
         let (mut file, metadata) = regular_file::open(&self.path)?;
         let id = FileId::of(&metadata);
-        let replaced = self.file.is_some_and(|known| known != id || metadata.len() < self.position);
-        if replaced {
-            return Ok(Step { more: true, replaced });
+        if self.file.is_some_and(|known| known != id || metadata.len() < self.position) {
+            return Ok(Step::Replaced);
         }
         if self.file.is_none() {
             self.begin(id, metadata.len(), items);
@@ -71,7 +70,7 @@ impl Tail {
             let complete = lines.peek().is_some();
             self.piece(piece, complete, items);
         }
-        Ok(Step { more: self.position < metadata.len(), replaced })
+        Ok(if self.position < metadata.len() { Step::More } else { Step::End })
     }
 
     /// Begins with a file that is new to us.
@@ -135,11 +134,13 @@ impl Tail {
 
 /// What came of a reading.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Step {
+pub(super) enum Step {
     /// There is more to read.
-    pub(super) more: bool,
+    More,
+    /// There is no more.
+    End,
     /// The file is not the one that was read before, and nothing was read.
-    pub(super) replaced: bool,
+    Replaced,
 }
 
 /// Tells a file from another one that took its name.
