@@ -61,6 +61,8 @@ pub enum Act {
     Press(Key),
     /// Press a key when these words are on the screen.
     PressAt(&'static str, Key),
+    /// Press a key until the program ends, which asks back with these words.
+    PressToEnd(&'static str, Key),
     /// Answer the open request by `magia` and these words before and after its id.
     Magia(&'static str, &'static [&'static str]),
     /// Any other verb of `magia`.

@@ -37,8 +37,8 @@ impl<'s> ClaudePlayer<'s> {
         Ok(Claude::new(self.sandbox, self.model)?.env("CLAUDE_CODE_MAX_RETRIES", "0"))
     }
 
-    fn tui(&self) -> Result<&InteractiveClaude> {
-        match &self.running {
+    fn tui(&mut self) -> Result<&mut InteractiveClaude> {
+        match &mut self.running {
             Running::Tui(claude) => Ok(claude),
             _ => bail!("no Claude runs in a terminal"),
         }
@@ -113,6 +113,7 @@ impl Player for ClaudePlayer<'_> {
                 terminal.wait_for_text(words, PATIENCE)?;
                 terminal.press(*key)?;
             }
+            Act::PressToEnd(words, key) => self.tui()?.terminal.press_to_end(words, *key)?,
             Act::HostAllows => {
                 let claude = self.stream()?;
                 let request = claude.wait_for_tool_request(1)?;

@@ -92,6 +92,7 @@ impl Player for CodexPlayer<'_> {
             Act::StartStream | Act::HostAllows | Act::CloseInput => {
                 bail!("Codex has no JSON lines both ways")
             }
+            Act::PressToEnd(..) => bail!("not an act of this table"),
             Act::Magia(..) | Act::Verb(_) => bail!("magia's verbs are not Codex's"),
         }
         Ok(())

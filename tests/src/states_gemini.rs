@@ -33,8 +33,8 @@ impl<'s> GeminiPlayer<'s> {
         Gemini::as_configured(self.sandbox, &self.ground.model)
     }
 
-    fn tui(&self) -> Result<&InteractiveGemini> {
-        match &self.running {
+    fn tui(&mut self) -> Result<&mut InteractiveGemini> {
+        match &mut self.running {
             Running::Tui(gemini) => Ok(gemini),
             _ => bail!("no Gemini runs in a terminal"),
         }
@@ -67,6 +67,7 @@ impl Player for GeminiPlayer<'_> {
             Act::Type(words) => self.tui()?.terminal.type_text(words)?,
             Act::Press(key) => self.tui()?.terminal.press(*key)?,
             Act::PressAt(words, key) => self.tui()?.terminal.answer(words, &key.bytes())?,
+            Act::PressToEnd(words, key) => self.tui()?.terminal.press_to_end(words, *key)?,
             Act::Signal(signal) => match &self.running {
                 Running::Print(gemini) => gemini.signal(*signal)?,
                 _ => self.tui()?.terminal.signal(*signal)?,

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 use crate::process::send_signal;
@@ -140,6 +140,24 @@ impl Terminal {
             }
         }
         Ok(())
+    }
+
+    /// Presses a key that asks with these words whether the program is to end, and again, until it has ended. The words
+    /// go by themselves after a second, and a key that comes later is a first one once more.
+    pub fn press_to_end(&mut self, words: &str, key: Key) -> Result<()> {
+        for _ in 0..ANSWERS {
+            self.press(key)?;
+            wait_until("the words or the end", ANSWER_PATIENCE, || {
+                (self.shows(words) || self.has_ended()).then_some(())
+            })?;
+            if !self.has_ended() {
+                self.press(key)?;
+            }
+            if self.wait(ANSWER_PATIENCE).is_ok() {
+                return Ok(());
+            }
+        }
+        bail!("the program did not end by {key:?} at {words:?}")
     }
 
     /// Ends the program as `kill -9` does, without its process group, and waits for its end.

@@ -227,11 +227,7 @@ fn table() -> Vec<Scenario> {
         ),
         row(
             "Ctrl+C twice",
-            vec![
-                start(),
-                step(Act::Press(Key::Ctrl('c')), &[]),
-                step(Act::PressAt("Press Ctrl-C again to exit", Key::Ctrl('c')), &[ENDED]),
-            ],
+            vec![start(), step(Act::PressToEnd("Press Ctrl-C again to exit", Key::Ctrl('c')), &[ENDED])],
         ),
         row(
             "exit",
