@@ -108,6 +108,45 @@ fn arrows_walk_the_rows_and_come_round() {
     assert!(harness.query_all_by_label_contains(&last).next().is_some(), "and it is in sight");
 }
 
+/// Opens a dialog of a few lines and leaves it.
+fn low_dialog(harness: &mut Window) {
+    press(harness, Modifiers::CTRL, Key::K);
+    type_text(harness, "reset magia");
+    press(harness, PLAIN, Key::Enter);
+    assert_eq!(harness.state().state.dialogs, [Dialog::Reset]);
+    later(harness, 1.0);
+    press(harness, PLAIN, Key::Escape);
+}
+
+#[test]
+fn a_low_dialog_before_leaves_its_height_to_none() {
+    let mut harness = window(busy(NOW_MS), SIZE);
+    low_dialog(&mut harness);
+    press(&mut harness, Modifiers::CTRL, Key::K);
+    let seen = rows(&harness.state().state.palette, 12);
+    let missing: Vec<&String> =
+        seen.iter().filter(|row| harness.query_all_by_label_contains(row).next().is_none()).collect();
+    assert!(missing.is_empty() && seen.len() == 12, "out of sight: {missing:?}");
+    press(&mut harness, PLAIN, Key::Escape);
+
+    low_dialog(&mut harness);
+    press(&mut harness, Modifiers::SHIFT, Key::Questionmark);
+    let close = harness.get_by_label("Close").rect();
+    assert!(close.bottom() > 450.0, "all shortcuts are there: {close:?}");
+}
+
+#[test]
+fn the_settings_open_with_all_of_them_after_the_keys() {
+    let mut harness = window(busy(NOW_MS), SIZE);
+    press(&mut harness, Modifiers::CTRL, Key::K);
+    type_text(&mut harness, "change keys");
+    press(&mut harness, PLAIN, Key::Enter);
+    assert!(!shows(&harness, "Window and requests"));
+    press(&mut harness, PLAIN, Key::Escape);
+    press(&mut harness, Modifiers::CTRL, Key::Comma);
+    assert!(shows(&harness, "Window and requests"));
+}
+
 #[test]
 fn a_setting_and_a_project_are_found() {
     let mut harness = window(busy(NOW_MS), SIZE);

@@ -466,6 +466,7 @@ impl UiState {
             UiCommand::Details => self.details.toggle(),
             UiCommand::Settings => {
                 self.route = if self.route == Route::Settings { Route::Sessions } else { Route::Settings };
+                self.settings.show("");
             }
             UiCommand::Notifications => {
                 let here = self.route == Route::Notifications;

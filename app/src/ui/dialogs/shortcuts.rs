@@ -23,7 +23,9 @@ pub fn shortcuts_ui(ui: &mut Ui, keymap: &Keymap, actions: &mut Actions) {
         RichText::new("Keyboard shortcuts").font(theme::semibold(theme::TITLE)).color(colors.foreground),
     );
     ui.add_space(theme::SPACE_2);
-    ScrollArea::vertical().max_height((room.y - 150.0).max(60.0)).show(ui, |ui| {
+    let height = (room.y - 150.0).max(60.0);
+    // As high as that at least when it has to scroll: the dialog before may have been lower.
+    ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
         ui.spacing_mut().item_spacing.x = gap;
         let has_keys = |command: &UiCommand| !keymap.chords(*command).is_empty();
         let all: Vec<UiCommand> = UiCommand::ALL.iter().copied().filter(has_keys).collect();

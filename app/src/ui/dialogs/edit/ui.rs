@@ -39,7 +39,9 @@ pub fn edit_ui(ui: &mut Ui, id: RequestId, edits: &mut Edits, snapshot: &Snapsho
     let send_key = ui.input_mut(|input| input.consume_key(Modifiers::COMMAND, Key::Enter));
     let rows = if draft.is_command() { 4 } else { 8 };
     let field = Id::unique(("edit", id));
-    ScrollArea::vertical().max_height((room.y - 300.0).clamp(60.0, 360.0)).show(ui, |ui| {
+    let height = (room.y - 300.0).clamp(60.0, 360.0);
+    // As high as that at least when it has to scroll: the dialog before may have been lower.
+    ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
         let edit = TextEdit::multiline(&mut draft.text)
             .id(field)
             .font(theme::mono(theme::CODE))

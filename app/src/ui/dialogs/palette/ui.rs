@@ -9,7 +9,7 @@ use crate::ui::theme::{self, palette as colors_of};
 use eframe::egui::text::LayoutJob;
 use eframe::egui::{
     self, Align2, Color32, Frame, Key, Margin, Modifiers, Rect, Role, ScrollArea, Sense, TextEdit, Ui,
-    WidgetInfo, pos2, vec2,
+    UiBuilder, WidgetInfo, pos2, vec2,
 };
 use magia_core::keys::Keymap;
 
@@ -48,7 +48,10 @@ pub fn palette_ui(ui: &mut Ui, palette: &mut Palette, keymap: &Keymap, actions: 
         let before: f32 = ui.data(|data| data.get_temp(id)).unwrap_or_default();
         area = area.vertical_scroll_offset(before.clamp((top + theme::ROW - height).max(0.0), top));
     }
-    let shown = area.show_rows(ui, theme::ROW, palette.count(), |ui, seen| {
+    // A place of its own height: a dialog remembers the least that it ever was high, and a list would end there.
+    let (list, _) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
+    let mut list = ui.new_child(UiBuilder::new().max_rect(list));
+    let shown = area.show_rows(&mut list, theme::ROW, palette.count(), |ui, seen| {
         for row in seen {
             if let Some(item) = palette.row(row)
                 && row_ui(ui, palette, keymap, item, row == palette.at())

@@ -34,7 +34,7 @@ pub fn notifications_ui(
     let left = ((ui.available_width() - width) / 2.0).max(theme::SPACE_4);
     let page = Rect::from_min_max(
         ui.max_rect().left_top() + vec2(left, theme::SPACE_4),
-        pos2(ui.max_rect().left() + left + width - theme::SPACE_4, ui.max_rect().bottom()),
+        ui.max_rect().right_bottom() - vec2(left, 0.0),
     );
     ui.scope_builder(UiBuilder::new().max_rect(page), |ui| {
         ui.horizontal(|ui| {

@@ -53,7 +53,7 @@ pub struct SettingsPanel {
 }
 
 impl SettingsPanel {
-    /// Shows what a key, or a word, finds.
+    /// Shows what a key, or a word, finds; all of it for none.
     pub fn show(&mut self, key: &str) {
         key.clone_into(&mut self.query);
         self.page = Page::All;
