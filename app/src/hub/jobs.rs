@@ -4,6 +4,7 @@ use super::telemetry;
 use crate::doctor;
 use crate::event_text::event_json;
 use crate::listeners::Listeners;
+use crate::os::memory;
 use crate::places::Places;
 use crate::reset;
 use crate::services::providers::{Detector, Search, Source};
@@ -76,6 +77,8 @@ pub enum JobRequest {
     Inspect,
     /// The settings changed.
     Settings(Arc<Settings>),
+    /// Give freed memory back to the system.
+    GiveBack,
 }
 
 /// What the worker works with.
@@ -199,6 +202,10 @@ impl JobShell {
             }
             JobRequest::Settings(settings) => {
                 self.current = settings;
+                Vec::new()
+            }
+            JobRequest::GiveBack => {
+                memory::give_back();
                 Vec::new()
             }
             JobRequest::Inspect => {

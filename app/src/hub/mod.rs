@@ -3,6 +3,7 @@
 //! It has a thread of its own, which is the one owner of all that; while it rests, a listener may stand in for it
 //! ([`Owner`]). It knows no egui. It never waits for anything but its own channels: what is slow is a job.
 
+mod calm;
 mod effects;
 mod jobs;
 mod owner;
@@ -12,6 +13,7 @@ pub use effects::Shell;
 pub use jobs::{JobRequest, JobShell, JobWorker, run_once};
 pub use owner::{InPlace, Owner};
 
+use self::calm::Calm;
 use crate::clock::Clock;
 use crate::link::{FromWindow, Onlooker, Waker};
 use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, TrySendError, never};
@@ -105,6 +107,7 @@ impl HubThread {
             next_window_reply: WINDOW_REPLIES,
             last_snapshot: None,
             rests_until: None,
+            calm: Calm::default(),
         };
         let leaves = Arc::<AtomicBool>::default();
         let legacy = Arc::default();
@@ -161,6 +164,8 @@ pub struct Hub {
     last_snapshot: Option<Instant>,
     /// Until when the thread means to sleep; past or `None` while it is awake.
     rests_until: Option<Instant>,
+    /// When freed memory is given back.
+    calm: Calm,
 }
 
 /// Ends the hub, also when its thread panics: nobody takes anything in place then, and nobody waits for an answer but from
@@ -288,6 +293,10 @@ impl Hub {
             self.take(Event::ClockTicked);
         }
         self.show();
+        if self.calm.is_over(Instant::now()) {
+            // With so many jobs it is not calm.
+            let _given_back_later = self.shell.jobs.try_send(JobRequest::GiveBack);
+        }
         let rest = self.rest();
         self.rests_until = Some(Instant::now() + rest);
         Some(rest)
@@ -299,7 +308,8 @@ impl Hub {
         let model =
             self.model.next_wake_mono(now).map(|at| Duration::from_millis(at.saturating_sub(now.mono_ms)));
         let snapshot = self.snapshot_due().filter(|_| self.model.has_news());
-        [model, snapshot].into_iter().flatten().min().unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP)
+        let calm = self.calm.due().map(|at| at.saturating_duration_since(Instant::now()));
+        [model, snapshot, calm].into_iter().flatten().min().unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP)
     }
 
     fn take_wish(&mut self, wish: FromWindow) {
@@ -320,6 +330,9 @@ impl Hub {
     }
 
     fn take(&mut self, event: Event) {
+        if !matches!(event, Event::ClockTicked) {
+            self.calm.stir(Instant::now());
+        }
         if !self.model.is_loaded() && needs_store(&event) {
             return self.early.push(event);
         }

@@ -4,13 +4,14 @@ use super::action::{Action, Actions};
 use super::clock::{self, Clock};
 use super::frames::Frames;
 use super::markdown;
+use super::pointer_events::Gathered;
 use super::shell::{View, shell_ui};
 use super::state::{Dialog, UiState, is_open};
 use super::terminal;
 use crate::link::{FromWindow, Waker, WindowLink};
 use crate::os::fonts::NamedFonts;
 use crate::terminal_link::TerminalPort;
-use anyhow::anyhow;
+use anyhow::{anyhow, ensure};
 use crossbeam_channel::TrySendError;
 use eframe::egui::{self, Context, IconData, UserAttentionType, ViewportBuilder, ViewportCommand};
 use magia_core::settings::CloseBehavior;
@@ -20,6 +21,7 @@ use magia_protocol::wire::{Command, SessionId, SessionState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use winit::event_loop::EventLoop;
 
 /// Half a beat of a working session's dot.
 const HALF_BEAT: Duration = Duration::from_millis(500);
@@ -70,23 +72,32 @@ pub fn run(link: WindowLink, options: WindowOptions, on_start: impl FnOnce(Waker
         clipboard_shortcuts: false,
         ..Default::default()
     };
-    let started = eframe::run_native(
+    // The loop's own text is a path in a library and the names of environment variables.
+    let events = EventLoop::with_user_event()
+        .build()
+        .map_err(|_err| anyhow!("the window cannot be opened: there is no display"))?;
+    let opened = Arc::<AtomicBool>::default();
+    let app = eframe::create_native(
         "magia",
         native,
-        Box::new(move |context| {
-            let named = Arc::new(NamedFonts::new(super::fonts::mono_fallbacks()));
-            context.egui_ctx.add_font_provider(named.clone());
-            let mut window = Window::new(link, options, &context.egui_ctx);
-            window.named = Some(named);
-            on_start(window.waker());
-            Ok(Box::new(window))
+        Box::new({
+            let opened = Arc::clone(&opened);
+            move |context| {
+                opened.store(true, Ordering::Relaxed);
+                let named = Arc::new(NamedFonts::new(super::fonts::mono_fallbacks()));
+                context.egui_ctx.add_font_provider(named.clone());
+                let mut window = Window::new(link, options, &context.egui_ctx);
+                window.named = Some(named);
+                on_start(window.waker());
+                Ok(Box::new(window))
+            }
         }),
+        &events,
     );
-    started.map_err(|err| match err {
-        // Its own text is a path in a library and the names of environment variables.
-        eframe::Error::WinitEventLoop(_) => anyhow!("the window cannot be opened: there is no display"),
-        err => anyhow!("the window cannot be opened: {err}"),
-    })
+    events.run_app(&mut Gathered::new(app)).map_err(|err| anyhow!("the window broke: {err}"))?;
+    // Why is in the log: eframe keeps it to itself.
+    ensure!(opened.load(Ordering::Relaxed), "the window cannot be opened: OpenGL cannot be used here");
+    Ok(())
 }
 
 /// The window's program.

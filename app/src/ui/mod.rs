@@ -18,6 +18,7 @@ mod keys;
 pub mod look;
 mod markdown;
 pub mod panels;
+mod pointer_events;
 mod provider;
 mod seen;
 pub mod shell;

@@ -80,7 +80,7 @@ const NAMES: f32 = 112.0;
 pub fn settings_ui(ui: &mut Ui, snapshot: &Snapshot, state: &mut UiState, actions: &mut Actions) {
     let colors = palette(ui);
     ScrollArea::vertical().id_salt("settings").auto_shrink(false).show(ui, |ui| {
-        let width = ui.available_width().min(640.0);
+        let width = ui.available_width().min(704.0);
         let left = ((ui.available_width() - width) / 2.0).max(theme::SPACE_4);
         ui.horizontal_top(|ui| {
             ui.add_space(left);
