@@ -116,6 +116,8 @@ const OURS: &[(&str, &str)] = &[("shift+Return", "shift+enter")];
 const VIEWS: &[&str] = &["shift+Home", "shift+Prior", "shift+Insert"];
 /// Keys that the X server's keyboard has not: for a moment another one is them, and a program may see that too late.
 const BORROWED: &[&str] = &["F13", "F20", "F21", "F24"];
+/// How often xterm is asked for one of those once more.
+const BORROWED_TRIES: usize = 5;
 /// Keys that egui has no name for.
 const NAMELESS: &[&str] = &["Menu", "KP_Begin"];
 
@@ -204,7 +206,20 @@ fn xterm_sends(sandbox: &Sandbox, display: &Display, preamble: &str) -> Result<V
     })?;
     let argv = [&["xdotool", "key"][..], all_keys().as_slice()].concat();
     display.run(sandbox, &argv)?;
-    reader.all_read()
+    let mut sent = reader.all_read()?;
+    let keys = sent.len();
+    let mut again = 0;
+    for (index, (pressed, _)) in
+        KEYS.iter().enumerate().filter(|(_, (pressed, _))| BORROWED.contains(pressed))
+    {
+        let mut tries = 0;
+        while sent[index].is_empty() && tries < BORROWED_TRIES {
+            display.run(sandbox, &["xdotool", "key", pressed, BETWEEN])?;
+            (tries, again) = (tries + 1, again + 1);
+            sent[index] = reader.read(keys + again)?.pop().unwrap_or_default();
+        }
+    }
+    Ok(sent)
 }
 
 /// What a program in a terminal in the window reads for each key, in order.
@@ -225,17 +240,17 @@ fn all_keys() -> Vec<&'static str> {
 struct Reader {
     argv: Vec<String>,
     ready: PathBuf,
-    read: PathBuf,
+    heard: PathBuf,
 }
 
 impl Reader {
     fn new(sandbox: &Sandbox, name: &str, preamble: &str) -> Self {
         let file = |end: &str| sandbox.work().join(format!("{name}.{end}"));
-        let (ready, read) = (file("ready"), file("read"));
+        let (ready, heard) = (file("ready"), file("read"));
         let script = format!("stty raw -echo; printf '{preamble}'; : > \"$1\"; exec cat > \"$2\"");
         let path = |path: &Path| path.to_string_lossy().into_owned();
-        let argv = ["sh", "-c", &script, "reader", &path(&ready), &path(&read)].map(str::to_owned);
-        Self { argv: argv.to_vec(), ready, read }
+        let argv = ["sh", "-c", &script, "reader", &path(&ready), &path(&heard)].map(str::to_owned);
+        Self { argv: argv.to_vec(), ready, heard }
     }
 
     fn wait_for_start(&self) -> Result<()> {
@@ -243,12 +258,16 @@ impl Reader {
     }
 
     fn all_read(&self) -> Result<Vec<Vec<u8>>> {
-        let wanted = KEYS.len() + OURS.len();
+        self.read(KEYS.len() + OURS.len())
+    }
+
+    /// What was read for each key, of so many at least.
+    fn read(&self, wanted: usize) -> Result<Vec<Vec<u8>>> {
         wait_until("all keys to be read", PATIENCE, || {
-            let parts = split(&std::fs::read(&self.read).ok()?);
+            let parts = split(&std::fs::read(&self.heard).ok()?);
             (parts.len() >= wanted).then_some(parts)
         })
-        .with_context(|| format!("{:?}", std::fs::read(&self.read).map(|it| it.escape_ascii().to_string())))
+        .with_context(|| format!("{:?}", std::fs::read(&self.heard).map(|it| it.escape_ascii().to_string())))
     }
 }
 

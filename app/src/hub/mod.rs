@@ -330,7 +330,10 @@ impl Hub {
     }
 
     fn take(&mut self, event: Event) {
-        if !matches!(event, Event::ClockTicked) {
+        // How magia itself is comes soon after what happened.
+        let is_own =
+            matches!(event, Event::ClockTicked | Event::ListenerReported(_) | Event::ServiceReported { .. });
+        if !is_own {
             self.calm.stir(Instant::now());
         }
         if !self.model.is_loaded() && needs_store(&event) {
