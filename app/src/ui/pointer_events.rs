@@ -103,6 +103,8 @@ impl Waiting {
                 self.turned = Some((window, event));
                 None
             }
+            // What moved it, in the device's own units; egui knows of no axes, and two of these come with each click.
+            WindowEvent::AxisMotion { .. } => None,
             event => Some(event),
         }
     }
@@ -160,6 +162,10 @@ mod tests {
         let mut waiting = Waiting::default();
         for step in 0..1_000_u16 {
             assert_eq!(waiting.hold(WINDOW, moved(f64::from(step))), None);
+            for axis in 0..2 {
+                let axis = WindowEvent::AxisMotion { device_id: DeviceId::dummy(), axis, value: 1.0 };
+                assert_eq!(waiting.hold(WINDOW, axis), None);
+            }
             assert_eq!(waiting.hold(WINDOW, line(-1.0)), None);
         }
         assert_eq!(taken(&mut waiting), [moved(999.0), line(-1_000.0)]);
