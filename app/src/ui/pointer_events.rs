@@ -7,7 +7,7 @@
 
 use eframe::UserEvent;
 use winit::application::ApplicationHandler;
-use winit::event::{DeviceEvent, DeviceId, MouseScrollDelta, StartCause, TouchPhase, WindowEvent};
+use winit::event::{DeviceEvent, DeviceId, Modifiers, MouseScrollDelta, StartCause, TouchPhase, WindowEvent};
 use winit::event_loop::{ActiveEventLoop, DeviceEvents};
 use winit::window::WindowId;
 
@@ -79,6 +79,8 @@ impl<A: ApplicationHandler<UserEvent>> ApplicationHandler<UserEvent> for Gathere
 struct Waiting {
     moved: Option<(WindowId, WindowEvent)>,
     turned: Option<(WindowId, WindowEvent)>,
+    /// What was passed on last, since the focus came or went.
+    modifiers: Option<Modifiers>,
 }
 
 impl Waiting {
@@ -105,6 +107,15 @@ impl Waiting {
             }
             // What moved it, in the device's own units; egui knows of no axes, and two of these come with each click.
             WindowEvent::AxisMotion { .. } => None,
+            // On X11 they are told anew with each button of the mouse.
+            WindowEvent::ModifiersChanged(modifiers) => {
+                let is_known = self.modifiers.replace(modifiers) == Some(modifiers);
+                (!is_known).then_some(event)
+            }
+            WindowEvent::Focused(_) => {
+                self.modifiers = None;
+                Some(event)
+            }
             event => Some(event),
         }
     }
@@ -134,6 +145,7 @@ fn add(sum: &mut MouseScrollDelta, more: MouseScrollDelta) -> bool {
 mod tests {
     use super::*;
     use winit::dpi::PhysicalPosition;
+    use winit::keyboard::ModifiersState;
 
     const WINDOW: WindowId = WindowId::dummy();
 
@@ -170,6 +182,16 @@ mod tests {
         }
         assert_eq!(taken(&mut waiting), [moved(999.0), line(-1_000.0)]);
         assert_eq!(taken(&mut waiting), []);
+    }
+
+    #[test]
+    fn modifiers_are_told_once_for_each_change_and_focus() {
+        let mut waiting = Waiting::default();
+        let held = |state: ModifiersState| WindowEvent::ModifiersChanged(Modifiers::from(state));
+        let (shift, none) = (held(ModifiersState::SHIFT), held(ModifiersState::empty()));
+        let mut told = |event: &WindowEvent| waiting.hold(WINDOW, event.clone()).is_some();
+        assert_eq!([&shift, &shift, &none, &none, &shift].map(&mut told), [true, false, true, false, true]);
+        assert_eq!([&WindowEvent::Focused(true), &shift, &shift].map(told), [true, true, false]);
     }
 
     #[test]
