@@ -116,8 +116,8 @@ const OURS: &[(&str, &str)] = &[("shift+Return", "shift+enter")];
 const VIEWS: &[&str] = &["shift+Home", "shift+Prior", "shift+Insert"];
 /// Keys that the X server's keyboard has not: for a moment another one is them, and a program may see that too late.
 const BORROWED: &[&str] = &["F13", "F20", "F21", "F24"];
-/// How often xterm is asked for one of those once more.
-const BORROWED_TRIES: usize = 5;
+/// How often one of those is pressed, by itself, until xterm has seen which it is.
+const BORROWED_TRIES: usize = 6;
 /// Keys that egui has no name for.
 const NAMELESS: &[&str] = &["Menu", "KP_Begin"];
 
@@ -204,22 +204,27 @@ fn xterm_sends(sandbox: &Sandbox, display: &Display, preamble: &str) -> Result<V
         let focused = display.run(sandbox, &["xdotool", "getwindowfocus"]).ok()?;
         (focused.trim() == window).then_some(())
     })?;
-    let argv = [&["xdotool", "key"][..], all_keys().as_slice()].concat();
-    display.run(sandbox, &argv)?;
-    let mut sent = reader.all_read()?;
-    let keys = sent.len();
-    let mut again = 0;
-    for (index, (pressed, _)) in
-        KEYS.iter().enumerate().filter(|(_, (pressed, _))| BORROWED.contains(pressed))
-    {
-        let mut tries = 0;
-        while sent[index].is_empty() && tries < BORROWED_TRIES {
-            display.run(sandbox, &["xdotool", "key", pressed, BETWEEN])?;
-            (tries, again) = (tries + 1, again + 1);
-            sent[index] = reader.read(keys + again)?.pop().unwrap_or_default();
+    let all = || KEYS.iter().chain(OURS).map(|(pressed, _)| *pressed);
+    let there: Vec<&str> = all().filter(|key| !BORROWED.contains(key)).collect();
+    let between: Vec<&str> = there.iter().flat_map(|key| [*key, BETWEEN]).collect();
+    display.run(sandbox, &[&["xdotool", "key"][..], &between].concat())?;
+    let mut pressed = there.len();
+    let mut heard = reader.read(pressed)?.into_iter();
+    let sent = all().map(|key| {
+        if !BORROWED.contains(&key) {
+            return heard.next().context("a key that was not heard");
         }
-    }
-    Ok(sent)
+        for _ in 0..BORROWED_TRIES {
+            display.run(sandbox, &["xdotool", "key", key, BETWEEN])?;
+            pressed += 1;
+            let last = reader.read(pressed)?.pop().unwrap_or_default();
+            if !last.is_empty() {
+                return Ok(last);
+            }
+        }
+        Ok(Vec::new())
+    });
+    sent.collect()
 }
 
 /// What a program in a terminal in the window reads for each key, in order.
