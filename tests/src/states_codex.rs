@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -14,6 +15,9 @@ use crate::states::{Act, OwnWord, Player, unix_ms_of};
 use crate::states_ground::Ground;
 use crate::terminal::Key;
 use crate::wait::{PATIENCE, wait_until};
+
+/// A prompt that has begun no turn for so long is lost.
+const SWALLOWED: Duration = Duration::from_secs(10);
 
 /// One Codex after the other in one place.
 pub struct CodexPlayer<'s> {
@@ -41,6 +45,14 @@ impl<'s> CodexPlayer<'s> {
             _ => bail!("no Codex runs in a terminal"),
         }
     }
+
+    /// How many turns have begun in all sessions; the hidden ones that make titles have no files.
+    fn turns(&self) -> usize {
+        let mut files = Vec::new();
+        rollouts(&self.codex.home().join("sessions"), &mut files);
+        let texts = files.iter().filter_map(|file| fs::read_to_string(file).ok());
+        texts.map(|text| text.matches(r#""type":"task_started""#).count()).sum()
+    }
 }
 
 /// The script as a prompt: a list of steps of `fake-openai.mjs` and `fake-gemini.mjs`.
@@ -65,7 +77,13 @@ impl Player for CodexPlayer<'_> {
                 let tui = self.tui()?;
                 let quiet = || (!tui.terminal.shows("esc to interrupt")).then_some(());
                 wait_until("Codex to be at rest", PATIENCE, quiet)?;
-                tui.prompt(&prompt(script)?)?;
+                let (text, begun) = (prompt(script)?, self.turns());
+                tui.prompt(&text)?;
+                let begins = || (self.turns() > begun).then_some(());
+                // One that comes in the moment in which a turn fails is shown, and no turn ever begins.
+                if wait_until("a turn of the prompt", SWALLOWED, begins).is_err() {
+                    tui.prompt(&text)?;
+                }
             }
             // Until the words after a turn it refuses a command.
             Act::Command(command) => {
@@ -108,7 +126,10 @@ impl Player for CodexPlayer<'_> {
 
     /// From the session's own file, which tells of each turn's start and end.
     fn own_words(&self, session: Option<&str>) -> Vec<OwnWord> {
-        let file = session.and_then(|session| rollout(&self.codex.home().join("sessions"), session));
+        let mut files = Vec::new();
+        rollouts(&self.codex.home().join("sessions"), &mut files);
+        let is_of = |file: &PathBuf, session| file.to_string_lossy().ends_with(&format!("-{session}.jsonl"));
+        let file = session.and_then(|session| files.into_iter().find(|file| is_of(file, session)));
         let text = file.and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
         text.lines().filter_map(|line| word(&serde_json::from_str(line).ok()?)).collect()
     }
@@ -122,15 +143,15 @@ impl Player for CodexPlayer<'_> {
     }
 }
 
-/// The file of a session, somewhere under `year/month/day`.
-fn rollout(directory: &Path, session: &str) -> Option<PathBuf> {
-    fs::read_dir(directory).ok()?.flatten().find_map(|entry| {
-        let path = entry.path();
-        match path.is_dir() {
-            true => rollout(&path, session),
-            false => path.to_string_lossy().ends_with(&format!("-{session}.jsonl")).then_some(path),
+/// The sessions' files, somewhere under `year/month/day`.
+fn rollouts(directory: &Path, files: &mut Vec<PathBuf>) {
+    for path in fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path()) {
+        if path.is_dir() {
+            rollouts(&path, files);
+        } else {
+            files.push(path);
         }
-    })
+    }
 }
 
 fn word(line: &Value) -> Option<OwnWord> {

@@ -398,6 +398,10 @@ fn who_cannot_take_over_is_told_why_and_nothing_changes() -> Result<()> {
         assert!(said.contains("an agent started the caller") && said.contains("hint: "), "{said}");
         let said = start("no-display", &[("DISPLAY", ":7777")])?;
         assert!(said.contains("there is no display"), "{said}");
+        let no_drivers =
+            ["__EGL_VENDOR_LIBRARY_FILENAMES", "LIBGL_DRIVERS_PATH"].map(|name| (name, "/nowhere"));
+        let said = start("no-opengl", &no_drivers)?;
+        assert!(said.contains("OpenGL cannot be used here"), "{said}");
         // Garbage, and a window of another version.
         let mut garbage = connect_blocking(&takeover_socket(&sandbox.runtime_dir())?, PATIENCE)?;
         garbage.write_all(b"GET / HTTP/1.1\r\n\r\n")?;

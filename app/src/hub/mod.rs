@@ -293,9 +293,9 @@ impl Hub {
             self.take(Event::ClockTicked);
         }
         self.show();
-        if self.calm.is_over(Instant::now()) {
-            // With so many jobs it is not calm.
-            let _given_back_later = self.shell.jobs.try_send(JobRequest::GiveBack);
+        if self.calm.is_over(Instant::now()) && self.shell.jobs.try_send(JobRequest::GiveBack).is_err() {
+            // With so many jobs it is not calm: the next one will do.
+            self.calm.stir(Instant::now());
         }
         let rest = self.rest();
         self.rests_until = Some(Instant::now() + rest);

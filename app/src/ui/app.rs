@@ -76,27 +76,30 @@ pub fn run(link: WindowLink, options: WindowOptions, on_start: impl FnOnce(Waker
     let events = EventLoop::with_user_event()
         .build()
         .map_err(|_err| anyhow!("the window cannot be opened: there is no display"))?;
-    let opened = Arc::<AtomicBool>::default();
+    let (opened, closed) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
     let app = eframe::create_native(
         "magia",
         native,
         Box::new({
-            let opened = Arc::clone(&opened);
+            let (opened, closed) = (Arc::clone(&opened), Arc::clone(&closed));
             move |context| {
                 opened.store(true, Ordering::Relaxed);
                 let named = Arc::new(NamedFonts::new(super::fonts::mono_fallbacks()));
                 context.egui_ctx.add_font_provider(named.clone());
                 let mut window = Window::new(link, options, &context.egui_ctx);
                 window.named = Some(named);
+                window.closed = closed;
                 on_start(window.waker());
                 Ok(Box::new(window))
             }
         }),
         &events,
     );
-    events.run_app(&mut Gathered::new(app)).map_err(|err| anyhow!("the window broke: {err}"))?;
+    let mut app = Gathered::new(app, closed);
+    events.run_app(&mut app).map_err(|err| anyhow!("the window broke: {err}"))?;
     // Why is in the log: eframe keeps it to itself.
     ensure!(opened.load(Ordering::Relaxed), "the window cannot be opened: OpenGL cannot be used here");
+    ensure!(!app.is_broken(), "the window broke: the log says why");
     Ok(())
 }
 
@@ -115,6 +118,8 @@ pub struct Window {
     /// Fonts of the system; none in tests.
     named: Option<Arc<NamedFonts>>,
     was_focused: bool,
+    /// It was closed in good order.
+    closed: Arc<AtomicBool>,
     /// When the hub was last told that the window is used, by egui's clock.
     told_used_s: Option<f64>,
     attention: usize,
@@ -153,6 +158,7 @@ impl Window {
             told: None,
             named: None,
             was_focused: false,
+            closed: Arc::default(),
             told_used_s: None,
             attention: 0,
             asked_for_focus: false,
@@ -320,6 +326,10 @@ impl Window {
 }
 
 impl eframe::App for Window {
+    fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
+        self.closed.store(true, Ordering::Relaxed);
+    }
+
     fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
         let (focused, hidden, now_s) = ctx.input(|input| {
             let viewport = input.viewport();

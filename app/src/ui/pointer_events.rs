@@ -6,6 +6,8 @@
 //! and nothing overtakes what is.
 
 use eframe::UserEvent;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use winit::application::ApplicationHandler;
 use winit::event::{DeviceEvent, DeviceId, Modifiers, MouseScrollDelta, StartCause, TouchPhase, WindowEvent};
 use winit::event_loop::{ActiveEventLoop, DeviceEvents};
@@ -15,11 +17,19 @@ use winit::window::WindowId;
 pub(super) struct Gathered<A> {
     app: A,
     waiting: Waiting,
+    /// Set once the window was closed in good order.
+    closed: Arc<AtomicBool>,
+    broken: bool,
 }
 
 impl<A: ApplicationHandler<UserEvent>> Gathered<A> {
-    pub(super) fn new(app: A) -> Self {
-        Self { app, waiting: Waiting::default() }
+    pub(super) fn new(app: A, closed: Arc<AtomicBool>) -> Self {
+        Self { app, waiting: Waiting::default(), closed, broken: false }
+    }
+
+    /// Whether the loop ended before the window was closed: eframe ends it so after an error, and says so in the log only.
+    pub(super) const fn is_broken(&self) -> bool {
+        self.broken
     }
 
     fn pass_on(&mut self, event_loop: &ActiveEventLoop) {
@@ -66,6 +76,8 @@ impl<A: ApplicationHandler<UserEvent>> ApplicationHandler<UserEvent> for Gathere
     }
 
     fn exiting(&mut self, event_loop: &ActiveEventLoop) {
+        // The app closes what is open still.
+        self.broken = !self.closed.load(Ordering::Relaxed);
         self.app.exiting(event_loop);
     }
 
