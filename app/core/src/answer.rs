@@ -4,12 +4,20 @@
 //! beside `behavior` and `message`: an unknown field makes it no answer at all. Exit codes decide nothing at Claude's
 //! PermissionRequest; only this JSON does.
 
+use crate::policy::{Says, Verdict};
 use magia_protocol::wire::info::Decision;
 use magia_protocol::wire::{ErrorCode, GateReply, RpcError};
 use serde_json::{Map, Value, json};
 
 /// What is said to the agent when a person denies without a reason.
 pub const DENIED: &str = "The user denied this in magia";
+
+/// Claude's tool that asks the user.
+const QUESTION: &str = "AskUserQuestion";
+
+/// The answer that allows a call as it is.
+const ALLOWED: &str =
+    r#"{"hookSpecificOutput":{"hookEventName":"PermissionRequest","decision":{"behavior":"allow"}}}"#;
 
 /// What is answered, to which request.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +38,14 @@ pub fn refuse(reason: &str) -> GateReply {
     GateReply { exit: 2, stdout: Vec::new(), stderr: format!("{reason}\n").into_bytes() }
 }
 
+/// What the hook before a call gets for a verdict: a refusal, or nothing.
+pub fn before(verdict: &Verdict) -> GateReply {
+    match verdict.says {
+        Says::Deny => refuse(&verdict.denial()),
+        Says::Allow | Says::Ask | Says::Pass => GateReply::no_decision(),
+    }
+}
+
 /// Composes the answer. Fails when the decision does not fit the request: `always` where the agent offers no rule,
 /// `allow` of a question without an answer for each of its questions.
 pub fn compose(
@@ -40,6 +56,10 @@ pub fn compose(
 ) -> Result<GateReply, RpcError> {
     let body = match decision {
         Decision::None => return Ok(GateReply::no_decision()),
+        // Most answers, without a tree of values.
+        Decision::Allow if question.edited.is_none() && question.tool != QUESTION => {
+            return Ok(GateReply::answer(ALLOWED));
+        }
         Decision::Deny => json!({ "behavior": "deny", "message": reason.unwrap_or(DENIED) }),
         Decision::Allow => allow(question, answers)?,
         Decision::Always => {
@@ -66,7 +86,7 @@ fn allow(question: Question<'_>, answers: Option<&Map<String, Value>>) -> Result
     if let Some(edited) = question.edited {
         return Ok(json!({ "behavior": "allow", "updatedInput": edited }));
     }
-    if question.tool != "AskUserQuestion" {
+    if question.tool != QUESTION {
         return Ok(json!({ "behavior": "allow" }));
     }
     let empty = Map::new();

@@ -10,12 +10,13 @@
 mod script;
 
 use magia_core::effect::{Effect, StoreWrite};
-use magia_core::event::{Event, FoundAgent, GateId, Origin};
-use magia_core::model::Program;
+use magia_core::event::{Event, FoundAgent, GateId, Now, Origin};
+use magia_core::model::{Model, Program};
 use magia_core::settings::{Settings, ToolPermission};
 use magia_protocol::wire::{Provider, RequestId, RequestState, SessionState};
 use script::{Script, message, process};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const CODEX: u32 = 50;
 const GEMINI: u32 = 60;
@@ -220,6 +221,94 @@ fn rules_answer_codex_at_once_whoever_is_at_the_window() {
         assert_eq!(script.answer(gate).as_deref(), Some(behavior));
         assert!(script.decided_by(id).starts_with("policy rule Bash("), "{}", script.decided_by(id));
     }
+}
+
+#[test]
+fn what_a_rule_answers_is_answered_before_anything_is_noted() {
+    let rule = |prefix: &str, auto_approve| ToolPermission {
+        tool: "Bash".into(),
+        command_prefix: Some(prefix.into()),
+        auto_approve,
+    };
+    let tool_permissions = vec![rule("cargo test", true), rule("rm", false)];
+    let settings = Arc::new(Settings { tool_permissions, ..Settings::default() });
+    let hook = |event: &str, command: &str| {
+        let mut payload = call(command);
+        payload["session_id"] = json!("s");
+        payload["cwd"] = json!("/home/dev/shop");
+        message(11, event, &payload)
+    };
+    let now = Now { unix_ms: 1_795_000_000_000, mono_ms: 1_000 };
+    let mut model = Model::new(Program::default(), 7);
+    for event in [
+        Event::StoreLoaded(Box::default()),
+        Event::SettingsLoaded { settings, problem: None, says_retention: false },
+        Event::HookReceived(hook("SessionStart", "")),
+    ] {
+        model.apply(event, now);
+    }
+    let answered = |effects: &[Effect]| -> Vec<u8> {
+        let reply = |effect: &Effect| match effect {
+            Effect::AnswerGate { reply, .. } => Some(reply.exit),
+            _ => None,
+        };
+        effects.iter().filter_map(reply).collect()
+    };
+    let stored = |effects: &[Effect]| {
+        let is = |effect: &&Effect| matches!(effect, Effect::Store(StoreWrite::Event(_)));
+        effects.iter().filter(is).count()
+    };
+    let asks = [
+        ("PermissionRequest", "cargo test --all", 0),
+        ("PermissionRequest", "rm -rf x", 0),
+        ("PreToolUse", "rm -rf x", 2),
+        ("PreToolUse", "make", 0),
+    ];
+    for (number, (event, command, exit)) in asks.into_iter().enumerate() {
+        let (gate, seq) = (GateId(number as u64), model.last_seq());
+        let opened = Event::GateOpened { gate, message: hook(event, command), paths: None };
+        let first = model.begin(opened, now);
+        assert_eq!((answered(&first), first.len()), (vec![exit], 1), "{event} {command}: {first:?}");
+        assert_eq!(model.last_seq(), seq);
+        let rest = model.finish(now);
+        assert_eq!((answered(&rest), stored(&rest)), (vec![], 1), "{event} {command}: {rest:?}");
+        assert_eq!(model.last_seq(), seq + 1);
+    }
+    // A person decides: the card is there before anybody could answer it.
+    let message = hook("PermissionRequest", "make");
+    let first = model.begin(Event::GateOpened { gate: GateId(90), message, paths: None }, now);
+    assert_eq!((answered(&first), stored(&first)), (vec![], 1), "{first:?}");
+}
+
+#[test]
+fn a_verdict_that_was_foreseen_is_given_only_for_the_same_call_under_the_same_rules() {
+    let rule = |auto_approve| Settings {
+        tool_permissions: vec![ToolPermission {
+            tool: "Bash".into(),
+            command_prefix: Some("cargo test".into()),
+            auto_approve,
+        }],
+        ..Settings::default()
+    };
+    let mut script = Script::new();
+    script.settings(rule(true));
+    let asks = |script: &mut Script, begun: &str, asked: &str, between: Option<Settings>| {
+        script.hook(11, "s", "PreToolUse", call(begun));
+        if let Some(settings) = between {
+            script.settings(settings);
+        }
+        let (gate, _) = script.asks(11, "s", call(asked));
+        let answer = script.answer(gate);
+        script.hook(11, "s", "Stop", json!({}));
+        answer
+    };
+    assert_eq!(asks(&mut script, "cargo test -q", "cargo test -q", None).as_deref(), Some("allow"));
+    assert_eq!(asks(&mut script, "cargo test -q", "make", None), None);
+    assert_eq!(asks(&mut script, "make", "cargo test -q", None).as_deref(), Some("allow"));
+    let denied = asks(&mut script, "cargo test -q", "cargo test -q", Some(rule(false)));
+    assert_eq!(denied.as_deref(), Some("deny"));
+    let by_nobody = asks(&mut script, "cargo test -q", "cargo test -q", Some(Settings::default()));
+    assert_eq!(by_nobody, None);
 }
 
 #[test]

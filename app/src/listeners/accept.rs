@@ -291,7 +291,7 @@ impl Door {
         Fut: Future<Output = ()> + Send + 'static,
     {
         match greeted {
-            Ok(Greeted::Told(event, _unheard)) => match self.outbox.send(event).await {
+            Ok(Greeted::Told(event, _unheard)) => match self.outbox.tell(event).await {
                 Ok(()) => self.health.count_message(),
                 Err(HubGone) => {
                     tracing::debug!(listener = self.health.name(), "not delivered, the hub has stopped");

@@ -91,7 +91,7 @@ pub(super) async fn serve(hooks: Arc<Hooks>, first: Vec<u8>, stream: Stream, _un
     // The handler needs nothing more from us, and the hub may take a while.
     drop(reader);
     match understood {
-        Ok(Message::Whole(message)) => match hooks.outbox.send(Event::HookReceived(message)).await {
+        Ok(Message::Whole(message)) => match hooks.outbox.tell(Event::HookReceived(message)).await {
             Ok(()) => hooks.health.count_message(),
             Err(HubGone) => tracing::debug!("hook event not delivered, the hub has stopped"),
         },

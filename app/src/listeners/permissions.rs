@@ -6,7 +6,7 @@ use super::health::{Health, Refusal, Unheard};
 use super::hooks::{FIRST_BYTES, Message, first_bytes, patience, understand};
 use super::intake::{Intake, LongLines, read_line};
 use super::leave::Leave;
-use super::outbox::Outbox;
+use super::outbox::{Outbox, SHORT_MAX_BYTES};
 use super::real_paths;
 use magia_core::event::{Event, GateId};
 use magia_protocol::ipc::line::{HOOK_LINE_MAX_BYTES, Line};
@@ -22,8 +22,6 @@ use tokio::time::timeout;
 
 /// A handler that waits reads its answer at once; one that does not has gone wrong.
 const WRITE_LIMIT: Duration = Duration::from_secs(5);
-/// A longer message is queued for the hub's thread: it takes long to understand, and this thread serves all agents.
-const ASK_MAX_BYTES: usize = 64 * 1024;
 /// Turns of the runtime that let earlier hook connections pass in front: one to accept them, and what it takes to hear
 /// them.
 const PASS_TURNS: usize = 1 + SETTLE_TURNS;
@@ -95,7 +93,7 @@ fn whole_message(first: &[u8]) -> Option<Box<HookMessage>> {
 /// Whether nothing has to be waited for before the hub is asked: not the disk, and not what was said before.
 fn may_be_asked_now(permissions: &Permissions, message: &HookMessage) -> bool {
     let payload = message.payload.get();
-    payload.len() <= ASK_MAX_BYTES && !real_paths::are_wanted(payload) && permissions.before.is_empty()
+    payload.len() <= SHORT_MAX_BYTES && !real_paths::are_wanted(payload) && permissions.before.is_empty()
 }
 
 /// What became of a question that was to be answered at once.
@@ -225,7 +223,7 @@ async fn hold(permissions: &Permissions, stream: &mut Stream, message: Box<HookM
         write(stream, &GateReply::no_decision()).await;
         return;
     };
-    let is_short = message.payload.get().len() <= ASK_MAX_BYTES;
+    let is_short = message.payload.get().len() <= SHORT_MAX_BYTES;
     let mut said = message.to_line();
     said.push(b'\n');
     let opened = Event::GateOpened { gate, message, paths };

@@ -1,9 +1,8 @@
 //! Where a tool call would really act: links resolved, on the disk as it is now.
 
-use magia_core::policy::{EDIT_TOOLS, NO_PROJECT, READ_TOOLS, RealPaths, Reserved};
+use magia_core::policy::{EDIT_TOOLS, NO_PROJECT, PATH_KEYS, READ_TOOLS, RealPaths, Reserved};
 use magia_protocol::paths;
 use serde::Deserialize;
-use std::borrow::Cow;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
@@ -55,14 +54,17 @@ pub(super) async fn of_file(cwd: PathBuf, target: PathBuf) -> Option<RealPaths> 
     tokio::time::timeout(DISK_LIMIT, resolved).await.ok()?.ok()?
 }
 
-/// Whether a call may name a file, so that [`of_payload`] would look at the disk.
+/// Whether a call may name a file, so that [`of_payload`] would look at the disk: whether any of
+/// [`PATH_KEYS`](magia_core::policy::PATH_KEYS) may stand in it. What writes them in another way names none.
 pub(super) fn are_wanted(payload: &str) -> bool {
-    #[derive(Deserialize)]
-    struct Named<'a> {
-        #[serde(borrow)]
-        tool_name: Cow<'a, str>,
-    }
-    serde_json::from_str(payload).is_ok_and(|Named { tool_name }| works_on_a_file(&tool_name))
+    let payload = payload.as_bytes();
+    memchr::memmem::find_iter(payload, b"path\"").any(|at| {
+        let before = payload.get(..at).unwrap_or_default();
+        PATH_KEYS
+            .iter()
+            .filter_map(|key| key.strip_suffix("path"))
+            .any(|head| before.strip_suffix(head.as_bytes()).is_some_and(|rest| rest.last() == Some(&b'"')))
+    })
 }
 
 fn works_on_a_file(tool: &str) -> bool {
@@ -171,6 +173,7 @@ mod tests {
     fn only_one_plain_name_counts() {
         let check = |payload: &str, expect: Option<&str>| {
             assert_eq!(named(payload).map(|(_, target)| target), expect.map(PathBuf::from), "{payload}");
+            assert!(expect.is_none() || are_wanted(payload), "{payload}");
         };
         check(
             r#"{"tool_name":"Edit","cwd":"/p","tool_input":{"file_path":"a","content":{"path":1}},"x":[]}"#,
@@ -190,5 +193,11 @@ mod tests {
         check(r#"{"tool_name":"Bash","cwd":"/p","tool_input":{"file_path":"a"}}"#, None);
         check(r#"{"cwd":"/p","tool_input":{"file_path":"a"}}"#, None);
         check("null", None);
+        for plain in [
+            r#"{"transcript_path":"/p/a","cwd":"/p","tool_name":"Bash","tool_input":{"command":"echo '\"path\": 1'"}}"#,
+            r#"{"tool_name":"Bash","cwd":"/path","tool_input":{"command":"ls path"}}"#,
+        ] {
+            assert!(!are_wanted(plain), "{plain}");
+        }
     }
 }

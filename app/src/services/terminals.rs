@@ -88,6 +88,10 @@ impl Terminals {
         })?;
         let watch = ServiceThread::start("magia-terminals-watch", events, move |outbox| {
             let _end = end;
+            // While it is missing, the directory above is watched, and there the store writes all the time.
+            if let Err(err) = magia_tty::directory::ensure_root(&root) {
+                tracing::debug!("the directory of terminals is not there yet: {err}");
+            }
             let mut watch = DirectoryWatch::new();
             watch.watch([root]);
             loop {

@@ -8,7 +8,7 @@ use super::{Effects, Model, payload};
 use crate::effect::{Effect, StoreWrite, Update};
 use crate::event::{AgentEvent, GateId, Now, Titles};
 use crate::normalize::{Detail, StartSource, ToolCall};
-use crate::policy::RealPaths;
+use crate::policy::{RealPaths, Verdict};
 use crate::transcript::first_prompt_title;
 use magia_protocol::wire::hook::HookMessage;
 use magia_protocol::wire::{
@@ -18,21 +18,23 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 impl Model {
-    /// A hook message arrived; with a gate when its handler waits for an answer.
+    /// Notes a hook message; with a gate when its handler waits for an answer, which a rule may have given already.
     pub(super) fn hook(
         &mut self,
         now: Now,
         gate: Option<GateId>,
         message: &HookMessage,
         paths: Option<RealPaths>,
+        answered: Option<Verdict>,
         fx: &mut Effects,
     ) {
+        let is_answered = answered.is_some();
         if let Some(session) = self.held_by_daemon(message) {
             return self.hook_of_held(now, session, gate, message, paths, fx);
         }
         let Some(mut placed) = self.place(now, message, fx) else {
             self.unplaced += 1;
-            return fx.extend(gate.map(no_decision));
+            return fx.extend(gate.filter(|_| !is_answered).map(no_decision));
         };
         let session = placed.session;
         if let Some(known) = self.sessions.get_mut(&session) {
@@ -65,7 +67,7 @@ impl Model {
         match placed.understood.detail {
             Detail::Permission { tool, input, suggestions } if lives && provider != Provider::Gemini => {
                 match gate {
-                    Some(_) => self.ask(now, asked(tool, input, suggestions), fx),
+                    Some(_) => self.ask(now, asked(tool, input, suggestions), answered, fx),
                     // A hook that only watches: the terminal's dialog comes next.
                     None if provider == Provider::Codex => {
                         self.asks_in_terminal(now, asked(tool, input, suggestions), fx);
@@ -78,11 +80,14 @@ impl Model {
                 self.asks_in_terminal(now, Asked { gate: None, ..asked(tool, input, Vec::new()) }, fx);
                 fx.extend(gate.map(no_decision));
             }
+            Detail::ToolStarted(call) if lives && gate.is_none() && provider != Provider::Gemini => {
+                self.foresee(session, message, &call);
+            }
             Detail::ToolStarted(call) if lives && gate.is_some() => {
                 let use_id = call.use_id;
-                self.ask_before(now, asked(call.tool, call.input, Vec::new()), &use_id, fx);
+                self.ask_before(now, asked(call.tool, call.input, Vec::new()), &use_id, answered, fx);
             }
-            _ => fx.extend(gate.map(no_decision)),
+            _ => fx.extend(gate.filter(|_| !is_answered).map(no_decision)),
         }
         self.touch(session);
     }

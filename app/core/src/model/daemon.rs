@@ -209,7 +209,7 @@ impl Model {
             paths: None,
             use_id: Some(use_id).filter(|id| !id.is_empty()),
         };
-        self.ask(now, asked, fx);
+        self.ask(now, asked, None, fx);
     }
 
     /// What was asked at a gate is not asked any more. If we had not answered, a terminal has; whose answer counted when
@@ -284,7 +284,12 @@ impl Model {
         }
         let payload: Value = serde_json::from_str(message.payload.get()).ok()?;
         let named = payload.get("session_id").and_then(Value::as_str)?;
-        let ids = self.by_provider_id.get(&(Provider::Codex, ProviderSessionId(named.to_owned())))?;
+        self.held(Provider::Codex, &ProviderSessionId(named.to_owned()))
+    }
+
+    /// The session of a provider id that a daemon holds.
+    pub(super) fn held(&self, provider: Provider, psid: &ProviderSessionId) -> Option<SessionId> {
+        let ids = self.by_provider_id.get(&(provider, psid.clone()))?;
         ids.iter().copied().find(|id| self.sessions.get(id).is_some_and(|one| one.held))
     }
 
@@ -316,7 +321,7 @@ impl Model {
                     paths,
                     use_id: None,
                 };
-                self.ask_before(now, asked, &call.use_id, fx);
+                self.ask_before(now, asked, &call.use_id, None, fx);
             }
             (Some(gate), _) => fx.push(Effect::AnswerGate { gate, reply: GateReply::no_decision() }),
             (None, _) => {}

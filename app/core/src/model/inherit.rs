@@ -43,7 +43,10 @@ impl Model {
             let state = self.requests.get(id).map(|request| request.state);
             match (state, asked_again(&message)) {
                 // The store could not keep it, so it is asked as if for the first time.
-                (None, _) => self.hook(now, Some(gate), &message, None, fx),
+                (None, _) => {
+                    self.gate_opened(now, gate, message, None, fx);
+                    self.note_answered(now, fx);
+                }
                 (Some(RequestState::Open), Some((input, suggestions))) => {
                     let Some(request) = self.requests.get_mut(id) else { continue };
                     request.gate = Some(gate);

@@ -4,6 +4,7 @@
 //! the same effects.
 
 mod agents;
+mod ahead;
 mod answers;
 mod away;
 mod commands;
@@ -128,6 +129,8 @@ pub struct Model {
     gates: HashMap<GateId, RequestId>,
     /// Answered by a rule, and nobody has been told yet: [`Self::finish`] does.
     told_later: Vec<RequestId>,
+    /// Answered ahead, and nothing noted yet: [`Self::finish`] does.
+    answered: Option<ahead::Answered>,
     listeners: Vec<ListenerInfo>,
     http_api: HttpApiInfo,
     daemons: Vec<DaemonInfo>,
@@ -215,6 +218,7 @@ impl Model {
             requests: requests::Requests::default(),
             gates: HashMap::new(),
             told_later: Vec::new(),
+            answered: None,
             listeners: Vec::new(),
             http_api: HttpApiInfo::default(),
             daemons: Vec::new(),
@@ -265,9 +269,9 @@ impl Model {
     pub fn begin(&mut self, event: Event, now: Now) -> Effects {
         let mut fx = Effects::new();
         match event {
-            Event::HookReceived(message) => self.hook(now, None, &message, None, &mut fx),
+            Event::HookReceived(message) => self.hook(now, None, &message, None, None, &mut fx),
             Event::GateOpened { gate, message, paths } => {
-                self.hook(now, Some(gate), &message, paths, &mut fx)
+                self.gate_opened(now, gate, message, paths, &mut fx)
             }
             Event::GatesInherited(gates) => self.gates_inherited(now, gates, &mut fx),
             Event::StandbyReported(standby) => self.program.standby = standby,
@@ -363,9 +367,10 @@ impl Model {
         fx
     }
 
-    /// The second half: what rules answered is told of, and rows are made anew.
+    /// The second half: what rules answered is noted and told of, and rows are made anew.
     pub fn finish(&mut self, now: Now) -> Effects {
         let mut fx = Effects::new();
+        self.note_answered(now, &mut fx);
         for id in std::mem::take(&mut self.told_later) {
             self.changed_request(id, &mut fx);
         }

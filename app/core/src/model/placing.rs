@@ -131,7 +131,7 @@ impl Model {
 
     /// One session per provider, configuration directory and provider id. A process that works on that id already says
     /// more than a directory, which may be written in several ways.
-    fn find(
+    pub(super) fn find(
         &self,
         provider: Provider,
         config_root: &str,
@@ -191,7 +191,7 @@ impl Model {
 
 /// The configuration directory of a transcript: what stands before Claude's last `/projects/`, Codex's last
 /// `/sessions/`, Gemini's `/tmp/<project>/chats/`.
-fn config_root_of(provider: Provider, transcript_path: &str) -> &str {
+pub(super) fn config_root_of(provider: Provider, transcript_path: &str) -> &str {
     let root = match provider {
         Provider::Claude => transcript_path.rsplit_once("/projects/").map(|(root, _)| root),
         Provider::Codex => transcript_path.rsplit_once("/sessions/").map(|(root, _)| root),

@@ -3,6 +3,7 @@
 //! The invariants, which a property test holds over interleavings: a gate is answered at most once; the answer goes
 //! to the gate that asked; nothing but a person or a rule of the settings makes it an allow.
 
+use super::ahead::decision_of;
 use super::away::is_rule;
 use super::notices::About;
 use super::request::{Asked, PermissionRequest, is_question};
@@ -12,7 +13,7 @@ use crate::codex;
 use crate::effect::{Effect, StoreWrite, Update};
 use crate::event::{GateId, Now};
 use crate::policy::risk;
-use crate::policy::{Call, Says, Verdict, verdict};
+use crate::policy::{Call, Verdict, verdict};
 use crate::snapshot::RequestView;
 use crate::subject::Subject;
 use magia_protocol::wire::info::{Decision, OutcomeInfo, RequestInfo};
@@ -140,9 +141,10 @@ pub(super) struct Choice<'a> {
 }
 
 impl Model {
-    /// A gate asks: a rule answers at once, or a card appears.
-    pub(super) fn ask(&mut self, now: Now, mut asked: Asked, fx: &mut Effects) {
-        let verdict = self.verdict_on(&asked);
+    /// A gate asks: a rule answers at once, or has (`answered`), or a card appears.
+    pub(super) fn ask(&mut self, now: Now, mut asked: Asked, answered: Option<Verdict>, fx: &mut Effects) {
+        let is_answered = answered.is_some();
+        let verdict = answered.unwrap_or_else(|| self.verdict_on(&asked));
         let id = match self.join_diff(&mut asked) {
             Some(id) => id,
             None => self.add_request(now, asked),
@@ -150,11 +152,21 @@ impl Model {
         if let Some(request) = self.requests.get_mut(id) {
             request.policy = verdict.note();
         }
-        match verdict.says {
-            Says::Ask => self.wait_for_person(now, id, fx),
-            Says::Allow => self.decide_by_rule(now, id, Decision::Allow, &verdict, fx),
-            Says::Deny => self.decide_by_rule(now, id, Decision::Deny, &verdict, fx),
-            Says::Pass => self.decide_by_rule(now, id, Decision::None, &verdict, fx),
+        match decision_of(verdict.says) {
+            None => self.wait_for_person(now, id, fx),
+            Some(decision) => {
+                let reason = (decision == Decision::Deny).then(|| verdict.denial());
+                let choice =
+                    Choice { decision, by: format!("policy {}", verdict.rule), reason, answers: None };
+                // Nobody waits for what is told of it, and the agent waits for the answer. A request that could not be
+                // answered is told of as it stands.
+                if is_answered {
+                    self.note_answer(now, id, choice, fx);
+                } else {
+                    let _answered = self.answer(now, id, choice, fx);
+                }
+                self.told_later.push(id);
+            }
         }
         self.unpark_diff(id, fx);
         self.notify_if_waits(now, id, fx);
@@ -230,22 +242,6 @@ impl Model {
         id
     }
 
-    fn decide_by_rule(
-        &mut self,
-        now: Now,
-        id: RequestId,
-        decision: Decision,
-        says: &Verdict,
-        fx: &mut Effects,
-    ) {
-        let reason = (decision == Decision::Deny).then(|| says.denial());
-        let choice = Choice { decision, by: format!("policy {}", says.rule), reason, answers: None };
-        // Nobody waits for what is told of it, and the agent waits for the answer. A request that could not be answered
-        // is told of as it stands.
-        let _answered = self.answer(now, id, choice, fx);
-        self.told_later.push(id);
-    }
-
     /// Answers a request and tells of it. The gate's reply is an effect; the request is settled later, by what the agent
     /// does.
     pub(super) fn decide(
@@ -272,7 +268,6 @@ impl Model {
         choice: Choice<'_>,
         fx: &mut Effects,
     ) -> Result<(), RpcError> {
-        let Choice { decision, by, reason, answers } = choice;
         let Some(request) = self.requests.get_mut(id) else {
             return Err(RpcError::new(ErrorCode::NotFound, "there is no such request"));
         };
@@ -290,17 +285,27 @@ impl Model {
             suggestions: &request.suggestions,
             edited: request.edited.as_deref(),
         };
-        // A refusal of its daemon's takes no words, so none are said to have been given.
-        let reason = reason.filter(|_| gate.daemon().is_none());
+        let (decision, reason, answers) = (choice.decision, choice.reason.as_deref(), choice.answers);
         request.by_diff = request.contents.is_some() || gate.diff_conn().is_some();
         let replies = match (request.by_diff, gate.daemon()) {
             (true, _) => ide::answer_diff(request, decision)?,
             (false, Some(_)) => vec![to_gate(gate, codex::answer::compose(question, decision, answers)?)],
             (false, None) => {
-                vec![to_gate(gate, answer::compose(question, decision, reason.as_deref(), answers)?)]
+                vec![to_gate(gate, answer::compose(question, decision, reason, answers)?)]
             }
         };
-        request.gate = None;
+        fx.extend(replies);
+        self.note_answer(now, id, choice, fx);
+        Ok(())
+    }
+
+    /// Notes the answer that a request's gate has, or gets. Somebody is to be told of it.
+    fn note_answer(&mut self, now: Now, id: RequestId, choice: Choice<'_>, fx: &mut Effects) {
+        let Choice { decision, by, reason, answers: _ } = choice;
+        let Some(request) = self.requests.get_mut(id) else { return };
+        // A refusal of its daemon's takes no words, so none are said to have been given.
+        let is_daemons = request.gate.take().is_some_and(|gate| gate.daemon().is_some());
+        let reason = reason.filter(|_| !is_daemons);
         let by_rule = is_rule(&by);
         request.state =
             if decision == Decision::None { RequestState::InTerminal } else { RequestState::Decided };
@@ -308,7 +313,6 @@ impl Model {
         request.outcome =
             Some(OutcomeInfo { decision: Some(decision), by, at_ms: now.unix_ms, reason, edited_input });
         let (session, fact) = (request.session, format!("{} {}", decision.as_str(), request.tool));
-        fx.extend(replies);
         if let (Decision::None, false, Some(diff)) = (decision, request.by_diff, &request.diff) {
             fx.push(ide::let_go(diff.gate));
         }
@@ -322,7 +326,6 @@ impl Model {
             session.saw(SessionState::Working, fact, now.unix_ms);
             session.answered_ms = Some(now.unix_ms);
         }
-        Ok(())
     }
 
     /// The handler at a gate went away before it had an answer. Claude ends it when the user presses Esc or refuses, not

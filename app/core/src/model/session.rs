@@ -1,5 +1,6 @@
 //! One agent session: its facts, and what was seen of it.
 
+use super::ahead::Foreseen;
 use super::cost::HookCost;
 use super::evidence::{Verdict, Waiting};
 use super::titles;
@@ -155,6 +156,8 @@ pub struct Session {
     pub off: Option<(u64, u64)>,
     /// What hooks cost it.
     pub hook_cost: HookCost,
+    /// What the rules say to the call that began last.
+    pub foreseen: Option<Box<Foreseen>>,
 }
 
 impl Session {
@@ -206,6 +209,7 @@ impl Session {
             hijacked_since_ms: None,
             off: None,
             hook_cost: HookCost::default(),
+            foreseen: None,
         }
     }
 
@@ -359,6 +363,7 @@ impl Session {
         self.registry = None;
         self.pending.clear();
         self.subagents.clear();
+        self.foreseen = None;
     }
 
     /// It lives after all, or again: what was seen of its earlier life says nothing any more.

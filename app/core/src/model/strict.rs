@@ -6,21 +6,31 @@ use super::{Effects, Model};
 use crate::answer;
 use crate::effect::Effect;
 use crate::event::Now;
-use crate::policy::Says;
+use crate::policy::{Says, Verdict};
+use magia_protocol::wire::RequestState;
 use magia_protocol::wire::info::{Decision, OutcomeInfo};
-use magia_protocol::wire::{GateReply, RequestState};
 
 impl Model {
-    /// A call's hook asks before it runs. Its answer is at once a refusal or nothing.
-    pub(super) fn ask_before(&mut self, now: Now, asked: Asked, use_id: &str, fx: &mut Effects) {
+    /// A call's hook asks before it runs. Its answer is at once a refusal or nothing; `answered` has it already.
+    pub(super) fn ask_before(
+        &mut self,
+        now: Now,
+        asked: Asked,
+        use_id: &str,
+        answered: Option<Verdict>,
+        fx: &mut Effects,
+    ) {
         let Some(gate) = asked.gate else { return };
         let session = asked.session;
-        let verdict = self.verdict_on(&asked);
+        let verdict = answered.unwrap_or_else(|| {
+            let verdict = self.verdict_on(&asked);
+            fx.push(Effect::AnswerGate { gate, reply: answer::before(&verdict) });
+            verdict
+        });
         if verdict.says != Says::Deny {
-            return fx.push(Effect::AnswerGate { gate, reply: GateReply::no_decision() });
+            return;
         }
         let reason = verdict.denial();
-        fx.push(Effect::AnswerGate { gate, reply: answer::refuse(&reason) });
         let id = self.add_request(now, asked);
         if let Some(request) = self.requests.get_mut(id) {
             request.gate = None;

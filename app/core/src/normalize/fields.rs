@@ -8,14 +8,24 @@ pub(super) fn text(payload: &Value, key: &str) -> Option<String> {
     payload.get(key).and_then(Value::as_str).map(str::to_owned)
 }
 
-/// An id or a name: not empty and not long.
+/// An id or a name.
 pub(super) fn word(payload: &Value, key: &str) -> Option<String> {
-    text(payload, key).filter(|text| !text.is_empty() && text.len() <= 256)
+    text(payload, key).filter(|text| is_word(text))
 }
 
-/// A path: not empty, and as long as the system takes it.
+/// Not empty and not long.
+pub(crate) fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 256
+}
+
+/// A path.
 pub(super) fn path(payload: &Value, key: &str) -> Option<String> {
-    text(payload, key).filter(|text| !text.is_empty() && text.len() <= 4_096)
+    text(payload, key).filter(|text| is_path(text))
+}
+
+/// Not empty, and as long as the system takes it.
+pub(crate) fn is_path(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 4_096
 }
 
 /// A tool call; its id is empty when the provider gives none.

@@ -4,7 +4,7 @@ pub mod claude;
 pub mod codex;
 mod codex_command;
 pub mod codex_daemon;
-mod fields;
+pub(crate) mod fields;
 pub mod gemini;
 pub mod own;
 pub mod process;
