@@ -10,6 +10,8 @@ use magia_app::ui::panels::details::DetailsData;
 use magia_app::ui::panels::sessions::{Made, Row, SessionsData};
 use magia_app::ui::panels::timeline::TimelineData;
 use magia_app::ui::panels::top_bar::TopBarData;
+use magia_core::tray::TrayView;
+use std::sync::Arc;
 use ui_scenes::{busy, scene, session_id};
 
 const NOW_MS: u64 = 1_795_257_667_000;
@@ -29,6 +31,36 @@ fn lines(data: &SessionsData) -> String {
 #[test]
 fn the_list() {
     insta::assert_snapshot!(lines(&SessionsData::new(&busy(NOW_MS), "")));
+}
+
+#[test]
+fn who_waits_in_a_terminal_needs_you_too() {
+    use magia_protocol::wire::{RequestState, SessionState};
+    let mut snapshot = busy(NOW_MS);
+    let count = |snapshot: &_| (TopBarData::new(snapshot).needs_you, TrayView::of(snapshot).waiting);
+    let before = count(&snapshot).0;
+    assert_eq!(count(&snapshot), (before, before));
+    // One whose request has gone to its terminal, and one of which only its state is known.
+    let asked = Arc::make_mut(&mut snapshot.requests[0]);
+    (asked.answerable, asked.info.state) = (false, RequestState::InTerminal);
+    let (gone, title) = (asked.info.session, asked.info.session_title.clone());
+    let idle = snapshot.sessions.iter_mut().find(|row| row.state == SessionState::Idle).unwrap();
+    Arc::make_mut(idle).state = SessionState::WaitingPermission;
+    let (unasked, name) = (idle.id, idle.title.clone());
+    assert_eq!(count(&snapshot), (before + 1, before + 1));
+    let rows = SessionsData::new(&snapshot, "").rows;
+    let waiting = rows.iter().filter_map(|row| match row {
+        Row::Request(row) if row.id.is_none() => Some((row.session, row.title.as_str(), row.what.as_str())),
+        _ => None,
+    });
+    let rows: Vec<_> = waiting.collect();
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    for (session, title, what) in
+        [(gone, &title, "In its terminal: Bash  "), (unasked, &name, "In its terminal")]
+    {
+        let row = rows.iter().find(|row| row.0 == session).unwrap();
+        assert!(row.1 == title && row.2.starts_with(what), "{row:?}");
+    }
 }
 
 #[test]

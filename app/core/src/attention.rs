@@ -57,6 +57,11 @@ pub fn queue(sessions: &[Arc<SessionInfo>], requests: &[Arc<RequestView>]) -> Ve
     queue
 }
 
+/// How much waits for the user: requests that can be answered here, and sessions that wait elsewhere, as in a terminal.
+pub fn waiting(sessions: &[Arc<SessionInfo>], requests: &[Arc<RequestView>]) -> usize {
+    queue(sessions, requests).iter().filter(|one| one.need <= Need::Question).count()
+}
+
 /// What comes after the request with the keys or the session that is looked at; the first when neither is in the queue.
 pub fn next(
     queue: &[Attention],

@@ -1,5 +1,6 @@
 //! What the tray shows, and what can be chosen there.
 
+use crate::attention;
 use crate::settings::Settings;
 use crate::snapshot::{RequestView, Snapshot};
 use magia_protocol::wire::info::{Decision, SessionInfo};
@@ -32,11 +33,11 @@ pub enum TrayState {
 pub struct TrayView {
     /// What the icon says.
     pub state: TrayState,
-    /// Requests that wait.
+    /// What waits for the user.
     pub waiting: usize,
     /// In words, as `2 need you, 5 working`.
     pub words: String,
-    /// Those requests, oldest first.
+    /// Requests that wait, oldest first.
     pub requests: Vec<TrayRequest>,
     /// Whether there are more.
     pub more: usize,
@@ -120,15 +121,16 @@ pub enum TrayHost {
 impl TrayView {
     /// What the tray shows of the facts.
     pub fn of(snapshot: &Snapshot) -> Self {
-        let waiting: Vec<&Arc<RequestView>> =
+        let asked: Vec<&Arc<RequestView>> =
             snapshot.requests.iter().filter(|view| view.info.state.waits()).collect();
+        let waiting = attention::waiting(&snapshot.sessions, &snapshot.requests);
         let working = snapshot.sessions.iter().filter(|row| row.state == SessionState::Working).count();
-        let state = match (waiting.len(), working) {
+        let state = match (waiting, working) {
             (0, 0) => TrayState::Quiet,
             (0, _) => TrayState::Working,
             _ => TrayState::NeedsYou,
         };
-        let requests = waiting.iter().take(REQUESTS).map(|view| TrayRequest {
+        let requests = asked.iter().take(REQUESTS).map(|view| TrayRequest {
             id: view.info.id,
             line: line(&format!("{}: {} {}", view.info.session_title, view.info.tool, view.info.summary)),
             decide: may_decide(view, &snapshot.settings),
@@ -142,10 +144,10 @@ impl TrayView {
         });
         Self {
             state,
-            waiting: waiting.len(),
-            words: words(waiting.len(), working),
+            waiting,
+            words: words(waiting, working),
             requests: requests.collect(),
-            more: waiting.len().saturating_sub(REQUESTS),
+            more: asked.len().saturating_sub(REQUESTS),
             sessions: sessions.collect(),
             projects: projects(snapshot),
             paused: snapshot.paused,

@@ -6,7 +6,7 @@ use super::frames::Frames;
 use super::markdown;
 use super::pointer_events::Gathered;
 use super::shell::{View, shell_ui};
-use super::state::{Dialog, UiState, is_open};
+use super::state::{Dialog, UiState, waiting};
 use super::terminal;
 use crate::link::{FromWindow, Waker, WindowLink};
 use crate::os::fonts::NamedFonts;
@@ -243,9 +243,9 @@ impl Window {
         }
     }
 
-    /// The task bar asks for attention while requests wait and the window is not in front; anew for each.
+    /// The task bar asks for attention while something waits and the window is not in front; anew for each.
     fn ask_for_attention(&mut self, ctx: &Context, focused: bool) {
-        let waiting = self.snapshot.requests.iter().filter(|view| is_open(view)).count();
+        let waiting = waiting(&self.snapshot);
         if focused || waiting == 0 {
             if self.attention > 0 {
                 ctx.send_viewport_cmd(ViewportCommand::RequestUserAttention(UserAttentionType::Reset));

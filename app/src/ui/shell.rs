@@ -21,7 +21,7 @@ use super::panels::top_bar::top_bar_ui;
 use super::panels::welcome::welcome_ui;
 use super::provider;
 use super::seen::Seen;
-use super::state::{Lookup, Rename, Route, SessionPane, UiState, is_open};
+use super::state::{Lookup, Rename, Route, SessionPane, UiState, waiting};
 use super::text::{short_path, shown_line};
 use super::theme::{self, palette};
 use super::widgets::{button::Button, caption, mark};
@@ -181,8 +181,7 @@ fn sessions_page(
                 });
             }
             None => {
-                let waiting = view.snapshot.requests.iter().filter(|request| is_open(request)).count();
-                empty::none_selected_ui(ui, waiting);
+                empty::none_selected_ui(ui, waiting(view.snapshot));
             }
         },
     });

@@ -25,6 +25,7 @@ use egui_tiles::LinearDir;
 use magia_core::attention;
 use magia_core::snapshot::{RaisePage, RequestView, Snapshot};
 use magia_protocol::wire::command::SomeNotifications;
+use magia_protocol::wire::info::SessionInfo;
 use magia_protocol::wire::terminal::CreatePty;
 use magia_protocol::wire::{Command, RequestId, RequestState, SessionId, TerminalState};
 use std::collections::VecDeque;
@@ -583,6 +584,18 @@ impl Lookup for Snapshot {
 /// Whether a request waits for a person.
 pub fn is_open(view: &RequestView) -> bool {
     view.answerable && view.info.state == RequestState::Open
+}
+
+/// Sessions that wait for a person somewhere else, as in their own terminals: none of their requests can be answered here.
+pub fn waits_elsewhere(snapshot: &Snapshot) -> impl Iterator<Item = &Arc<SessionInfo>> {
+    let waits =
+        |session: &&Arc<SessionInfo>| session.state.needs_you() && first_open(snapshot, session.id).is_none();
+    snapshot.sessions.iter().filter(waits)
+}
+
+/// How much waits for a person.
+pub fn waiting(snapshot: &Snapshot) -> usize {
+    attention::waiting(&snapshot.sessions, &snapshot.requests)
 }
 
 fn first_open(snapshot: &Snapshot, session: SessionId) -> Option<RequestId> {

@@ -302,7 +302,11 @@ pub fn many(now_ms: u64, sessions: u64, entries: u64) -> Snapshot {
     let mut snapshot = busy(now_ms);
     let states = SessionState::ALL;
     for number in 0..sessions {
-        let state = states[(number % 6) as usize];
+        // Nobody could attend to hundreds.
+        let state = match states[(number % 6) as usize] {
+            state if state.needs_you() => SessionState::Idle,
+            state => state,
+        };
         let since = now_ms - number * 37 * SECOND;
         let project = format!("project-{:02}", number % 23);
         snapshot.sessions.push(Arc::new(session(

@@ -1,6 +1,6 @@
 //! The rows of the session list: who needs you, then the projects.
 
-use crate::ui::state::is_open;
+use crate::ui::state::{is_open, waits_elsewhere};
 use crate::ui::text::{short_path, shown_line};
 use crate::ui::theme;
 use magia_core::snapshot::{RequestView, Snapshot};
@@ -41,11 +41,11 @@ pub enum Row {
     Session(Arc<SessionRow>),
 }
 
-/// A request that waits.
+/// A request that waits, or a session that waits elsewhere.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RequestRow {
-    /// Which.
-    pub id: RequestId,
+    /// Which; `None` when none can be answered here.
+    pub id: Option<RequestId>,
     /// Whose.
     pub session: SessionId,
     /// The agent's kind; `None` while all are of one kind.
@@ -96,7 +96,7 @@ impl Row {
     fn place(&self) -> (u8, Option<SessionId>, Option<RequestId>) {
         match self {
             Self::Heading { .. } => (0, None, None),
-            Self::Request(row) => (1, None, Some(row.id)),
+            Self::Request(row) => (1, Some(row.session), row.id),
             Self::Session(row) => (2, Some(row.id), None),
         }
     }
@@ -163,9 +163,13 @@ impl SessionsData {
 
         let requests: Vec<&RequestView> =
             snapshot.requests.iter().map(AsRef::as_ref).filter(|view| is_open(view)).collect();
-        if !requests.is_empty() {
-            rows.push(Row::Heading { text: "NEEDS YOU".into(), count: requests.len(), needs_you: true });
+        let elsewhere: Vec<&Arc<SessionInfo>> = waits_elsewhere(snapshot).collect();
+        let count = requests.len() + elsewhere.len();
+        if count > 0 {
+            rows.push(Row::Heading { text: "NEEDS YOU".into(), count, needs_you: true });
             rows.extend(requests.into_iter().map(|view| Row::Request(request_row(view, mixed))));
+            let row = |session: &Arc<SessionInfo>| elsewhere_row(session, &snapshot.requests, mixed);
+            rows.extend(elsewhere.into_iter().map(|session| Row::Request(row(session))));
         }
 
         let mut projects: HashMap<&str, Vec<&MadeRow>> = HashMap::new();
@@ -247,7 +251,7 @@ fn request_row(view: &RequestView, mixed: bool) -> RequestRow {
         _ => SessionState::WaitingPermission,
     };
     RequestRow {
-        id: view.info.id,
+        id: Some(view.info.id),
         session: view.info.session,
         provider: view.info.provider.filter(|_| mixed),
         title: shown_line(&view.info.session_title, TITLE_CHARS),
@@ -261,6 +265,23 @@ fn request_row(view: &RequestView, mixed: bool) -> RequestRow {
         },
         state,
         asked_at_ms: view.info.asked_at_ms,
+    }
+}
+
+/// What waits in an agent's own terminal, as far as that is known.
+fn elsewhere_row(session: &SessionInfo, requests: &[Arc<RequestView>], mixed: bool) -> RequestRow {
+    let asked = requests.iter().find(|view| view.info.session == session.id && view.info.state.waits());
+    RequestRow {
+        id: None,
+        session: session.id,
+        provider: mixed.then_some(session.provider),
+        title: shown_line(&session.title, TITLE_CHARS),
+        what: match asked {
+            Some(view) => format!("In its terminal: {}", request_row(view, mixed).what),
+            None => "In its terminal".to_owned(),
+        },
+        state: session.state,
+        asked_at_ms: session.state_since_ms,
     }
 }
 

@@ -77,7 +77,7 @@ fn row_ui(ui: &mut Ui, rect: Rect, row: &Row, frame: &Frame<'_>, state: &mut UiS
     match row {
         Row::Heading { text, count, needs_you } => heading(ui, rect, text, *count, *needs_you),
         Row::Request(row) => {
-            ui.push_id(("request", row.id), |ui| request(ui, rect, row, frame, state, actions));
+            ui.push_id(("request", row.session, row.id), |ui| request(ui, rect, row, frame, state, actions));
         }
         Row::Session(row) => {
             ui.push_id(("session", row.id), |ui| match &mut state.rename {
@@ -147,7 +147,10 @@ fn request(
     actions: &mut Actions,
 ) {
     let colors = theme::sidebar(ui);
-    let selected = state.cards.focused() == Some(row.id);
+    let selected = match row.id {
+        Some(id) => state.cards.focused() == Some(id),
+        None => state.selected == Some(row.session),
+    };
     let name = format!("{} {}: {}{}", row.title, row.state, row.what, spoken(row.provider));
     let response = ground(ui, rect, selected, &name);
     let (top, bottom) = (rect.top() + 14.0, rect.top() + 31.0);
@@ -167,7 +170,7 @@ fn request(
         response
     };
     if response.clicked() {
-        actions.push(Action::ShowRequest(row.id));
+        actions.push(row.id.map_or(Action::Select(row.session), Action::ShowRequest));
     }
 }
 

@@ -1,13 +1,13 @@
 //! What the top bar counts.
 
-use super::super::super::state::is_open;
+use super::super::super::state::waiting;
 use magia_core::snapshot::Snapshot;
 use magia_protocol::wire::SessionState;
 
 /// What the top bar says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopBarData {
-    /// Requests that wait.
+    /// Requests that wait, and sessions that wait elsewhere.
     pub needs_you: usize,
     /// All sessions.
     pub sessions: usize,
@@ -48,7 +48,7 @@ impl TopBarData {
             Dot { name: listener.name.clone(), up: listener.up, words }
         });
         Self {
-            needs_you: snapshot.requests.iter().filter(|view| is_open(view)).count(),
+            needs_you: waiting(snapshot),
             sessions: snapshot.sessions.len(),
             working: snapshot
                 .sessions
