@@ -19,6 +19,9 @@ use crate::process::Program;
 use crate::sandbox::Sandbox;
 use crate::wait::{PATIENCE, wait_until};
 
+/// When a key seems to have been missed, it is pressed again.
+const KEY_PATIENCE: Duration = Duration::from_secs(5);
+
 /// One thing in the window, as a screen reader gets it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Element {
@@ -226,6 +229,19 @@ impl<'a> Window<'a> {
     /// Presses the close button's chord once; what comes of it is the window's affair.
     pub fn ask_to_close(&self) -> Result<()> {
         self.key("alt+F4")
+    }
+
+    /// The same until the window answers with `text`: under load the window manager has missed the key.
+    pub fn ask_to_close_until(&self, text: &str) -> Result<Element> {
+        let found = || {
+            self.elements().ok()?.into_iter().find(|it| it.label.contains(text) || it.value.contains(text))
+        };
+        wait_until(&format!("the answer {text:?} to the key that closes"), PATIENCE, || {
+            if let Err(err) = self.ask_to_close() {
+                return Some(Err(err));
+            }
+            wait_until("its answer", KEY_PATIENCE, found).ok().map(Ok)
+        })?
     }
 
     /// Whether the X server shows the window.

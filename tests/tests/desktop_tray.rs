@@ -152,8 +152,7 @@ fn without_a_host_the_close_button_asks() -> Result<()> {
         let bus = Bus::bare(sandbox, &display)?;
         let mut window = window(sandbox, &display, &bus)?;
         window.wait_for("Button", "Settings")?;
-        window.ask_to_close()?;
-        window.wait_for_text("There is no tray on this desktop")?;
+        window.ask_to_close_until("There is no tray on this desktop")?;
         window.settle()?;
         window.click(&window.wait_for("Button", "Minimise")?)?;
         window.wait_until_hidden()?;
