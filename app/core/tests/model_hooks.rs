@@ -42,6 +42,11 @@ fn call(command: &str) -> Value {
     json!({"turn_id": "t1", "tool_name": "Bash", "tool_input": {"command": command}, "tool_use_id": "u1"})
 }
 
+/// A rule for commands that begin so.
+fn rule(prefix: &str, auto_approve: bool) -> ToolPermission {
+    ToolPermission { tool: "Bash".into(), command_prefix: Some(prefix.into()), auto_approve }
+}
+
 /// A Codex turn up to the permission hook: its gate and its request.
 fn codex_asks(script: &mut Script, command: &str) -> (GateId, RequestId) {
     codex(script, "SessionStart", json!({"source": "startup"}));
@@ -208,11 +213,6 @@ fn a_hold_is_over_when_the_agent_goes_on_or_ends() {
 
 #[test]
 fn rules_answer_codex_at_once_whoever_is_at_the_window() {
-    let rule = |prefix: &str, auto_approve| ToolPermission {
-        tool: "Bash".into(),
-        command_prefix: Some(prefix.into()),
-        auto_approve,
-    };
     let tool_permissions = vec![rule("cargo test", true), rule("rm", false)];
     for (command, behavior) in [("cargo test --all", "allow"), ("rm -rf x", "deny")] {
         let mut script = Script::new();
@@ -225,11 +225,6 @@ fn rules_answer_codex_at_once_whoever_is_at_the_window() {
 
 #[test]
 fn what_a_rule_answers_is_answered_before_anything_is_noted() {
-    let rule = |prefix: &str, auto_approve| ToolPermission {
-        tool: "Bash".into(),
-        command_prefix: Some(prefix.into()),
-        auto_approve,
-    };
     let tool_permissions = vec![rule("cargo test", true), rule("rm", false)];
     let settings = Arc::new(Settings { tool_permissions, ..Settings::default() });
     let hook = |event: &str, command: &str| {
@@ -282,16 +277,12 @@ fn what_a_rule_answers_is_answered_before_anything_is_noted() {
 
 #[test]
 fn a_verdict_that_was_foreseen_is_given_only_for_the_same_call_under_the_same_rules() {
-    let rule = |auto_approve| Settings {
-        tool_permissions: vec![ToolPermission {
-            tool: "Bash".into(),
-            command_prefix: Some("cargo test".into()),
-            auto_approve,
-        }],
+    let tests_are = |auto_approve| Settings {
+        tool_permissions: vec![rule("cargo test", auto_approve)],
         ..Settings::default()
     };
     let mut script = Script::new();
-    script.settings(rule(true));
+    script.settings(tests_are(true));
     let asks = |script: &mut Script, begun: &str, asked: &str, between: Option<Settings>| {
         script.hook(11, "s", "PreToolUse", call(begun));
         if let Some(settings) = between {
@@ -305,7 +296,7 @@ fn a_verdict_that_was_foreseen_is_given_only_for_the_same_call_under_the_same_ru
     assert_eq!(asks(&mut script, "cargo test -q", "cargo test -q", None).as_deref(), Some("allow"));
     assert_eq!(asks(&mut script, "cargo test -q", "make", None), None);
     assert_eq!(asks(&mut script, "make", "cargo test -q", None).as_deref(), Some("allow"));
-    let denied = asks(&mut script, "cargo test -q", "cargo test -q", Some(rule(false)));
+    let denied = asks(&mut script, "cargo test -q", "cargo test -q", Some(tests_are(false)));
     assert_eq!(denied.as_deref(), Some("deny"));
     let by_nobody = asks(&mut script, "cargo test -q", "cargo test -q", Some(Settings::default()));
     assert_eq!(by_nobody, None);
