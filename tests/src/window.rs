@@ -227,11 +227,23 @@ impl<'a> Window<'a> {
     }
 
     /// Presses the close button's chord once; what comes of it is the window's affair.
-    pub fn ask_to_close(&self) -> Result<()> {
+    fn ask_to_close(&self) -> Result<()> {
         self.key("alt+F4")
     }
 
-    /// The same until the window answers with `text`: under load the window manager has missed the key.
+    /// The same until the window is gone from the screen; the app goes on. Under load the window manager has missed the
+    /// key.
+    pub fn close_to_hide(&mut self) -> Result<()> {
+        let mut pressed = Ok(());
+        wait_until("the window to hide from the key that closes", PATIENCE, || {
+            pressed = self.ask_to_close();
+            wait_until("its answer", KEY_PATIENCE, || (!self.is_shown()).then_some(())).ok()
+        })
+        .with_context(|| format!("{pressed:?}"))?;
+        self.wait_until_hidden()
+    }
+
+    /// The same until the window answers with `text`.
     pub fn ask_to_close_until(&self, text: &str) -> Result<Element> {
         let found = || {
             self.elements().ok()?.into_iter().find(|it| it.label.contains(text) || it.value.contains(text))

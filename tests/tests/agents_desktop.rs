@@ -26,8 +26,7 @@ fn desktop(
     window.wait_for("Button", "Settings")?;
     // Without the hint there is one notification: the request's.
     scene.cli.json(&["settings", "set", "trayHintShown", "true"])?;
-    window.ask_to_close()?;
-    window.wait_until_hidden()?;
+    window.close_to_hide()?;
     run(&scene, &mut window, &tray, &dunst)
 }
 

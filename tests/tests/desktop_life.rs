@@ -28,8 +28,7 @@ fn closed_into_the_tray_it_goes_on_says_so_once_and_a_second_start_brings_it_bac
         let mut agent = ScriptedAgent::start(sandbox, "agent-one")?;
         agent.begin("Tidy the cellar")?;
         window.wait_for_text("Tidy the cellar")?;
-        window.ask_to_close()?;
-        window.wait_until_hidden()?;
+        window.close_to_hide()?;
         let hints = || -> Result<usize> {
             let rows = cli.rows(&["notifications"])?;
             Ok(rows.iter().filter(|row| row["title"] == "magia goes on in the tray").count())
@@ -49,8 +48,7 @@ fn closed_into_the_tray_it_goes_on_says_so_once_and_a_second_start_brings_it_bac
         let mut again = sandbox.spawn("magia-again", command)?;
         assert_eq!(Program::exit_code(again.wait(PATIENCE)?), 0, "{}", again.stderr());
         window.wait_until_in_front()?;
-        window.ask_to_close()?;
-        window.wait_until_hidden()?;
+        window.close_to_hide()?;
         assert_eq!(hints()?, 1, "once");
 
         let pid = window.pid();

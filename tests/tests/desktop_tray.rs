@@ -86,8 +86,7 @@ fn a_mouse_on_the_panel_brings_the_window_back_and_opens_the_menu() -> Result<()
         let tray = TrayIcon::on(&bus)?;
         tray.wait()?;
         window.wait_for("Button", "Settings")?;
-        window.ask_to_close()?;
-        window.wait_until_hidden()?;
+        window.close_to_hide()?;
         let click = |button: &str| {
             display.run(sandbox, &["xdotool", "mousemove", "--sync", "16", "16", "click", button])
         };
@@ -128,16 +127,14 @@ fn a_host_that_restarts_has_the_icon_again_and_one_that_stays_away_gives_the_win
         let tray = TrayIcon::on(&bus)?;
         tray.wait()?;
         window.wait_for("Button", "Settings")?;
-        window.ask_to_close()?;
-        window.wait_until_hidden()?;
+        window.close_to_hide()?;
         panel.kill()?;
         let mut panel = Panel::start(sandbox, &display, &bus)?;
         tray.wait()?;
         assert!(!window.is_shown(), "a restart is no reason to come back");
         tray.click(&tray.wait_for("Show window")?)?;
         window.wait_until_in_front()?;
-        window.ask_to_close()?;
-        window.wait_until_hidden()?;
+        window.close_to_hide()?;
         panel.kill()?;
         wait_until("the window to come back by itself", PATIENCE, || window.is_shown().then_some(()))?;
         window.wait_for_text("The tray has gone")?;
@@ -159,7 +156,7 @@ fn without_a_host_the_close_button_asks() -> Result<()> {
         let cli = Cli::new(sandbox);
         cli.json(&[] as &[&str])?;
         window.wait_until_in_front()?;
-        window.ask_to_close()?;
+        window.ask_to_close_until("There is no tray on this desktop")?;
         window.settle()?;
         window.click(&window.wait_for("Button", "Always quit")?)?;
         assert_eq!(Program::exit_code(window.program().wait(PATIENCE)?), 0, "{}", window.program().stderr());

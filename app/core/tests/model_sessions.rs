@@ -140,6 +140,33 @@ fn clear_makes_a_new_session_with_a_parent_even_when_the_registry_is_first() {
 }
 
 #[test]
+fn the_registry_may_name_the_cleared_session_for_a_moment_after_the_hook_named_the_new_one() {
+    let mut script = Script::new();
+    script.hook(10, "old", "SessionStart", json!({"source": "startup"}));
+    script.registry(10, "old", Some(Idle));
+    let busy_since = script.now.unix_ms + 50;
+    script.wait(100).hook(10, "old", "SessionEnd", json!({"reason": "clear"}));
+    script.wait(80).hook(10, "new", "SessionStart", json!({"source": "clear"}));
+    script.wait(1).registry_since(10, "old", Some(Busy), busy_since);
+    assert_eq!((script.state("old"), script.state("new")), (Ended, AtRest));
+    assert_eq!(script.row("new").process, Some(process(10)));
+    script.wait(10).registry_since(10, "new", Some(Busy), busy_since);
+    assert_eq!((script.state("old"), script.state("new")), (Ended, AtRest));
+    // Gone back to without a hook's word, as when they were taken out meanwhile.
+    script.wait(60_000).registry(10, "old", Some(Busy));
+    assert_eq!((script.state("old"), script.state("new")), (Working, Ended));
+}
+
+#[test]
+fn a_word_of_the_registry_that_is_newer_than_the_hooks_counts_even_when_it_goes_back() {
+    let mut script = Script::new();
+    script.hook(10, "old", "SessionStart", json!({"source": "startup"}));
+    script.wait(100).hook(10, "new", "SessionStart", json!({"source": "clear"}));
+    script.wait(60_000).registry(10, "old", Some(Busy));
+    assert_eq!((script.state("old"), script.state("new")), (Working, Ended));
+}
+
+#[test]
 fn a_late_end_of_the_cleared_session_does_not_end_the_new_one() {
     let mut script = Script::new();
     script.hook(10, "old", "SessionStart", json!({"source": "startup"}));

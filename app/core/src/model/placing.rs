@@ -55,6 +55,14 @@ impl Model {
 
         let known = self.find(provider, config_root, &psid, sender).is_some();
         let session = self.session_for(now, provider, config_root, &psid, process, fx);
+        if process.is_some()
+            && let Some(left) = elsewhere.and_then(|id| self.sessions.get(&id))
+        {
+            let left = left.provider_session_id.clone();
+            if let Some(named) = self.sessions.get_mut(&session) {
+                named.left_behind = Some((left, now.unix_ms));
+            }
+        }
         if let Some(fork) = forked.and_then(|id| self.sessions.get_mut(&id)) {
             fork.parent.get_or_insert(session);
             fx.push(Effect::Store(StoreWrite::Session(Box::new(fork.stored()))));

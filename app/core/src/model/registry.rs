@@ -9,11 +9,17 @@ use magia_protocol::wire::{ProcessId, Provider, RequestId, RequestState, Session
 
 /// How long before a request the registry may say that it waits; seen were 30 ms.
 const AHEAD_MS: u64 = 250;
+/// How much later than the hook that names a new session a word of the registry on the old one may still be about the
+/// time before; seen were words of before it, written after it.
+const BEHIND_MS: u64 = 1_000;
 
 impl Model {
     /// A registry file was read.
     pub(super) fn registry_read(&mut self, now: Now, entry: RegistryEntry, fx: &mut Effects) {
-        if self.dead.contains(&entry.process) || entry.provider_session_id.0.is_empty() {
+        if self.dead.contains(&entry.process)
+            || entry.provider_session_id.0.is_empty()
+            || self.is_behind(&entry)
+        {
             return;
         }
         let root = entry.config_root.trim_end_matches('/');
@@ -45,6 +51,19 @@ impl Model {
             }
         }
         self.touch(id);
+    }
+
+    /// Whether it still names the session that its process has left, as a hook said. Claude writes the file some 40 ms
+    /// after what it says has changed, so after `/clear` the old session is written once more, as busy with that command.
+    fn is_behind(&mut self, entry: &RegistryEntry) -> bool {
+        let bound = self.by_process.get(&entry.process).and_then(|id| self.sessions.get_mut(id));
+        let Some(session) = bound else { return false };
+        if session.provider_session_id == entry.provider_session_id {
+            session.left_behind = None;
+        }
+        session.left_behind.as_ref().is_some_and(|(left, at_ms)| {
+            *left == entry.provider_session_id && entry.status_updated_at_ms <= at_ms + BEHIND_MS
+        })
     }
 
     /// What the registry knows besides the state.

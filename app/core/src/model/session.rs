@@ -128,6 +128,9 @@ pub struct Session {
     pub held: bool,
     /// What the registry says, with its own word.
     pub registry: Option<(RegistryStatus, Seen)>,
+    /// What its process worked on before a hook named this one, and when that was, milliseconds since 1970, until the
+    /// registry has named this one too.
+    pub left_behind: Option<(ProviderSessionId, u64)>,
     /// When magia last answered a request of it, milliseconds since 1970.
     pub answered_ms: Option<u64>,
     /// Calls that have begun and not ended, oldest first.
@@ -195,6 +198,7 @@ impl Session {
             daemon: None,
             held: false,
             registry: None,
+            left_behind: None,
             answered_ms: None,
             pending: Vec::new(),
             subagents: BTreeSet::new(),
