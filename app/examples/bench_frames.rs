@@ -21,7 +21,7 @@ mod scenes;
 use crossbeam_channel::Sender;
 use eframe::egui::{self, Event, Modifiers, MouseWheelSource, MouseWheelUnit, TouchPhase, Vec2, pos2};
 use magia_app::link::WindowLink;
-use magia_app::ui::{Window, WindowOptions};
+use magia_app::ui::{Window, WindowOptions, native_options};
 use magia_core::settings::ThemeMode;
 use magia_core::snapshot::Snapshot;
 use std::sync::Arc;
@@ -221,11 +221,7 @@ impl eframe::App for Bench {
 
 fn main() -> eframe::Result {
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
-    let mut native = eframe::NativeOptions {
-        viewport: egui::ViewportBuilder::default().with_inner_size([1280.0, 800.0]),
-        renderer: eframe::Renderer::Glow,
-        ..Default::default()
-    };
+    let mut native = native_options(egui::ViewportBuilder::default().with_inner_size([1280.0, 800.0]));
     native.glow_options.vsync = false;
     eframe::run_native(
         "magia bench",

@@ -38,13 +38,7 @@ fn main() -> anyhow::Result<()> {
         .with_title("terminal")
         .with_app_id("magia-terminal")
         .with_inner_size(arguments.size);
-    let native = eframe::NativeOptions {
-        viewport,
-        renderer: eframe::Renderer::Glow,
-        persist_window: false,
-        clipboard_shortcuts: false,
-        ..Default::default()
-    };
+    let native = magia_app::ui::native_options(viewport);
     eframe::run_native(
         "terminal",
         native,

@@ -50,6 +50,21 @@ impl Default for WindowOptions {
     }
 }
 
+/// How a window of ours is drawn and takes keys, for the programs that measure it too.
+pub fn native_options(viewport: ViewportBuilder) -> eframe::NativeOptions {
+    eframe::NativeOptions {
+        viewport,
+        renderer: eframe::Renderer::Glow,
+        // All areas have one colour: there are no steps between colours that noise could hide, and it takes as long as
+        // all other work on a pixel where there is no GPU.
+        dithering: false,
+        persist_window: false,
+        // In a terminal Ctrl+C is the program's; `raw_input_hook` makes copy of it everywhere else.
+        clipboard_shortcuts: false,
+        ..Default::default()
+    }
+}
+
 /// Opens the window and stays until it is closed. `on_start` gets the bell to ring when there is a new snapshot.
 ///
 /// # Errors
@@ -61,17 +76,7 @@ pub fn run(link: WindowLink, options: WindowOptions, on_start: impl FnOnce(Waker
         .with_inner_size(options.size)
         .with_min_inner_size([800.0, 500.0])
         .with_icon(icon());
-    let native = eframe::NativeOptions {
-        viewport,
-        renderer: eframe::Renderer::Glow,
-        // All areas have one colour: there are no steps between colours that noise could hide, and it takes as long as
-        // all other work on a pixel where there is no GPU.
-        dithering: false,
-        persist_window: false,
-        // In a terminal Ctrl+C is the program's; `raw_input_hook` makes copy of it everywhere else.
-        clipboard_shortcuts: false,
-        ..Default::default()
-    };
+    let native = native_options(viewport);
     // The loop's own text is a path in a library and the names of environment variables.
     let events = EventLoop::with_user_event()
         .build()

@@ -29,7 +29,7 @@ pub mod theme;
 mod toasts;
 mod widgets;
 
-pub use app::{Window, WindowOptions, run};
+pub use app::{Window, WindowOptions, native_options, run};
 
 /// Gives an egui context the fonts, both themes, and the rule that no pictures are loaded.
 pub fn install(ctx: &eframe::egui::Context) {
