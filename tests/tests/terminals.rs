@@ -1,7 +1,7 @@
 //! Terminals that magia holds, by the real command line in real terminals.
 
 use anyhow::{Context, Result, ensure};
-use magia_tests::{Cli, Key, PATIENCE, Sandbox, Terminal, binary, magia, sandbox_test, wait_until};
+use magia_tests::{App, Cli, Key, PATIENCE, Sandbox, Terminal, binary, magia, sandbox_test, wait_until};
 use serde_json::Value;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -251,6 +251,27 @@ fn under_its_name_tty_fwds_flags_are_taken() -> Result<()> {
         assert_eq!(run(&["--stop"])?, (Some(0), String::new()));
         drop(held);
         assert_eq!(run(&[])?.0, Some(2));
+        Ok(())
+    })
+}
+
+#[test]
+fn the_app_is_told_of_another_size_and_another_title() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let cli = Cli::new(sandbox);
+        let line = "read word; printf '\\033]2;named by its program\\007'; cat";
+        assert_eq!(cli.run(&["run", "--detach", "--id", "told", "--", "sh", "-c", line])?.code, 0);
+        let _app = App::start(sandbox)?;
+        let until = |what: &str, key: &str, value: &Value| {
+            cli.wait_for_row(what, &["call", "get_terminals"], |row| {
+                row["id"] == "told" && row.get(key) == Some(value)
+            })
+        };
+        until("the terminal", "cols", &80.into())?;
+        cli.json(&["term", "resize", "told", "91x31"])?;
+        until("its new size", "cols", &91.into())?;
+        cli.json(&["term", "send-keys", "told", "enter"])?;
+        until("its new title", "title", &"named by its program".into())?;
         Ok(())
     })
 }

@@ -378,10 +378,23 @@ impl Core {
         self.done
     }
 
-    /// Writes `session.json` when something in it has changed.
-    pub fn keep_session(&mut self) {
-        if self.is_dirty || self.disk.recording() != self.record.recording {
-            drop(self.write_session());
+    /// Writes `session.json` when something in it has changed. It is on disk when the receiver has something; then
+    /// [`Core::session_kept`].
+    pub fn keep_session(&mut self) -> Option<tokio::sync::oneshot::Receiver<()>> {
+        let changed = self.is_dirty || self.disk.recording() != self.record.recording;
+        changed.then(|| self.write_session())
+    }
+
+    /// Tells those who see no output, and so neither titles nor sizes, that `session.json` says something new; what is
+    /// not on disk is tried again.
+    pub fn session_kept(&mut self, is_on_disk: bool) {
+        self.is_dirty |= !is_on_disk;
+        if is_on_disk {
+            let changed = frame(&FromHolder::Status(json!({ "app": "magia", "status": "changed" })));
+            let watches = |client: &&Client| client.format == Format::None && !client.is_foreign;
+            for client in self.clients.values().filter(watches) {
+                client.outbox.keep(FrameBytes::clone(&changed));
+            }
         }
     }
 
@@ -396,7 +409,8 @@ impl Core {
         for client in self.clients.values() {
             client.outbox.close();
         }
-        self.keep_session();
+        // The disk is waited for.
+        drop(self.keep_session());
         self.disk.stop();
     }
 }

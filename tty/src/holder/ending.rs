@@ -107,12 +107,16 @@ fn exit_of(status: i32) -> Exit {
     }
 }
 
-/// Writes `session.json` when something in it has changed, and gives back memory.
+/// Writes `session.json` when something in it has changed, says so, and gives back memory.
 pub async fn keep_session(terminal: Rc<Terminal>) {
     let mut memory = Memory::default();
     loop {
         sleep(SESSION_EVERY).await;
-        terminal.core().keep_session();
+        let written = terminal.core().keep_session();
+        if let Some(written) = written {
+            let is_on_disk = written.await.is_ok();
+            terminal.core().session_kept(is_on_disk);
+        }
         memory.give_back(terminal.core().done());
     }
 }

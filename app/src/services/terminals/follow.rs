@@ -8,48 +8,73 @@ use magia_tty::client;
 use magia_tty::wire::{FromHolder, Hello};
 use magia_tty::{TerminalId, TerminalRecord, TerminalState};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
 /// A program may set its title many times a second; so often is enough to tell it.
 const DEBOUNCE: Duration = Duration::from_millis(200);
 /// How soon a terminal is looked at again that was about to start.
 const STARTING: Duration = Duration::from_millis(50);
+/// Terminals that wait to be looked at again; with more, all are.
+const CHANGED_MAX: usize = 64;
 
 /// Follows the terminals.
 pub(super) struct Followed {
     root: PathBuf,
     outbox: Arc<Outbox>,
     changed: Arc<Notify>,
+    /// Of which ones the record has changed: only they are looked at, since to look is to connect.
+    one_changed: mpsc::Sender<TerminalId>,
+    ones: mpsc::Receiver<TerminalId>,
     listening: HashMap<TerminalId, JoinHandle<()>>,
     told: Option<Vec<TerminalInfo>>,
 }
 
 impl Followed {
     pub(super) fn new(root: PathBuf, outbox: Arc<Outbox>, changed: Arc<Notify>) -> Self {
-        Self { root, outbox, changed, listening: HashMap::new(), told: None }
+        let (one_changed, ones) = mpsc::channel(CHANGED_MAX);
+        Self { root, outbox, changed, one_changed, ones, listening: HashMap::new(), told: None }
     }
 
     /// Looks, tells and waits, until the hub is gone.
     pub(super) async fn run(mut self) {
+        let mut records: Vec<TerminalRecord> = Vec::new();
+        let mut only: Option<BTreeSet<TerminalId>> = None;
         loop {
             let root = self.root.clone();
-            let listed = tokio::task::spawn_blocking(move || magia_tty::list(&root)).await;
-            let Ok(records) = listed else { return };
+            let looked = tokio::task::spawn_blocking(move || match only {
+                None => magia_tty::list(&root),
+                Some(ids) => {
+                    for record in records.iter_mut().filter(|record| ids.contains(&record.id)) {
+                        *record = magia_tty::directory::look(&root, &record.id);
+                    }
+                    records
+                }
+            });
+            let Ok(now) = looked.await else { return };
+            records = now;
             if !self.tell(&records) {
                 return;
             }
             self.listen(&records);
             if records.iter().any(|record| record.state == TerminalState::Starting) {
                 tokio::time::sleep(STARTING).await;
+                only = None;
                 continue;
             }
-            self.changed.notified().await;
+            let first = tokio::select! {
+                () = self.changed.notified() => None,
+                one = self.ones.recv() => one,
+            };
             tokio::time::sleep(DEBOUNCE).await;
+            only = first.map(|first| {
+                let more = std::iter::from_fn(|| self.ones.try_recv().ok());
+                std::iter::once(first).chain(more).collect()
+            });
         }
     }
 
@@ -73,11 +98,17 @@ impl Followed {
             }
             let (dir, changed) = (record.dir.clone(), Arc::clone(&self.changed));
             let (id, outbox) = (record.id.clone(), Arc::clone(&self.outbox));
+            let one_changed = self.one_changed.clone();
             let task = tokio::spawn(async move {
                 if let Ok((mut reader, _writer)) = client::connect(&dir, Hello::default()).await {
                     while let Ok(Some(said)) = reader.next().await {
                         match said {
                             FromHolder::Heartbeat(_) => {}
+                            FromHolder::Status(status) if is_changed(&status) => {
+                                if one_changed.try_send(id.clone()).is_err() {
+                                    changed.notify_one();
+                                }
+                            }
                             FromHolder::Status(status) => {
                                 if notified(&id, &status).is_some_and(|event| !outbox.send(event)) {
                                     return;
@@ -92,6 +123,12 @@ impl Followed {
             self.listening.insert(record.id.clone(), task);
         }
     }
+}
+
+/// Whether the holder says that its record on disk has changed: a title, a size, a name.
+fn is_changed(status: &Value) -> bool {
+    let says = |key: &str, word: &str| status.get(key).is_some_and(|said| said == word);
+    says("app", "magia") && says("status", "changed")
 }
 
 /// What a program wants the user to know, among what clients tell each other.

@@ -45,7 +45,8 @@ impl eframe::App for Peer {
         }
         egui::CentralPanel::default().frame(egui::Frame::NONE).show(ctx, |ui| {
             let size = ui.available_size();
-            ui.add(TerminalView::new(ui, &mut self.backend).set_focus(true).set_size(size));
+            let view = TerminalView::new(ui, &mut self.backend).set_focus(true).set_size(size);
+            ui.add(view);
         });
     }
 }
