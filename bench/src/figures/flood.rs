@@ -32,7 +32,7 @@ const ROW_HEIGHT: i16 = 44;
 const BESIDE: i16 = 51;
 const BELOW: i16 = 83;
 /// The first line of the terminal that a person types into: left, top, width, height.
-const TYPED: (i16, i16, u16, u16) = (764, 72, 510, 20);
+const TYPED: (i16, i16, u16, u16) = (764, 92, 510, 20);
 
 /// The program in a terminal: waits for the file `begin`, then writes until it is ended.
 pub fn write_output(begin: &Path) -> Result<()> {
