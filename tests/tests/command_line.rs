@@ -96,6 +96,7 @@ fn next_is_the_session_that_needs_the_user_most() -> Result<()> {
             Ok(())
         };
         works.begin("work")?;
+        session(cli, "works", "working")?;
         assert_eq!(cli.run(&["next", "--json"])?.stdout, "null\n");
         idle.begin("say done")?;
         idle.hook("Stop", &json!({ "last_assistant_message": "done" }))?;
