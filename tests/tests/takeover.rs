@@ -266,7 +266,8 @@ fn a_reset_at_the_window_dismisses_the_standby() -> Result<()> {
         served_by(cli, window.pid())?;
         let mut agent = ScriptedAgent::start(sandbox, "agent-one")?;
         agent.begin("Tidy the cellar")?;
-        assert_eq!(cli.rows(&["ls"])?.len(), 1);
+        // What it has told is dealt with: a word of it after the reset would bring it back.
+        cli.wait_for_row("the session at work", &["ls"], |row| row["state"] == "working")?;
         cli.json(&["reset", "--yes"])?;
         assert_eq!(Program::exit_code(app.program().wait(PATIENCE)?), 0, "{}", app.program().stderr());
         wait_until("the window to have begun anew", PATIENCE, || {

@@ -158,11 +158,7 @@ impl Stream {
 
     /// Makes these attributes and this link the ones in force.
     fn style(&mut self, cell: &Cell) {
-        let same = self.pen.fg == cell.fg
-            && self.pen.bg == cell.bg
-            && self.pen.flags.difference(LAYOUT) == cell.flags.difference(LAYOUT)
-            && self.pen.underline_color() == cell.underline_color();
-        if !same {
+        if !have_same_attributes(&self.pen, cell) {
             self.format(format_args!("\x1b[{}m", reply::sgr(cell)));
             self.pen = cell.clone();
         }
@@ -219,6 +215,9 @@ impl Stream {
             let placeholder = cell.flags.contains(Flags::LEADING_WIDE_CHAR_SPACER)
                 && column + 1 == row.len()
                 && wide_follows;
+            if let Some(first) = next.and_then(<[_]>::first).filter(|_| placeholder) {
+                self.placeholder(cell, first);
+            }
             if cell.flags.contains(Flags::WIDE_CHAR_SPACER) || placeholder {
                 continue;
             }
@@ -234,6 +233,18 @@ impl Stream {
                 self.format(format_args!("\x1b[{}G", after + 1));
             }
         }
+    }
+
+    /// A row's last cell, where `wide` did not fit. The terminal makes it as it wraps, with the attributes in force: when
+    /// they are not those of `wide`, that is printed twice.
+    fn placeholder(&mut self, cell: &Cell, wide: &Cell) {
+        if have_same_attributes(cell, wide) && cell.hyperlink() == wide.hyperlink() {
+            return;
+        }
+        self.style(cell);
+        self.format(format_args!("{}\r", wide.c));
+        self.style(&Cell::default());
+        self.raw(b"\x1b[K");
     }
 
     /// Prints some columns of a row; a wide character that is cut is a blank.
@@ -334,6 +345,14 @@ impl Stream {
 /// The character sets and what designates them.
 const SETS: [(CharsetIndex, char); 4] =
     [(CharsetIndex::G0, '('), (CharsetIndex::G1, ')'), (CharsetIndex::G2, '*'), (CharsetIndex::G3, '+')];
+
+/// Whether two cells have the same colours, and the same of what characters can be: bold, underlined and so on.
+fn have_same_attributes(one: &Cell, other: &Cell) -> bool {
+    one.fg == other.fg
+        && one.bg == other.bg
+        && one.flags.difference(LAYOUT) == other.flags.difference(LAYOUT)
+        && one.underline_color() == other.underline_color()
+}
 
 /// Whether a cell looks as after erasing with the default background.
 fn is_blank(cell: &Cell) -> bool {

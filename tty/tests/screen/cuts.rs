@@ -159,6 +159,19 @@ fn a_cursor_outside_of_the_margins_prints_nothing_into_them() {
     assert_eq!(looks(&screen), looks(&other));
 }
 
+/// Found by the property below: the last cell of a row, where a wide character did not fit, got the attributes that the
+/// character has by now.
+#[test]
+fn a_cell_that_is_left_free_at_the_edge_keeps_its_attributes() {
+    let size = Size { cols: 8, rows: 3, ..SIZE };
+    for (before, after) in [("\x1b[31m", "\x1b[1m"), ("\x1b[44m", "\x1b[m"), ("", "\x1b[4;45m")] {
+        let (mut screen, mut other) = (Screen::new(size, HISTORY), Screen::new(size, HISTORY));
+        screen.advance(format!("{before}aaaaaaa\u{4e00}bc\r\x1b[J{after}\u{4e01}").as_bytes());
+        other.advance(&screen.ansi(true));
+        assert_eq!(looks(&screen), looks(&other), "{before:?}, {after:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
