@@ -41,6 +41,33 @@ fn exe_path(_pid: u32) -> Option<PathBuf> {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+    use std::net::{TcpListener, TcpStream};
+    use std::process::Command;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    /// A process that is being made has its parent's connections until it is another program.
+    #[test]
+    fn a_caller_that_starts_programs_meanwhile_is_known() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (_server, peer) = listener.accept().unwrap();
+        let over = AtomicBool::new(false);
+        let unknown = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    // Without a program it is a fork that ends at once.
+                    Command::new("/nonexistent").spawn().unwrap_err();
+                }
+            });
+            let known =
+                |origin: &Origin| matches!(origin, Origin::Http { ancestors, .. } if !ancestors.is_empty());
+            let unknown = (0..200).map(|_| of_http(peer)).filter(|origin| !known(origin)).count();
+            over.store(true, Ordering::Relaxed);
+            unknown
+        });
+        drop(client);
+        assert_eq!(unknown, 0, "of 200");
+    }
 
     fn own() -> PeerCred {
         PeerCred { pid: std::process::id(), uid: 0, gid: 0 }

@@ -4,7 +4,7 @@
 //! where the system has no such tables: then it is not known, and never guessed.
 
 #[cfg(target_os = "linux")]
-pub use linux::{tcp_peer, tcp_peer_first, tcp_peer_user};
+pub use linux::{tcp_peer, tcp_peer_user};
 
 /// The user whose socket is at the other end of a connection; not known on this system.
 #[cfg(not(target_os = "linux"))]
@@ -18,12 +18,6 @@ pub fn tcp_peer(_peer: std::net::SocketAddr) -> Option<u32> {
     None
 }
 
-/// The process that had the socket with this address first; not known on this system.
-#[cfg(not(target_os = "linux"))]
-pub fn tcp_peer_first(_peer: std::net::SocketAddr) -> Option<u32> {
-    None
-}
-
 #[cfg(target_os = "linux")]
 mod linux {
     use magia_protocol::paths::own_uid;
@@ -34,15 +28,12 @@ mod linux {
     /// The state of a connection that is open both ways.
     const ESTABLISHED: &str = "01";
 
-    /// The process that has the socket whose own address is `peer`, if it is one of ours.
-    pub fn tcp_peer(peer: SocketAddr) -> Option<u32> {
-        let wanted = socket(peer)?;
-        processes()?.into_iter().find(|pid| holds(*pid, &wanted))
-    }
+    /// How often the tables are looked at: they change while they are read, and a socket may be left out.
+    const LOOKS: usize = 3;
 
-    /// The same, but of several processes that share the socket the one that began first: a child has what it inherits
-    /// until it becomes another program.
-    pub fn tcp_peer_first(peer: SocketAddr) -> Option<u32> {
+    /// The process that has the socket whose own address is `peer`, if it is one of ours. Of several processes that share it
+    /// the one that began first: a child has what it inherits until it becomes another program, and may be gone by then.
+    pub fn tcp_peer(peer: SocketAddr) -> Option<u32> {
         let wanted = socket(peer)?;
         let holders = processes()?.into_iter().filter(|pid| holds(*pid, &wanted));
         holders.min_by_key(|pid| (process_start_ticks(*pid).unwrap_or(u64::MAX), *pid))
@@ -50,18 +41,14 @@ mod linux {
 
     /// The name of the socket whose own address is `peer`.
     fn socket(peer: SocketAddr) -> Option<String> {
-        let inode =
-            places(peer).find_map(|(table, peer)| inode_of(&fs::read_to_string(table).ok()?, peer))?;
+        let look = || places(peer).find_map(|(table, peer)| inode_of(&fs::read_to_string(table).ok()?, peer));
+        let inode = (0..LOOKS).find_map(|_| look())?;
         Some(format!("socket:[{inode}]"))
     }
 
-    /// The newest first: whoever asks has often just been started.
     fn processes() -> Option<Vec<u32>> {
         let entries = fs::read_dir("/proc").ok()?.flatten();
-        let mut pids: Vec<u32> =
-            entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).collect();
-        pids.sort_unstable_by(|one, other| other.cmp(one));
-        Some(pids)
+        Some(entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).collect())
     }
 
     fn holds(pid: u32, socket: &str) -> bool {
@@ -96,8 +83,8 @@ mod linux {
         first.into_iter().chain([("/proc/net/tcp6", mapped)])
     }
 
-    /// The inode of the socket with this address of our user. One address may have connections to several others; then it
-    /// is not known which is meant.
+    /// The inode of the socket with this address of our user, which may be told twice. One address may have connections to
+    /// several others; then it is not known which is meant.
     fn inode_of(table: &str, address: SocketAddr) -> Option<u64> {
         let wanted = written(address);
         let mut found = table.lines().skip(1).filter_map(|line| {
@@ -107,7 +94,7 @@ mod linux {
             is_it.then(|| fields.get(9)?.parse().ok())?
         });
         let first = found.next()?;
-        found.next().is_none().then_some(first)
+        found.all(|other| other == first).then_some(first)
     }
 
     /// An address as the kernel writes it: each 32-bit word in the machine's byte order.
@@ -161,10 +148,10 @@ mod linux {
                 });
             }
             let mut child = command.spawn().unwrap();
-            let (newest, first) = (tcp_peer(peer), tcp_peer_first(peer));
+            let known = tcp_peer(peer);
             child.kill().unwrap();
             child.wait().unwrap();
-            assert_eq!((newest, first), (Some(child.id()), Some(std::process::id())));
+            assert_eq!(known, Some(std::process::id()));
         }
 
         #[test]
@@ -190,6 +177,8 @@ mod linux {
             let address = "127.0.0.1:4020".parse().unwrap();
             let one = format!("head\n{}", line("0100007F:0050", 7));
             assert_eq!(inode_of(&one, address), Some(7));
+            let told_twice = format!("{one}{}", line("0100007F:0050", 7));
+            assert_eq!(inode_of(&told_twice, address), Some(7), "the table changes while it is read");
             assert_eq!(inode_of(&format!("{one}{}", line("0200007F:0050", 8)), address), None);
         }
 

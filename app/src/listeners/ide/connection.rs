@@ -7,7 +7,7 @@ use super::{agent, editor};
 use crate::listeners::health::Refusal;
 use crate::listeners::metered::Metered;
 use crate::os::ancestry::ancestors;
-use crate::os::tcp_peer::tcp_peer_first;
+use crate::os::tcp_peer::tcp_peer;
 use magia_protocol::wire::ProcessId;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ pub(super) async fn serve(server: Arc<Server>, door: Door, stream: TcpStream, pe
 /// The process at the other end, and where it works: what the kernel says, not what the peer says of itself.
 pub(super) async fn whose(peer: SocketAddr) -> (Option<ProcessId>, String) {
     let looked = tokio::task::spawn_blocking(move || {
-        let pid = tcp_peer_first(peer)?;
+        let pid = tcp_peer(peer)?;
         let process = ancestors(pid).first()?.process;
         Some((process, working_directory(pid)))
     });
