@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::sandbox::Sandbox;
@@ -84,12 +84,19 @@ impl Http {
         Ok(stream)
     }
 
-    /// Opens an event stream.
+    /// Opens an event stream: returns once the server has begun it.
     pub fn stream(&self, path: &str, headers: &[&str]) -> Result<EventStream> {
         let token = format!("Authorization: Bearer {}", self.token);
         let headers: Vec<&str> = headers.iter().copied().chain([token.as_str()]).collect();
         let stream = self.send("GET", path, &headers, None)?;
-        Ok(EventStream { lines: BufReader::new(stream) })
+        let mut lines = BufReader::new(stream);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            let read = lines.read_line(&mut head).context("reading the head of the stream")?;
+            ensure!(read > 0, "the head has no end: {head}");
+        }
+        ensure!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        Ok(EventStream { lines })
     }
 }
 
