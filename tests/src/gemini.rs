@@ -70,6 +70,13 @@ impl<'a> Gemini<'a> {
         lines.filter(|line| line["session_id"] == session).collect()
     }
 
+    /// How many turns have begun, in all sessions.
+    pub fn turns(&self) -> usize {
+        let told = fs::read_to_string(self.told_file()).unwrap_or_default();
+        let lines = told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.filter(|line| line["hook_event_name"] == "BeforeAgent").count()
+    }
+
     fn told_file(&self) -> PathBuf {
         self.sandbox.home().join("gemini-told")
     }

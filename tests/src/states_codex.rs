@@ -17,7 +17,7 @@ use crate::terminal::Key;
 use crate::wait::{PATIENCE, wait_until};
 
 /// A prompt that has begun no turn for so long is lost.
-const SWALLOWED: Duration = Duration::from_secs(10);
+pub(crate) const SWALLOWED: Duration = Duration::from_secs(10);
 
 /// One Codex after the other in one place.
 pub struct CodexPlayer<'s> {

@@ -7,8 +7,9 @@ use crate::gemini::{Gemini, InteractiveGemini};
 use crate::process::Program;
 use crate::sandbox::Sandbox;
 use crate::states::{Act, OwnWord, Player, unix_ms_of};
-use crate::states_codex::prompt;
+use crate::states_codex::{SWALLOWED, prompt};
 use crate::states_ground::Ground;
+use crate::wait::wait_until;
 
 /// One Gemini after the other in one place.
 pub struct GeminiPlayer<'s> {
@@ -57,7 +58,13 @@ impl Player for GeminiPlayer<'_> {
             }
             Act::Prompt(script) => {
                 self.tui()?.wait_for_quiet()?;
-                self.tui()?.prompt(&prompt(script)?)?;
+                let (text, begun) = (prompt(script)?, self.gemini()?.turns());
+                self.tui()?.prompt(&text)?;
+                let begins = || (self.gemini().ok()?.turns() > begun).then_some(());
+                // One that comes while a session is still being loaded, or as a turn fails, leaves the box and begins none.
+                if wait_until("a turn of the prompt", SWALLOWED, begins).is_err() {
+                    self.tui()?.prompt(&text)?;
+                }
             }
             Act::Command(command) => {
                 self.tui()?.wait_for_quiet()?;
