@@ -48,7 +48,7 @@ pub enum Verb {
     Wait(wait::Wait),
     /// Print the session that needs you most.
     #[command(
-        after_long_help = "A permission comes before a question, then failed sessions, then those that are done and not looked at, then idle ones; of equals \
+        after_long_help = "A permission comes before a question, then what failed, then what is done, until somebody has looked at it in the window; of equals \
                                  the one that has waited longest. Exit code 1 when there is none, as grep does.\n\n\
                                  Examples:\n  magia next\n  magia next --json | jq -r .cwd"
     )]

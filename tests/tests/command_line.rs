@@ -83,6 +83,10 @@ fn next_is_the_session_that_needs_the_user_most() -> Result<()> {
             (none.code, none.stdout.as_str(), none.stderr.as_str()),
             (1, "", "no session needs you\n")
         );
+        // At rest, and nothing was asked of it.
+        let mut at_rest = ScriptedAgent::start(sandbox, "at-rest")?;
+        at_rest.hook("SessionStart", &json!({ "source": "startup" }))?;
+        session(cli, "at-rest", "idle")?;
         let mut agents = ["works", "is-idle", "has-failed", "asks-what", "asks-whether"]
             .map(|name| ScriptedAgent::start(sandbox, name))
             .into_iter()

@@ -22,8 +22,8 @@ pub struct WallTime {
 /// Milliseconds since 1970 to local time.
 pub type ToLocal = fn(u64) -> WallTime;
 
-/// Words that change by themselves are drawn again at multiples of this, all in one frame. Twenty sessions,
-/// each with a moment of its own, would cost a frame each.
+/// Words that change by themselves are drawn again at multiples of this, all in one frame, those of a minute and more at
+/// full minutes. Twenty sessions, each with a moment of its own, would cost a frame each.
 const GRID: u64 = 30 * SECOND;
 
 /// The time of one frame.
@@ -49,7 +49,7 @@ impl Clock {
         let age = self.now_ms.saturating_sub(at_ms);
         let (word, step) = age_word(age);
         let changes_ms = self.now_ms.saturating_add(step - age % step);
-        let left = changes_ms.next_multiple_of(GRID) - self.now_ms;
+        let left = changes_ms.next_multiple_of(step.clamp(GRID, MINUTE)) - self.now_ms;
         self.next_change_ms.set(self.next_change_ms.get().min(left));
         word
     }
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn ages_are_coarse_and_say_when_they_change() {
-        let clock = Clock::new(999_999_990_000, 0.0, utc);
+        let clock = Clock::new(999_999_960_000, 0.0, utc);
         assert_eq!(clock.next_change_ms(), None);
         let word = |ago: u64| clock.age(clock.now_ms - ago);
         assert_eq!(word(2 * HOUR + 5), "2h");
@@ -190,14 +190,23 @@ mod tests {
 
     #[test]
     fn ages_of_many_moments_are_drawn_again_together() {
-        let clock = Clock::new(999_999_997_000, 0.0, utc);
-        for ago in (0..2 * MINUTE).step_by(777) {
-            clock.age(clock.now_ms - ago);
+        let now_ms = 999_999_977_000;
+        let drawn = |ages: std::ops::Range<u64>| {
+            let clock = Clock::new(now_ms, 0.0, utc);
+            for ago in ages.step_by(777) {
+                clock.age(clock.now_ms - ago);
+            }
+            clock.next_change_ms()
+        };
+        assert_eq!(drawn(0..2 * MINUTE), Some(13_000), "seconds change at half a minute too");
+        assert_eq!(drawn(MINUTE..2 * HOUR), Some(43_000), "minutes at a full one");
+        let later = Clock::new(now_ms + 43_000, 0.0, utc);
+        for ago in (MINUTE..2 * HOUR).step_by(777) {
+            later.age(later.now_ms - ago);
         }
-        assert_eq!(clock.next_change_ms(), Some(23_000));
-        let later = Clock::new(clock.now_ms + 23_000, 0.0, utc);
+        assert_eq!(later.next_change_ms(), Some(MINUTE), "never at once again, and no earlier");
         later.age(later.now_ms - 12_000);
-        assert_eq!(later.next_change_ms(), Some(GRID), "never at once again");
+        assert_eq!(later.next_change_ms(), Some(GRID));
     }
 
     #[test]

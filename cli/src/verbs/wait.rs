@@ -176,16 +176,15 @@ fn went_away(typed: &str) -> Failure {
     }
 }
 
-/// The place of a session in the order of `next`; none when it does not want the user. What is done and nobody has looked
-/// at comes before what has been at rest for long.
-fn urgency(info: &SessionInfo) -> Option<usize> {
-    match info.state {
-        SessionState::WaitingPermission => Some(0),
-        SessionState::WaitingAnswer => Some(1),
-        SessionState::Failed => Some(2),
-        SessionState::Idle if info.unread_since_ms.is_some() => Some(3),
-        SessionState::Idle => Some(4),
-        SessionState::Working | SessionState::Ended => None,
+/// The place of a session in what needs the user, as the window orders it, and since when it does; none when it does not.
+/// What failed or is done needs the user until somebody has looked.
+fn urgency(info: &SessionInfo) -> Option<(usize, u64)> {
+    match (info.state, info.unread_since_ms) {
+        (SessionState::WaitingPermission, _) => Some((0, info.state_since_ms)),
+        (SessionState::WaitingAnswer, _) => Some((1, info.state_since_ms)),
+        (SessionState::Failed, Some(since_ms)) => Some((2, since_ms)),
+        (SessionState::Idle, Some(since_ms)) => Some((3, since_ms)),
+        _ => None,
     }
 }
 
@@ -195,8 +194,8 @@ pub fn next(out: &mut Out) -> Result<Exit> {
     let rows: Vec<Reply> = client::read(&reply)?;
     let sessions = rows.into_iter().map(Seen::new).collect::<Result<Vec<_>>>()?;
     // Of equals the one that has waited longest.
-    let key = |seen: &Seen| Some((urgency(&seen.info)?, seen.info.state_since_ms));
-    let Some(next) = sessions.iter().filter(|seen| key(seen).is_some()).min_by_key(|seen| key(seen)) else {
+    let urgent = sessions.iter().filter_map(|seen| Some((urgency(&seen.info)?, seen)));
+    let Some((_, next)) = urgent.min_by_key(|(urgency, _)| *urgency) else {
         if out.is_json() {
             out.json("null")?;
         }

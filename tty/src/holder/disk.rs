@@ -113,7 +113,8 @@ impl Disk {
         }
     }
 
-    /// Writes `session.json`, and says when it is there. Only the newest is written when several wait.
+    /// Writes `session.json`, and says when it is there; nothing is said when it could not be written, and the receiver
+    /// fails. Only the newest is written when several wait.
     pub fn session(&self, text: Vec<u8>) -> oneshot::Receiver<()> {
         lock(&self.shared.slots).session = Some(text);
         let (done, written) = oneshot::channel();
@@ -176,8 +177,8 @@ fn work(jobs: &Receiver<Job>, shared: &Shared, facts: Facts, size: Size) {
             slots.recording.clone_from(recording.state());
             slots.wants_painting = recording.wants_painting();
         }
-        write_session(shared, &dir);
-        for done in told.drain(..) {
+        let is_written = write_session(shared, &dir);
+        for done in told.drain(..).filter(|_| is_written) {
             // Nobody waits any more.
             let _gone = done.send(());
         }
@@ -185,16 +186,44 @@ fn work(jobs: &Receiver<Job>, shared: &Shared, facts: Facts, size: Size) {
     write_session(shared, &dir);
 }
 
-fn write_session(shared: &Shared, dir: &Path) {
-    let waiting = lock(&shared.slots).session.take();
-    if let Some(text) = waiting
-        && replace_file(dir, SESSION_FILE, &text).is_err()
-    {
+/// `false` when there is one and it could not be written.
+fn write_session(shared: &Shared, dir: &Path) -> bool {
+    let Some(text) = lock(&shared.slots).session.take() else { return true };
+    let is_written = replace_file(dir, SESSION_FILE, &text).is_ok();
+    if !is_written {
         // Tried again with the next job, unless a newer one has come meanwhile.
         lock(&shared.slots).session.get_or_insert(text);
     }
+    is_written
 }
 
 fn lock(slots: &Mutex<Slots>) -> MutexGuard<'_, Slots> {
     slots.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::SystemTime;
+
+    #[test]
+    fn a_record_that_could_not_be_written_is_not_said_to_be_there() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().to_owned();
+        let facts = Facts {
+            dir: dir.clone(),
+            title: String::new(),
+            shell: None,
+            started: SystemTime::UNIX_EPOCH,
+            max_bytes: 1 << 20,
+        };
+        let disk = Disk::start(facts, Size::new(80, 24)).unwrap();
+        // What stands in its place cannot be replaced by a file.
+        let in_the_way = dir.join(SESSION_FILE);
+        std::fs::create_dir(&in_the_way).unwrap();
+        assert!(disk.session(b"one".to_vec()).blocking_recv().is_err());
+        std::fs::remove_dir(&in_the_way).unwrap();
+        assert!(disk.session(b"two".to_vec()).blocking_recv().is_ok());
+        assert_eq!(std::fs::read(&in_the_way).unwrap(), b"two");
+    }
 }

@@ -100,15 +100,18 @@ impl Followed {
             let (id, outbox) = (record.id.clone(), Arc::clone(&self.outbox));
             let one_changed = self.one_changed.clone();
             let task = tokio::spawn(async move {
+                let look_again = || {
+                    if one_changed.try_send(id.clone()).is_err() {
+                        changed.notify_one();
+                    }
+                };
                 if let Ok((mut reader, _writer)) = client::connect(&dir, Hello::default()).await {
+                    // What changed between the look and the connection was told to nobody.
+                    look_again();
                     while let Ok(Some(said)) = reader.next().await {
                         match said {
                             FromHolder::Heartbeat(_) => {}
-                            FromHolder::Status(status) if is_changed(&status) => {
-                                if one_changed.try_send(id.clone()).is_err() {
-                                    changed.notify_one();
-                                }
-                            }
+                            FromHolder::Status(status) if is_changed(&status) => look_again(),
                             FromHolder::Status(status) => {
                                 if notified(&id, &status).is_some_and(|event| !outbox.send(event)) {
                                     return;
