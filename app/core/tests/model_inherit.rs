@@ -17,7 +17,7 @@ use magia_protocol::wire::RequestId;
 use magia_protocol::wire::RequestState::{AppGone, Decided, Expired, InTerminal, Open, TookEffect};
 use magia_protocol::wire::SessionState::{WaitingPermission, Working};
 use magia_protocol::wire::info::Decision;
-use script::{Script, bash};
+use script::{Script, bash, cli};
 use serde_json::{Value, json};
 
 /// The gate as the next magia numbers it.
@@ -145,4 +145,18 @@ fn a_hook_of_codex_is_held_on_only_while_somebody_is_at_the_window() {
     script.apply(Event::GatesInherited(vec![InheritedGate { gate: NEXT_GATE, request: id, message }]));
     assert_eq!(script.answer(NEXT_GATE).as_deref(), Some(""));
     assert_eq!(script.request_state(id), InTerminal);
+}
+
+#[test]
+fn a_terminal_that_was_allowed_or_waits_is_not_waited_for_any_more() {
+    let mut script = Script::new();
+    let mut ask = |command: &str| {
+        script.command("open_terminal", json!({ "command": command }), cli());
+        *script.requests.keys().next_back().expect("a request")
+    };
+    let (allowed, waits) = (ask("make | less"), ask("make | tee log"));
+    script.decide(allowed, Decision::Allow).unwrap();
+    assert_eq!((script.request_state(allowed), script.request_state(waits)), (Decided, Open));
+    followed(&mut script, &[]);
+    assert_eq!((script.request_state(allowed), script.request_state(waits)), (AppGone, AppGone));
 }

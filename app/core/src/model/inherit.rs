@@ -6,7 +6,7 @@ use super::{Effects, Model};
 use crate::effect::{Effect, StoreWrite};
 use crate::event::{InheritedGate, Now, StoredRequest};
 use crate::normalize::{self, Detail};
-use magia_protocol::wire::{GateReply, HookMessage, RequestState};
+use magia_protocol::wire::{GateReply, HookMessage, RequestState, SessionId};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -20,6 +20,8 @@ impl Model {
     pub(super) fn restore_request(&mut self, stored: StoredRequest, fx: &mut Effects) {
         let (id, was) = (stored.id, stored.state);
         let kept = match &self.program.inherited {
+            // What became of a terminal is told to the magia that opens it, and to no other.
+            Some(_) if stored.session == SessionId::NOBODY => false,
             Some(gates) => was != RequestState::Open || gates.contains(&id),
             None => false,
         };
