@@ -65,7 +65,9 @@ fn standing(request: &RequestInfo, now_ms: u64) -> String {
 
 fn commands(request: &RequestInfo, id: &str) -> Vec<String> {
     let deny = format!("  deny     magia deny {id} --reason \"...\"");
-    let pass = format!("  leave    magia pass {id}");
+    // A request for a terminal is nobody's who could ask for himself.
+    let leaves = request.session != SessionId::NOBODY;
+    let pass = leaves.then(|| format!("  leave    magia pass {id}"));
     if request.kind == "question" {
         let several = questions(&request.input).nth(1).is_some();
         let mut answer = format!("  answer   magia allow {id}");
@@ -77,7 +79,8 @@ fn commands(request: &RequestInfo, id: &str) -> Vec<String> {
             answer.push_str(&quoted(&visible(&text)));
         }
         let mut lines = vec![answer];
-        lines.extend([deny, pass]);
+        lines.push(deny);
+        lines.extend(pass);
         return lines;
     }
     let mut lines = vec![format!("  allow    magia allow {id}")];
@@ -87,7 +90,8 @@ fn commands(request: &RequestInfo, id: &str) -> Vec<String> {
     if request.shows_diff {
         lines.push(format!("           magia allow {id} --contents @FILE"));
     }
-    lines.extend([deny, pass]);
+    lines.push(deny);
+    lines.extend(pass);
     lines
 }
 
@@ -189,6 +193,16 @@ mod tests {
             json!({"file_path": "/p/a.rs", "old_string": "a\nb", "new_string": "c", "replace_all": true}),
         );
         assert_eq!(input(&request), ["/p/a.rs", "every occurrence", "- a", "- b", "+ c"]);
+    }
+
+    #[test]
+    fn only_an_agent_has_a_dialog_to_leave_a_request_to() {
+        let mut request = request("tool", json!({"command": "make"}));
+        let says = |request: &RequestInfo, word| lines(request, 0).iter().any(|line| line.contains(word));
+        assert!(says(&request, "magia pass"));
+        request.session = SessionId::NOBODY;
+        assert!(!says(&request, "magia pass"));
+        assert!(says(&request, "magia allow") && says(&request, "magia deny"));
     }
 
     fn request(kind: &str, input: Value) -> RequestInfo {
