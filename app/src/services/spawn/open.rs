@@ -10,7 +10,8 @@ use crossbeam_channel::TryRecvError;
 use magia_core::settings::Settings;
 use magia_core::spawn::{Plan, Run};
 use magia_protocol::wire::spawn::{OpenedTerminal, SpawnCode, SpawnError};
-use magia_tty::client::{self, errand};
+use magia_tty::client::{self, ErrandError, errand};
+use magia_tty::directory;
 use magia_tty::wire::{FromHolder, Hello};
 use magia_tty::{Size, StartError, StartOptions, TerminalId, TerminalState};
 use std::ffi::OsString;
@@ -108,7 +109,7 @@ impl Opener {
                 Err(err.session(&session.id))
             }
             Err(err) => {
-                session.end();
+                session.end(&self.places.root);
                 Err(err)
             }
         }
@@ -208,9 +209,24 @@ struct Session {
 
 impl Session {
     /// Ends it and removes what it left: nobody saw it, and whoever asked was told so.
-    fn end(&self) {
-        if let Err(err) = errand::block_on(errand::kill(&self.dir, None)) {
-            tracing::warn!(id = %self.id, "a terminal that nobody sees could not be ended: {err}");
+    fn end(&self, root: &Path) {
+        let runs = directory::look(root, &self.id).state == TerminalState::Running;
+        let ended = errand::block_on(async {
+            if runs {
+                errand::kill(&self.dir, None).await?;
+            }
+            errand::dismiss(&self.dir).await
+        });
+        match ended {
+            Err(ErrandError::Client(err)) if err.is_gone() => {}
+            Err(err) => {
+                tracing::warn!(id = %self.id, "a terminal that nobody sees could not be ended: {err}");
+                return;
+            }
+            Ok(()) => {}
+        }
+        if let Err(err) = directory::remove(root, &self.id) {
+            tracing::warn!("a terminal that nobody saw could not be removed: {err}");
         }
     }
 }
