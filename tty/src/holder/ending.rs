@@ -65,7 +65,10 @@ async fn finish(terminal: Rc<Terminal>, exit: Exit) {
     // What the program wrote last may still be on its way through the kernel.
     drop(timeout(LAST_OUTPUT_LIMIT, last_output(&terminal)).await);
     let written = terminal.core().exited(exit);
-    drop(timeout(DISK_LIMIT, written).await);
+    if !matches!(timeout(DISK_LIMIT, written).await, Ok(Ok(()))) {
+        // `keep_session` tries again for as long as the holder stays.
+        terminal.core().session_kept(false);
+    }
     terminal.core().tell_exit();
     if terminal.is_unwanted.get() {
         sleep(FAREWELL).await;

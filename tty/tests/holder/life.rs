@@ -98,6 +98,29 @@ fn an_id_is_taken_once() {
 }
 
 #[test]
+fn what_could_not_be_written_down_is_tried_again() {
+    let mut place = Place::new();
+    // Not its last look at the disk as it leaves.
+    place.tuning.linger = Duration::from_secs(3_600);
+    let started = place.sh("read line; exit 7");
+    let in_the_way = started.dir.join("session.json.tmp");
+    std::fs::create_dir(&in_the_way).unwrap();
+    talk(async {
+        let mut viewer = Viewer::from_start(&started).await;
+        viewer.writer.rename("renamed").await.unwrap();
+        viewer.type_in("\n").await;
+        assert_eq!(viewer.until_exit().await, Exit { code: Some(7), signal: None });
+    });
+    assert_eq!(record(&started).status, SessionStatus::Running, "it cannot be written");
+    std::fs::remove_dir(&in_the_way).unwrap();
+    let record = wait_until("the end on disk", || {
+        let record = record(&started);
+        (record.status == SessionStatus::Exited).then_some(record)
+    });
+    assert_eq!((record.exit_code, record.name.as_str()), (Some(7), "renamed"));
+}
+
+#[test]
 fn ends_are_written_down_and_told() {
     let place = Place::new();
     for (script, expected) in [
