@@ -9,8 +9,9 @@ use magia_app::link::Waker;
 use magia_app::services::terminals::{TerminalPlaces, Terminals};
 use magia_app::terminal_link::{Connection, SharedScreen, TerminalPort, WISHES};
 use magia_core::event::Event;
+use magia_tty::directory::look;
 use magia_tty::screen::Size as ScreenSize;
-use magia_tty::{Size, StartOptions, Started, start};
+use magia_tty::{Size, StartOptions, Started, TerminalId, TerminalState, Tuning, start_tuned};
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -40,7 +41,38 @@ impl Place {
         self.dir.path().join("terminals")
     }
 
+    fn places(&self) -> TerminalPlaces {
+        TerminalPlaces {
+            root: self.root(),
+            holder: env!("CARGO_BIN_EXE_magia-app").into(),
+            home: self.dir.path().to_owned(),
+            env: AgentEnv::none(),
+        }
+    }
+
+    /// Makes an ended terminal of what another one left.
+    fn copy(&self, ended: &str, id: &str, ended_at: Option<&str>) {
+        let (from, to) = (self.root().join(ended), self.root().join(id));
+        std::fs::create_dir(&to).unwrap();
+        std::fs::set_permissions(&to, std::fs::Permissions::from_mode(0o700)).unwrap();
+        std::fs::copy(from.join("stdout"), to.join("stdout")).unwrap();
+        let text = std::fs::read(from.join("session.json")).unwrap();
+        let mut record: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        let fields = record.as_object_mut().unwrap();
+        fields.insert("id".to_owned(), id.into());
+        match ended_at {
+            Some(ended_at) => fields.insert("endedAt".to_owned(), ended_at.into()),
+            // Its holder was killed.
+            None => fields.insert("status".to_owned(), "running".into()),
+        };
+        std::fs::write(to.join("session.json"), record.to_string()).unwrap();
+    }
+
     fn sh(&mut self, script: &str) -> String {
+        self.sh_tuned(script, Tuning::default())
+    }
+
+    fn sh_tuned(&mut self, script: &str, tuning: Tuning) -> String {
         let options = StartOptions {
             id: None,
             name: None,
@@ -51,7 +83,7 @@ impl Place {
             exe: env!("CARGO_BIN_EXE_magia-app").into(),
             root: self.root(),
         };
-        let started = start(options).unwrap();
+        let started = start_tuned(&options, tuning).unwrap();
         let id = started.id.to_string();
         self.started.push(started);
         id
@@ -96,13 +128,7 @@ fn a_program_that_does_not_read_holds_up_no_other_terminal() {
     });
     let (asks, asked) = mpsc::channel(WISHES);
     let (events, _hub) = bounded::<Event>(1024);
-    let places = TerminalPlaces {
-        root: place.root(),
-        holder: env!("CARGO_BIN_EXE_magia-app").into(),
-        home: place.dir.path().to_owned(),
-        env: AgentEnv::none(),
-    };
-    let _terminals = Terminals::start(places, asked, events).unwrap();
+    let _terminals = Terminals::start(place.places(), asked, events).unwrap();
     let port = TerminalPort::new(asks, waker);
     let open = |id: &str| -> Arc<SharedScreen> { port.open(id, SIZE) };
     let (deafs, others) = (open(&deaf), open(&other));
@@ -128,4 +154,51 @@ fn a_program_that_does_not_read_holds_up_no_other_terminal() {
     port.close(&deaf);
     assert!(port.input(&other, b"again\r".to_vec()));
     wait_for(&bell, "closing does not wait either", || shown(&others).contains("got again"));
+}
+
+#[test]
+fn ended_terminals_are_forgotten_by_age_and_number_and_none_that_is_held() {
+    let mut place = Place::new();
+    let ended = place.sh_tuned("exit 3", Tuning { linger: Duration::ZERO, ..Tuning::default() });
+    let (held, running) = (place.sh("exit 4"), place.sh("exec cat"));
+    let state = |id: &str| look(&place.root(), &TerminalId::new(id).unwrap()).state;
+    let deadline = Instant::now() + LIMIT;
+    while !(matches!(state(&ended), TerminalState::Exited { held: false, .. })
+        && matches!(state(&held), TerminalState::Exited { held: true, .. }))
+    {
+        assert!(Instant::now() < deadline, "they end");
+        std::thread::yield_now();
+    }
+    place.copy(&ended, "old", Some("2020-01-01T00:00:00.000Z"));
+    place.copy(&ended, "lost", None);
+    for number in 0..250 {
+        let ended_at = format!("2026-01-01T00:{:02}:{:02}.000Z", number / 60, number % 60);
+        place.copy(&ended, &format!("ended-{number:03}"), Some(&ended_at));
+    }
+    // The long ago of the others: 2026 is within ten years.
+    let days = 3_650;
+    let (_asks, asked) = mpsc::channel(WISHES);
+    let (events, hub) = bounded::<Event>(1024);
+    let terminals = Terminals::start(place.places(), asked, events).unwrap();
+    let read = |what: &str, fact: &dyn Fn(&[String]) -> bool| {
+        loop {
+            let Event::TerminalsRead(list) = hub.recv_deadline(deadline).expect(what) else { continue };
+            let ids: Vec<String> = list.into_iter().map(|terminal| terminal.id).collect();
+            if fact(&ids) {
+                return ids;
+            }
+        }
+    };
+    let all = read("the list", &|ids| ids.len() > 250);
+    assert_eq!(all.len(), 255, "nothing is forgotten before it is known for how long it is kept");
+    terminals.retain(days);
+    let left = read("the list of what is left", &|ids| ids.len() == 202);
+    let has = |id: &str| left.iter().any(|known| known == id);
+    assert!(has(&held) && has(&running) && has(&ended) && has("lost"), "{left:?}");
+    assert!(has("ended-249") && has("ended-052") && !has("ended-051") && !has("old"), "{left:?}");
+    let there = std::fs::read_dir(place.root()).unwrap().count();
+    assert_eq!((there, state(&running)), (202, TerminalState::Running));
+    terminals.retain(1);
+    let left = read("the list of what is new", &|ids| ids.len() == 4);
+    assert!([&held, &running, &ended, "lost"].iter().all(|id| left.iter().any(|known| known == id)));
 }

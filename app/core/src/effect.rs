@@ -65,9 +65,9 @@ pub enum Effect {
     Publish(Update),
     /// Write to the store.
     Store(StoreWrite),
-    /// Keep so much in the store.
+    /// Keep so much in the store, and ended terminals for so long.
     Retain {
-        /// Events and outcomes older than this are forgotten.
+        /// Events, outcomes and ended terminals older than this are forgotten.
         days: u32,
         /// Above this size the oldest events are forgotten.
         mib: u32,

@@ -237,7 +237,7 @@ pub struct Settings {
     pub codex_hold_s: u32,
     /// `providerBinaryPaths`.
     pub binaries: Vec<(Provider, String)>,
-    /// `retentionDays`: events and outcomes older than this are forgotten.
+    /// `retentionDays`: events, outcomes and ended terminals older than this are forgotten.
     pub retention_days: u32,
     /// `retentionMib`: the store's size, above which the oldest events are forgotten.
     pub retention_mib: u32,

@@ -147,6 +147,9 @@ impl Shell {
                 if let Some(store) = &self.store {
                     store.retain(Retention { days, mib });
                 }
+                if let Some(terminals) = &self.terminals {
+                    terminals.retain(days);
+                }
             }
             Effect::WatchProcess(process) => self.processes.watch(process),
             Effect::FollowTranscript { session, path } => self.transcripts.follow(session, path),

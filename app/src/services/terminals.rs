@@ -8,6 +8,7 @@
 
 mod attached;
 mod follow;
+mod forget;
 mod record;
 mod screens;
 mod wishes;
@@ -23,7 +24,7 @@ use magia_core::event::{Event, ReplyId};
 use screens::Screens;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 /// Commands that wait for a holder. Beyond it they are refused, with a reply.
 const COMMANDS: usize = 256;
@@ -48,6 +49,8 @@ pub type Errand = (ReplyId, TerminalWish);
 #[derive(Debug)]
 pub struct Terminals {
     errands: mpsc::Sender<Errand>,
+    /// For how many days an ended terminal is kept; nothing is forgotten before that is known.
+    keep: watch::Sender<Option<u32>>,
     // Ends first, and with it the next.
     _watch: ServiceThread,
     _talk: ServiceThread,
@@ -67,7 +70,8 @@ impl Terminals {
         let (errands, waiting) = mpsc::channel(COMMANDS);
         // Rung when the directory changed; closed by dropping the watch.
         let changed = Arc::new(Notify::new());
-        let (end, ended) = tokio::sync::watch::channel(());
+        let (keep, kept) = watch::channel(None);
+        let (end, ended) = watch::channel(());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(4)
@@ -79,7 +83,7 @@ impl Terminals {
         let talk = ServiceThread::start("magia-terminals", events.clone(), move |outbox| {
             runtime.block_on(async {
                 let outbox = Arc::new(outbox);
-                let followed = Followed::new(places.root.clone(), Arc::clone(&outbox), changed);
+                let followed = Followed::new(places.root.clone(), Arc::clone(&outbox), changed, kept);
                 tokio::select! {
                     () = followed.run() => {}
                     () = wishes::serve(places.clone(), waiting, Arc::clone(&outbox)) => {}
@@ -108,7 +112,7 @@ impl Terminals {
                 ring.notify_one();
             }
         })?;
-        Ok(Self { errands, _watch: watch, _talk: talk, _taking_in: taking_in })
+        Ok(Self { errands, keep, _watch: watch, _talk: talk, _taking_in: taking_in })
     }
 
     /// Asks something of a terminal; its outcome comes as [`Event::JobFinished`]. `false` when too much waits.
@@ -116,8 +120,13 @@ impl Terminals {
     pub fn ask(&self, reply: ReplyId, wish: TerminalWish) -> bool {
         self.errands.try_send((reply, wish)).is_ok()
     }
+
+    /// Forgets terminals that ended more than `days` ago, from now on.
+    pub fn retain(&self, days: u32) {
+        self.keep.send_replace(Some(days));
+    }
 }
 
-async fn closed(mut ended: tokio::sync::watch::Receiver<()>) {
+async fn closed(mut ended: watch::Receiver<()>) {
     while ended.changed().await.is_ok() {}
 }

@@ -110,6 +110,11 @@ impl SessionRecord {
         crate::time::read_rfc3339(&self.started_at).unwrap_or(0)
     }
 
+    /// When the program ended, milliseconds since 1970; `None` when it has not, or that cannot be read.
+    pub fn ended_at_ms(&self) -> Option<u64> {
+        crate::time::read_rfc3339(self.ended_at.as_deref()?)
+    }
+
     /// How the program ended, when it has.
     pub fn exit(&self) -> Option<Exit> {
         match (self.status, self.exit_signal) {

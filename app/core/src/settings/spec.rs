@@ -312,7 +312,7 @@ pub static SPECS: &[Spec] = &[
         Data,
         "Days",
         Whole(1, 3_650),
-        "Events and outcomes older than this are forgotten.",
+        "Events, outcomes and ended terminals older than this are forgotten.",
     ),
     spec("retentionMib", Data, "MiB", Whole(16, 1 << 20), "Above this size the oldest events are forgotten."),
     spec(

@@ -1,6 +1,6 @@
 //! Which terminals there are: looked at when their directory changes or a holder says something.
 
-use super::record;
+use super::{forget, record};
 use crate::service::Outbox;
 use magia_core::event::Event;
 use magia_protocol::wire::TerminalInfo;
@@ -11,14 +11,17 @@ use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::{Notify, mpsc};
+use std::time::{Duration, SystemTime};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 /// A program may set its title many times a second; so often is enough to tell it.
 const DEBOUNCE: Duration = Duration::from_millis(200);
 /// How soon a terminal is looked at again that was about to start.
 const STARTING: Duration = Duration::from_millis(50);
+/// How often it is looked for terminals that are too old, when nothing else has them looked at.
+const FORGET_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Terminals that wait to be looked at again; with more, all are.
 const CHANGED_MAX: usize = 64;
 
@@ -27,6 +30,7 @@ pub(super) struct Followed {
     root: PathBuf,
     outbox: Arc<Outbox>,
     changed: Arc<Notify>,
+    keep: watch::Receiver<Option<u32>>,
     /// Of which ones the record has changed: only they are looked at, since to look is to connect.
     one_changed: mpsc::Sender<TerminalId>,
     ones: mpsc::Receiver<TerminalId>,
@@ -35,19 +39,35 @@ pub(super) struct Followed {
 }
 
 impl Followed {
-    pub(super) fn new(root: PathBuf, outbox: Arc<Outbox>, changed: Arc<Notify>) -> Self {
+    pub(super) fn new(
+        root: PathBuf,
+        outbox: Arc<Outbox>,
+        changed: Arc<Notify>,
+        keep: watch::Receiver<Option<u32>>,
+    ) -> Self {
         let (one_changed, ones) = mpsc::channel(CHANGED_MAX);
-        Self { root, outbox, changed, one_changed, ones, listening: HashMap::new(), told: None }
+        Self { root, outbox, changed, keep, one_changed, ones, listening: HashMap::new(), told: None }
     }
 
     /// Looks, tells and waits, until the hub is gone.
     pub(super) async fn run(mut self) {
         let mut records: Vec<TerminalRecord> = Vec::new();
         let mut only: Option<BTreeSet<TerminalId>> = None;
+        let mut forget_at = Instant::now();
         loop {
             let root = self.root.clone();
+            let keep = *self.keep.borrow_and_update();
+            if only.is_none() {
+                forget_at = Instant::now() + FORGET_EVERY;
+            }
             let looked = tokio::task::spawn_blocking(move || match only {
-                None => magia_tty::list(&root),
+                None => {
+                    let mut found = magia_tty::list(&root);
+                    if let Some(days) = keep {
+                        forget::forget(&root, &mut found, days, SystemTime::now());
+                    }
+                    found
+                }
                 Some(ids) => {
                     for record in records.iter_mut().filter(|record| ids.contains(&record.id)) {
                         *record = magia_tty::directory::look(&root, &record.id);
@@ -69,6 +89,8 @@ impl Followed {
             let first = tokio::select! {
                 () = self.changed.notified() => None,
                 one = self.ones.recv() => one,
+                Ok(()) = self.keep.changed() => None,
+                () = tokio::time::sleep_until(forget_at) => None,
             };
             tokio::time::sleep(DEBOUNCE).await;
             only = first.map(|first| {
