@@ -104,6 +104,17 @@ fn a_terminal_from_its_beginning_to_its_end() -> Result<()> {
             (row["name"] == "renamed").then_some(())
         })?;
 
+        let in_the_way = sandbox.root().join("data/magia/terminals/one/session.json.tmp");
+        fs::create_dir(&in_the_way)?;
+        let later = http.call("PATCH", "/api/sessions/one", Some(&json!({ "name": "later" })))?;
+        done(&later, 500)?;
+        ensure!(text_of(&envelope(&later)?["error"]).contains("not be written down yet"), "{later:?}");
+        fs::remove_dir(&in_the_way)?;
+        wait_until("the name that could not be written", PATIENCE, || {
+            let row = http.call("GET", "/api/sessions/one", None).ok()?.json();
+            (row["name"] == "later").then_some(())
+        })?;
+
         let cast = http.call("GET", "/api/sessions/one/snapshot", None)?;
         let mut lines = cast.body.lines();
         let head: Value = serde_json::from_str(lines.next().context("no header")?)?;
@@ -118,7 +129,9 @@ fn a_terminal_from_its_beginning_to_its_end() -> Result<()> {
         })?;
         done(&http.call("DELETE", "/api/sessions/one", None)?, 410)?;
         done(&http.call("POST", "/api/sessions/one/input", Some(&json!({ "text": "x" })))?, 400)?;
-        done(&http.call("DELETE", "/api/sessions/two/cleanup", None)?, 500)?;
+        let runs = http.call("DELETE", "/api/sessions/two/cleanup", None)?;
+        done(&runs, 500)?;
+        ensure!(envelope(&runs)?["code"] == "INVALID_REQUEST", "{runs:?}");
         // Its holder would stay for a minute.
         done(&http.call("DELETE", "/api/sessions/one/cleanup", None)?, 200)?;
         done(&http.call("GET", "/api/sessions/one", None)?, 404)?;
@@ -131,7 +144,14 @@ fn a_terminal_from_its_beginning_to_its_end() -> Result<()> {
         done(&http.call("GET", "/api/sessions/three", None)?, 404)?;
         done(&http.call("DELETE", "/api/sessions/two", None)?, 200)?;
         done(&http.call("GET", "/api/sessions/nobody", None)?, 404)?;
-        done(&http.call("GET", "/api/nothing", None)?, 404)?;
+        for (method, path, status) in [("GET", "/api/nothing", 404), ("DELETE", "/api/sessions", 405)] {
+            let answer = http.call(method, path, None)?;
+            done(&answer, status)?;
+            let value = envelope(&answer)?;
+            ensure!(value["success"] == false && value["error"].is_string(), "{answer:?}");
+            let allows = answer.head.to_lowercase().contains("allow: get,head,post");
+            ensure!(allows == (status == 405), "{answer:?}");
+        }
         Ok(())
     })
 }

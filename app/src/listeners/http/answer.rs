@@ -1,7 +1,7 @@
 //! Answers: the seed's envelope, whose keys are always there, and how errors become statuses.
 
 use axum::body::Bytes;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use magia_protocol::wire::spawn::{SpawnCode, SpawnError};
 use magia_tty::client::ErrandError;
@@ -150,6 +150,22 @@ impl IntoResponse for Refused {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         (status, envelope).into_response()
     }
+}
+
+/// Gives an error of the server's own, as a wrong method or a body that is too long, the envelope of all others.
+pub(super) async fn enveloped(mut response: Response) -> Response {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_ours = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    if is_ours || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let why = status.canonical_reason().unwrap_or("Refused");
+    let mut refused = Refused::new(status.as_u16(), SpawnCode::InvalidRequest, why).into_response();
+    if let Some(methods) = response.headers_mut().remove(header::ALLOW) {
+        refused.headers_mut().insert(header::ALLOW, methods);
+    }
+    refused
 }
 
 /// The body as what a route takes.

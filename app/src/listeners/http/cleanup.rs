@@ -20,7 +20,8 @@ pub(super) async fn one(State(api): State<Api>, Path(id): Path<String>) -> Answe
     match rows::on_disk(move || remove(&root, &record.id)).await? {
         Ok(()) => Ok(Envelope::done("Session cleaned up").about(id)),
         Err(CleanError::Held(_)) => {
-            Err(Refused::new(500, SpawnCode::ServiceUnavailable, "Session is still running"))
+            // VibeTunnel's status; it is the request that is wrong.
+            Err(Refused::new(500, SpawnCode::InvalidRequest, "Session is still running"))
         }
         Err(err) => Err(Refused::failed(err.to_string())),
     }

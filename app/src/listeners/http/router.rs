@@ -1,11 +1,12 @@
 //! The routes.
 
+use super::answer::{self, Refused};
 use super::{Api, cleanup, document, files, guard, input, metrics, screen, sessions, stream};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::routing::{MethodRouter, delete, get, post};
+use magia_protocol::wire::spawn::SpawnCode;
 
 /// The longest body, in bytes: what is typed at once.
 const BODY_MAX_BYTES: usize = 1024 * 1024;
@@ -36,7 +37,8 @@ pub(super) fn router(api: Api) -> Router {
         router = router.route(path, route(path));
     }
     router
-        .fallback(|| async { (StatusCode::NOT_FOUND, "there is no such route\n") })
+        .fallback(|| async { Refused::new(404, SpawnCode::InvalidRequest, "there is no such route") })
+        .layer(map_response(answer::enveloped))
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
         .layer(from_fn_with_state(api.clone(), guard::watch))
         .with_state(api)

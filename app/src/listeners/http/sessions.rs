@@ -119,7 +119,7 @@ pub(super) async fn create(
     }
 }
 
-/// How long a holder may take to write its record down before the reply goes out all the same.
+/// How long a holder may take to write its record down.
 const WRITTEN_LIMIT: std::time::Duration = std::time::Duration::from_secs(2);
 /// How often the record is looked at until then.
 const WRITTEN_LOOK: std::time::Duration = std::time::Duration::from_millis(10);
@@ -128,7 +128,7 @@ const WRITTEN_LOOK: std::time::Duration = std::time::Duration::from_millis(10);
 #[utoipa::path(patch, path = "/api/sessions/{id}", request_body = Change,
     params(("id" = String, Path, description = "The terminal's id")),
     responses((status = 200, body = Envelope), (status = 400, body = Envelope), (status = 404, body = Envelope),
-        (status = 410, body = Envelope)), tag = "sessions")]
+        (status = 410, body = Envelope), (status = 500, body = Envelope)), tag = "sessions")]
 pub(super) async fn change(State(api): State<Api>, Path(id): Path<String>, body: Bytes) -> Answer<Envelope> {
     let change: Change = read(&body)?;
     let name: String = change.name.chars().filter(|c| !c.is_control()).take(200).collect();
@@ -142,11 +142,13 @@ pub(super) async fn change(State(api): State<Api>, Path(id): Path<String>, body:
     while tokio::time::Instant::now() < until {
         let written = rows::find(&api, &id).await?;
         if written.session.is_some_and(|session| session.name == name.trim()) {
-            break;
+            return Ok(Envelope::done("Session renamed").about(id));
         }
         tokio::time::sleep(WRITTEN_LOOK).await;
     }
-    Ok(Envelope::done("Session renamed").about(id))
+    let why =
+        "the terminal has the new name, but it could not be written down yet; its holder goes on trying";
+    Err(Refused::failed(why))
 }
 
 /// Ends a terminal's program and all that it started, and waits for the end.
