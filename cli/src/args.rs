@@ -145,15 +145,18 @@ pub enum Verb {
     Retry(data::Retry),
     /// Run a command in a terminal that goes on when this one is closed.
     #[command(
-        after_long_help = "Ctrl+\\ detaches. Exit codes: the command's, 128 and the signal's number when a signal ended \
+        after_long_help = "Ctrl+\\ detaches. The end of an input that is no terminal is typed as Ctrl+D. Exit codes: the command's, 128 and the signal's number when a signal ended \
                                  it, 125 when magia itself failed, 126 when the command cannot be run, 127 when there is none; \
                                  0 when detached.\n\n\
                                  Examples:\n  magia run -- claude\n  magia run --detach --name tests -- make test"
     )]
     Run(run::Run),
     /// Attach this terminal to one that `run` or the window started.
-    #[command(after_long_help = "Ctrl+\\ detaches. Exit codes as of `run`.\n\n\
-                                 Examples:\n  magia attach 3f9a\n  magia attach 3f9a --read-only")]
+    #[command(
+        after_long_help = "Ctrl+\\ detaches. Exit codes as of `run`. What comes through a pipe is typed; when that ends, \
+                                 the program goes on and is shown until it ends.\n\n\
+                                 Examples:\n  magia attach 3f9a\n  magia attach 3f9a --read-only"
+    )]
     Attach(attach::Attach),
     /// List, read, type into and end terminals; the app need not run.
     #[command(after_long_help = "Example:\n  magia term ls")]

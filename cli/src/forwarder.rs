@@ -181,7 +181,7 @@ impl Forwarder {
             Ok(terminal) => terminal,
             Err(exit) => return Ok(exit),
         };
-        let options = AttachOptions { from_start: true, ..AttachOptions::default() };
+        let options = AttachOptions { from_start: true, passes_end: true, ..AttachOptions::default() };
         Ok(match to(&terminal.dir, &terminal.id, &options)? {
             Ended::Exited(exit) => exit,
             Ended::Detached => Exit::Done,

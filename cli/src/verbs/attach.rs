@@ -57,6 +57,7 @@ fn attached(attach: Attach) -> Result<Exit> {
         nonce: attach.spawn_nonce,
         detach_key: attach.detach_key,
         from_start: false,
+        passes_end: false,
     };
     match to(&record.dir, &record.id, &options)? {
         Ended::Exited(exit) => Ok(exit),

@@ -41,6 +41,8 @@ pub struct AttachOptions {
     pub detach_key: DetachKey,
     /// All output from the program's start on, not only what is on its screen; for whoever has just started it.
     pub from_start: bool,
+    /// The end of an input that is no terminal is the end of the program's: for whoever has just started it.
+    pub passes_end: bool,
 }
 
 /// How an attachment came to its end.
@@ -159,7 +161,7 @@ async fn converse(
                     if raw.is_terminal() {
                         return Ok(AttachEnd::Detached);
                     }
-                    if !options.read_only {
+                    if options.passes_end && !options.read_only {
                         writer.input(END_OF_INPUT).await?;
                     }
                     continue;

@@ -62,7 +62,15 @@ fn place(err: &ConnectError) -> String {
 impl ClientError {
     /// Whether the holder is simply not there any more.
     pub fn is_gone(&self) -> bool {
-        matches!(self, Self::Connect(err) if err.is_not_running()) || matches!(self, Self::HungUp)
+        match self {
+            Self::Connect(err) => err.is_not_running(),
+            Self::HungUp | Self::Wire(WireError::Cut) => true,
+            // It was killed while something was said to it.
+            Self::Wire(WireError::Io(err)) => {
+                matches!(err.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
+            }
+            _ => false,
+        }
     }
 }
 
@@ -208,5 +216,20 @@ impl Writer {
 
     async fn control(&mut self, control: Control) -> Result<(), ClientError> {
         self.say(&ToHolder::Control(control)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_holder_that_was_killed_meanwhile_is_gone() {
+        for kind in [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset] {
+            assert!(ClientError::from(io::Error::from(kind)).is_gone(), "{kind}");
+        }
+        assert!(ClientError::Wire(WireError::Cut).is_gone());
+        assert!(!ClientError::Silent.is_gone());
+        assert!(!ClientError::from(io::Error::other("too many clients")).is_gone());
     }
 }
