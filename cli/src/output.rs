@@ -11,6 +11,9 @@ use serde::Serialize;
 use std::borrow::Cow;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 
+/// Columns of a terminal that does not know how many it has.
+const USUAL_WIDTH: usize = 80;
+
 /// Standard output, for people or as JSON.
 pub struct Out {
     sink: Box<dyn Write>,
@@ -24,11 +27,9 @@ impl Out {
     /// The process' standard output.
     pub fn stdout(json: bool) -> Self {
         let stdout = io::stdout();
-        let width = stdout
-            .is_terminal()
-            .then(|| terminal_size::terminal_size_of(&stdout))
-            .flatten()
-            .map(|(width, _)| usize::from(width.0));
+        let width = stdout.is_terminal().then(|| {
+            terminal_size::terminal_size_of(&stdout).map_or(USUAL_WIDTH, |(width, _)| usize::from(width.0))
+        });
         let color = crate::style::is_wanted(stdout.is_terminal());
         Self { sink: Box::new(BufWriter::new(stdout)), json, width, color }
     }

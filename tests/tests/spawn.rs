@@ -262,6 +262,9 @@ fn what_an_agent_starts_asks_first() -> Result<()> {
         let card = cli.wait_for_request()?;
         ensure!(text(&card, "policy").contains("an agent started the caller"), "{card}");
         ensure!(terminals(sandbox)?.is_empty(), "not before somebody has said yes");
+        wait_until("a word of what is waited for", PATIENCE, || {
+            open.stderr().contains("or for your yes: `magia permissions`").then_some(())
+        })?;
         cli.json(&["allow", text(&card, "id")])?;
         let status = open.wait(PATIENCE)?;
         ensure!(status.success() && open.stdout() == "agents\n", "{} {}", open.stdout(), open.stderr());

@@ -153,6 +153,12 @@ fn exit_codes_are_the_programs() -> Result<()> {
             code(&["term", "wait", "seven", "--until", "text", "--text", "x", "--timeout", "50ms"])?,
             1
         );
+        assert_eq!(
+            code(&["term", "wait", "seven", "--text", "x", "--timeout", "50ms"])?,
+            1,
+            "it means that text"
+        );
+        assert_eq!(code(&["term", "wait", "seven", "--until", "exit", "--text", "x"])?, 2);
         magia(sandbox, &["term", "send-keys", "seven", "enter"])?;
         assert_eq!(code(&["term", "wait", "seven"])?, 7);
         assert_eq!(code(&["term", "wait", "seven"])?, 7, "also when it has ended already");
@@ -173,6 +179,59 @@ fn a_pipe_gets_what_the_program_writes() -> Result<()> {
         sandbox.spawn("pipe", command)?.wait(PATIENCE)?;
         assert_eq!(file(sandbox, "out")?, "a\r\nb\r\n");
         assert_eq!(file(sandbox, "code")?, "3\n");
+        Ok(())
+    })
+}
+
+#[test]
+fn the_end_of_a_pipe_ends_no_program_that_was_there_before() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let cli = Cli::new(sandbox);
+        let line = "while read word; do echo \"heard $word\"; done; exit 5";
+        cli.json(&["run", "--detach", "--id", "stays", "--", "sh", "-c", line])?;
+        let mut command = sandbox.command("/bin/sh");
+        let line = "\"$0\" attach stays </dev/null >looks & echo one | \"$0\" attach stays >types; echo $? >code; wait";
+        command.args(["-c", line]).arg(binary("magia")?);
+        let mut attached = sandbox.spawn("attached", command)?;
+        let both_show = |word: &str| {
+            let shows = |name: &str| {
+                std::fs::read_to_string(sandbox.work().join(name)).is_ok_and(|text| text.contains(word))
+            };
+            wait_until(word, PATIENCE, || (shows("looks") && shows("types")).then_some(()))
+        };
+        both_show("heard one")?;
+        cli.json(&["term", "send-keys", "stays", "two", "enter"])?;
+        both_show("heard two")?;
+        assert_eq!(cli.json(&["term", "show", "stays"])?["state"], "running");
+        cli.json(&["term", "send-keys", "stays", "ctrl+d"])?;
+        assert_eq!(file(sandbox, "code")?, "5\n");
+        attached.wait(PATIENCE)?;
+        Ok(())
+    })
+}
+
+#[test]
+fn a_long_argument_makes_no_other_row_long() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let cli = Cli::new(sandbox);
+        let long = "x".repeat(3_000);
+        cli.json(&["run", "--detach", "--id", "long", "--name", "a name", "--", "sh", "-c", "cat", &long])?;
+        cli.json(&["run", "--detach", "--id", "short", "--name", "a name", "--", "cat"])?;
+        let listed = cli.run(&["term", "ls"])?.stdout;
+        let row = |id: &str| listed.lines().find(|line| line.starts_with(id)).context("a row");
+        assert!(row("long")?.contains(&long) && row("short")?.len() < 200, "{}", row("short")?.len());
+        let mut terminal = in_terminal(sandbox, "lists", &["term", "ls"])?;
+        terminal.wait(PATIENCE)?;
+        assert!(terminal.screen().contains('\u{2026}'), "{}", terminal.screen());
+        let name = "n".repeat(201);
+        let refused = cli.run(&["run", "--detach", "--name", &name, "--", "cat"])?;
+        assert_eq!(refused.code, 2);
+        assert!(refused.stderr.contains("a name has at most 200 characters"), "{}", refused.stderr);
+        for size in ["1x1", "1001x10"] {
+            let refused = cli.run(&["run", "--detach", "--size", size, "--", "cat"])?;
+            assert_eq!(refused.code, 2, "{size}");
+            assert!(refused.stderr.contains("2 to 1000 columns and 1 to 1000 rows"), "{}", refused.stderr);
+        }
         Ok(())
     })
 }
@@ -282,7 +341,7 @@ fn lists_say_what_there_is_and_what_to_do() -> Result<()> {
         let cli = Cli::new(sandbox);
         let none = cli.run(&["term", "ls"])?;
         assert_eq!((none.code, none.stdout.as_str()), (0, ""));
-        assert_eq!(none.stderr, "no terminals live\nhint: `magia run -- COMMAND` starts one\n");
+        assert_eq!(none.stderr, "no terminals run\nhint: `magia run -- COMMAND` starts one\n");
         cli.json(&["run", "--detach", "--id", "one", "--", "cat"])?;
         cli.json(&["run", "--detach", "--id", "once", "--linger-ms", "0", "--", "true"])?;
         let ended = cli.wait_for_row("the holder to leave", &["term", "ls", "--all"], |row| {
@@ -308,7 +367,14 @@ fn lists_say_what_there_is_and_what_to_do() -> Result<()> {
         );
         assert_eq!(cli.json(&["term", "clean"])?["removed"], serde_json::json!(["once"]));
         let held = cli.run(&["term", "clean", "one"])?;
-        assert_eq!((held.code, held.stderr.as_str()), (1, "error: terminal one is still held\n"));
+        let said = "error: terminal one is still held\nhint: `magia term kill one` ends it\n";
+        assert_eq!((held.code, held.stderr.as_str()), (1, said));
+        for verb in ["kill", "clean"] {
+            let short = cli.run(&["term", verb, "o"])?;
+            let said = "error: o is too short to say which terminal goes\n\
+                        hint: type the whole id, or 4 characters of it: one\n";
+            assert_eq!((short.code, short.stderr.as_str()), (1, said), "{verb}");
+        }
         Ok(())
     })
 }

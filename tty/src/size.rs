@@ -71,7 +71,7 @@ impl fmt::Display for Size {
 
 /// A text that is no size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a size is COLSxROWS, such as 80x24, each from 1 to 1000")]
+#[error("a size is COLSxROWS, such as 80x24, with 2 to 1000 columns and 1 to 1000 rows")]
 pub struct SizeError;
 
 impl FromStr for Size {
@@ -79,8 +79,10 @@ impl FromStr for Size {
 
     fn from_str(text: &str) -> Result<Self, SizeError> {
         let (cols, rows) = text.split_once(['x', 'X']).ok_or(SizeError)?;
-        let side = |text: &str| text.parse().ok().filter(|side| (1..=SIDE_MAX).contains(side));
-        Ok(Self::new(side(cols).ok_or(SizeError)?, side(rows).ok_or(SizeError)?))
+        let side = |text: &str| text.parse().ok();
+        let size = Self::new(side(cols).ok_or(SizeError)?, side(rows).ok_or(SizeError)?);
+        // What a screen would have to change is refused.
+        (size.usable() == Some(size)).then_some(size).ok_or(SizeError)
     }
 }
 
@@ -91,7 +93,8 @@ mod tests {
     #[test]
     fn sizes_are_read_and_kept_in_bounds() {
         assert_eq!("120x40".parse(), Ok(Size::new(120, 40)));
-        for wrong in ["", "80", "80x", "x24", "0x24", "80x0", "-1x2", "80x24x1", "1001x10"] {
+        assert_eq!("2x1".parse(), Ok(Size::new(2, 1)));
+        for wrong in ["", "80", "80x", "x24", "0x24", "80x0", "-1x2", "80x24x1", "1001x10", "1x1"] {
             assert_eq!(wrong.parse::<Size>(), Err(SizeError), "{wrong:?}");
         }
         assert_eq!(Size::new(0, 24).usable(), None);

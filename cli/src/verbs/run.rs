@@ -15,14 +15,17 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Characters of a name at most, as of a session's title.
+const NAME_MAX: usize = 200;
+
 /// `run`.
 #[derive(Debug, Args)]
 pub struct Run {
     /// The terminal's id: up to 64 letters, digits, _ and -. A fresh one without.
     #[arg(long, value_name = "ID")]
     pub id: Option<TerminalId>,
-    /// The terminal's name, for lists; the command's without.
-    #[arg(long, value_name = "NAME")]
+    /// The terminal's name, for lists, up to 200 characters; the command's without.
+    #[arg(long, value_name = "NAME", value_parser = name)]
     pub name: Option<String>,
     /// Do not attach: print the terminal's id and go.
     #[arg(long)]
@@ -30,7 +33,7 @@ pub struct Run {
     /// Where the command runs; here without.
     #[arg(long, value_name = "DIR")]
     pub cwd: Option<PathBuf>,
-    /// The terminal's first size; this terminal's, else 80x24.
+    /// The terminal's first size, from 2x1 to 1000x1000; this terminal's, else 80x24.
     #[arg(long, value_name = "COLSxROWS")]
     pub size: Option<Size>,
     /// The command and its arguments. No shell takes part.
@@ -42,6 +45,11 @@ pub struct Run {
     /// How long a command that is told to end has until it is killed, in milliseconds.
     #[arg(long, value_name = "MS", hide = true)]
     pub grace_ms: Option<u64>,
+}
+
+fn name(text: &str) -> Result<String, String> {
+    let fits = text.chars().count() <= NAME_MAX;
+    fits.then(|| text.to_owned()).ok_or_else(|| format!("a name has at most {NAME_MAX} characters"))
 }
 
 /// `magia run`.
@@ -78,7 +86,8 @@ fn started(run: Run, out: &mut Out) -> Result<Exit> {
         }
         return Ok(Exit::Done);
     }
-    let options = magia_tty::attach::AttachOptions { from_start: true, ..Default::default() };
+    let options =
+        magia_tty::attach::AttachOptions { from_start: true, passes_end: true, ..Default::default() };
     match attach::to(&terminal.dir, &terminal.id, &options)? {
         Ended::Exited(exit) => Ok(exit),
         Ended::Detached => Ok(Exit::Done),

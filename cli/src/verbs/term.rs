@@ -12,12 +12,15 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use info::TerminalInfo;
 use magia_tty::client::errand::{self, ErrandError, Typed, block_on};
-use magia_tty::directory::{self, FindError};
+use magia_tty::directory::{self, CleanError, FindError};
 use magia_tty::input::Key;
 use magia_tty::wire::{Format, SignalName};
 use magia_tty::{Size, TerminalId, TerminalRecord, TerminalState};
 use serde_json::json;
 use std::path::PathBuf;
+
+/// So many characters of an id, at least, name a terminal that is to go.
+const MEANT_MIN: usize = 4;
 
 /// `term`.
 #[derive(Debug, Args)]
@@ -28,15 +31,20 @@ pub struct Term {
 
 #[derive(Debug, Subcommand)]
 enum TermVerb {
-    /// List the terminals that live.
-    #[command(after_long_help = "Example:\n  magia term ls --all")]
+    /// List the terminals that run, and those that ended within the last minute.
+    #[command(
+        after_long_help = "One that has ended can still be attached to for a minute; `--all` lists what is left of \
+                                 earlier ones.\n\nExample:\n  magia term ls --all"
+    )]
     Ls(Ls),
     /// Show what is known about a terminal.
     #[command(after_long_help = "Example:\n  magia term show 3f9a")]
     Show(One),
     /// End the program in a terminal and all that it started, and wait for its end.
-    #[command(after_long_help = "It is told to end, and killed after three seconds.\n\n\
-                                 Examples:\n  magia term kill 3f9a\n  magia term kill 3f9a --signal INT")]
+    #[command(
+        after_long_help = "It is told to end, and killed after three seconds. Of its id at least four characters are wanted.\n\n\
+                                 Examples:\n  magia term kill 3f9a\n  magia term kill 3f9a --signal INT"
+    )]
     Kill(Kill),
     /// Give a terminal a size, until whoever uses it changes it.
     #[command(after_long_help = "Example:\n  magia term resize 3f9a 120x40")]
@@ -54,11 +62,11 @@ enum TermVerb {
     Screen(Screen),
     /// Wait until a terminal is idle, shows a text, or its program has ended.
     #[command(
-        after_long_help = "With `--until exit` it ends with the program's exit code, 125 when magia itself failed; \
+        after_long_help = "Without options or with `--until exit` it ends with the program's exit code, 125 when magia itself failed; \
                                  else 0 reached, 1 not in time or ended before.\n\n\
                                  Examples:\n  magia term wait 3f9a --until exit\n  \
                                  magia term wait 3f9a --until idle --timeout 5m\n  \
-                                 magia term wait 3f9a --until text --text \"tests passed\""
+                                 magia term wait 3f9a --text \"tests passed\""
     )]
     Wait(wait::Wait),
     /// Open a terminal window with a command in it, which goes on when the window is closed.
@@ -70,13 +78,17 @@ enum TermVerb {
     )]
     Open(open::Open),
     /// Forget terminals that have ended: their last state and their recording.
-    #[command(after_long_help = "Examples:\n  magia term clean\n  magia term clean 3f9a")]
+    #[command(
+        after_long_help = "Of an id at least four characters are wanted. The app forgets by itself what ended longer ago \
+                                 than the setting retentionDays, and all but the 200 that ended last.\n\n\
+                                 Examples:\n  magia term clean\n  magia term clean 3f9a"
+    )]
     Clean(Clean),
 }
 
 #[derive(Debug, Args)]
 struct Ls {
-    /// Also those that have ended.
+    /// Also those that ended earlier.
     #[arg(long)]
     all: bool,
 }
@@ -101,7 +113,7 @@ struct Kill {
 struct Resize {
     #[command(flatten)]
     one: One,
-    /// The size.
+    /// The size, from 2x1 to 1000x1000.
     #[arg(value_name = "COLSxROWS")]
     size: Size,
 }
@@ -173,9 +185,23 @@ pub(super) fn found(typed: &str) -> Result<TerminalRecord> {
     })
 }
 
+/// The terminal that was typed, for what cannot be undone: its whole id, or a beginning that is not a slip of the hand.
+fn meant(typed: &str) -> Result<TerminalRecord> {
+    let record = found(typed)?;
+    if record.id.as_str() == typed || typed.len() >= MEANT_MIN {
+        return Ok(record);
+    }
+    let message = format!("{typed} is too short to say which terminal goes");
+    let hint = format!("type the whole id, or {MEANT_MIN} characters of it: {}", record.id);
+    Err(Failure::Advised { message, hint }.into())
+}
+
 /// The terminal that was typed, whose holder answers.
 pub(super) fn held(typed: &str) -> Result<TerminalRecord> {
-    let record = found(typed)?;
+    answering(found(typed)?)
+}
+
+fn answering(record: TerminalRecord) -> Result<TerminalRecord> {
     if record.is_held() {
         return Ok(record);
     }
@@ -200,7 +226,7 @@ fn ls(ls: &Ls, out: &mut Out) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     if rows.is_empty() {
-        say(if ls.all { "no terminals" } else { "no terminals live" });
+        say(if ls.all { "no terminals" } else { "no terminals run" });
         say("hint: `magia run -- COMMAND` starts one");
         return Ok(Exit::Done);
     }
@@ -209,8 +235,9 @@ fn ls(ls: &Ls, out: &mut Out) -> Result<Exit> {
         Column::fixed("STATE"),
         Column::fixed("SIZE"),
         Column::flexible("NAME"),
-        Column::flexible("COMMAND"),
         Column::flexible("DIRECTORY"),
+        // Last, so that without a terminal to fit a long one makes no other row long.
+        Column::flexible("COMMAND"),
     ]);
     for row in &rows {
         table.row([
@@ -218,8 +245,8 @@ fn ls(ls: &Ls, out: &mut Out) -> Result<Exit> {
             row.state_text(),
             row.size_text(),
             row.name.clone().unwrap_or_default(),
-            row.command_text(),
             row.cwd.clone().or_else(|| row.problem.clone()).unwrap_or_default(),
+            row.command_text(),
         ]);
     }
     out.table(&table, "")?;
@@ -238,7 +265,7 @@ fn show(one: &One, out: &mut Out) -> Result<Exit> {
 }
 
 fn kill(kill: Kill, out: &mut Out) -> Result<Exit> {
-    let record = held(&kill.one.id)?;
+    let record = answering(meant(&kill.one.id)?)?;
     let ends = match &kill.signal {
         None => true,
         Some(SignalName::Number(number)) => matches!(number, 1 | 9 | 15),
@@ -312,6 +339,9 @@ fn clean(clean: &Clean, out: &mut Out) -> Result<Exit> {
             Err(err) => {
                 exit = Exit::Failed;
                 say(&format!("error: {err}"));
+                if matches!(err, CleanError::Held(_)) {
+                    say(&format!("hint: `magia term kill {id}` ends it"));
+                }
             }
         }
     }
@@ -327,7 +357,7 @@ fn clean(clean: &Clean, out: &mut Out) -> Result<Exit> {
 
 /// The terminal that was typed; its holder goes if it only stays for those who still want to look.
 fn dismissed(typed: &str) -> Result<TerminalId> {
-    let record = found(typed)?;
+    let record = meant(typed)?;
     if let TerminalState::Exited { held: true, .. } = record.state {
         done(&record.id, block_on(errand::dismiss(&record.dir)))?;
     }

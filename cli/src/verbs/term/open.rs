@@ -4,16 +4,18 @@ use crate::failure::{Exit, Failure, say};
 use crate::output::Out;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use magia_protocol::ipc::connect_blocking;
+use magia_protocol::ipc::{BlockingStream, connect_blocking};
 use magia_protocol::paths::{Socket, runtime_candidates};
 use magia_protocol::wire::spawn::{SpawnError, SpawnReply};
 use serde_json::{Map, Value, json};
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// How long the app may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// After so long without a reply it is said what is waited for.
+const SILENT_MAX: Duration = Duration::from_secs(2);
 /// How long the reply may take: a person may be asked, and a terminal may start cold.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
 /// A reply is shorter than this.
@@ -75,6 +77,24 @@ fn request(open: &Open) -> Result<Value> {
     Ok(Value::Object(request))
 }
 
+/// Reads the reply, and says meanwhile what it may be waiting for.
+fn wait_for_reply(stream: &mut BlockingStream) -> Result<Vec<u8>> {
+    let mut reply = Vec::new();
+    for (limit, is_last) in [(SILENT_MAX, false), (REPLY_TIMEOUT, true)] {
+        stream.set_read_timeout(Some(limit)).context("cannot set the time limit of the socket")?;
+        match Read::by_ref(stream).take(REPLY_MAX_BYTES).read_to_end(&mut reply) {
+            Err(err) if !is_last && matches!(err.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                say("waiting for the terminal, or for your yes: `magia permissions` lists what wants one");
+            }
+            read => {
+                read.context("cannot read the reply")?;
+                break;
+            }
+        }
+    }
+    Ok(reply)
+}
+
 /// One request. The directory of the socket and the server's user are checked before a word is said.
 fn ask(request: &Value) -> Result<SpawnReply> {
     let mut looked = None;
@@ -82,12 +102,8 @@ fn ask(request: &Value) -> Result<SpawnReply> {
         let path = Socket::Terminal.path_in(&dir)?;
         match connect_blocking(&path, CONNECT_TIMEOUT) {
             Ok(mut stream) => {
-                stream
-                    .set_read_timeout(Some(REPLY_TIMEOUT))
-                    .context("cannot set the time limit of the socket")?;
                 stream.write_all(request.to_string().as_bytes()).context("cannot send the request")?;
-                let mut reply = Vec::new();
-                stream.take(REPLY_MAX_BYTES).read_to_end(&mut reply).context("cannot read the reply")?;
+                let reply = wait_for_reply(&mut stream)?;
                 return serde_json::from_slice(&reply).context("the app's reply is not understood");
             }
             Err(err) if err.is_not_running() => looked = looked.or(Some(path)),

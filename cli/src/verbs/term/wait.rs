@@ -17,10 +17,10 @@ use std::time::Duration;
 pub struct Wait {
     #[command(flatten)]
     one: One,
-    /// What to wait for.
-    #[arg(long, value_enum, default_value = "exit")]
-    until: Until,
-    /// The text for `--until text`.
+    /// What to wait for: with `--text` that, else exit.
+    #[arg(long, value_enum)]
+    until: Option<Until>,
+    /// The text that the screen should show.
     #[arg(long, value_name = "TEXT", required_if_eq("until", "text"))]
     text: Option<String>,
     /// How long without output is idle.
@@ -43,10 +43,13 @@ enum Until {
 
 /// `magia term wait`.
 pub fn wait(wait: &Wait, out: &mut Out) -> Result<Exit> {
-    match wait.until {
-        Until::Exit => or_own_failure(until_exit(wait, out)),
-        Until::Idle => until_idle(wait, out),
-        Until::Text => until_text(wait, out),
+    match (wait.until, &wait.text) {
+        (Some(Until::Exit | Until::Idle), Some(_)) => {
+            Err(Failure::usage("`--text` is for `--until text`", "leave one of them out").into())
+        }
+        (Some(Until::Exit) | None, None) => or_own_failure(until_exit(wait, out)),
+        (Some(Until::Idle), None) => until_idle(wait, out),
+        (Some(Until::Text) | None, _) => until_text(wait, out),
     }
 }
 
