@@ -264,6 +264,14 @@ fn a_report_has_what_is_needed_and_no_secret() -> Result<()> {
         let cli = Cli::new(sandbox);
         let secret = "/srv/secret-project";
         cli.json(&["settings", "set", "workspacePresets", &json!({ secret: "plan" }).to_string()])?;
+        cli.json(&[
+            "settings",
+            "set",
+            "telemetryForward",
+            "http://ann:hunter2@otel.example:4318/?k=hunter2",
+        ])?;
+        cli.json(&["settings", "set", "terminal", "hunter2"])?;
+        cli.json(&["settings", "set", "ofAnotherVersion", "hunter2", "--force"])?;
         let log = sandbox.root().join("state/magia/logs/magia.log");
         let home = sandbox.home().display().to_string();
         // As an older version, or another program, could have written it.
@@ -278,7 +286,8 @@ fn a_report_has_what_is_needed_and_no_secret() -> Result<()> {
             assert!(report.contains(wanted), "{wanted}: {report}");
         }
         assert!(report.contains("WARN cannot read ~/x: api_key=[redacted]"), "{report}");
-        for leaked in [secret, "sk-ant", &home] {
+        assert!(report.contains("\"telemetryForward\": \"set\""), "{report}");
+        for leaked in [secret, "sk-ant", "hunter2", &home] {
             assert!(!report.contains(leaked), "{leaked}: {report}");
         }
         assert_eq!(fs::metadata(&file)?.permissions().mode() & 0o777, 0o600);

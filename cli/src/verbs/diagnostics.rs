@@ -23,8 +23,9 @@ use std::path::PathBuf;
 /// Lines of the log that are told, the newest.
 const LOG_LINES: usize = 400;
 
-/// Settings that hold directories or rules: only how many there are is told.
-const COUNTED: [&str; 4] = ["toolPermissions", "workspacePresets", "providerBinaryPaths", "httpRoots"];
+/// Settings whose text is told: a name or a time. Any other text may be a path, a command, an address or a key.
+const TOLD: [&str; 5] =
+    ["themeId", "chatFontFamily", "editorFontFamily", "terminalFontFamily", "notificationQuietHours"];
 
 /// Variables that say how the desktop is.
 const ENVIRONMENT: [&str; 5] = ["XDG_CURRENT_DESKTOP", "XDG_SESSION_TYPE", "LANG", "TERM", "COLORTERM"];
@@ -114,25 +115,30 @@ fn system() -> Map<String, Value> {
 
 fn settings() -> Result<Map<String, Value>> {
     let mut settings: Map<String, Value> = client::fetch(&Command::LoadSettings(NoParams {}))?;
+    let schema: Value = client::fetch(&Command::SettingsSchema(NoParams {}))?;
     for (key, value) in &mut settings {
-        let count = match &*value {
-            Value::Array(items) => items.len(),
-            Value::Object(fields) => fields.len(),
-            _ => continue,
-        };
-        if COUNTED.contains(&key.as_str()) || count > 0 {
-            *value = json!(format!("{count} entries"));
-        }
-    }
-    // A path, a command or an address of the user's own; an address may be a secret.
-    for key in ["terminalShell", "terminal", "httpApi", "notificationWebhook", "notificationNtfy"] {
-        if let Some(value) = settings.get_mut(key)
-            && value.as_str().is_some_and(|text| !text.is_empty())
-        {
-            *value = json!("set");
-        }
+        let spec = schema.get("properties").and_then(|known| known.get(key.as_str()));
+        *value = told(key, value, spec);
     }
     Ok(settings)
+}
+
+/// What is told of a setting. Switches, numbers and words of a fixed choice are told as they are; of lists and objects how
+/// much is in them; of all else, and of keys that this version does not know, that they are set.
+fn told(key: &str, value: &Value, spec: Option<&Value>) -> Value {
+    let Some(spec) = spec else { return json!("set") };
+    match value {
+        Value::Array(items) => json!(format!("{} entries", items.len())),
+        Value::Object(fields) => json!(format!("{} entries", fields.len())),
+        Value::String(text) => {
+            let plain = text.is_empty()
+                || TOLD.contains(&key)
+                || spec.get("enum").is_some()
+                || spec.get("default") == Some(value);
+            if plain { value.clone() } else { json!("set") }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
 }
 
 fn log_lines() -> Vec<String> {
