@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
 
 use magia_core::steward::{
-    Collector, StewardError, TelemetryState, endpoint_is_of, plan_telemetry_off, plan_telemetry_on,
+    Collector, StewardError, TelemetryState, Written, endpoint_is_of, plan_telemetry_off, plan_telemetry_on,
     telemetry_state,
 };
 use magia_protocol::wire::Provider;
@@ -21,9 +21,10 @@ fn state(provider: Provider, text: &str) -> TelemetryState {
     telemetry_state(Some(text.as_bytes()), provider, &ours).unwrap()
 }
 
-fn on(provider: Provider, text: Option<&str>) -> (String, magia_core::steward::Written) {
+fn on(provider: Provider, text: Option<&str>) -> (String, Written) {
     let bytes = text.map(str::as_bytes);
-    let (plan, written) = plan_telemetry_on(bytes, provider, &collector(), &ours).unwrap();
+    let (plan, written) =
+        plan_telemetry_on(bytes, provider, &collector(), &Written::default(), &ours).unwrap();
     (String::from_utf8(plan.after.unwrap()).unwrap(), written)
 }
 
@@ -116,9 +117,15 @@ fn codex() {
     );
     check(provider, Some("[otel]\nexporter = \"none\"\nenvironment = \"dev\"\n"), &held);
     check(provider, Some("[otel.span_attributes]\nx = \"y\"\n"), &held);
-    let dotted = plan_telemetry_on(Some(b"otel.environment = \"dev\"\n"), provider, &collector(), &ours);
+    let dotted = plan_telemetry_on(
+        Some(b"otel.environment = \"dev\"\n"),
+        provider,
+        &collector(),
+        &Written::default(),
+        &ours,
+    );
     assert!(matches!(dotted, Err(StewardError::WrongType { .. })), "{dotted:?}");
-    let broken = plan_telemetry_on(Some(b"model = \n"), provider, &collector(), &ours);
+    let broken = plan_telemetry_on(Some(b"model = \n"), provider, &collector(), &Written::default(), &ours);
     assert!(matches!(broken, Err(StewardError::Toml { .. })));
 }
 
@@ -160,7 +167,7 @@ fn a_collector_of_the_users_own_is_never_written_over() {
         ),
     ] {
         assert_eq!(state(provider, text), TelemetryState::Theirs(shown.to_owned()), "{text}");
-        match plan_telemetry_on(Some(text.as_bytes()), provider, &collector(), &ours) {
+        match plan_telemetry_on(Some(text.as_bytes()), provider, &collector(), &Written::default(), &ours) {
             Err(err @ StewardError::ForeignCollector { .. }) => {
                 assert!(err.to_string().contains(shown) && !err.to_string().contains("key"), "{err}");
             }
@@ -172,4 +179,88 @@ fn a_collector_of_the_users_own_is_never_written_over() {
         TelemetryState::Off
     );
     assert_eq!(state(Provider::Claude, "{}"), TelemetryState::Off);
+}
+
+/// Switches telemetry on for each collector in turn, then off, as the steward does: what it was.
+#[track_caller]
+fn turns(provider: Provider, text: &str, collectors: &[Collector]) {
+    let mut now = text.to_owned();
+    let mut known = Written::default();
+    let any = |found: &str| collectors.iter().any(|one| endpoint_is_of(found, &one.endpoint));
+    for collector in collectors {
+        let (plan, written) =
+            plan_telemetry_on(Some(now.as_bytes()), provider, collector, &known, &any).unwrap();
+        now = String::from_utf8(plan.after.unwrap()).unwrap();
+        known = written;
+    }
+    let off = plan_telemetry_off(Some(now.as_bytes()), provider, &known).unwrap();
+    assert_eq!(String::from_utf8(off.after.unwrap()).unwrap(), text, "{now}");
+}
+
+#[test]
+fn on_again_and_again_is_taken_back_as_a_whole() {
+    let more = collector();
+    let less = Collector { traces: false, ..collector() };
+    let moved = Collector { endpoint: "http://127.0.0.1:4319".to_owned(), traces: false };
+    let texts = [
+        "{}",
+        "{\n  \"model\": \"opus\"\n}\n",
+        "{\n  \"env\": {\n    \"OTEL_TRACES_EXPORTER\": \"none\",\n    \"A\": \"b\"\n  }\n}\n",
+        "{\n  \"env\": {\n    \"OTEL_METRICS_EXPORTER\": \"none\"\n  }\n}\n",
+    ];
+    for text in texts {
+        for collectors in [
+            &[more.clone(), less.clone()][..],
+            &[less.clone(), more.clone()],
+            &[less.clone(), more.clone(), less.clone(), moved.clone()],
+            &[moved.clone(), more.clone(), more.clone()],
+        ] {
+            turns(Provider::Claude, text, collectors);
+        }
+    }
+    for text in ["[otel]\nexporter = \"none\"\n", "model = \"x\"\n"] {
+        turns(Provider::Codex, text, &[moved.clone(), less.clone(), less.clone()]);
+    }
+    turns(Provider::Gemini, "{\n  \"telemetry\": {\n    \"logPrompts\": true\n  }\n}\n", &[moved, less]);
+}
+
+#[test]
+fn a_smaller_wish_takes_back_what_is_not_wanted_any_more() {
+    let text = "{\n  \"env\": {\n    \"OTEL_TRACES_EXPORTER\": \"none\"\n  }\n}\n";
+    let (with, known) = on(Provider::Claude, Some(text));
+    let less = Collector { traces: false, ..collector() };
+    let again = plan_telemetry_on(Some(with.as_bytes()), Provider::Claude, &less, &known, &ours).unwrap().0;
+    let after = String::from_utf8(again.after.unwrap()).unwrap();
+    assert!(after.contains("\"OTEL_TRACES_EXPORTER\": \"none\"") && after.contains(OURS), "{after}");
+    assert!(!after.contains("CLAUDE_CODE_ENHANCED_TELEMETRY_BETA"), "{after}");
+}
+
+#[test]
+fn what_was_changed_between_two_times_comes_back_too() {
+    let (with, known) = on(Provider::Claude, Some("{\n  \"model\": \"opus\"\n}\n"));
+    let edited = with
+        .replace("\"OTEL_METRIC_EXPORT_INTERVAL\": \"10000\"", "\"OTEL_METRIC_EXPORT_INTERVAL\": \"5000\"");
+    let bytes = Some(edited.as_bytes());
+    let (plan, known) = plan_telemetry_on(bytes, Provider::Claude, &collector(), &known, &ours).unwrap();
+    let off = plan_telemetry_off(plan.after.as_deref(), Provider::Claude, &known).unwrap();
+    let after: serde_json::Value = serde_json::from_slice(&off.after.unwrap()).unwrap();
+    let left = serde_json::json!({ "model": "opus", "env": { "OTEL_METRIC_EXPORT_INTERVAL": "5000" } });
+    assert_eq!(after, left);
+}
+
+#[test]
+fn a_dotted_key_keeps_the_header_it_stands_under() {
+    let dotted = "[otel]\nspan_attributes.team = \"x\"\n";
+    check(Provider::Codex, Some(dotted), &["span_attributes.team = \"x\""]);
+    // The user's own key came after ours.
+    let (with, known) = on(Provider::Codex, None);
+    for (key, left) in [
+        ("span_attributes.team = \"x\"\n", "[otel]\nspan_attributes.team = \"x\"\n"),
+        ("environment = \"dev\"\n", "[otel]\nenvironment = \"dev\"\n"),
+        ("\n[otel.span_attributes]\nteam = \"x\"\n", "\n[otel.span_attributes]\nteam = \"x\"\n"),
+    ] {
+        let edited = format!("{with}{key}");
+        let off = plan_telemetry_off(Some(edited.as_bytes()), Provider::Codex, &known).unwrap();
+        assert_eq!(String::from_utf8(off.after.unwrap()).unwrap(), left);
+    }
 }

@@ -1,7 +1,7 @@
 //! `[otel]` of Codex's `config.toml`: one exporter per signal, each with its full address.
 
 use serde_json::{Map, Value};
-use toml_edit::Item;
+use toml_edit::{Item, Table};
 
 use super::error::StewardError;
 use super::json::{decode, position};
@@ -35,8 +35,13 @@ fn endpoint(item: &Item) -> Option<String> {
     }
 }
 
-/// Works out the file with both exporters. Any that stand there say `none`, or are ours already.
-pub(crate) fn plan_on(bytes: Option<&[u8]>, collector: &str) -> Result<(Plan, Written), StewardError> {
+/// Works out the file with both exporters. Any that stand there say `none`, or are ours already; `known` is what was written
+/// before, if anything was.
+pub(crate) fn plan_on(
+    bytes: Option<&[u8]>,
+    collector: &str,
+    known: &Written,
+) -> Result<(Plan, Written), StewardError> {
     let text = decode(bytes.unwrap_or_default())?;
     let config = Config::read(text)?;
     let otel = config.find(&["otel"]);
@@ -60,9 +65,16 @@ pub(crate) fn plan_on(bytes: Option<&[u8]>, collector: &str) -> Result<(Plan, Wr
         let full = line(key, path);
         let value = full.split_once(" = ").map(|(_, value)| value.to_owned()).unwrap_or_default();
         let old = table.and_then(|table| table.get(key));
-        before.insert(key.to_owned(), old.and_then(Item::as_str).map_or(Value::Null, Value::from));
+        let stands = old.and_then(endpoint);
+        let is_ours = stands.is_some() && stands.as_deref() == known.wrote.get(key).and_then(Value::as_str);
+        let first = if is_ours {
+            known.before.get(key).cloned()
+        } else {
+            old.and_then(Item::as_str).map(Value::from)
+        };
+        before.insert(key.to_owned(), first.unwrap_or_default());
         wrote.insert(key.to_owned(), Value::from(format!("{collector}{path}")));
-        match old.map(|old| (endpoint(old), old.span())) {
+        match old.map(|old| (stands, old.span())) {
             Some((Some(same), _)) if same == format!("{collector}{path}") => {}
             Some((_, Some(span))) => edits.push((span, value)),
             Some((_, None)) => return Err(StewardError::BrokenEdit),
@@ -95,7 +107,8 @@ pub(crate) fn plan_on(bytes: Option<&[u8]>, collector: &str) -> Result<(Plan, Wr
     if wanted.iter().any(|endpoint| !found.contains(endpoint)) {
         return Err(StewardError::BrokenEdit);
     }
-    let written = Written { wrote: wrote.into(), before: before.into(), made_file: bytes.is_none() };
+    let made_file = bytes.is_none() || known.made_file;
+    let written = Written { wrote: wrote.into(), before: before.into(), made_file };
     let plan = plan_of(bytes, if after == text { bytes.map(<[u8]>::to_vec) } else { Some(after.into()) });
     Ok((plan, written))
 }
@@ -125,8 +138,10 @@ pub(crate) fn plan_off(bytes: Option<&[u8]>, written: &Written) -> Result<Plan, 
             }
         }
     }
+    // What a dotted key makes is written under the header too; a table with a header of its own is not.
+    let under = |item: &Item| item.as_table().map_or(!item.is_none(), Table::is_dotted);
     if gone > 0
-        && gone == table.iter().filter(|(_, item)| item.is_value()).count()
+        && gone == table.iter().filter(|(_, item)| under(item)).count()
         && let Some(header) = table.span()
     {
         let header = config.line(header);

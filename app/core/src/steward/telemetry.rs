@@ -74,7 +74,9 @@ pub fn telemetry_state(
     })
 }
 
-/// Works out how telemetry goes to a collector of ours. `ours` tells an endpoint of ours.
+/// Works out how telemetry goes to a collector of ours. `ours` tells an endpoint of ours; `known` is what was written
+/// before, if anything was: what it wrote and is not wanted any more is taken back, and what stood there before it is told
+/// again.
 ///
 /// # Errors
 /// What the agent itself would not read is refused, and so is to write over another's collector.
@@ -82,19 +84,24 @@ pub fn plan_telemetry_on(
     bytes: Option<&[u8]>,
     provider: Provider,
     collector: &Collector,
+    known: &Written,
     ours: &dyn Fn(&str) -> bool,
 ) -> Result<(Plan, Written), StewardError> {
     if let TelemetryState::Theirs(endpoint) = telemetry_state(bytes, provider, ours)? {
         return Err(StewardError::ForeignCollector { endpoint });
     }
     if provider == Provider::Codex {
-        return otel_toml::plan_on(bytes, &collector.endpoint);
+        return otel_toml::plan_on(bytes, &collector.endpoint, known);
     }
     let wanted = wanted(provider, collector);
     let current = settings_value(bytes, provider)?;
-    let written =
-        Written { before: before(&current, &wanted), wrote: wanted.clone(), made_file: bytes.is_none() };
-    Ok((merge_patch_of(bytes, &wanted, provider)?, written))
+    let patch = merged(Value::Object(surplus(&current, known, &wanted)), &wanted);
+    let written = Written {
+        before: before(Some(&current), &wanted, Some(&known.wrote), &known.before),
+        wrote: wanted,
+        made_file: bytes.is_none() || known.made_file,
+    };
+    Ok((merge_patch_of(bytes, &patch, provider)?, written))
 }
 
 /// Works out how what was written is taken back. What was changed since stays.
@@ -180,15 +187,64 @@ fn wanted(provider: Provider, collector: &Collector) -> Value {
     }
 }
 
-/// What stands at the keys that will be written; `null` where nothing does.
-fn before(current: &Value, wanted: &Value) -> Value {
-    let Value::Object(wanted) = wanted else { return current.clone() };
-    let Value::Object(current) = current else { return Value::Null };
+/// What stood at the keys that will be written before anything of ours did; `null` where nothing did. What `wrote` names and
+/// still stands there is ours, and `known` has what stood in its place.
+fn before(current: Option<&Value>, wanted: &Value, wrote: Option<&Value>, known: &Value) -> Value {
+    let Value::Object(wanted) = wanted else {
+        let is_ours = current.is_some() && current == wrote;
+        return if is_ours { known.clone() } else { current.cloned().unwrap_or_default() };
+    };
+    let made = known.is_null() && wrote.is_some_and(Value::is_object);
+    if !made && !current.is_some_and(Value::is_object) {
+        return current.cloned().unwrap_or_default();
+    }
+    let inner = |value: Option<&'_ Value>, key: &str| value.and_then(|value| value.get(key)).cloned();
     let pairs = wanted.iter().map(|(key, wanted)| {
-        let before = current.get(key).map_or(Value::Null, |current| before(current, wanted));
-        (key.clone(), before)
+        let (now, wrote) = (inner(current, key), inner(wrote, key));
+        let known = known.get(key).unwrap_or(&Value::Null);
+        (key.clone(), before(now.as_ref(), wanted, wrote.as_ref(), known))
     });
-    Value::Object(pairs.collect())
+    let all: Map<String, Value> = pairs.collect();
+    // An object that we made, and into which nobody has written at these keys, is ours as a whole.
+    if made && all.values().all(Value::is_null) { Value::Null } else { Value::Object(all) }
+}
+
+/// The patch that takes back what was written and is not wanted any more.
+fn surplus(current: &Value, known: &Written, wanted: &Value) -> Map<String, Value> {
+    let mut patch = Map::new();
+    for (key, wrote) in known.wrote.as_object().into_iter().flatten() {
+        let Some(now) = current.get(key) else { continue };
+        let before = known.before.get(key).cloned().unwrap_or_default();
+        let taken_back = match wanted.get(key) {
+            None => undo(current, &one(key, wrote), &one(key, &before)),
+            Some(wanted @ Value::Object(_)) => {
+                let inner = Written { wrote: wrote.clone(), before, made_file: false };
+                let inner = surplus(now, &inner, wanted);
+                if inner.is_empty() { Map::new() } else { Map::from_iter([(key.clone(), inner.into())]) }
+            }
+            Some(_) => Map::new(),
+        };
+        patch.extend(taken_back);
+    }
+    patch
+}
+
+fn one(key: &str, value: &Value) -> Value {
+    Value::Object(Map::from_iter([(key.to_owned(), value.clone())]))
+}
+
+/// Two patches as one; where both speak of a key, the second counts.
+fn merged(first: Value, second: &Value) -> Value {
+    match (first, second) {
+        (Value::Object(mut all), Value::Object(second)) => {
+            for (key, value) in second {
+                let first = all.remove(key).unwrap_or_default();
+                all.insert(key.clone(), merged(first, value));
+            }
+            Value::Object(all)
+        }
+        (_, second) => second.clone(),
+    }
 }
 
 /// The patch that takes back what was written, as far as it still stands there.

@@ -42,6 +42,11 @@ struct Entry {
 }
 
 impl Entry {
+    fn new(collector: &Collector, written: Written) -> Self {
+        let Written { wrote, before, made_file } = written;
+        Self { endpoint: collector.endpoint.clone(), wrote, before, made_file }
+    }
+
     fn written(&self) -> Written {
         Written { wrote: self.wrote.clone(), before: self.before.clone(), made_file: self.made_file }
     }
@@ -124,15 +129,7 @@ pub fn set_telemetry_on(paths: &StewardPaths, wish: &TelemetryWish, disk: &dyn D
     let name = key(path);
     match (wish, written.into_inner()) {
         (TelemetryWish::On(collector), Some(written)) => {
-            // Of what stood there before us the first look knows best.
-            let first = remembered.files.get(&name).cloned();
-            let entry = Entry {
-                endpoint: collector.endpoint.clone(),
-                wrote: written.wrote,
-                before: first.as_ref().map_or(written.before, |first| first.before.clone()),
-                made_file: first.map_or(written.made_file, |first| first.made_file),
-            };
-            remembered.files.insert(name, entry);
+            remembered.files.insert(name, Entry::new(collector, written));
         }
         _ => {
             remembered.files.remove(&name);
@@ -168,17 +165,15 @@ fn plan(
     remembered: &Remembered,
     bytes: Option<&[u8]>,
 ) -> Result<(magia_core::steward::Plan, Option<Written>), magia_core::steward::StewardError> {
+    let entry = remembered.files.get(&key(settings_of(paths)));
+    let known = entry.map(Entry::written).unwrap_or_default();
     match wish {
         TelemetryWish::On(collector) => {
             let ours = |found: &str| is_ours(remembered, Some(&collector.endpoint), found);
-            let (plan, written) = plan_telemetry_on(bytes, paths.provider, collector, &ours)?;
+            let (plan, written) = plan_telemetry_on(bytes, paths.provider, collector, &known, &ours)?;
             Ok((plan, Some(written)))
         }
-        TelemetryWish::Off => {
-            let entry = remembered.files.get(&key(settings_of(paths)));
-            let written = entry.map(Entry::written).unwrap_or_default();
-            Ok((plan_telemetry_off(bytes, paths.provider, &written)?, None))
-        }
+        TelemetryWish::Off => Ok((plan_telemetry_off(bytes, paths.provider, &known)?, None)),
     }
 }
 
