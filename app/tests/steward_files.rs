@@ -10,10 +10,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use magia_app::services::steward::{
-    BACKUPS_KEPT, Disk, TelemetryWish, Wishes, install, install_handler, install_on, preview_install,
-    preview_telemetry, preview_uninstall, read_settings, set_telemetry, status, uninstall, update_settings,
+    BACKUPS_KEPT, Disk, StewardPaths, TelemetryWish, Wishes, install, install_handler, install_on,
+    preview_install, preview_telemetry, preview_uninstall, read_settings, set_telemetry, status, uninstall,
+    update_settings,
 };
 use magia_core::steward::{ChangeKind, Collector, HookState, StewardError};
+use magia_protocol::wire::Provider;
 use serde_json::json;
 use steward_common::{Place, mode};
 
@@ -312,6 +314,158 @@ fn what_stood_there_before_telemetry_is_never_forgotten() {
     fs::write(&memory, known).unwrap();
     set_telemetry(&place.paths, &TelemetryWish::Off).unwrap();
     assert_eq!(read_settings(&place.paths).unwrap(), before);
+}
+
+#[test]
+fn telemetry_that_is_switched_on_twice_is_taken_back_as_a_whole() {
+    let text = "{\n  \"env\": {\n    \"OTEL_TRACES_EXPORTER\": \"none\"\n  }\n}\n";
+    let less = Collector { endpoint: "http://127.0.0.1:4318".into(), traces: false };
+    let more = Collector { traces: true, ..less.clone() };
+    for text in [text, "{\n  \"model\": \"opus\"\n}\n", "{\n  \"env\": { }\n}\n", " \n"] {
+        for wishes in [[&more, &less], [&less, &more]] {
+            let place = Place::with(text.as_bytes());
+            for wish in wishes {
+                set_telemetry(&place.paths, &TelemetryWish::On(wish.clone())).unwrap();
+            }
+            set_telemetry(&place.paths, &TelemetryWish::Off).unwrap();
+            assert_eq!(String::from_utf8(place.read()).unwrap(), text);
+        }
+    }
+}
+
+#[test]
+fn hooks_and_telemetry_leave_what_they_found_in_any_order() {
+    let on = TelemetryWish::On(Collector { endpoint: "http://127.0.0.1:4318".into(), traces: false });
+    for found in [None, Some(""), Some("\n"), Some("{ }"), Some("{\n  \"a\": 1\n}\n")] {
+        for provider in Provider::ALL.iter().copied() {
+            for order in ["htht", "htth", "thth", "thht"] {
+                let mut place = Place::new();
+                let StewardPaths { state_dir, data_dir, handler_source, .. } = place.paths.clone();
+                let agent = place.dir.path().join("agent");
+                fs::create_dir(&agent).unwrap();
+                place.paths = StewardPaths::new(provider, &agent, &state_dir, &data_dir, &handler_source);
+                let files = [Some(place.paths.settings.clone()), place.paths.trust.clone()];
+                if let Some(text) = found {
+                    fs::write(&place.paths.settings, text).unwrap();
+                }
+                let trust = Wishes { trust: provider == Provider::Codex, ..Wishes::default() };
+                let mut seen = String::new();
+                for step in order.chars() {
+                    match (step, seen.contains(step)) {
+                        ('h', false) => install(&place.paths, &trust).map(drop).unwrap(),
+                        ('h', true) => uninstall(&place.paths).map(drop).unwrap(),
+                        (_, false) => set_telemetry(&place.paths, &on).map(drop).unwrap(),
+                        (_, true) => set_telemetry(&place.paths, &TelemetryWish::Off).map(drop).unwrap(),
+                    }
+                    seen.push(step);
+                }
+                let left: Vec<Option<String>> =
+                    files.iter().flatten().map(|file| fs::read_to_string(file).ok()).collect();
+                assert_eq!(left[0].as_deref(), found, "{provider}, {order}");
+                assert_eq!(left.get(1).cloned().flatten(), None, "{provider}, {order}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_link_into_a_directory_that_is_not_there_is_refused() {
+    let place = Place::new();
+    let away = place.dir.path().join("away");
+    fs::create_dir_all(place.paths.settings.parent().unwrap()).unwrap();
+    symlink(away.join("settings.json"), &place.paths.settings).unwrap();
+    let on = TelemetryWish::On(Collector { endpoint: "http://127.0.0.1:4318".into(), traces: false });
+    for refused in [
+        install(&place.paths, &Wishes::default()).map(drop),
+        preview_install(&place.paths, &Wishes::default()).map(drop),
+        set_telemetry(&place.paths, &on).map(drop),
+        update_settings(&place.paths, &json!({"a": 1})).map(drop),
+    ] {
+        let refused = format!("{:#}", refused.unwrap_err());
+        assert!(refused.contains("a directory that is not there"), "{refused}");
+    }
+    assert!(!away.exists() && !place.paths.handler().exists());
+    // Nothing to take out is nothing to refuse.
+    assert!(!uninstall(&place.paths).unwrap().changed && !away.exists());
+}
+
+/// Sets an extended attribute; false where the file system has none of this kind.
+#[cfg(target_os = "linux")]
+fn set_attribute(path: &Path, name: &std::ffi::CStr, value: &[u8]) -> bool {
+    let file = fs::File::open(path).unwrap();
+    // SAFETY: an open file, and texts that live over the call.
+    let set = unsafe {
+        let fd = std::os::fd::AsRawFd::as_raw_fd(&file);
+        libc::fsetxattr(fd, name.as_ptr(), value.as_ptr().cast(), value.len(), 0)
+    };
+    let err = io::Error::last_os_error();
+    assert!(set == 0 || err.raw_os_error() == Some(libc::ENOTSUP), "{name:?}: {err}");
+    set == 0
+}
+
+#[cfg(target_os = "linux")]
+fn attribute(path: &Path, name: &std::ffi::CStr) -> Option<Vec<u8>> {
+    let file = fs::File::open(path).unwrap();
+    let mut value = vec![0; 256];
+    // SAFETY: an open file, and a buffer of the length that is said.
+    let length = unsafe {
+        let fd = std::os::fd::AsRawFd::as_raw_fd(&file);
+        libc::fgetxattr(fd, name.as_ptr(), value.as_mut_ptr().cast(), value.len())
+    };
+    value.truncate(usize::try_from(length).ok()?);
+    Some(value)
+}
+
+/// A list as the kernel keeps it: the owner and user 1000 may read, the owning group may not.
+#[cfg(target_os = "linux")]
+fn access_list() -> Vec<u8> {
+    let entries: [(u16, u16, u32); 5] =
+        [(1, 6, u32::MAX), (2, 4, 1000), (4, 0, u32::MAX), (16, 4, u32::MAX), (32, 0, u32::MAX)];
+    let mut list = 2_u32.to_le_bytes().to_vec();
+    for (tag, may, id) in entries {
+        list.extend([tag.to_le_bytes(), may.to_le_bytes()].concat());
+        list.extend(id.to_le_bytes());
+    }
+    list
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn access_lists_and_attributes_are_kept() {
+    const LIST: &std::ffi::CStr = c"system.posix_acl_access";
+    const MINE: &std::ffi::CStr = c"user.mine";
+    let place = Place::with(SETTINGS);
+    let file = &place.paths.settings;
+    let listed = set_attribute(file, LIST, &access_list());
+    let own = set_attribute(file, MINE, b"a note");
+    let before = (mode(file), attribute(file, LIST), attribute(file, MINE));
+    assert_eq!((before.1.is_some(), before.2.is_some()), (listed, own));
+    for _ in 0..2 {
+        install(&place.paths, &Wishes::default()).unwrap();
+        assert_eq!((mode(file), attribute(file, LIST), attribute(file, MINE)), before);
+        uninstall(&place.paths).unwrap();
+        assert_eq!((mode(file), attribute(file, LIST), attribute(file, MINE)), before);
+    }
+    // A list that the directory gives to new files is not given to this one.
+    let place = Place::with(SETTINGS);
+    let dir = place.paths.settings.parent().unwrap();
+    fs::set_permissions(&place.paths.settings, fs::Permissions::from_mode(0o640)).unwrap();
+    set_attribute(dir, c"system.posix_acl_default", &access_list());
+    install(&place.paths, &Wishes::default()).unwrap();
+    assert_eq!((mode(&place.paths.settings), attribute(&place.paths.settings, LIST)), (0o640, None));
+}
+
+#[test]
+fn a_file_with_further_names_is_left_alone() {
+    let place = Place::with(SETTINGS);
+    let other = place.dir.path().join("other.json");
+    fs::hard_link(&place.paths.settings, &other).unwrap();
+    let refused = format!("{:#}", install(&place.paths, &Wishes::default()).unwrap_err());
+    assert!(refused.contains("2 names (hard links)"), "{refused}");
+    assert_eq!((place.read(), fs::read(&other).unwrap()), (SETTINGS.to_vec(), SETTINGS.to_vec()));
+    assert_eq!((place.leftovers(), place.backups()), (Vec::new(), Vec::new()));
+    fs::remove_file(&other).unwrap();
+    install(&place.paths, &Wishes::default()).unwrap();
 }
 
 #[test]

@@ -264,3 +264,15 @@ fn a_dotted_key_keeps_the_header_it_stands_under() {
         assert_eq!(String::from_utf8(off.after.unwrap()).unwrap(), left);
     }
 }
+
+#[test]
+fn white_space_comes_back() {
+    for text in ["{\n  \"env\": { }\n}\n", "{ }", "", "\n\n", "\u{feff}\n", "{\n}\n", "{ \"env\": {\n} }"] {
+        check(Provider::Claude, Some(text), &[OURS]);
+    }
+    for text in
+        ["// mine \n", "/* a */ // b \n\n", "{ \"telemetry\": { } /* x */ }", "{\n  \"a\": 1 // note \n}"]
+    {
+        check(Provider::Gemini, Some(text), &[OURS]);
+    }
+}

@@ -2,6 +2,7 @@
 
 pub mod agents;
 pub mod ancestry;
+pub mod attributes;
 pub mod color_scheme;
 pub mod desktop;
 #[cfg(feature = "window")]

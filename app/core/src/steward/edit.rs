@@ -326,6 +326,8 @@ fn item_gap<'a>(doc: &Document<'a>, style: &Style, inside: Span, items: &[Span])
 fn gap_start(doc: &Document<'_>, from: usize, item: Span) -> usize {
     let before = doc.between(from, item.start);
     let start = from + before.trim_end_matches([' ', '\t', '\r', '\n']).len();
+    // White space at the end of a comment is the comment's.
+    let start = comments::last_end(doc.text, from, item.start).map_or(start, |end| end.max(start));
     let behind = doc.text.get(item.end..).unwrap_or_default().trim_start_matches([' ', '\t', ',']);
     let breaks = behind.starts_with(['\n', '\r']) || behind.starts_with("//");
     if !breaks && comments::line_comment_ends(doc.text, from, start) { item.start } else { start }

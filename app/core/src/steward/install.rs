@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 
 use magia_protocol::wire::Provider;
 
-use super::comments;
 use super::edit::{ContainerEdit, Edits, Layout, NewItem, Style};
 use super::entry::{self, Owner};
 use super::error::StewardError;
-use super::json::{Dialect, Document, Member, Span, decode, is_blank, is_comments};
-use super::plan::{Change, ChangeKind, Footprint, Origin, Plan};
+use super::json::{Document, Member, Span, decode, is_blank, is_comments};
+use super::plan::{Change, ChangeKind, Footprint, Origin, Plan, blank_filled, comments_end};
 use super::recipe::{self, HookEvent, Recipe};
 use super::survey::{EventNode, GroupNode, HookNode, Rigour, Survey};
 
@@ -37,8 +36,7 @@ pub fn plan_install(
         _ => Footprint::default(),
     };
     if blank {
-        let space = read.get(comments_end(read, dialect)..).unwrap_or_default();
-        footprint.origin = bytes.map_or(Origin::Absent, |_| Origin::Blank(space.to_owned()));
+        footprint.origin = Origin::of_blank(bytes, read, dialect);
     }
 
     let strict = recipe.strict.unwrap_or_else(|| survey.is_strict());
@@ -49,23 +47,10 @@ pub fn plan_install(
     let after = match (edits.is_empty(), blank) {
         (true, _) => bytes.map(<[u8]>::to_vec),
         (false, false) => Some(edits.apply(text).into_bytes()),
-        (false, true) => {
-            let head = match comments_end(read, dialect) {
-                0 if read.starts_with('\u{feff}') => "\u{feff}".to_owned(),
-                0 => String::new(),
-                end => format!("{}\n", read.get(..end).unwrap_or_default()),
-            };
-            Some(format!("{head}{}\n", edits.apply(text)).into_bytes())
-        }
+        (false, true) => Some(blank_filled(read, dialect, &edits.apply(text))),
     };
     let before = bytes.map(<[u8]>::to_vec);
     Plan { before, after, changes, warnings: survey.warnings(), footprint }.checked(dialect)
-}
-
-/// Where the last comment ends in a text that is blank but for comments; 0 when there is none.
-fn comments_end(text: &str, dialect: Dialect) -> usize {
-    let end = (dialect == Dialect::Comments).then(|| comments::last_end(text, 0, text.len())).flatten();
-    end.unwrap_or_default()
 }
 
 /// Works out how to take every entry of ours out again, and with it what only we had made: the group, the event,
@@ -102,11 +87,10 @@ pub fn plan_uninstall(
     let root_emptied = removal.run() && !survey.doc.has_comment(behind);
     let Removal { edits, changes, footprint: found, warnings, .. } = removal;
     let head = read.get(..comments_end(survey.doc.between(0, root.start), dialect)).unwrap_or_default();
-    let after = match (&found.origin, root_emptied) {
-        (Origin::Absent, true) if head.is_empty() => None,
-        (Origin::Blank(blank), true) => Some(format!("{head}{blank}").into_bytes()),
-        _ if edits.is_empty() => before.clone(),
-        _ => Some(edits.apply(read).into_bytes()),
+    let after = match root_emptied.then(|| found.origin.emptied(head)).flatten() {
+        Some(after) => after,
+        None if edits.is_empty() => before.clone(),
+        None => Some(edits.apply(read).into_bytes()),
     };
     Plan { before, after, changes, warnings, footprint }.checked(dialect)
 }
@@ -144,7 +128,7 @@ impl Install<'_> {
 
         let Some(hooks) = &self.survey.hooks else {
             if self.survey.root.is_empty() {
-                note_empty(footprint, doc, "", doc.root);
+                footprint.note_empty(doc, "", doc.root);
             }
             footprint.empty.remove("hooks");
             let hooks: serde_json::Map<_, _> =
@@ -165,7 +149,7 @@ impl Install<'_> {
             return Ok(());
         };
         if hooks.events.is_empty() {
-            note_empty(footprint, doc, "hooks", hooks.span);
+            footprint.note_empty(doc, "hooks", hooks.span);
         }
         // An entry of ours on an event that is no longer installed would only cost time, or harm.
         let mut gone = BTreeSet::new();
@@ -206,7 +190,7 @@ impl Install<'_> {
     ) -> Result<(), StewardError> {
         let doc = &self.survey.doc;
         if node.groups.is_empty() {
-            note_empty(footprint, doc, &event_path(event.name), node.array);
+            footprint.note_empty(doc, &event_path(event.name), node.array);
         }
         let items: Vec<Span> = node.groups.iter().map(|group| group.span).collect();
         let append = [NewItem { key: None, value: entry::new_group(&self.recipe, event, self.strict)? }];
@@ -415,12 +399,4 @@ fn spans(members: &[Member]) -> Vec<Span> {
 
 fn event_path(event: &str) -> String {
     format!("hooks.{event}")
-}
-
-fn note_empty(footprint: &mut Footprint, doc: &Document<'_>, path: &str, container: Span) {
-    let inside = Span { start: container.start + 1, end: container.end.saturating_sub(1) };
-    // A comment keeps its container by itself, and is not ours to remember.
-    if !doc.has_comment(inside) {
-        footprint.empty.insert(path.to_owned(), doc.slice(inside).to_owned());
-    }
 }

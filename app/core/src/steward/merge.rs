@@ -8,7 +8,7 @@ use super::error::StewardError;
 use super::json::{
     Dialect, Document, Kind, MAX_DEPTH, Member, Position, Span, decode, is_blank, is_comments,
 };
-use super::plan::{Footprint, Plan};
+use super::plan::{Footprint, Origin, Plan, blank_filled};
 use super::recipe;
 
 /// Works out the file with the patch merged in: `null` removes a key, an object is merged into an object, all
@@ -17,14 +17,16 @@ use super::recipe;
 /// # Errors
 /// What Claude itself would not read is refused, and so is a patch that is no object.
 pub fn merge_patch(bytes: Option<&[u8]>, patch: &Value) -> Result<Plan, StewardError> {
-    merge_patch_of(bytes, patch, Provider::Claude)
+    merge_patch_of(bytes, patch, Provider::Claude, &Footprint::default())
 }
 
-/// [`merge_patch`] for the file of an agent, with comments where it may have some.
+/// [`merge_patch`] for the file of an agent, with comments where it may have some. What `known` says was empty gets its white
+/// space back; the plan's footprint says what was found empty now.
 pub(crate) fn merge_patch_of(
     bytes: Option<&[u8]>,
     patch: &Value,
     provider: Provider,
+    known: &Footprint,
 ) -> Result<Plan, StewardError> {
     let dialect = recipe::dialect(provider);
     if !patch.is_object() {
@@ -34,24 +36,25 @@ pub(crate) fn merge_patch_of(
         return Err(StewardError::TooDeep { limit: MAX_DEPTH, at: Position { line: 1, column: 1 } });
     }
     let read = decode(bytes.unwrap_or_default())?;
-    let blank = is_blank(read);
+    let blank = is_blank(read) || is_comments(read, dialect);
     let text = if blank { "{}" } else { read };
     let doc = object(text, dialect)?;
-    let mut merge = Merge { doc: &doc, style: Style::of(&doc)?, edits: Edits::default() };
-    merge.object(doc.root, patch)?;
-    let edits = merge.edits;
+    let found = known.clone();
+    let mut merge = Merge { doc: &doc, style: Style::of(&doc)?, edits: Edits::default(), known, found };
+    merge.object(doc.root, patch, "")?;
+    let Merge { edits, found: mut footprint, .. } = merge;
+    if blank {
+        footprint.origin = Origin::of_blank(bytes, read, dialect);
+    }
     let before = bytes.map(<[u8]>::to_vec);
     let after = if edits.is_empty() {
         before.clone()
     } else if blank {
-        let mark = if read.starts_with('\u{feff}') { "\u{feff}" } else { "" };
-        Some(format!("{mark}{}\n", edits.apply(text)).into_bytes())
+        Some(blank_filled(read, dialect, &edits.apply(text)))
     } else {
         Some(edits.apply(text).into_bytes())
     };
-    let plan =
-        Plan { before, after, changes: Vec::new(), warnings: Vec::new(), footprint: Footprint::default() };
-    plan.checked(dialect)
+    Plan { before, after, changes: Vec::new(), warnings: Vec::new(), footprint }.checked(dialect)
 }
 
 /// The settings of an agent as a value; an empty object when there are none.
@@ -86,10 +89,12 @@ struct Merge<'d> {
     doc: &'d Document<'d>,
     style: Style,
     edits: Edits,
+    known: &'d Footprint,
+    found: Footprint,
 }
 
 impl Merge<'_> {
-    fn object(&mut self, object: Span, patch: &Value) -> Result<(), StewardError> {
+    fn object(&mut self, object: Span, patch: &Value, path: &str) -> Result<(), StewardError> {
         let members = self.doc.members(object)?;
         let mut remove = vec![false; members.len()];
         let mut append = Vec::new();
@@ -100,7 +105,8 @@ impl Merge<'_> {
                 (None, value) => append.push(NewItem { key: Some(key.clone()), value: without_nulls(value) }),
                 (Some((_, gone)), Value::Null) => *gone = true,
                 (Some((member, _)), Value::Object(_)) if self.doc.kind(member.value) == Kind::Object => {
-                    self.object(member.value, value)?;
+                    let dot = if path.is_empty() { "" } else { "." };
+                    self.object(member.value, value, &format!("{path}{dot}{key}"))?;
                 }
                 (Some((member, _)), value) => self.replace(member, value),
             }
@@ -108,13 +114,16 @@ impl Merge<'_> {
         if append.is_empty() && !remove.contains(&true) {
             return Ok(());
         }
+        if members.is_empty() {
+            self.found.note_empty(self.doc, path, object);
+        }
         let items: Vec<Span> = members.iter().map(Member::span).collect();
         let edit = ContainerEdit {
             container: object,
             items: &items,
             remove: &|index| remove.get(index) == Some(&true),
             append: &append,
-            empty: "",
+            empty: self.known.empty.get(path).map_or("", String::as_str),
         };
         self.edits.container(self.doc, &self.style, &edit);
         Ok(())

@@ -5,9 +5,9 @@ use toml_edit::{Item, Table};
 
 use super::error::StewardError;
 use super::json::{decode, position};
-use super::plan::Plan;
+use super::plan::{Footprint, Origin, Plan};
 use super::telemetry::{Written, base, plan_of};
-use super::toml::{Config, plain_table, same};
+use super::toml::{Config, is_blank_toml, plain_table, same};
 
 /// The keys of ours and the path of their signal. No spans: Codex' are half a megabyte for one turn.
 const EXPORTERS: [(&str, &str); 2] = [("exporter", "/v1/logs"), ("metrics_exporter", "/v1/metrics")];
@@ -41,6 +41,7 @@ pub(crate) fn plan_on(
     bytes: Option<&[u8]>,
     collector: &str,
     known: &Written,
+    mut footprint: Footprint,
 ) -> Result<(Plan, Written), StewardError> {
     let text = decode(bytes.unwrap_or_default())?;
     let config = Config::read(text)?;
@@ -107,8 +108,10 @@ pub(crate) fn plan_on(
     if wanted.iter().any(|endpoint| !found.contains(endpoint)) {
         return Err(StewardError::BrokenEdit);
     }
-    let made_file = bytes.is_none() || known.made_file;
-    let written = Written { wrote: wrote.into(), before: before.into(), made_file };
+    if bytes.is_none() {
+        footprint.origin = Origin::Absent;
+    }
+    let written = Written { wrote: wrote.into(), before: before.into(), footprint };
     let plan = plan_of(bytes, if after == text { bytes.map(<[u8]>::to_vec) } else { Some(after.into()) });
     Ok((plan, written))
 }
@@ -155,7 +158,9 @@ pub(crate) fn plan_off(bytes: Option<&[u8]>, written: &Written) -> Result<Plan, 
     }
     let after = apply(text, edits);
     check(text, &after)?;
-    Ok(plan_of(bytes, if after == text { bytes.map(<[u8]>::to_vec) } else { Some(after.into()) }))
+    let gone = written.footprint.origin == Origin::Absent && is_blank_toml(&after);
+    let after = if after == text { bytes.map(<[u8]>::to_vec) } else { Some(after.into()) };
+    Ok(plan_of(bytes, after.filter(|_| !gone)))
 }
 
 /// Makes edits that do not overlap.

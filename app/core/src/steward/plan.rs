@@ -5,8 +5,9 @@ use std::fmt;
 
 use similar::TextDiff;
 
+use super::comments;
 use super::error::StewardError;
-use super::json::{Dialect, Document};
+use super::json::{Dialect, Document, Span};
 
 /// A change worked out in full: the bytes before and after, and what it means.
 #[derive(Clone, PartialEq, Eq)]
@@ -65,6 +66,64 @@ pub enum Origin {
     Blank(String),
     /// There was no file.
     Absent,
+}
+
+impl Footprint {
+    /// Takes over what another change of ours found before this one: that the file was not there, or blank. When this one
+    /// found an empty object, nothing of the other's stood in it any more.
+    pub fn adopt(&mut self, other: &Self) {
+        if self.empty.contains_key("") {
+            return;
+        }
+        if self.origin == Origin::Content {
+            self.origin = other.origin.clone();
+        }
+        if let Some(space) = other.empty.get("") {
+            self.empty.insert(String::new(), space.clone());
+        }
+    }
+
+    /// Remembers the white space of a container that is empty. A comment keeps its container by itself, and is not ours to
+    /// remember.
+    pub(crate) fn note_empty(&mut self, doc: &Document<'_>, path: &str, container: Span) {
+        let inside = Span { start: container.start + 1, end: container.end.saturating_sub(1) };
+        if !doc.has_comment(inside) {
+            self.empty.insert(path.to_owned(), doc.slice(inside).to_owned());
+        }
+    }
+}
+
+impl Origin {
+    /// What a file is that holds nothing, or nothing but comments.
+    pub(crate) fn of_blank(bytes: Option<&[u8]>, read: &str, dialect: Dialect) -> Self {
+        let space = read.get(comments_end(read, dialect)..).unwrap_or_default();
+        bytes.map_or(Self::Absent, |_| Self::Blank(space.to_owned()))
+    }
+
+    /// What becomes of a file in which nothing but comments before an empty object is left; none: it stays.
+    pub(crate) fn emptied(&self, comments: &str) -> Option<Option<Vec<u8>>> {
+        match self {
+            Self::Absent if comments.is_empty() => Some(None),
+            Self::Blank(blank) => Some(Some(format!("{comments}{blank}").into_bytes())),
+            _ => None,
+        }
+    }
+}
+
+/// Where the last comment ends in a text that is blank but for comments; 0 when there is none.
+pub(crate) fn comments_end(text: &str, dialect: Dialect) -> usize {
+    let end = (dialect == Dialect::Comments).then(|| comments::last_end(text, 0, text.len())).flatten();
+    end.unwrap_or_default()
+}
+
+/// A file that held nothing, or nothing but comments, with an object in it.
+pub(crate) fn blank_filled(read: &str, dialect: Dialect, object: &str) -> Vec<u8> {
+    let head = match comments_end(read, dialect) {
+        0 if read.starts_with('\u{feff}') => "\u{feff}".to_owned(),
+        0 => String::new(),
+        end => format!("{}\n", read.get(..end).unwrap_or_default()),
+    };
+    format!("{head}{object}\n").into_bytes()
 }
 
 impl Plan {

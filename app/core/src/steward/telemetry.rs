@@ -5,9 +5,10 @@ use magia_protocol::wire::Provider;
 use serde_json::{Map, Value, json};
 
 use super::error::StewardError;
+use super::json::{Document, Kind, Span, decode, is_blank, is_comments};
 use super::merge::{merge_patch_of, settings_value};
-use super::otel_toml;
-use super::plan::{Footprint, Plan};
+use super::plan::{Footprint, Origin, Plan, comments_end};
+use super::{otel_toml, recipe};
 
 /// Where an agent shall send telemetry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,8 +37,8 @@ pub struct Written {
     pub wrote: Value,
     /// The values that these keys had; `null` is none.
     pub before: Value,
-    /// There was no file.
-    pub made_file: bool,
+    /// What was found empty or absent.
+    pub footprint: Footprint,
 }
 
 /// Claude's variables that name a collector.
@@ -87,21 +88,25 @@ pub fn plan_telemetry_on(
     known: &Written,
     ours: &dyn Fn(&str) -> bool,
 ) -> Result<(Plan, Written), StewardError> {
-    if let TelemetryState::Theirs(endpoint) = telemetry_state(bytes, provider, ours)? {
-        return Err(StewardError::ForeignCollector { endpoint });
-    }
+    let found = match telemetry_state(bytes, provider, ours)? {
+        TelemetryState::Theirs(endpoint) => return Err(StewardError::ForeignCollector { endpoint }),
+        TelemetryState::On(_) => known.footprint.clone(),
+        // Nothing of ours stands there any more, so what was found then is no more either.
+        TelemetryState::Off => Footprint::default(),
+    };
     if provider == Provider::Codex {
-        return otel_toml::plan_on(bytes, &collector.endpoint, known);
+        return otel_toml::plan_on(bytes, &collector.endpoint, known, found);
     }
     let wanted = wanted(provider, collector);
     let current = settings_value(bytes, provider)?;
     let patch = merged(Value::Object(surplus(&current, known, &wanted)), &wanted);
+    let plan = merge_patch_of(bytes, &patch, provider, &found)?;
     let written = Written {
         before: before(Some(&current), &wanted, Some(&known.wrote), &known.before),
         wrote: wanted,
-        made_file: bytes.is_none() || known.made_file,
+        footprint: plan.footprint.clone(),
     };
-    Ok((merge_patch_of(bytes, &patch, provider)?, written))
+    Ok((plan, written))
 }
 
 /// Works out how what was written is taken back. What was changed since stays.
@@ -113,21 +118,38 @@ pub fn plan_telemetry_off(
     provider: Provider,
     written: &Written,
 ) -> Result<Plan, StewardError> {
-    let mut plan = if provider == Provider::Codex {
-        otel_toml::plan_off(bytes, written)?
-    } else {
-        let current = settings_value(bytes, provider)?;
-        let patch = undo(&current, &written.wrote, &written.before);
-        merge_patch_of(bytes, &Value::Object(patch), provider)?
-    };
-    let empty = |after: &Vec<u8>| {
-        let text = std::str::from_utf8(after).unwrap_or("x").trim();
-        text.is_empty() || text == "{}"
-    };
-    if written.made_file && plan.after.as_ref().is_some_and(empty) {
-        plan.after = None;
+    if provider == Provider::Codex {
+        return otel_toml::plan_off(bytes, written);
+    }
+    let current = settings_value(bytes, provider)?;
+    let patch = undo(&current, &written.wrote, &written.before);
+    let mut plan = merge_patch_of(bytes, &Value::Object(patch), provider, &written.footprint)?;
+    let after = plan.after.as_deref().unwrap_or_default();
+    if let Some(given_back) = emptied(after, provider, &written.footprint.origin)? {
+        plan.after = given_back;
     }
     Ok(plan)
+}
+
+/// What becomes of a text in which an empty object is left; none: it stays.
+#[expect(clippy::option_option, reason = "the inner one is a file that goes")]
+fn emptied(
+    after: &[u8],
+    provider: Provider,
+    origin: &Origin,
+) -> Result<Option<Option<Vec<u8>>>, StewardError> {
+    let text = decode(after)?;
+    let dialect = recipe::dialect(provider);
+    if is_blank(text) || is_comments(text, dialect) {
+        return Ok(None);
+    }
+    let doc = Document::parse(text, dialect)?;
+    let behind = Span { start: doc.root.start, end: text.len() };
+    if doc.kind(doc.root) != Kind::Object || !doc.members(doc.root)?.is_empty() || doc.has_comment(behind) {
+        return Ok(None);
+    }
+    let head = text.get(..comments_end(doc.between(0, doc.root.start), dialect)).unwrap_or_default();
+    Ok(origin.emptied(head))
 }
 
 /// A plan that only says what stands there.
@@ -218,7 +240,7 @@ fn surplus(current: &Value, known: &Written, wanted: &Value) -> Map<String, Valu
         let taken_back = match wanted.get(key) {
             None => undo(current, &one(key, wrote), &one(key, &before)),
             Some(wanted @ Value::Object(_)) => {
-                let inner = Written { wrote: wrote.clone(), before, made_file: false };
+                let inner = Written { wrote: wrote.clone(), before, footprint: Footprint::default() };
                 let inner = surplus(now, &inner, wanted);
                 if inner.is_empty() { Map::new() } else { Map::from_iter([(key.clone(), inner.into())]) }
             }

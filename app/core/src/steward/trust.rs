@@ -113,7 +113,7 @@ pub fn plan_distrust(
     let origin = previous.map(|footprint| &footprint.origin);
     let after = match origin {
         _ if after == text => before.clone(),
-        Some(Origin::Absent) if after.is_empty() => None,
+        Some(Origin::Absent) if is_blank_toml(&after) => None,
         _ => Some(after.into_bytes()),
     };
     Ok(Plan { before, after, changes: Vec::new(), warnings, footprint: Footprint::default() })

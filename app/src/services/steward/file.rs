@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::{Context, Result, bail};
 use magia_core::steward::MAX_BYTES;
 
+use crate::os::attributes;
+
 /// More links than this in a row are a loop.
 const MAX_LINKS: usize = 40;
 /// A bound for a loop that in practice ends at its first turn.
@@ -85,12 +87,32 @@ pub fn make_dir(dir: &Path) -> Result<()> {
         .with_context(|| format!("cannot create the directory {}", dir.display()))
 }
 
-/// Refuses what is marked read-only, also for a user whom the system would not stop.
+/// Refuses a link into a directory that is not there: who made the link meant another place, or one that is away now.
+pub fn check_link(path: &Path, target: &Path) -> Result<()> {
+    let dir = parent(target);
+    if path != target && !dir.is_dir() {
+        bail!(
+            "its link leads into a directory that is not there; make it, or remove the link: {}",
+            dir.display()
+        );
+    }
+    Ok(())
+}
+
+/// Refuses what is marked read-only, also for a user whom the system would not stop, and a file that has further names:
+/// under those the old content would stay.
 pub fn check_writable(path: &Path) -> Result<()> {
-    if let Ok(meta) = fs::metadata(path)
-        && (meta.mode() & OWNER_WRITE == 0 || !may_write(path))
-    {
-        bail!("read-only, so nothing was changed: {}", path.display());
+    if let Ok(meta) = fs::metadata(path) {
+        if meta.mode() & OWNER_WRITE == 0 || !may_write(path) {
+            bail!("read-only, so nothing was changed: {}", path.display());
+        }
+        if meta.nlink() > 1 {
+            bail!(
+                "the file has {} names (hard links), so nothing was changed; use a symbolic link, or a copy: {}",
+                meta.nlink(),
+                path.display()
+            );
+        }
     }
     let dir = parent(path);
     let meta = fs::metadata(dir).with_context(|| format!("cannot read the directory {}", dir.display()))?;
@@ -114,8 +136,7 @@ pub fn replace(
     let doing = || format!("cannot write {}", path.display());
     match after {
         Some(after) => {
-            let old = fs::metadata(path).ok();
-            write_temp(&temp.0, after, old.as_ref(), disk).with_context(doing)?;
+            write_temp(&temp.0, after, path, disk).with_context(doing)?;
             if read(path)?.as_deref() != before {
                 return Ok(Replaced::Changed);
             }
@@ -158,14 +179,22 @@ pub fn write_own(path: &Path, bytes: &[u8], mode: u32, disk: &dyn Disk) -> Resul
     write().with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn write_temp(temp: &Path, bytes: &[u8], old: Option<&fs::Metadata>, disk: &dyn Disk) -> io::Result<()> {
+/// Writes the new file as its owner, mode, access control list and attributes are on the old one. Nobody can read it who could
+/// not read the old one, at no time.
+fn write_temp(temp: &Path, bytes: &[u8], old: &Path, disk: &dyn Disk) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(NEW_FILE_MODE).open(temp)?;
-    if let Some(old) = old {
-        let new = file.metadata()?;
-        if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
-            std::os::unix::fs::fchown(&file, Some(old.uid()), Some(old.gid()))?;
+    match OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(old) {
+        Ok(old) => {
+            let (old_meta, new) = (old.metadata()?, file.metadata()?);
+            if (new.uid(), new.gid()) != (old_meta.uid(), old_meta.gid()) {
+                std::os::unix::fs::fchown(&file, Some(old_meta.uid()), Some(old_meta.gid()))?;
+            }
+            // With a list, the mode's group is its mask; without it, that mode would let the group read.
+            attributes::copy(&old, &file)?;
+            file.set_permissions(fs::Permissions::from_mode(old_meta.mode() & 0o7777))?;
         }
-        file.set_permissions(fs::Permissions::from_mode(old.mode() & 0o7777))?;
+        Err(err) if err.kind() == io::ErrorKind::NotFound => {}
+        Err(err) => return Err(err),
     }
     disk.write(&mut file, bytes)
 }

@@ -202,8 +202,11 @@ pub fn install_on(paths: &StewardPaths, wishes: &Wishes, disk: &dyn Disk) -> Res
     let mut memory = Memory::load(&paths.state_dir).with_context(|| refused(&paths.settings))?;
     preview_install(paths, wishes)?;
     install_handler(&paths.handler_source, &paths.data_dir)?;
-    let (mut outcome, footprint) =
+    let (mut outcome, mut footprint) =
         change(paths, &paths.settings, &Operation::Install(paths, wishes), &memory, disk)?;
+    if let Some(found) = telemetry::footprint(&paths.state_dir, &paths.settings) {
+        footprint.adopt(&found);
+    }
     let events = outcome.changes.iter().filter(|change| change.kind != ChangeKind::Removed);
     let installed = Installed::new(events.map(|change| change.event.clone()).collect(), &footprint);
     memory.files.insert(state::key(&paths.settings), installed);
@@ -384,6 +387,9 @@ fn preview(path: &Path, operation: &Operation<'_>, memory: &Memory) -> Result<Fi
     let bytes = file::read(&settings)?;
     let known = memory.get(path).map(Installed::footprint);
     let plan = operation.plan(bytes.as_deref(), known.as_ref()).with_context(|| refused(&settings))?;
+    if plan.after.is_some() {
+        file::check_link(path, &settings).with_context(|| refused(path))?;
+    }
     Ok(FilePlan { file: path.to_owned(), plan })
 }
 
@@ -415,6 +421,7 @@ fn change(
         if !outcome.changed {
             return Ok((outcome, plan.footprint));
         }
+        file::check_link(path, &settings).with_context(|| refused(path))?;
         if let Some(dir) = settings.parent() {
             file::make_dir(dir)?;
         }

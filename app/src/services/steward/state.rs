@@ -32,8 +32,9 @@ pub struct Installed {
     footprint: FootprintRecord,
 }
 
+/// A footprint as it is written down.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct FootprintRecord {
+pub struct FootprintRecord {
     #[serde(default)]
     origin: OriginRecord,
     #[serde(default)]
@@ -49,23 +50,33 @@ enum OriginRecord {
     Absent,
 }
 
-impl Installed {
-    pub fn new(events: Vec<String>, footprint: &Footprint) -> Self {
+impl FootprintRecord {
+    pub fn new(footprint: &Footprint) -> Self {
         let origin = match &footprint.origin {
             Origin::Content => OriginRecord::Content,
             Origin::Blank(text) => OriginRecord::Blank(text.clone()),
             Origin::Absent => OriginRecord::Absent,
         };
-        Self { events, footprint: FootprintRecord { origin, empty: footprint.empty.clone() } }
+        Self { origin, empty: footprint.empty.clone() }
     }
 
     pub fn footprint(&self) -> Footprint {
-        let origin = match &self.footprint.origin {
+        let origin = match &self.origin {
             OriginRecord::Content => Origin::Content,
             OriginRecord::Blank(text) => Origin::Blank(text.clone()),
             OriginRecord::Absent => Origin::Absent,
         };
-        Footprint { origin, empty: self.footprint.empty.clone() }
+        Footprint { origin, empty: self.empty.clone() }
+    }
+}
+
+impl Installed {
+    pub fn new(events: Vec<String>, footprint: &Footprint) -> Self {
+        Self { events, footprint: FootprintRecord::new(footprint) }
+    }
+
+    pub fn footprint(&self) -> Footprint {
+        self.footprint.footprint()
     }
 }
 

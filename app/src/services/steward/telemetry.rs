@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use magia_core::steward::{
-    Collector, TelemetryState, Written, endpoint_is_of, plan_telemetry_off, plan_telemetry_on,
-    telemetry_state,
+    Collector, Footprint, Origin, TelemetryState, Written, endpoint_is_of, plan_telemetry_off,
+    plan_telemetry_on, telemetry_state,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::file::{make_dir, read, resolve, write_own};
-use super::state::{key, lock, not_understood};
+use super::file::{check_link, make_dir, read, resolve, write_own};
+use super::state::{FootprintRecord, key, lock, not_understood};
 use super::{Disk, FilePlan, Memory, Operation, Outcome, RealDisk, StewardPaths, change, refused};
 
 const VERSION: u32 = 1;
@@ -37,18 +37,35 @@ struct Entry {
     wrote: Value,
     #[serde(default)]
     before: Value,
+    /// What an older magia knew of the file, and reads.
     #[serde(default)]
     made_file: bool,
+    #[serde(default)]
+    footprint: FootprintRecord,
 }
 
 impl Entry {
     fn new(collector: &Collector, written: Written) -> Self {
-        let Written { wrote, before, made_file } = written;
-        Self { endpoint: collector.endpoint.clone(), wrote, before, made_file }
+        let Written { wrote, before, footprint } = written;
+        Self {
+            endpoint: collector.endpoint.clone(),
+            wrote,
+            before,
+            made_file: footprint.origin == Origin::Absent,
+            footprint: FootprintRecord::new(&footprint),
+        }
+    }
+
+    fn footprint(&self) -> Footprint {
+        let mut footprint = self.footprint.footprint();
+        if self.made_file {
+            footprint.origin = Origin::Absent;
+        }
+        footprint
     }
 
     fn written(&self) -> Written {
-        Written { wrote: self.wrote.clone(), before: self.before.clone(), made_file: self.made_file }
+        Written { wrote: self.wrote.clone(), before: self.before.clone(), footprint: self.footprint() }
     }
 }
 
@@ -100,6 +117,9 @@ pub fn preview_telemetry(paths: &StewardPaths, wish: &TelemetryWish) -> Result<V
     let bytes = read(&settings)?;
     let remembered = load(&paths.state_dir).with_context(|| refused(&settings))?;
     let (plan, _) = plan(paths, wish, &remembered, bytes.as_deref()).with_context(|| refused(&settings))?;
+    if plan.after.is_some() {
+        check_link(path, &settings).with_context(|| refused(path))?;
+    }
     Ok(vec![FilePlan { file: path.to_owned(), plan }])
 }
 
@@ -128,7 +148,11 @@ pub fn set_telemetry_on(paths: &StewardPaths, wish: &TelemetryWish, disk: &dyn D
     let (mut outcome, _) = change(paths, path, &Operation::Telemetry(&work), &Memory::default(), disk)?;
     let name = key(path);
     match (wish, written.into_inner()) {
-        (TelemetryWish::On(collector), Some(written)) => {
+        (TelemetryWish::On(collector), Some(mut written)) => {
+            // Hooks that stand in the file already may have made it.
+            if let Some(hooks) = Memory::load(&paths.state_dir).unwrap_or_default().get(path) {
+                written.footprint.adopt(&hooks.footprint());
+            }
             remembered.files.insert(name, Entry::new(collector, written));
         }
         _ => {
@@ -195,6 +219,11 @@ fn load(state_dir: &Path) -> Result<Remembered> {
         serde_json::from_slice(&bytes).with_context(|| not_understood("not what magia wrote", &path))?;
     ensure!(remembered.version <= VERSION, not_understood("written by a newer magia", &path));
     Ok(remembered)
+}
+
+/// What telemetry found in a settings file where it is switched on; what cannot be read tells nothing.
+pub(super) fn footprint(state_dir: &Path, settings: &Path) -> Option<Footprint> {
+    load(state_dir).ok()?.files.get(&key(settings)).map(Entry::footprint)
 }
 
 /// The settings files that name our collector.

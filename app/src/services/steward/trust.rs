@@ -16,7 +16,10 @@ pub fn entries(paths: &StewardPaths, hooks: Option<&[u8]>) -> Result<Vec<TrustEn
 pub fn grant(paths: &StewardPaths, memory: &mut Memory, disk: &dyn Disk, outcome: &mut Outcome) {
     let Some(config) = &paths.trust else { return };
     let granted = current(paths).and_then(|entries| {
-        let (granted, footprint) = change(paths, config, &Operation::Trust(&entries), memory, disk)?;
+        let (granted, mut footprint) = change(paths, config, &Operation::Trust(&entries), memory, disk)?;
+        if let Some(found) = super::telemetry::footprint(&paths.state_dir, config) {
+            footprint.adopt(&found);
+        }
         let unknown = entries.iter().filter(|entry| entry.hash.is_none());
         let unknown: Vec<&str> = unknown.map(|entry| entry.event.as_str()).collect();
         if !unknown.is_empty() {
