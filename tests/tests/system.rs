@@ -182,6 +182,15 @@ fn a_reset_forgets_what_is_ours_and_begins_anew() -> Result<()> {
         assert!(asked.code == 2 && asked.stderr.contains("--yes"), "no terminal, no reset: {}", asked.stderr);
         assert_eq!(cli.json(&["settings", "get", "themeMode"])?, json!("light"), "nothing happened yet");
 
+        // What one agent's file refuses changes nothing of another's.
+        let (broken, before) = (sandbox.home().join(".gemini/settings.json"), fs::read_to_string(&claude)?);
+        write(&broken, "{ broken")?;
+        let refused = magia(sandbox, &["reset", "--yes"])?;
+        assert!(refused.code == 1 && refused.stderr.contains("not valid JSON"), "{}", refused.stderr);
+        assert_eq!(fs::read_to_string(&claude)?, before);
+        assert!(fs::read_to_string(work.join("codex/hooks.json"))?.contains("magia-hook-handler"));
+        fs::remove_file(&broken)?;
+
         let pid = app.pid();
         let done = cli.json(&["reset", "--yes"])?;
         assert_eq!(done["restarting"], json!(true));

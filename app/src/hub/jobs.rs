@@ -295,7 +295,7 @@ impl JobShell {
                 .and_then(|paths| self.hooks(&paths))
                 .and_then(to_json),
             Job::InstallHooks(params) => {
-                self.steward(params.provider, params.home.as_deref()).and_then(|paths| {
+                self.steward_to_write(params.provider, params.home.as_deref()).and_then(|paths| {
                     let wishes = steward::Wishes { strict: params.strict, trust: params.trust };
                     self.change(
                         &paths,
@@ -391,11 +391,14 @@ impl JobShell {
         let places = &self.places;
         let mut others = steward::known_homes(&places.state).map_err(|err| internal(&err))?;
         others.retain(|(_, home)| ![&places.claude, &places.codex, &places.gemini].contains(&home));
-        for provider in Provider::ALL {
-            self.leave_agent(*provider, None)?;
-        }
-        for (provider, home) in others {
-            self.leave_agent(provider, Some(&home))?;
+        let usual = Provider::ALL.iter().map(|provider| (*provider, None));
+        let agents: Vec<_> =
+            usual.chain(others.into_iter().map(|(provider, home)| (provider, Some(home)))).collect();
+        // A refusal of one changes nothing of another.
+        for trial in [true, false] {
+            for (provider, home) in &agents {
+                self.leave_agent(*provider, home.as_deref(), trial)?;
+            }
         }
         let removed = reset::what_goes(&self.places);
         let restarting = self.listeners.is_some();
@@ -404,13 +407,13 @@ impl JobShell {
         Ok(json!({ "removed": removed, "restarting": restarting }))
     }
 
-    /// Takes what is ours out of an agent's settings.
-    fn leave_agent(&self, provider: Provider, home: Option<&Path>) -> Result<(), RpcError> {
+    /// Takes what is ours out of an agent's settings, or says whether that would be refused.
+    fn leave_agent(&self, provider: Provider, home: Option<&Path>, trial: bool) -> Result<(), RpcError> {
         let home = home.map(|home| home.to_string_lossy().into_owned());
         let paths = self.steward(provider, home.as_deref())?;
         // A file that cannot be read holds what it holds: nothing is forgotten while hooks point here.
-        self.change(&paths, false, steward::preview_uninstall, steward::uninstall)?;
-        let off = SetTelemetry { provider, on: false, traces: false, dry_run: false, home };
+        self.change(&paths, trial, steward::preview_uninstall, steward::uninstall)?;
+        let off = SetTelemetry { provider, on: false, traces: false, dry_run: trial, home };
         telemetry::set(self, &off, None).map(|_| ())
     }
 
@@ -455,6 +458,20 @@ impl JobShell {
         Ok(self.places.steward(provider, home.as_deref()))
     }
 
+    /// [`Self::steward`] for what puts something in. A directory that was named is that of an agent, so it is there.
+    pub(super) fn steward_to_write(
+        &self,
+        provider: Provider,
+        home: Option<&str>,
+    ) -> Result<steward::StewardPaths, RpcError> {
+        if let Some(home) = home.filter(|home| Path::new(home).is_absolute() && !Path::new(home).is_dir()) {
+            let message = format!("there is no directory {home}, so nothing was changed");
+            return Err(RpcError::new(ErrorCode::NotFound, message)
+                .with_hint("name the agent's own directory, or make it first"));
+        }
+        self.steward(provider, home)
+    }
+
     fn hooks(&self, paths: &steward::StewardPaths) -> Result<HooksInfo, RpcError> {
         let status = steward::status(paths).map_err(|err| steward_error(&err))?;
         let named = |wanted: EventStatus| {
@@ -480,12 +497,8 @@ impl JobShell {
             HookState::Installed => "installed",
             HookState::Partial => "partial",
             HookState::Outdated => "outdated",
-            HookState::Unreadable { message, line, column } => {
-                let place = match (line, column) {
-                    (Some(line), Some(column)) => format!(" (line {line}, column {column})"),
-                    _ => String::new(),
-                };
-                warnings.push(format!("{message}{place}"));
+            HookState::Unreadable { message, .. } => {
+                warnings.push(message.clone());
                 "unreadable"
             }
         };

@@ -40,7 +40,12 @@ pub(super) fn set(
     params: &SetTelemetry,
     endpoint: Option<String>,
 ) -> Result<ChangeInfo, RpcError> {
-    let paths = shell.steward(params.provider, params.home.as_deref())?;
+    let home = params.home.as_deref();
+    let paths = if params.on {
+        shell.steward_to_write(params.provider, home)?
+    } else {
+        shell.steward(params.provider, home)?
+    };
     let wish = match (params.on, &endpoint) {
         (false, _) => TelemetryWish::Off,
         (true, Some(endpoint)) => {
