@@ -178,7 +178,7 @@ pub fn window(places: Places, ground: Ground) -> Result<()> {
     if !closing.swap(true, Ordering::AcqRel) {
         end(&running, &last);
     }
-    shown.context("without a display, start `magia-app --headless`")
+    shown.context("cannot open a window; without a display, `magia-app --headless` is what runs")
 }
 
 /// Says that this build has no window.

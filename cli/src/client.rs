@@ -4,7 +4,7 @@ use crate::failure::{Failure, is_not_running, say};
 use crate::programs;
 use anyhow::{Context as _, Result, bail};
 use magia_protocol::ipc::{BlockingStream, connect_blocking};
-use magia_protocol::paths::{Socket, runtime_candidates};
+use magia_protocol::paths::{PathError, Socket, check_runtime_dir, runtime_candidates};
 use magia_protocol::wire::{Command, Request, WIRE_VERSION};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -118,6 +118,14 @@ pub fn fetch<T: DeserializeOwned>(command: &Command) -> Result<T> {
     read(&ask(command)?)
 }
 
+/// What to do about a runtime directory that is not to be trusted.
+pub fn remedy(found: &PathError) -> String {
+    match found {
+        PathError::OpenToOthers { path, .. } => format!("chmod 700 {}", path.display()),
+        _ => "remove it if it is yours, or set MAGIA_RUNTIME_DIR".to_owned(),
+    }
+}
+
 /// What came of waiting for a line.
 pub enum Heard {
     /// A line.
@@ -151,9 +159,11 @@ impl Client {
         let path = Socket::Cli.path_in(dir)?;
         let stream = connect_blocking(&path, CONNECT_TIMEOUT).map_err(|err| {
             if err.is_not_running() {
-                anyhow::Error::from(Failure::not_running())
-            } else {
-                anyhow::Error::from(err)
+                return anyhow::Error::from(Failure::not_running());
+            }
+            match check_runtime_dir(dir) {
+                Err(found) => Failure::RuntimeDir { message: found.to_string(), hint: remedy(&found) }.into(),
+                Ok(()) => anyhow::Error::from(err),
             }
         })?;
         stream.set_read_timeout(Some(REPLY_TIMEOUT)).context("cannot set the time limit of the socket")?;

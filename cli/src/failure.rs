@@ -54,6 +54,13 @@ pub enum Failure {
         /// How to start it.
         hint: String,
     },
+    /// The app's place is not to be trusted, so whether it runs cannot be told.
+    RuntimeDir {
+        /// What is wrong with it.
+        message: String,
+        /// What to do.
+        hint: String,
+    },
     /// The app said no.
     Refused {
         /// The word of the wire, such as `not_found`.
@@ -105,13 +112,15 @@ impl Failure {
                 "bad_request" | "bad_params" | "unknown_method" => Exit::Usage,
                 _ => Exit::Failed,
             },
-            Self::Advised { .. } => Exit::Failed,
+            Self::Advised { .. } | Self::RuntimeDir { .. } => Exit::Failed,
         }
     }
 
     fn hint(&self) -> Option<&str> {
         match self {
-            Self::NotRunning { hint, .. } | Self::Advised { hint, .. } => Some(hint),
+            Self::NotRunning { hint, .. } | Self::Advised { hint, .. } | Self::RuntimeDir { hint, .. } => {
+                Some(hint)
+            }
             Self::Refused { hint, .. } | Self::Usage { hint, .. } => hint.as_deref(),
             Self::OutputClosed => None,
         }
@@ -122,6 +131,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotRunning { message, .. }
+            | Self::RuntimeDir { message, .. }
             | Self::Refused { message, .. }
             | Self::Usage { message, .. }
             | Self::Advised { message, .. } => message,
@@ -135,6 +145,11 @@ impl std::error::Error for Failure {}
 /// Whether `err` says that the app is not there.
 pub fn is_not_running(err: &anyhow::Error) -> bool {
     matches!(err.downcast_ref(), Some(Failure::NotRunning { .. }))
+}
+
+/// Whether `err` says that the app's place is not to be trusted.
+pub fn is_shut_out(err: &anyhow::Error) -> bool {
+    matches!(err.downcast_ref(), Some(Failure::RuntimeDir { .. }))
 }
 
 /// Prints an error and gives the exit code for it.

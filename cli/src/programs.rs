@@ -115,6 +115,8 @@ fn start_log() -> Option<(File, PathBuf)> {
 fn last_words(log: &Path) -> Option<String> {
     let text = std::fs::read_to_string(log).ok()?;
     let words = text.lines().rev().find(|line| !line.trim().is_empty())?;
+    // It is said behind an "error:" of ours.
+    let words = words.strip_prefix("error: ").unwrap_or(words);
     Some(words.chars().take(400).collect())
 }
 

@@ -1,5 +1,8 @@
 //! The command line against the running app: waiting for a state, the most urgent session, completion of ids.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
 use anyhow::{Context, Result};
 use magia_tests::{App, Cli, PATIENCE, Program, Sandbox, ScriptedAgent, binary, magia, sandbox_test, text};
 use serde_json::{Value, json};
@@ -202,6 +205,71 @@ fn the_manual_has_a_page_for_every_verb() -> Result<()> {
         }
         assert!(!dir.join("magia-demo-agent.1").exists());
         assert!(magia(sandbox, &["man"])?.stdout.contains(".TH magia 1"));
+        Ok(())
+    })
+}
+
+#[test]
+fn a_runtime_directory_that_is_open_to_others_is_said_with_its_remedy() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let dir = sandbox.runtime_dir();
+        fs::create_dir_all(&dir)?;
+        fs::set_permissions(&dir, fs::Permissions::from_mode(0o755))?;
+        let cli = Cli::new(sandbox);
+        let remedy = format!("chmod 700 {}", dir.display());
+        let doctor = cli.run(&["doctor", "--json"])?;
+        let rows: Value = serde_json::from_str(&doctor.stdout)?;
+        let row = rows.as_array().into_iter().flatten().find(|row| row["id"] == "runtime.dir");
+        let row = row.context("no row of the runtime directory")?;
+        assert_eq!((text(row, "status"), text(row, "fix"), doctor.code), ("fail", remedy.as_str(), 1));
+        assert!(cli.run(&["doctor"])?.stdout.contains(&remedy));
+        let version = cli.run(&["version"])?;
+        assert!(version.code == 0 && version.stdout.contains("app   cannot be reached"), "{version:?}");
+        assert_eq!(cli.json(&["version"])?["app"], Value::Null);
+        for verb in [&["ls"][..], &["settings", "get"]] {
+            let refused = cli.run(verb)?;
+            assert!(refused.code == 1 && refused.stderr.contains(&format!("hint: {remedy}")), "{refused:?}");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn settings_and_keys_that_are_not_there_are_refused() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let cli = Cli::new(sandbox);
+        let unknown = cli.run(&["settings", "unset", "nosuch"])?;
+        assert!(unknown.code == 2 && unknown.stderr.contains("there is no setting"), "{unknown:?}");
+        cli.json(&["settings", "set", "nosuch", "1", "--force"])?;
+        assert_eq!(cli.run(&["settings", "unset", "nosuch"])?.code, 0);
+        let kinds = cli.run(&["settings", "set", "notificationTypes", "attention"])?;
+        assert!(kinds.code == 2 && kinds.stderr.contains(r#"["attention","error"]"#), "{kinds:?}");
+        for theme in ["../../etc", "/etc/passwd", &"x".repeat(101)] {
+            let refused = cli.run(&["settings", "set", "themeId", theme])?;
+            assert!(refused.code == 2 && refused.stderr.contains("the name of a theme"), "{refused:?}");
+        }
+        let rows = cli.rows(&["keys", "set", "app.settings", ""])?;
+        let row = rows.iter().find(|row| row["id"] == "app.settings").context("no such command")?;
+        assert_eq!(row["keys"], json!([]));
+        Ok(())
+    })
+}
+
+#[test]
+fn a_directory_that_was_named_and_is_not_there_is_not_made() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let cli = Cli::new(sandbox);
+        let dir = sandbox.work().join("nosuch");
+        let named = dir.display().to_string();
+        for agent in ["claude", "codex", "gemini"] {
+            for verb in [["hooks", "install"], ["hooks", "diff"], ["telemetry", "on"]] {
+                let refused = cli.run(&[verb[0], verb[1], agent, "--home", &named])?;
+                assert!(refused.code == 1 && refused.stderr.contains("there is no directory"), "{refused:?}");
+                assert!(refused.stderr.contains("hint:") && !dir.exists(), "{refused:?}");
+            }
+            assert_eq!(cli.run(&["hooks", "uninstall", agent, "--home", &named])?.code, 0);
+            assert!(!dir.exists());
+        }
         Ok(())
     })
 }

@@ -18,6 +18,12 @@ use std::path::Path;
 /// What `permissionPreset` must be.
 const PRESET_WANTED: &str = "default, acceptEdits, plan, auto, dontAsk or bypassPermissions";
 
+/// What `themeId` must be.
+const THEME_WANTED: &str =
+    "the name of a theme: magia, or of a file in ~/.magia/themes without its directory and ending";
+/// Longer than any theme's name.
+const THEME_NAME_MAX_BYTES: usize = 100;
+
 /// Who is asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Preset {
@@ -457,7 +463,7 @@ impl Settings {
                 self.theme =
                     word(value, ThemeMode::ALL, |mode| mode.as_str()).ok_or("dark, light or system")?;
             }
-            "themeId" => self.theme_id = name(value).ok_or("the name of a theme")?,
+            "themeId" => self.theme_id = theme_name(value).ok_or(THEME_WANTED)?,
             "zoomFactor" => self.zoom = between(value, 0.5, 3.0).ok_or("a number from 0.5 to 3")?,
             "reducedMotion" => self.reduced_motion = value.as_bool().ok_or("true or false")?,
             "chatFontFamily" => self.chat_font_family = name(value).ok_or("the name of a font")?,
@@ -633,6 +639,14 @@ fn word<T: Copy>(value: &Value, all: &[T], as_str: impl Fn(T) -> &'static str) -
 
 fn name(value: &Value) -> Option<String> {
     value.as_str().map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned)
+}
+
+/// A theme may be made later, but its name is that of a file in one directory.
+fn theme_name(value: &Value) -> Option<String> {
+    let plain = |name: &String| {
+        name.len() <= THEME_NAME_MAX_BYTES && !name.starts_with('.') && !name.contains(['/', '\\', '\0'])
+    };
+    name(value).filter(plain)
 }
 
 fn number(value: &Value, least: u32, most: u32) -> Option<u32> {

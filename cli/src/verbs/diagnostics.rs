@@ -5,7 +5,7 @@
 
 use super::status::checks;
 use crate::client::{self, Client};
-use crate::failure::{Exit, Failure, is_not_running, say};
+use crate::failure::{Exit, Failure, is_not_running, is_shut_out, say};
 use crate::output::Out;
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -71,7 +71,7 @@ fn collect() -> Result<Value> {
     let clean = |text: &str| redact(text, home.as_deref()).into_owned();
     let running: Option<StatusInfo> = match Client::connect() {
         Ok(mut client) => Some(client::read(&client.ask(&Command::Status(NoParams {}))?)?),
-        Err(err) if is_not_running(&err) => None,
+        Err(err) if is_not_running(&err) || is_shut_out(&err) => None,
         Err(err) => return Err(err),
     };
     let (found, _) = checks()?;

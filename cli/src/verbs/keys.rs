@@ -59,6 +59,8 @@ pub fn run(keys: Keys, out: &mut Out) -> Result<Exit> {
     let command = match keys.verb {
         None => Command::LoadKeybindings(NoParams {}),
         Some(KeysVerb::Set { id, keys }) => {
+            // An empty word is none.
+            let keys: Vec<String> = keys.into_iter().filter(|key| !key.trim().is_empty()).collect();
             let keybindings = Map::from_iter([(id, Value::from(keys))]);
             Command::SaveKeybindings(SaveKeybindings { keybindings, reset: false })
         }

@@ -58,7 +58,7 @@ pub enum PolicyVerb {
                                  magia policy try \"Bash(cargo test)\"\n  \
                                  magia policy try \"deny Bash(git push)\"")]
     Try {
-        /// A preset, TOOL(PREFIX) to allow, or \"deny TOOL(PREFIX)\".
+        /// A preset, TOOL(PREFIX) to allow, or "deny TOOL(PREFIX)".
         rule: String,
         /// Only requests of the last hours or days, as 12h or 7d.
         #[arg(long, value_name = "TIME")]

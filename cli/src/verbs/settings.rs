@@ -79,11 +79,15 @@ pub fn run(settings: Settings, out: &mut Out) -> Result<Exit> {
         SettingsVerb::Get { key: Some(key) } => get(&key, out),
         SettingsVerb::Set { key, value, force } => {
             if !force {
-                check_known(&key)?;
+                check_known(&key, "`magia settings get` prints all; --force sets it anyway")?;
             }
             save(&key, parse_value(value), out)
         }
-        SettingsVerb::Unset { key } => save(&key, Value::Null, out),
+        SettingsVerb::Unset { key } => {
+            // What stands in the file is told too, whether it is known or not.
+            check_known(&key, "`magia settings get` prints all")?;
+            save(&key, Value::Null, out)
+        }
     }
 }
 
@@ -118,11 +122,10 @@ fn unknown(key: &str, settings: &Value, advice: &str) -> Failure {
     Failure::usage(format!("there is no setting {key:?}"), hint)
 }
 
-fn check_known(key: &str) -> Result<()> {
+fn check_known(key: &str, advice: &str) -> Result<()> {
     let settings = load()?;
     let first = key.split('.').next().unwrap_or(key);
     if settings.get(first).is_none() && settings.get(key).is_none() {
-        let advice = "`magia settings get` prints all; --force sets it anyway";
         return Err(unknown(first, &settings, advice).into());
     }
     Ok(())

@@ -2,12 +2,12 @@
 
 use crate::age::age;
 use crate::client::{self, Client};
-use crate::failure::{Exit, is_not_running, say};
+use crate::failure::{Exit, is_not_running, is_shut_out, say};
 use crate::output::Out;
 use crate::programs;
 use crate::table::{Column, Table};
 use anyhow::Result;
-use magia_protocol::paths::{check_runtime_dir, runtime_dir};
+use magia_protocol::paths::{PathError, check_runtime_dir, runtime_dir};
 use magia_protocol::wire::command::NoParams;
 use magia_protocol::wire::info::{CheckInfo, DaemonInfo, HttpApiInfo, ListenerInfo, StatusInfo};
 use magia_protocol::wire::{Command, WIRE_VERSION};
@@ -107,14 +107,14 @@ fn listeners(listeners: &[ListenerInfo]) -> Table {
 /// `magia doctor`: the app's checks, or when it does not run, what can be seen from outside.
 pub fn doctor(out: &mut Out) -> Result<Exit> {
     let reply = match client::ask(&Command::Doctor(NoParams {})) {
-        Err(err) if is_not_running(&err) => {
-            let checks = checks_from_outside();
+        Err(err) if is_not_running(&err) || is_shut_out(&err) => {
+            let checks = checks_from_outside(&err);
             if out.is_json() {
                 out.json_of(&checks)?;
             } else {
                 print_checks(&checks, out)?;
             }
-            return Ok(Exit::NotRunning);
+            return Ok(if is_shut_out(&err) { Exit::Failed } else { Exit::NotRunning });
         }
         reply => reply?,
     };
@@ -131,7 +131,7 @@ pub fn doctor(out: &mut Out) -> Result<Exit> {
 /// What `doctor` checks, for others, and whether the app did it.
 pub fn checks() -> Result<(Vec<CheckInfo>, bool)> {
     match client::ask(&Command::Doctor(NoParams {})) {
-        Err(err) if is_not_running(&err) => Ok((checks_from_outside(), false)),
+        Err(err) if is_not_running(&err) || is_shut_out(&err) => Ok((checks_from_outside(&err), false)),
         reply => Ok((client::read(&reply?)?, true)),
     }
 }
@@ -150,7 +150,8 @@ fn print_checks(checks: &[CheckInfo], out: &mut Out) -> Result<()> {
     Ok(())
 }
 
-fn checks_from_outside() -> Vec<CheckInfo> {
+/// What can be seen without the app; `err` says why it is not asked.
+fn checks_from_outside(err: &anyhow::Error) -> Vec<CheckInfo> {
     let check = |id: &str, found: Result<String, String>, fix: &str| {
         let (status, detail) = match found {
             Ok(detail) => ("ok", detail),
@@ -169,27 +170,30 @@ fn checks_from_outside() -> Vec<CheckInfo> {
         check(&format!("program.{name}"), found, "install magia's programs into one directory")
     };
     let dir = runtime_dir();
-    let place = match check_runtime_dir(&dir) {
-        Ok(()) => Ok(dir.display().to_string()),
-        Err(magia_protocol::paths::PathError::Missing { .. }) => {
-            Ok(format!("not made yet: {}", dir.display()))
-        }
-        Err(err) => Err(err.to_string()),
+    let (place, fix) = match check_runtime_dir(&dir) {
+        Ok(()) => (Ok(dir.display().to_string()), String::new()),
+        Err(PathError::Missing { .. }) => (Ok(format!("not made yet: {}", dir.display())), String::new()),
+        Err(found) => (Err(found.to_string()), client::remedy(&found)),
     };
-    vec![
-        check("app.running", Err("magia is not running".to_owned()), "start it with `magia`"),
-        program(programs::APP),
-        program(programs::HANDLER),
-        check("runtime.dir", place, "remove it if it is yours, or set MAGIA_RUNTIME_DIR"),
-    ]
+    let app = if is_shut_out(err) {
+        check("app.running", Err("cannot be told".to_owned()), "mend the runtime directory first")
+    } else {
+        check("app.running", Err("magia is not running".to_owned()), "start it with `magia`")
+    };
+    vec![app, program(programs::APP), program(programs::HANDLER), check("runtime.dir", place, &fix)]
 }
 
 /// `magia version`: works without the app.
 pub fn version(out: &mut Out) -> Result<Exit> {
     let ours = env!("CARGO_PKG_VERSION");
+    let mut unreachable = None;
     let app: Option<StatusInfo> = match Client::connect() {
         Ok(mut client) => Some(client::read(&client.ask(&Command::Status(NoParams {}))?)?),
         Err(err) if is_not_running(&err) => None,
+        Err(err) if is_shut_out(&err) => {
+            unreachable = Some(err);
+            None
+        }
         Err(err) => return Err(err),
     };
     if out.is_json() {
@@ -205,7 +209,10 @@ pub fn version(out: &mut Out) -> Result<Exit> {
                 say("the running app is of another version: quit it and start magia again");
             }
         }
-        None => out.text("app   not running")?,
+        None => match unreachable {
+            Some(err) => out.text(&format!("app   cannot be reached: {err:#}"))?,
+            None => out.text("app   not running")?,
+        },
     }
     Ok(Exit::Done)
 }

@@ -32,7 +32,14 @@ pub(crate) const OLDER: &str = ".1";
 /// Why a directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.to_string().replacen("runtime directory", "terminal's directory", 1))]
-pub struct DirectoryError(#[from] pub PathError);
+pub struct DirectoryError(pub PathError);
+
+// It says all that the other says, so the other is not its source: a chain would say it twice.
+impl From<PathError> for DirectoryError {
+    fn from(err: PathError) -> Self {
+        Self(err)
+    }
+}
 
 impl DirectoryError {
     /// Whether nothing is there.

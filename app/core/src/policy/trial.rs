@@ -5,6 +5,7 @@ use crate::event::StoredRequest;
 use crate::settings::{Preset, Settings, ToolPermission};
 use crate::subject::Subject;
 use magia_protocol::wire::info::{Decision, TrialInfo, TrialRow};
+use magia_protocol::wire::nearest::nearest;
 use magia_protocol::wire::{Risk, visible};
 use serde_json::Value;
 
@@ -47,14 +48,19 @@ impl Trial {
         if auto_approve && command_prefix.is_none() && super::is_shell(tool) {
             return Err(format!("allowing {tool} needs a command prefix, as in {tool}(cargo test)"));
         }
+        let presets = Preset::ALL.iter().map(|preset| preset.as_str());
+        if let Some(preset) = nearest(tool, presets).filter(|_| command_prefix.is_none() && tool == typed) {
+            return Err(format!("there is no preset {tool}, did you mean {preset}?"));
+        }
         Ok(Self::Rule(ToolPermission { tool: tool.to_owned(), command_prefix, auto_approve }))
     }
 
-    /// Its name, as verdicts give it.
+    /// Its name, as a person typed it.
     pub fn name(&self) -> String {
         match self {
             Self::Preset(preset) => format!("preset {}", preset.as_str()),
-            Self::Rule(rule) => rule_name(rule),
+            Self::Rule(rule) if rule.auto_approve => rule_name(rule),
+            Self::Rule(rule) => rule_name(rule).replacen("rule ", "rule deny ", 1),
         }
     }
 

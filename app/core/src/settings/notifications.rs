@@ -138,7 +138,7 @@ impl NotificationSettings {
         let bool = || value.as_bool().ok_or("true or false");
         match key {
             "notificationTypes" => {
-                let wanted = "a list of attention, error, completed and info";
+                let wanted = r#"a list of attention, error, completed and info, as ["attention","error"]"#;
                 let kinds = value.as_array().ok_or(wanted)?.iter();
                 let kinds = kinds.map(|kind| kind.as_str().and_then(NoticeKind::from_word));
                 self.kinds = kinds.collect::<Option<_>>().ok_or(wanted)?;

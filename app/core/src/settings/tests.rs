@@ -103,3 +103,18 @@ fn a_shell_is_never_allowed_as_a_whole() {
     let change = object(json!({"retentionDays": 0}));
     assert!(Settings::check(&change).is_err());
 }
+
+#[test]
+fn a_theme_is_named_not_found() {
+    for (name, is_right) in [
+        ("magia", true),
+        ("not made yet", true),
+        ("", false),
+        ("..", false),
+        ("../../etc", false),
+        ("/etc/passwd", false),
+        (&"x".repeat(101), false),
+    ] {
+        assert_eq!(Settings::check(&object(json!({ "themeId": name }))).is_ok(), is_right, "{name}");
+    }
+}
