@@ -154,6 +154,14 @@ fn a_restart_gives_the_same_state() {
     assert_eq!(numbers(Some(session_id(1)), 0, 3), [16, 18, 20]);
     let earlier = store.events_between(Some(session_id(1)), 10, Some(16), 10).unwrap();
     assert_eq!(earlier.iter().map(|event| event.seq).collect::<Vec<_>>(), [12, 14], "page by page");
+    let after = |session, between, most| -> Vec<u64> {
+        store.events_after(session, between, most).unwrap().iter().map(|event| event.seq).collect()
+    };
+    assert_eq!(after(None, (8, u64::MAX), (3, 100)), [9, 10, 11], "the oldest");
+    assert_eq!(after(None, (18, 19), (3, 100)), [19]);
+    assert_eq!(after(Some(session_id(1)), (8, u64::MAX), (2, 100)), [10, 12]);
+    assert_eq!(after(None, (0, 20), (9, 5)), [1, 2], "of two bytes each");
+    assert_eq!(after(None, (0, 20), (9, 1)), [1], "one in any case");
     let of_a_session = store.requests_of(request(2, RequestState::Open).session, 10).unwrap();
     assert!(!of_a_session.is_empty() && of_a_session.len() <= 2);
     assert_eq!(store.requests(false, 10).unwrap(), [request(2, RequestState::Open)]);
@@ -259,6 +267,86 @@ fn damage_that_shows_while_writing_is_moved_aside_too() {
     };
     assert!(said.unwrap().contains("a new one was begun"));
     assert_eq!(store.events(None, 0, 10).unwrap().len(), 1);
+}
+
+#[test]
+fn whoever_remembers_is_told_that_a_new_file_was_begun() {
+    let home = tempfile::tempdir().unwrap();
+    let (store, hub) = start(home.path());
+    loaded(&hub);
+    for seq in 1..=2_000 {
+        store.write(StoreWrite::Event(Arc::new(event(seq, session_id(1), &"x".repeat(500)))));
+    }
+    store.flush().unwrap();
+    let file = home.path().join(FILE_NAME);
+    let other = rusqlite::Connection::open(&file).unwrap();
+    other.execute("INSERT INTO meta (name, value) VALUES ('other', 1)", []).unwrap();
+    other.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    let len = usize::try_from(file.metadata().unwrap().len()).unwrap();
+    let damaged = fs::OpenOptions::new().write(true).open(&file).unwrap();
+    // From the second page on; what the store remembers of them is of no use once another connection has written.
+    damaged.write_all_at(&vec![0xa5; len - 4_096], 4_096).unwrap();
+    other.execute("UPDATE meta SET value = 2 WHERE name = 'other'", []).unwrap();
+    store.write(StoreWrite::Event(Arc::new(event(9_000, session_id(1), "after"))));
+    store.flush().unwrap();
+    assert!(problem(&hub).unwrap().contains("a new one was begun"));
+    let told = hub.recv_timeout(LONG).unwrap();
+    assert!(matches!(told, Event::StoreBegunAnew), "{told:?}");
+    assert_eq!(store.events(None, 0, 10).unwrap().len(), 1);
+}
+
+#[test]
+fn a_file_that_another_program_holds_is_waited_for_once() {
+    let home = tempfile::tempdir().unwrap();
+    let (store, hub) = start(home.path());
+    loaded(&hub);
+    let other = rusqlite::Connection::open(home.path().join(FILE_NAME)).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let begun = std::time::Instant::now();
+    let (told, outcomes) = bounded(6);
+    for number in 1..=6 {
+        store.write(StoreWrite::Session(Box::new(session(session_id(number)))));
+        let told = told.clone();
+        store.when_stored(move |outcome| told.send(outcome.is_err()).unwrap());
+    }
+    for _ in 0..6 {
+        assert!(outcomes.recv_timeout(LONG).unwrap(), "it cannot be written");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
+    other.execute_batch("ROLLBACK").unwrap();
+    while stored(&store).is_err() {}
+    assert_eq!(store.load().unwrap().sessions.len(), 6, "nothing is lost");
+}
+
+#[test]
+fn too_many_outcomes_do_not_cost_all_events() {
+    const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+    let now_ms = now_ms();
+    let home = tempfile::tempdir().unwrap();
+    let (store, hub) = start(home.path());
+    loaded(&hub);
+    let input = format!("{{\"command\":\"{}\"}}", "x".repeat(100_000));
+    for number in 1..=100 {
+        let at_ms = now_ms - (101 - number) * DAY_MS / 2;
+        let mut old = request(number.into(), RequestState::TookEffect);
+        (old.input, old.decided_at_ms) = (input.clone(), Some(at_ms));
+        store.write(StoreWrite::Request(Box::new(old)));
+        let mut event = event(number, session_id(1), "{}");
+        event.received_at_ms = at_ms;
+        store.write(StoreWrite::Event(Arc::new(event)));
+    }
+    store.flush().unwrap();
+    store.retain(Retention { days: 90, mib: 4 });
+    while store.requests(true, 1_000).unwrap().len() == 100 {
+        store.flush().unwrap();
+    }
+    // What is newer than what had to go is still there.
+    drop(store);
+    let (store, hub) = start(home.path());
+    loaded(&hub);
+    let (events, requests) = (store.events(None, 0, 1_000).unwrap(), store.requests(true, 1_000).unwrap());
+    assert!(!events.is_empty(), "all events went");
+    assert!(requests.len() < 100);
 }
 
 #[test]

@@ -28,6 +28,8 @@ pub enum Failure {
     Gone,
     /// The app's reply is none.
     Garbage,
+    /// The app could not judge what was asked.
+    Unjudged(String),
 }
 
 impl fmt::Display for Failure {
@@ -38,6 +40,7 @@ impl fmt::Display for Failure {
             Self::Io(doing, err) => write!(f, "failed while {doing}: {err}"),
             Self::Gone => f.write_str("magia ended before it answered"),
             Self::Garbage => f.write_str("magia's answer is not understood"),
+            Self::Unjudged(reason) => f.write_str(reason),
         }
     }
 }
@@ -142,6 +145,10 @@ fn answer(stream: &UnixStream, buffer: &mut Vec<u8>, deadline: Deadline) -> Resu
         match reply::parse(buffer) {
             Reply::Unfinished => {}
             Reply::Garbage => return Err(Failure::Garbage),
+            Reply::Unjudged { reason } => {
+                let reason = String::from_utf8_lossy(buffer.get(reason).unwrap_or_default());
+                return Err(Failure::Unjudged(reason.into_owned()));
+            }
             Reply::Whole { exit, stdout, stderr } => {
                 for (fd, range) in [(STDOUT, stdout), (STDERR, stderr)] {
                     let bytes = buffer.get(range).unwrap_or_default();

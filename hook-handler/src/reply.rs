@@ -1,5 +1,7 @@
 //! The gate's reply: `<exit> <stdout-len> <stderr-len>\n`, then the bytes of both.
 //!
+//! `! <reason>\n` says instead that nobody could judge what was asked.
+//!
 //! The three are decimal numbers without signs, divided by one blank; `exit` is at most 255. Bytes after the
 //! reply are not looked at.
 
@@ -7,6 +9,10 @@ use std::ops::Range;
 
 /// The most that stdout and stderr may have together, in bytes.
 pub const OUTPUT_MAX_BYTES: usize = 16 * 1024 * 1024;
+/// A reason is one line of no more than this.
+const REASON_MAX_BYTES: usize = 256;
+/// What a reply without an answer begins with.
+const UNJUDGED: &[u8] = b"! ";
 /// `255 16777216 16777216\n` has 22 bytes; leading zeros may take some more.
 pub const HEADER_MAX_BYTES: usize = 64;
 
@@ -17,6 +23,11 @@ pub enum Reply {
     Unfinished,
     /// No reply, whatever may follow.
     Garbage,
+    /// What was asked could not be judged.
+    Unjudged {
+        /// Where in the bytes the reason lies.
+        reason: Range<usize>,
+    },
     /// A whole reply.
     Whole {
         /// The exit status for the agent.
@@ -30,6 +41,17 @@ pub enum Reply {
 
 /// Takes the bytes received so far apart.
 pub fn parse(bytes: &[u8]) -> Reply {
+    if let Some(line) = bytes.strip_prefix(UNJUDGED) {
+        let end = line.iter().take(REASON_MAX_BYTES).position(|byte| *byte == b'\n');
+        return match end {
+            Some(end) => Reply::Unjudged { reason: UNJUDGED.len()..UNJUDGED.len() + end },
+            None if line.len() < REASON_MAX_BYTES => Reply::Unfinished,
+            None => Reply::Garbage,
+        };
+    }
+    if !bytes.is_empty() && UNJUDGED.starts_with(bytes) {
+        return Reply::Unfinished;
+    }
     let Some(header_len) = bytes.iter().take(HEADER_MAX_BYTES).position(|byte| *byte == b'\n') else {
         let begun =
             bytes.len() < HEADER_MAX_BYTES && bytes.iter().all(|byte| byte.is_ascii_digit() || *byte == b' ');

@@ -107,6 +107,8 @@ fn garbage_decides_nothing() {
         "0 0 0 0\n",
         "0  0 0\n",
         "-1 0 0\n",
+        "!\n",
+        "!0 0 0\n",
         "256 0 0\n",
         "0 16777217 0\n",
         "0 16777216 1\n",
@@ -120,6 +122,20 @@ fn garbage_decides_nothing() {
         stream.write_all(garbage.as_bytes()).expect("answered");
         check_refused(&run.end(), "magia's answer is not understood");
     }
+}
+
+#[test]
+fn what_nobody_could_judge_is_refused_by_who_fails_closed() {
+    let place = place();
+    let listener = place.listen(Socket::Permissions);
+    let (run, mut stream) = ask(&place, &listener, GATE);
+    stream.write_all(b"! not read\n").expect("answered");
+    check_nothing(&run.end());
+    let (run, mut stream) = ask(&place, &listener, &format!("{GATE} --fail-closed"));
+    for piece in [&b"!"[..], b" not", b" read", b"\n"] {
+        stream.write_all(piece).expect("answered");
+    }
+    check_refused(&run.end(), "magia-hook-handler: not read");
 }
 
 #[test]

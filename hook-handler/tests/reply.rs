@@ -61,6 +61,7 @@ proptest! {
                 let more = [bytes.as_slice(), b"0 0 0\n"].concat();
                 prop_assert_eq!(parse(&more), Reply::Garbage);
             }
+            Reply::Unjudged { reason } => prop_assert!(reason.end < bytes.len()),
             Reply::Unfinished => {}
         }
     }

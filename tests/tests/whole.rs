@@ -147,6 +147,45 @@ fn what_was_seen_survives_kill_9() -> Result<()> {
     })
 }
 
+#[test]
+fn who_missed_much_gets_all_of_it_in_order() -> Result<()> {
+    const COUNT: u64 = 2_300;
+    sandbox_test(|sandbox| {
+        let cli = Cli::new(sandbox);
+        let _app = App::start(sandbox)?;
+        let socket = Socket::Hooks.path_in(&sandbox.runtime_dir())?;
+        for number in 0..COUNT {
+            let payload = json!({
+                "session_id": "agent-one", "cwd": sandbox.work(), "hook_event_name": "Notification",
+                "message": format!("note {number}"), "notification_type": "x",
+            });
+            let message = json!({
+                "v": 1, "provider": "claude", "event": "Notification", "pid": 1, "ppid": 1, "pstart": 1,
+                "tty": "", "sent_unix_ns": 1, "payload": payload,
+            });
+            writeln!(connect_blocking(&socket, PATIENCE)?, "{message}")?;
+        }
+        let last = || cli.rows(&["events", "--limit", "1"]).ok()?.first()?["seq"].as_u64();
+        wait_until("all events", PATIENCE, || (last() == Some(COUNT)).then_some(()))?;
+        let numbers = |args: &[&str]| -> Result<Vec<u64>> {
+            Ok(cli.rows(args)?.iter().filter_map(|row| row["seq"].as_u64()).collect())
+        };
+        assert_eq!(numbers(&["events", "--since", "8", "--limit", "3"])?, [9, 10, 11]);
+        assert_eq!(numbers(&["events", "--since", "5"])?, (6..=1_005).collect::<Vec<_>>());
+        assert_eq!(numbers(&["events", "--limit", "2"])?, [COUNT - 1, COUNT], "the newest without it");
+
+        let wanted = (COUNT - 5).to_string();
+        let follow = ["events", "--follow", "--since", "5", "--limit", &wanted, "--json"];
+        let followed = cli.run(&[&follow[..], &["--channel", "agent:event"]].concat())?;
+        let lines = followed.stdout.lines().map(serde_json::from_str::<Value>);
+        let lines = lines.collect::<Result<Vec<_>, _>>().context("reading the lines")?;
+        assert!(lines.iter().all(|line| line["event"] == "agent:event"), "nothing was lost");
+        let told: Vec<u64> = lines.iter().filter_map(|line| line["seq"].as_u64()).collect();
+        assert_eq!(told, (6..=COUNT).collect::<Vec<_>>());
+        Ok(())
+    })
+}
+
 /// Asks the app on its own socket: the reply is there the moment it was written, not once a program has ended.
 fn ask(sandbox: &Sandbox, method: &str, params: &Value) -> Result<Value> {
     let mut stream = connect_blocking(&Socket::Cli.path_in(&sandbox.runtime_dir())?, PATIENCE)?;

@@ -42,6 +42,7 @@ fn message(session: u32, event: &str, n: u32) -> Box<HookMessage> {
         cut: false,
         shared: false,
         received_unix_ns: 0,
+        room: None,
     })
 }
 

@@ -35,7 +35,7 @@ pub struct Question<'a> {
 /// Refuses a call at the hook that comes before it runs (`PreToolUse`, `BeforeTool`): exit 2 and a reason, which all
 /// three agents take. The same hook cannot grant anything.
 pub fn refuse(reason: &str) -> GateReply {
-    GateReply { exit: 2, stdout: Vec::new(), stderr: format!("{reason}\n").into_bytes() }
+    GateReply { exit: 2, stderr: format!("{reason}\n").into_bytes(), ..GateReply::default() }
 }
 
 /// What the hook before a call gets for a verdict: a refusal, or nothing.

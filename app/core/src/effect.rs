@@ -69,7 +69,7 @@ pub enum Effect {
     Retain {
         /// Events, outcomes and ended terminals older than this are forgotten.
         days: u32,
-        /// Above this size the oldest events are forgotten.
+        /// Above this size the oldest events and outcomes are forgotten.
         mib: u32,
     },
     /// Say when this process ends.

@@ -175,6 +175,8 @@ pub enum Event {
         /// What it returned.
         outcome: Result<Value, RpcError>,
     },
+    /// The store's file was damaged, and a new one begun: what it held is known here only.
+    StoreBegunAnew,
     /// The store forgot what was too old or was to go, and these sessions altogether.
     Forgotten(Vec<SessionId>),
     /// A session's timeline was read from the store because it is wanted.

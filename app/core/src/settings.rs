@@ -245,7 +245,7 @@ pub struct Settings {
     pub binaries: Vec<(Provider, String)>,
     /// `retentionDays`: events, outcomes and ended terminals older than this are forgotten.
     pub retention_days: u32,
-    /// `retentionMib`: the store's size, above which the oldest events are forgotten.
+    /// `retentionMib`: the store's size, above which the oldest events and outcomes are forgotten.
     pub retention_mib: u32,
     /// `terminal`: where terminals are shown when a request does not say.
     pub terminal: TerminalChoice,

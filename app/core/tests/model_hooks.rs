@@ -13,7 +13,8 @@ use magia_core::effect::{Effect, StoreWrite};
 use magia_core::event::{Event, FoundAgent, GateId, Now, Origin};
 use magia_core::model::{Model, Program};
 use magia_core::settings::{Settings, ToolPermission};
-use magia_protocol::wire::{Provider, RequestId, RequestState, SessionState};
+use magia_protocol::wire::info::Decision;
+use magia_protocol::wire::{GateReply, HookMessage, Provider, RequestId, RequestState, SessionState};
 use script::{Script, message, process};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -426,7 +427,7 @@ fn strict_mode_refuses_what_a_rule_denies_and_lets_the_rest_go_its_way() {
             let gate = script.of(provider, 70, "s", event, fields, true).expect("a gate");
             script.answers[&gate].clone()
         };
-        assert_eq!(ask("ls"), magia_protocol::wire::GateReply::no_decision(), "{provider}");
+        assert_eq!(ask("ls"), GateReply::no_decision(), "{provider}");
         let refused = ask("rm -rf x");
         assert_eq!((refused.exit, refused.stdout.len()), (2, 0), "{provider}");
         let reason = String::from_utf8(refused.stderr).unwrap();
@@ -438,6 +439,71 @@ fn strict_mode_refuses_what_a_rule_denies_and_lets_the_rest_go_its_way() {
         script.of(provider, 70, "s", end, json!({}), false);
         assert_eq!(script.request_state(id), RequestState::TookEffect);
     }
+}
+
+/// What a handler that waits is told of a message.
+fn told(script: &mut Script, message: Box<HookMessage>) -> GateReply {
+    script.wait(20);
+    let gate = GateId(1_000 + script.answers.len() as u64);
+    script.apply(Event::GateOpened { gate, message, paths: None });
+    script.answers[&gate].clone()
+}
+
+#[test]
+fn what_cannot_be_judged_is_not_let_through_in_strict_mode() {
+    let mut script = Script::new();
+    let tool = "Bash".to_owned();
+    let rule = ToolPermission { tool, command_prefix: Some("rm".into()), auto_approve: false };
+    script.settings(Settings { tool_permissions: vec![rule], ..Settings::default() });
+    script.hook(10, "a", "SessionStart", json!({}));
+    let call = json!({"tool_name": "Bash", "tool_input": {"command": "ls"}, "tool_use_id": "one"});
+    let known = script.message(10, "a", "PreToolUse", call.clone());
+    assert_eq!(told(&mut script, known.clone()), GateReply::no_decision());
+
+    let mut cut = script.message(10, "a", "PreToolUse", json!({"tool_name": "Bash", "tool_use_id": "two"}));
+    cut.cut = true;
+    let mut of_nobody = known.clone();
+    of_nobody.provider = "claud".into();
+    let unnamed = script.message(10, "a", "PreToolUse", json!({"tool_input": {}}));
+    let of_no_event = script.message(10, "a", "PreTolUse", call);
+    for (message, reason) in [
+        (cut, "the call is too long for magia's rules to be checked"),
+        (of_nobody, "magia cannot tell which agent's session asks"),
+        (
+            message(10, "PreToolUse", &json!({"tool_name": "Bash"})),
+            "magia cannot tell which agent's session asks",
+        ),
+        (message(10, "PreToolUse", &json!([1])), "magia cannot tell which agent's session asks"),
+        (message(10, "PreToolUse", &json!(null)), "magia cannot tell which agent's session asks"),
+        (unnamed, "magia does not know what the agent asks"),
+        (of_no_event, "magia does not know what the agent asks"),
+    ] {
+        let payload = message.payload.to_string();
+        assert_eq!(told(&mut script, message), GateReply::unjudged(reason), "{payload}");
+    }
+    // What bears on no rule holds nothing up.
+    let stop = script.message(10, "a", "Stop", json!({}));
+    assert_eq!(told(&mut script, stop), GateReply::no_decision());
+
+    // A rule for the whole tool needs nothing of the input.
+    let rule = ToolPermission { tool: "Bash".into(), command_prefix: None, auto_approve: false };
+    script.settings(Settings { tool_permissions: vec![rule], ..Settings::default() });
+    let mut cut = script.message(10, "a", "PreToolUse", json!({"tool_name": "Bash", "tool_use_id": "three"}));
+    cut.cut = true;
+    assert_eq!(told(&mut script, cut).exit, 2);
+}
+
+#[test]
+fn a_request_that_is_too_long_to_be_shown_is_left_to_the_terminal() {
+    let mut script = Script::new();
+    script.hook(10, "a", "SessionStart", json!({}));
+    let mut cut = script.message(10, "a", "PermissionRequest", json!({"tool_name": "Bash"}));
+    cut.cut = true;
+    assert_eq!(told(&mut script, cut), GateReply::no_decision());
+    let (&id, _) = script.requests.iter().next().expect("a card");
+    assert_eq!(script.request_state(id), RequestState::InTerminal);
+    let refused = script.decide(id, Decision::Allow);
+    assert!(refused.is_err(), "only its terminal can answer: {refused:?}");
 }
 
 fn found(provider: Provider, pid: u32) -> FoundAgent {

@@ -10,7 +10,7 @@
 mod script;
 
 use magia_core::effect::{Effect, StoreWrite};
-use magia_core::event::{Event, RegistryStatus, StoredRequest, StoredSession, StoredState};
+use magia_core::event::{Event, RegistryStatus, Seen, StoredRequest, StoredSession, StoredState};
 use magia_core::model::StoredTimeline;
 use magia_core::normalize::understand;
 use magia_core::settings::Settings;
@@ -124,6 +124,93 @@ fn what_the_store_held_is_there_again() {
     assert!(lines.contains(&"magia was off, 12 min"), "{lines:?}");
     assert!(lines.contains(&"on"), "what came while it was read is there: {lines:?}");
     assert!(lines.iter().any(|line| line.starts_with("Bash make")), "{lines:?}");
+}
+
+/// One session that waits in its terminal when magia begins, and one that does not.
+fn waiting_in_the_terminal() -> Script {
+    let mut waits = stored(1, "waits", Some(10), false);
+    waits.seen =
+        Some(Seen { state: WaitingPermission, fact: "PermissionRequest".into(), at_ms: T0 - 810_000 });
+    let mut works = stored(2, "works", Some(11), false);
+    works.seen = Some(Seen { state: Working, fact: "PostToolUse".into(), at_ms: T0 - 810_000 });
+    let mut of_daemon = stored_request(103, 1, RequestState::Open, None);
+    of_daemon.provider = Some(Provider::Codex);
+    let mut script = Script::default();
+    script.apply(Event::StoreLoaded(Box::new(StoredState {
+        sessions: vec![waits, works],
+        requests: vec![
+            stored_request(100, 1, RequestState::InTerminal, None),
+            stored_request(101, 1, RequestState::Open, None),
+            stored_request(102, 2, RequestState::InTerminal, None),
+            of_daemon,
+        ],
+        last_alive_ms: Some(T0 - 60_000),
+        ..StoredState::default()
+    })));
+    script
+}
+
+fn standing(script: &Script) -> [RequestState; 4] {
+    [100, 101, 102, 103].map(|n| script.request_state(RequestId::from_uuid(uuid::Uuid::from_u128(n))))
+}
+
+#[test]
+fn what_waits_in_the_terminal_waits_there_after_a_restart() {
+    use RequestState::{AnsweredInTerminal, AppGone};
+    let mut script = waiting_in_the_terminal();
+    let open = script.cli("get_permission_requests", json!({})).unwrap();
+    let open: Vec<&str> = open.as_array().unwrap().iter().map(|row| row["state"].as_str().unwrap()).collect();
+    assert_eq!(open, ["in terminal"]);
+    assert_eq!(script.state("waits"), WaitingPermission);
+    // It is answered there: the agent goes on.
+    script.wait(20).hook(10, "waits", "PostToolUse", bash("t1", "make"));
+    assert_eq!(standing(&script), [AnsweredInTerminal, AppGone, AppGone, AppGone]);
+    assert_eq!(script.state("waits"), Working);
+
+    let mut script = waiting_in_the_terminal();
+    script.dies(10);
+    assert_eq!(standing(&script)[0], RequestState::AgentGone);
+    let mut script = waiting_in_the_terminal();
+    assert_eq!(script.requests.len(), 3, "the state of one is as it was stored");
+    script.hook(10, "waits", "UserPromptSubmit", json!({"prompt": "no, this"}));
+    assert_eq!(standing(&script)[..2], [AnsweredInTerminal, AppGone]);
+    let mut script = waiting_in_the_terminal();
+    script.registry_since(10, "waits", Some(RegistryStatus::Busy), T0 - 700_000);
+    assert_eq!(standing(&script)[..2], [AnsweredInTerminal, AppGone]);
+    assert_eq!(standing(&script)[2..], [AppGone, AppGone]);
+}
+
+#[test]
+fn a_store_that_is_begun_anew_gets_what_a_person_would_miss() {
+    let mut script = Script::new();
+    for (pid, name) in [(10, "lives"), (11, "pinned"), (12, "named"), (13, "over")] {
+        script.hook(pid, name, "UserPromptSubmit", json!({"prompt": "go"}));
+    }
+    let (gate, settled) = script.bash(10, "lives", "t1", "make");
+    script.decide_written(gate, settled, Decision::Allow);
+    script.hook(10, "lives", "PostToolUse", bash("t1", "make"));
+    let (_, open) = script.bash(10, "lives", "t2", "make clean");
+    let id_of = |script: &Script, name: &str| script.row(name).id;
+    let (lives, pinned) = (id_of(&script, "lives"), id_of(&script, "pinned"));
+    let (named, over) = (id_of(&script, "named"), id_of(&script, "over"));
+    script.cli("update_session", json!({"session": pinned.to_string(), "pinned": true})).unwrap();
+    script.cli("set_session_title", json!({"session": named.to_string(), "title": "Cart"})).unwrap();
+    for pid in [11, 12, 13] {
+        script.dies(pid);
+    }
+    let first = script.apply(Event::StoreBegunAnew);
+    let (mut sessions, mut requests) = (Vec::new(), Vec::new());
+    for effect in script.since(first) {
+        match effect {
+            Effect::Store(StoreWrite::Session(row)) => sessions.push(row.id),
+            Effect::Store(StoreWrite::Request(row)) => requests.push(row.id),
+            _ => {}
+        }
+    }
+    sessions.sort();
+    assert_eq!(sessions, [lives, pinned, named]);
+    assert!(!sessions.contains(&over));
+    assert_eq!(requests, [open]);
 }
 
 #[test]

@@ -124,10 +124,8 @@ impl Shell {
             Effect::Acknowledge { to, result } => self.acknowledge(to, result),
             Effect::Subscribe { to, params, newest } => {
                 self.newest_seq = self.newest_seq.max(newest);
-                match (self.streams.add(to, &params), params.since) {
-                    (false, _) => tracing::debug!(?to, "the subscriber was gone before its stream"),
-                    (true, None) => {}
-                    (true, Some(since)) => self.job(JobRequest::Replay { to, since, until: newest }),
+                if !self.streams.add(to, &params, newest) {
+                    tracing::debug!(?to, "the subscriber was gone before its stream");
                 }
             }
             Effect::Publish(update) => {

@@ -3,7 +3,7 @@
 use super::telemetry;
 use crate::doctor;
 use crate::event_text::event_json;
-use crate::listeners::Listeners;
+use crate::listeners::{Listeners, Streams};
 use crate::os::memory;
 use crate::places::Places;
 use crate::reset;
@@ -13,8 +13,8 @@ use crate::services::steward::FilePlan;
 use crate::services::store::Store;
 use crate::services::{steward, transcripts};
 use anyhow::Context as _;
-use crossbeam_channel::{Receiver, Sender};
-use magia_core::effect::{Job, Update};
+use crossbeam_channel::{Receiver, Sender, never, select_biased};
+use magia_core::effect::Job;
 use magia_core::event::{Event, ReplyId, Titles};
 use magia_core::model::StoredTimeline;
 use magia_core::policy::trial;
@@ -31,8 +31,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
-/// Events that a subscription reads at most.
+/// Events that a list has at most, and the bytes of their payloads when it goes on from one.
 const READ_MAX: u32 = 10_000;
+const LIST_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Events that a history reads at most: two for each entry that a timeline keeps.
 const HISTORY_EVENTS_MAX: u32 = 20_000;
@@ -42,8 +43,8 @@ const HISTORY_REQUESTS_MAX: u32 = 2_000;
 /// Recorded requests that a dry run replays, the newest.
 const REQUESTS_MAX: u32 = 20_000;
 
-/// Events that a subscriber gets of what it missed; the rest it can list.
-const REPLAY_MAX: u32 = 1_000;
+/// Events of a page that a subscriber gets of what it missed, and the bytes of their payloads.
+const PAGE_MAX: (u32, usize) = (1_000, 1024 * 1024);
 
 /// Something for the worker.
 #[derive(Debug)]
@@ -64,21 +65,22 @@ pub enum JobRequest {
         /// The file.
         path: PathBuf,
     },
-    /// Give a subscriber what it missed.
-    Replay {
-        /// The subscriber.
-        to: ReplyId,
-        /// The last event it had.
-        since: u64,
-        /// The newest event when it subscribed; later ones come live.
-        until: u64,
-    },
     /// Look at Claude's hooks and at the installed agents, and report both.
     Inspect,
     /// The settings changed.
     Settings(Arc<Settings>),
     /// Give freed memory back to the system.
     GiveBack,
+}
+
+impl JobRequest {
+    /// Who waits for it.
+    const fn reply(&self) -> Option<ReplyId> {
+        match self {
+            Self::Run { reply, .. } => Some(*reply),
+            _ => None,
+        }
+    }
 }
 
 /// What the worker works with.
@@ -111,9 +113,23 @@ impl JobWorker {
         jobs: Receiver<JobRequest>,
         events: Sender<Event>,
     ) -> std::io::Result<Self> {
+        let streams = shell.listeners.as_ref().and_then(Weak::upgrade).map(|all| all.streams());
+        let pages = streams.as_ref().map_or_else(never, Streams::pages);
         let work = move || {
-            for request in jobs {
-                for event in shell.work(request) {
+            loop {
+                let told = select_biased! {
+                    recv(jobs) -> request => match request {
+                        Ok(request) => survive(request.reply(), || shell.work(request)),
+                        Err(_) => return,
+                    },
+                    recv(pages) -> _ => {
+                        survive(None, || {
+                            streams.iter().for_each(|streams| shell.give_page(streams));
+                            Vec::new()
+                        })
+                    }
+                };
+                for event in told {
                     if events.send(event).is_err() {
                         return;
                     }
@@ -131,6 +147,15 @@ impl JobWorker {
             tracing::error!("the jobs thread panicked");
         }
     }
+}
+
+/// What a job reports. One that panics ends alone, and whoever waits for it is told.
+fn survive(reply: Option<ReplyId>, job: impl FnOnce() -> Vec<Event>) -> Vec<Event> {
+    catch_unwind(AssertUnwindSafe(job)).unwrap_or_else(|_panic| {
+        tracing::error!("a job panicked");
+        let outcome = Err(RpcError::new(ErrorCode::Internal, "magia failed at this; its log says more"));
+        reply.map(|reply| Event::JobFinished { reply, outcome }).into_iter().collect()
+    })
 }
 
 /// Does one command without a running program: what `magia-app --call` offers when no window runs.
@@ -196,10 +221,6 @@ impl JobShell {
                 let titles = Titles { custom: found.custom, ai: found.ai, prompt: found.prompt };
                 vec![Event::TitlesRead { session, titles }]
             }
-            JobRequest::Replay { to, since, until } => {
-                self.replay(to, since, until);
-                Vec::new()
-            }
             JobRequest::Settings(settings) => {
                 self.current = settings;
                 Vec::new()
@@ -234,23 +255,23 @@ impl JobShell {
         Ok(StoredTimeline::of(&events, &requests, flushed.is_ok()))
     }
 
-    fn replay(&self, to: ReplyId, since: u64, until: u64) {
-        let Some(streams) = self.listeners.as_ref().and_then(Weak::upgrade).map(|all| all.streams()) else {
-            return;
+    /// Gives the subscriber whose turn it is the next page of what it missed.
+    fn give_page(&self, streams: &Streams) {
+        let Some(wish) = streams.next_page() else { return };
+        let warn = |err: &anyhow::Error| tracing::warn!("reading events for a subscriber: {err:#}");
+        let read = || match &self.store {
+            Some(store) => {
+                // What is written can be read; what is not cannot.
+                let flushed = store.flush().inspect_err(warn);
+                let events = store.events_after(None, (wish.after, wish.until), PAGE_MAX).inspect_err(warn);
+                let readable = flushed.is_ok() && events.is_ok();
+                (events.unwrap_or_default(), readable)
+            }
+            None => (Vec::new(), false),
         };
-        let read = self.store.as_ref().map(|store| {
-            store.flush()?;
-            store.events(None, since, REPLAY_MAX)
-        });
-        let events = read.unwrap_or_else(|| Ok(Vec::new())).unwrap_or_else(|err| {
-            tracing::warn!("reading events for a subscriber: {err:#}");
-            Vec::new()
-        });
-        let missed: Vec<_> = events.into_iter().filter(|event| event.seq <= until).collect();
-        let there = u64::try_from(missed.len()).unwrap_or(u64::MAX);
-        let lost = until.saturating_sub(since).saturating_sub(there);
-        let updates = missed.into_iter().map(|event| (event.seq, Update::AgentEvent(Arc::new(event))));
-        streams.release(to, updates, lost);
+        // Whatever happens, it must not wait for ever.
+        let (events, readable) = catch_unwind(AssertUnwindSafe(read)).unwrap_or_default();
+        streams.give(&wish, events, readable);
     }
 
     /// Does a job; the events are what the hub must know beside the reply.
@@ -261,8 +282,15 @@ impl JobShell {
                 let limit = params.limit.unwrap_or(1_000).min(READ_MAX);
                 self.read(|store| {
                     store.flush()?;
-                    let since = params.since.unwrap_or(0);
-                    let events = store.events_between(session, since, params.before, limit)?;
+                    let events = match (params.since, params.before) {
+                        // Whoever goes on from there gets one page after the other.
+                        (Some(since), None) => {
+                            store.events_after(session, (since, u64::MAX), (limit, LIST_BYTES_MAX))?
+                        }
+                        (since, before) => {
+                            store.events_between(session, since.unwrap_or(0), before, limit)?
+                        }
+                    };
                     let texts = events.iter().map(|event| RawValue::from_string(event_json(event)));
                     texts.collect::<Result<Vec<_>, _>>().context("encoding the events")
                 })
@@ -584,4 +612,20 @@ fn internal(err: &anyhow::Error) -> RpcError {
 
 fn to_json(value: impl Serialize) -> Result<Value, RpcError> {
     serde_json::to_value(value).context("encoding the reply").map_err(|err| internal(&err))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_panics_is_answered_and_ends_alone() {
+        let reply = ReplyId(7);
+        let told = survive(Some(reply), || panic!("of no use"));
+        let [Event::JobFinished { reply: to, outcome: Err(err) }] = told.as_slice() else {
+            panic!("not told: {told:?}")
+        };
+        assert_eq!((*to, err.code), (reply, ErrorCode::Internal));
+        assert!(survive(None, || panic!("of no use")).is_empty());
+    }
 }

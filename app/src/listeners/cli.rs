@@ -35,6 +35,8 @@ const AHEAD_MAX_BYTES: usize = 256 * 1024;
 #[derive(Debug)]
 pub(super) struct Cli {
     pub(super) health: Arc<Health>,
+    /// Every socket's; told anew to who asks for the status.
+    pub(super) counted: Vec<Arc<Health>>,
     pub(super) outbox: Arc<Outbox>,
     pub(super) long_lines: Arc<LongLines>,
     pub(super) replies: Replies,
@@ -180,6 +182,12 @@ impl<'a> Connection<'a> {
         };
         // Made before the hub hears of it, which may add the subscriber before its reply is read here.
         let subscription = wanted.is_some().then(|| self.cli.streams.open(reply));
+        if matches!(command, Command::Status(_)) {
+            for counted in self.cli.counted.iter().map(|health| health.info()).filter(|info| info.up) {
+                // When the hub has gone, the question finds that out.
+                let _ = self.cli.outbox.ask(Event::ListenerReported(counted)).await;
+            }
+        }
         let asked = Event::CommandReceived { reply, command, origin };
         if self.cli.outbox.ask(asked).await.is_err() {
             self.cli.replies.forget(reply);
@@ -213,9 +221,10 @@ impl<'a> Connection<'a> {
             refused => refused,
         };
         let goes_on = self.cli.leave.has_hub_ended() && ended.is_ok();
-        if goes_on && (subscription.is_told_all() || subscription.is_told_nothing()) {
-            // Who waited still for what came before the subscription waits for the same again.
-            let last = subscription.is_told_all().then(|| self.cli.leave.last_seq()).flatten();
+        let missed = subscription.told_of_missed();
+        if goes_on && (subscription.is_told_all() || missed.is_some()) {
+            // Who had not all that it missed goes on there.
+            let last = missed.or_else(|| self.cli.leave.last_seq());
             let params = wanted.map(|params| Subscribe { since: last.or(params.since), ..params });
             self.aside = params.map(|params| Aside::Subscriber(request(&id, params)));
             return Ok(Err(Gone));

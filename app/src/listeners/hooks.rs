@@ -9,7 +9,7 @@
 
 use super::accept::Greeted;
 use super::health::{Health, Refusal, Unheard};
-use super::intake::{Intake, LongLines, Patience, read_line};
+use super::intake::{Intake, LongLines, Patience, Room, read_only_line};
 use super::leave::Leave;
 use super::outbox::{HubGone, Outbox};
 use super::salvage;
@@ -30,6 +30,7 @@ pub(super) struct Hooks {
     pub(super) health: Arc<Health>,
     pub(super) outbox: Arc<Outbox>,
     pub(super) long_lines: Arc<LongLines>,
+    pub(super) room: Room,
     pub(super) leave: Leave,
 }
 
@@ -74,10 +75,10 @@ pub(super) async fn serve(hooks: Arc<Hooks>, first: Vec<u8>, stream: Stream, _un
     let in_time = patience(&hooks.health);
     let read = tokio::select! {
         biased;
-        understood = read_line(&mut reader, in_time, understand) => Some(understood),
+        understood = read_only_line(&mut reader, in_time, understand) => Some(understood),
         () = hooks.leave.begun() => None,
     };
-    let understood = match read {
+    let mut understood = match read {
         Some(understood) => understood,
         None => match reader.unread().map(<[u8]>::to_vec) {
             Some(said) => {
@@ -85,9 +86,12 @@ pub(super) async fn serve(hooks: Arc<Hooks>, first: Vec<u8>, stream: Stream, _un
                 return hooks.leave.put(Socket::Hooks, connection, said);
             }
             // Of a line over the limit not all is there any more, so it is read to its end.
-            None => read_line(&mut reader, in_time, understand).await,
+            None => read_only_line(&mut reader, in_time, understand).await,
         },
     };
+    if let Ok(Message::Whole(message)) = &mut understood {
+        message.room = hooks.room.take(message.payload.get().len()).await;
+    }
     // The handler needs nothing more from us, and the hub may take a while.
     drop(reader);
     match understood {

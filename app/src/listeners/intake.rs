@@ -1,7 +1,9 @@
 //! Reading a line from a peer that may be slow, silent or hostile.
 
 use super::health::Refusal;
+use super::outbox::SHORT_MAX_BYTES;
 use magia_protocol::ipc::line::{Line, LineReader};
+use std::any::Any;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, ReadBuf};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 /// What all unfinished lines of one socket may take together, in bytes: 16 of the longest.
@@ -36,6 +39,31 @@ impl Patience {
 /// The memory that long lines of one socket take together.
 #[derive(Debug, Default)]
 pub(super) struct LongLines(AtomicU64);
+
+/// What long messages may take together that were read, and that the hub has not dealt with yet, in KiB.
+const ROOM_KIB: usize = 64 * 1024;
+
+/// The room for long messages that wait for the hub.
+#[derive(Debug)]
+pub(super) struct Room(Arc<Semaphore>);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(ROOM_KIB)))
+    }
+}
+
+impl Room {
+    /// Waits until there is room for so many bytes, which lasts as long as what is returned; short ones need none.
+    pub(super) async fn take(&self, bytes: usize) -> Option<Arc<dyn Any + Send + Sync>> {
+        if bytes <= SHORT_MAX_BYTES {
+            return None;
+        }
+        let kib = u32::try_from((bytes / 1024).min(ROOM_KIB)).unwrap_or(u32::MAX);
+        let taken = Arc::clone(&self.0).acquire_many_owned(kib).await;
+        taken.ok().map(|room| Arc::new(room) as Arc<dyn Any + Send + Sync>)
+    }
+}
 
 /// The reading side of a connection; counts what the line in work takes.
 #[derive(Debug)]
@@ -123,20 +151,25 @@ pub(super) async fn read_line<R: AsyncRead + Unpin, T>(
     patience: Patience,
     take: impl FnOnce(Line<'_>) -> T,
 ) -> Result<T, Refusal> {
+    let taken = read_only_line(reader, patience, take).await?;
+    reader.get_mut().line_done();
+    Ok(taken)
+}
+
+/// The same of a peer that says one line: what it takes counts until `reader` is dropped.
+pub(super) async fn read_only_line<R: AsyncRead + Unpin, T>(
+    reader: &mut LineReader<Intake<R>>,
+    patience: Patience,
+    take: impl FnOnce(Line<'_>) -> T,
+) -> Result<T, Refusal> {
     if let Ok(line) = timeout(patience.first, reader.next()).await {
-        let taken = take(line?);
-        reader.get_mut().line_done();
-        return Ok(taken);
+        return Ok(take(line?));
     }
     if !reader.get_mut().is_mid_line() {
         return Err(Refusal::Silent);
     }
     match timeout(patience.rest, reader.next()).await {
-        Ok(line) => {
-            let taken = take(line?);
-            reader.get_mut().line_done();
-            Ok(taken)
-        }
+        Ok(line) => Ok(take(line?)),
         Err(_) => Err(Refusal::Slow),
     }
 }
@@ -167,6 +200,21 @@ mod tests {
 
         drop((first, half, second, small));
         assert_eq!(long_lines.0.load(Ordering::Relaxed), LONG_LINES_MAX_BYTES - 100_000);
+    }
+
+    #[tokio::test]
+    async fn long_messages_wait_for_room_and_short_ones_do_not() {
+        let room = Room::default();
+        let longest = 16 * 1024 * 1024;
+        let mut taken = Vec::new();
+        for _ in 0..4 {
+            taken.push(room.take(longest).await.expect("room"));
+        }
+        assert!(room.take(SHORT_MAX_BYTES).await.is_none());
+        let mut fifth = Box::pin(room.take(longest));
+        assert!(tokio::time::timeout(Duration::ZERO, &mut fifth).await.is_err(), "there is none");
+        taken.pop();
+        assert!(fifth.await.is_some());
     }
 
     #[tokio::test]

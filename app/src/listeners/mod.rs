@@ -28,6 +28,7 @@ mod outbox;
 mod peer;
 mod permissions;
 mod real_paths;
+mod replay;
 mod replies;
 mod salvage;
 mod stock;
@@ -40,6 +41,7 @@ pub use ide::{IdePlaces, IdeSwitch};
 pub use leave::Held;
 pub use otlp::{OtlpPlaces, OtlpSwitch};
 pub use outbox::Direct;
+pub use replay::Wish;
 pub use replies::{Outcome, Replies};
 pub use stream::{QUEUE_MAX, Streams};
 
@@ -49,7 +51,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use gates::Opened;
 use health::{Health, Unheard};
 use hooks::Hooks;
-use intake::LongLines;
+use intake::{LongLines, Room};
 use leave::Leave;
 use magia_core::event::{Event, GateId, InheritedGate};
 use magia_protocol::ipc::line::Line;
@@ -196,6 +198,7 @@ impl Listeners {
         let for_people = People {
             cli,
             terminal,
+            counted: listeners.doors.iter().map(|door| Arc::clone(&door.health)).collect(),
             replies: listeners.replies.clone(),
             streams: listeners.streams.clone(),
             leave,
@@ -405,6 +408,7 @@ impl Agents {
             health: Arc::clone(&hooks.health),
             outbox: Arc::clone(&hooks.outbox),
             long_lines: Arc::default(),
+            room: Room::default(),
             leave: leave.clone(),
         });
         let for_permissions = Arc::new(Permissions {
@@ -472,6 +476,7 @@ impl Agents {
 struct People {
     cli: Door,
     terminal: Door,
+    counted: Vec<Arc<Health>>,
     replies: Replies,
     streams: Streams,
     leave: Leave,
@@ -481,9 +486,10 @@ struct People {
 
 impl People {
     fn run(self, runtime: &Runtime, stop: watch::Receiver<bool>) {
-        let Self { cli, terminal, replies, streams, leave, inherited, saying } = self;
+        let Self { cli, terminal, counted, replies, streams, leave, inherited, saying } = self;
         let for_cli = Arc::new(Cli {
             health: Arc::clone(&cli.health),
+            counted,
             outbox: Arc::clone(&cli.outbox),
             long_lines: Arc::default(),
             replies: replies.clone(),

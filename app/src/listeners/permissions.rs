@@ -145,7 +145,8 @@ fn ask_now(permissions: &Permissions, message: Box<HookMessage>, incoming: Incom
     }
 }
 
-/// Serves one connection from where it stands. Whatever goes wrong, the handler is told "no decision", never an answer.
+/// Serves one connection from where it stands. Whatever goes wrong, the handler is told that nobody judged it, or "no
+/// decision", never an answer.
 pub(super) async fn serve(permissions: Arc<Permissions>, begun: Begun, unheard: Unheard) {
     match begun {
         Begun::Read(first, stream) => hear(&permissions, first, stream, unheard).await,
@@ -205,11 +206,11 @@ async fn hear(permissions: &Permissions, first: Vec<u8>, stream: Stream, unheard
         Ok(Message::Nothing) => {}
         Ok(Message::Garbage) => {
             health.refuse(&Refusal::Garbage);
-            write(stream, &GateReply::no_decision()).await;
+            write(stream, &unread()).await;
         }
         Err(refusal) => {
             health.refuse(&refusal);
-            write(stream, &GateReply::no_decision()).await;
+            write(stream, &unread()).await;
         }
     }
 }
@@ -220,7 +221,7 @@ async fn hold(permissions: &Permissions, stream: &mut Stream, message: Box<HookM
     let paths = real_paths::of_payload(message.payload.get()).await;
     let in_turn = settle(&permissions.settling).await;
     let Ok((gate, mut answer)) = permissions.gates.open(stream.direct_writer()) else {
-        write(stream, &GateReply::no_decision()).await;
+        write(stream, &stopping()).await;
         return;
     };
     let is_short = message.payload.get().len() <= SHORT_MAX_BYTES;
@@ -231,7 +232,7 @@ async fn hold(permissions: &Permissions, stream: &mut Stream, message: Box<HookM
     let told = if is_short { outbox.ask(opened).await } else { outbox.send(opened).await };
     if told.is_err() {
         permissions.gates.forget(gate);
-        write(stream, &GateReply::no_decision()).await;
+        write(stream, &stopping()).await;
         return;
     }
     drop(in_turn);
@@ -265,7 +266,7 @@ async fn end(
             write(stream, &GateReply::no_decision()).await;
         }
         Outcome::LetGo => {
-            write(stream, &GateReply::no_decision()).await;
+            write(stream, &stopping()).await;
         }
     }
 }
@@ -332,6 +333,14 @@ async fn tell(permissions: &Permissions, event: Event) {
     if permissions.outbox.ask(event).await.is_err() {
         tracing::debug!("gate's end not told, the hub has stopped");
     }
+}
+
+fn unread() -> GateReply {
+    GateReply::unjudged("magia could not read what the agent said")
+}
+
+fn stopping() -> GateReply {
+    GateReply::unjudged("magia is stopping")
 }
 
 /// Writes the reply and closes; says whether all of it was written.

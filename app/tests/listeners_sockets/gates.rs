@@ -9,6 +9,8 @@ use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 
 const REQUEST: &str = r#"{"cwd":"/","tool_name":"Bash","tool_input":{"command":"ls"}}"#;
+/// What a handler is told that fails closed when it is asked to; any other goes on.
+const STOPPING: &str = "! magia is stopping\n";
 
 fn ask(place: &Place, pid: usize, payload: &str) -> UnixStream {
     let mut stream = place.client(Socket::Permissions);
@@ -37,7 +39,7 @@ fn the_answer_is_written_to_the_byte_and_only_once() {
     let place = place();
     let gates = place.listeners().gates();
     let allow = GateReply::answer(r#"{"behavior":"allow"}"#);
-    let deny = GateReply { exit: 2, stdout: Vec::new(), stderr: b"no\n".to_vec() };
+    let deny = GateReply { exit: 2, stderr: b"no\n".to_vec(), ..GateReply::default() };
     // More than the socket holds: the rest is written as the handler reads.
     let long = GateReply::answer("x".repeat(4 << 20));
     for reply in [allow, deny, long] {
@@ -121,7 +123,7 @@ fn stopping_answers_nothing_for_anybody() {
     place.next_gate();
     drop(place.listeners.take());
     for client in &mut clients {
-        assert_eq!(read_to_end(client), "0 0 0\n");
+        assert_eq!(read_to_end(client), STOPPING);
     }
     assert!(!gates.answer(opened.gate, &GateReply::answer("late")));
     assert!(Socket::ALL.iter().all(|socket| !place.path(*socket).exists()));
@@ -137,7 +139,7 @@ fn stopping_does_not_wait_for_a_hub_that_does_not_read() {
         let mut text = String::new();
         // Accepted or not: no answer.
         if client.read_to_string(&mut text).is_ok() {
-            assert!(text.is_empty() || text == "0 0 0\n", "{text:?}");
+            assert!(text.is_empty() || text == STOPPING, "{text:?}");
         }
     }
 }
@@ -146,7 +148,7 @@ fn stopping_does_not_wait_for_a_hub_that_does_not_read() {
 fn without_a_hub_there_is_no_decision() {
     let mut place = place();
     place.hub = crossbeam_channel::never();
-    assert_eq!(read_to_end(&mut ask(&place, 1, REQUEST)), "0 0 0\n");
+    assert_eq!(read_to_end(&mut ask(&place, 1, REQUEST)), STOPPING);
     deliver(place.client(Socket::Hooks), &hook_line("Stop", 1, "{}"));
     let mut cli = place.cli();
     cli.send(r#"{"id":1,"method":"status"}"#);
@@ -154,12 +156,12 @@ fn without_a_hub_there_is_no_decision() {
 }
 
 #[test]
-fn garbage_at_a_gate_is_no_decision() {
+fn garbage_at_a_gate_is_not_judged() {
     let place = place();
     for bad in [&b"garbage\n"[..], b"{\"provider\":1}\n"] {
         let mut client = place.client(Socket::Permissions);
         client.write_all(bad).expect("written");
-        assert_eq!(read_to_end(&mut client), "0 0 0\n");
+        assert_eq!(read_to_end(&mut client), "! magia could not read what the agent said\n");
     }
     // Nobody waits behind a line without an end.
     let line = hook_line("PermissionRequest", 1, REQUEST);

@@ -93,7 +93,7 @@ fn silent_and_endless_peers_are_sent_away() {
         let mut rest = Vec::new();
         // Hung up on, perhaps with its line unread.
         let _ = client.read_to_end(&mut rest);
-        assert!(rest.is_empty() || rest == b"0 0 0\n");
+        assert!(rest.is_empty() || rest == b"! magia could not read what the agent said\n");
     }
     for (_, name) in sockets {
         place.wait_for_refused(name, 2);
@@ -157,4 +157,25 @@ fn other_users_are_kept_out() {
         assert_eq!(place.counter(name, |info| info.accepted), 0);
     }
     place.assert_nothing_came();
+}
+
+#[test]
+fn who_asks_for_the_status_is_told_of_all_that_came() {
+    let place = place();
+    for number in 0..10 {
+        deliver(place.client(Socket::Hooks), &hook_line("Stop", number, "{}"));
+        place.next_hook();
+    }
+    let of_hooks = |info: &ListenerInfo| info.name == "hooks" && info.messages == 10;
+    wait_until("all are counted", || place.listeners().health().iter().any(of_hooks));
+    place.cli().send(r#"{"id":1,"method":"status"}"#);
+    let mut told = 0;
+    loop {
+        match place.hub.recv_timeout(LIMIT).expect("the question in time") {
+            Event::ListenerReported(info) if info.name == "hooks" => told = info.messages,
+            Event::CommandReceived { .. } => break,
+            _ => {}
+        }
+    }
+    assert_eq!(told, 10);
 }

@@ -1,6 +1,6 @@
 //! The WebSocket that agents take for their editor: who may connect, what it takes, how it ends.
 
-use super::support::{LIMIT, Place, place, wait_until};
+use super::support::{LIMIT, Place, agent_event, place, wait_until};
 use magia_app::listeners::{IdePlaces, IdeSwitch};
 use magia_core::effect::Update;
 use magia_core::event::{Event, GateId};
@@ -486,11 +486,16 @@ fn an_editor_follows_events_from_where_it_was() {
     let magia_protocol::wire::Command::SubscribeEvents(wish) = command else { panic!("{command:?}") };
     assert_eq!(wish.since, Some(41));
     let streams = server.place.listeners().streams();
-    assert!(streams.add(reply, &wish));
+    assert!(streams.add(reply, &wish, 43));
     assert!(server.place.listeners().replies().answer(reply, Ok(json!({"seq": 43}))));
     let update = |word: &str| Update::SettingsChanged(json!({"word": word}));
     streams.publish(44, update("live"));
-    streams.release(reply, [(42, update("missed")), (43, update("missed too"))], 0);
+    let mut wish = None;
+    wait_until("it asks for what it missed", || {
+        wish = streams.next_page();
+        wish.is_some()
+    });
+    streams.give(&wish.expect("a wish"), vec![agent_event(42), agent_event(43)], true);
     let seqs: Vec<Value> = (0..3).map(|_| hear_method(&mut editor, "event")["seq"].clone()).collect();
     assert_eq!(seqs, [42, 43, 44]);
     editor.close(None).expect("closing");

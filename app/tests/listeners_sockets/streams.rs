@@ -15,7 +15,7 @@ fn subscribe(place: &Place, params: &str) -> (CliClient, ReplyId) {
     let Command::SubscribeEvents(params) = command else { panic!("{command:?}") };
     let listeners = place.listeners();
     assert!(listeners.replies().answer(reply, Ok(json!({"seq": 0}))));
-    assert!(listeners.streams().add(reply, &params));
+    assert!(listeners.streams().add(reply, &params, 0));
     assert_eq!(cli.line(), "{\"id\":9,\"result\":{\"seq\":0}}\n");
     (cli, reply)
 }

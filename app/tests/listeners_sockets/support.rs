@@ -2,11 +2,11 @@
 
 use crossbeam_channel::Receiver;
 use magia_app::listeners::{HUB_CAPACITY, Inheritance, Listeners};
-use magia_core::event::{Event, GateId, Origin, ReplyId};
+use magia_core::event::{AgentEvent, Event, GateId, Origin, ReplyId};
 use magia_core::policy::RealPaths;
 use magia_protocol::ipc::connect_blocking;
 use magia_protocol::paths::{InstanceLock, Socket};
-use magia_protocol::wire::{Command, HookMessage, Response};
+use magia_protocol::wire::{AgentEventKind, Command, HookMessage, Provider, ProviderSessionId, Response};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
@@ -170,6 +170,23 @@ pub fn read_to_end(stream: &mut UnixStream) -> String {
     let mut text = String::new();
     stream.read_to_string(&mut text).expect("the end in time");
     text
+}
+
+/// An event as the store gives it.
+pub fn agent_event(seq: u64) -> AgentEvent {
+    AgentEvent {
+        seq,
+        received_at_ms: seq,
+        session: "0199aaaa-bbbb-7ccc-8ddd-eeeeff001122".parse().expect("an id"),
+        provider: Provider::Claude,
+        provider_session_id: ProviderSessionId("theirs".to_owned()),
+        turn: None,
+        agent_id: None,
+        kind: AgentEventKind::ToolStarted,
+        name: "PreToolUse".to_owned(),
+        raw: "{}".into(),
+        cut: false,
+    }
 }
 
 /// For facts that no channel tells of.

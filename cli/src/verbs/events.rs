@@ -24,7 +24,7 @@ pub struct Events {
     /// Print events as they come, until Ctrl-C.
     #[arg(long, short)]
     pub follow: bool,
-    /// Only events after this number (the first column, `seq` in JSON).
+    /// Only events after this number (the first column, `seq` in JSON): the last of a list leads to those after it.
     #[arg(long, value_name = "N")]
     pub since: Option<u64>,
     /// Only events before this number: the first of a list leads to those before it.
@@ -33,7 +33,7 @@ pub struct Events {
     /// Only events of this session.
     #[arg(long, value_name = "ID", add = crate::complete::sessions())]
     pub session: Option<String>,
-    /// At most so many; with --follow, end after so many.
+    /// At most so many: the newest, with --since alone the first after it; with --follow, end after so many.
     #[arg(long, value_name = "N")]
     pub limit: Option<u32>,
     /// With --follow, this channel; may be repeated. Without it, a person sees agent:event, --json all.
@@ -147,10 +147,25 @@ fn row(line: &StreamLine) -> String {
             told.kind,
             what(&told.event, &told.payload)
         ),
-        (LAGGED, _) => format!("{:>6}  some events were lost: this reader is too slow", line.seq),
+        (LAGGED, _) => format!("{:>6}  {}", line.seq, missing(&line.payload)),
         (channel, _) => format!("{:>6}  {channel}  {}", line.seq, line.payload),
     };
     visible(&text).into_owned()
+}
+
+/// Why events are missing, and how many.
+fn missing(payload: &Value) -> String {
+    let lost = payload.get("lost").and_then(Value::as_u64);
+    let (some, are) = match lost {
+        Some(1) => ("1 event".to_owned(), "is"),
+        Some(lost) => (format!("{lost} events"), "are"),
+        None => ("some events".to_owned(), "are"),
+    };
+    match payload.get("reason").and_then(Value::as_str) {
+        Some("gone") => format!("{some} {are} missing here: the store does not keep them any more"),
+        Some("unreadable") => format!("{some} {are} missing here: the store cannot be read now"),
+        _ => "some events were lost: this reader is too slow".to_owned(),
+    }
 }
 
 /// The part of a payload that tells a person most.

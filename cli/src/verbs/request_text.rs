@@ -1,7 +1,7 @@
 //! A permission request in words: everything that would happen, never cut.
 
 use crate::age::age;
-use magia_protocol::wire::info::RequestInfo;
+use magia_protocol::wire::info::{Decision, RequestInfo};
 use magia_protocol::wire::{Provider, RequestState, SessionId, visible, visible_lines};
 use serde_json::Value;
 
@@ -55,8 +55,14 @@ fn standing(request: &RequestInfo, now_ms: u64) -> String {
         };
     };
     let decision = outcome.decision.map_or("no decision", |decision| decision.as_str());
-    let mut text =
-        format!("{}: {decision} by {}, {} ago", request.state, outcome.by, age(now_ms, outcome.at_ms));
+    // What was decided stays so, though magia ended before it saw what came of it.
+    let state = match (request.state, outcome.decision) {
+        (RequestState::AppGone, Some(Decision::Allow | Decision::Always | Decision::Deny)) => {
+            RequestState::Decided
+        }
+        (state, _) => state,
+    };
+    let mut text = format!("{state}: {decision} by {}, {} ago", outcome.by, age(now_ms, outcome.at_ms));
     if let Some(reason) = &outcome.reason {
         text.push_str(&format!(", {reason:?}"));
     }
@@ -73,8 +79,12 @@ fn commands(request: &RequestInfo, id: &str) -> Vec<String> {
         let mut answer = format!("  answer   magia allow {id}");
         for question in questions(&request.input) {
             let label = options(question).map(|option| word(option, "label")).next().unwrap_or("...");
-            let text =
-                if several { format!("{}={label}", word(question, "question")) } else { label.to_owned() };
+            // A label that holds `=` reads like a question and its answer.
+            let text = if several || label.contains('=') {
+                format!("{}={label}", word(question, "question"))
+            } else {
+                label.to_owned()
+            };
             answer.push_str(" --answer ");
             answer.push_str(&quoted(&visible(&text)));
         }

@@ -47,6 +47,29 @@ fn a_person_sees_a_row_for_each_event() {
 }
 
 #[test]
+fn a_person_is_told_why_events_are_missing() {
+    for (payload, row) in [
+        (json!({"lost": 3, "reason": "slow"}), "some events were lost: this reader is too slow"),
+        (
+            json!({"lost": 3, "reason": "of a later version"}),
+            "some events were lost: this reader is too slow",
+        ),
+        (
+            json!({"lost": 146, "reason": "gone"}),
+            "146 events are missing here: the store does not keep them any more",
+        ),
+        (json!({"lost": 1, "reason": "unreadable"}), "1 event is missing here: the store cannot be read now"),
+    ] {
+        let server = Server::new(move |_, _| {
+            let lagged = json!({"id": 0, "event": "lagged", "seq": 5, "payload": payload});
+            Answer::Bytes(format!("{{\"id\":ID,\"result\":{{\"seq\":6}}}}\n{lagged}\n"))
+        });
+        let ran = server.run(&["events", "--follow", "--since", "1"]);
+        assert_eq!(ran.stdout, format!("     5  {row}\n"));
+    }
+}
+
+#[test]
 fn a_script_gets_the_lines_of_all_channels() {
     let server = stream();
     let ran = server.run(&["events", "--follow", "--json", "--since", "6"]);

@@ -37,13 +37,13 @@ pub struct ListEvents {
     /// Only of this session.
     #[serde(default)]
     pub session: Option<String>,
-    /// Only with a greater `seq`.
+    /// Only with a greater `seq`: the last of a list leads to the one after it. Without `before`, the oldest of them.
     #[serde(default)]
     pub since: Option<u64>,
     /// Only with a smaller `seq`: the first of a list leads to the one before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<u64>,
-    /// At most so many, the newest; default 1,000, at most 10,000.
+    /// At most so many, the newest unless only `since` is given; default 1,000, at most 10,000.
     #[serde(default)]
     pub limit: Option<u32>,
 }

@@ -1,5 +1,6 @@
 //! The reply to a handler that waits at the permission socket: `<exit> <stdout-len> <stderr-len>\n` and the
-//! bytes. The app composes the provider-shaped answer; the handler prints it as it is.
+//! bytes. The app composes the provider-shaped answer; the handler prints it as it is. `! <reason>\n` is no answer:
+//! nobody could judge what was asked. A handler that fails closed refuses then; any other goes on as without a decision.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,8 @@ pub struct GateReply {
     pub stdout: Vec<u8>,
     /// Bytes for its standard error.
     pub stderr: Vec<u8>,
+    /// Why nobody could judge what was asked, in one short line; then nothing else counts.
+    pub unjudged: Option<String>,
 }
 
 impl GateReply {
@@ -22,11 +25,19 @@ impl GateReply {
 
     /// An answer on standard output with exit code 0.
     pub fn answer(stdout: impl Into<Vec<u8>>) -> Self {
-        Self { exit: 0, stdout: stdout.into(), stderr: Vec::new() }
+        Self { stdout: stdout.into(), ..Self::default() }
+    }
+
+    /// No answer, because what was asked could not be judged.
+    pub fn unjudged(reason: impl Into<String>) -> Self {
+        Self { unjudged: Some(reason.into()), ..Self::default() }
     }
 
     /// The bytes on the wire.
     pub fn encode(&self) -> Vec<u8> {
+        if let Some(reason) = &self.unjudged {
+            return format!("! {reason}\n").into_bytes();
+        }
         let mut bytes = format!("{} {} {}\n", self.exit, self.stdout.len(), self.stderr.len()).into_bytes();
         bytes.extend_from_slice(&self.stdout);
         bytes.extend_from_slice(&self.stderr);
@@ -40,8 +51,9 @@ mod tests {
 
     #[test]
     fn golden_bytes() {
-        let reply = GateReply { exit: 2, stdout: b"{}".to_vec(), stderr: b"no\n".to_vec() };
+        let reply = GateReply { exit: 2, stdout: b"{}".to_vec(), stderr: b"no\n".to_vec(), unjudged: None };
         assert_eq!(reply.encode(), b"2 2 3\n{}no\n");
         assert_eq!(GateReply::no_decision().encode(), b"0 0 0\n");
+        assert_eq!(GateReply::unjudged("why").encode(), b"! why\n");
     }
 }

@@ -3,6 +3,8 @@
 use super::{ProcessId, Provider};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use std::any::Any;
+use std::sync::Arc;
 
 /// One hook call as the handler sent it.
 ///
@@ -53,6 +55,9 @@ pub struct HookMessage {
     /// Set by the listener: when the line was whole, in nanoseconds since 1970; 0 when nobody looked.
     #[serde(skip)]
     pub received_unix_ns: u64,
+    /// Set by the listener of a long message: what it has of the room for such, given back when the message is dropped.
+    #[serde(skip)]
+    pub room: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl HookMessage {

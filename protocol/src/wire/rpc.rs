@@ -67,7 +67,8 @@ impl Response {
 pub struct StreamLine {
     /// The id of the request that subscribed.
     pub id: Value,
-    /// The channel, such as `agent:event`; `lagged` when this client was too slow and lost some.
+    /// The channel, such as `agent:event`; `lagged` when some are missing: `lost` says how many, `reason` that this client
+    /// was too `slow`, or that what it missed is `gone` from the store or `unreadable` there.
     pub event: String,
     /// Number of the newest agent event then: an `agent:event` line's own. What `since` takes.
     pub seq: u64,

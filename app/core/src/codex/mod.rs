@@ -495,6 +495,7 @@ pub fn message(method: &str, params: &Value) -> Box<HookMessage> {
         cut: false,
         shared: false,
         received_unix_ns: 0,
+        room: None,
     })
 }
 

@@ -8,7 +8,7 @@ use super::{Effects, Model, payload};
 use crate::effect::{Effect, StoreWrite, Update};
 use crate::event::{AgentEvent, GateId, Now, Titles};
 use crate::normalize::{Detail, StartSource, ToolCall};
-use crate::policy::{RealPaths, Verdict};
+use crate::policy::{RealPaths, Says, Verdict};
 use crate::transcript::first_prompt_title;
 use magia_protocol::wire::hook::HookMessage;
 use magia_protocol::wire::{
@@ -34,7 +34,7 @@ impl Model {
         }
         let Some(mut placed) = self.place(now, message, fx) else {
             self.unplaced += 1;
-            return fx.extend(gate.filter(|_| !is_answered).map(no_decision));
+            return fx.extend(gate.filter(|_| !is_answered).map(|gate| unjudged(gate, UNPLACED)));
         };
         let session = placed.session;
         if let Some(known) = self.sessions.get_mut(&session) {
@@ -67,6 +67,15 @@ impl Model {
         match placed.understood.detail {
             Detail::Permission { tool, input, suggestions } if lives && provider != Provider::Gemini => {
                 match gate {
+                    // What nobody can see is allowed where it can be seen.
+                    Some(gate) if message.cut => {
+                        let asked = asked(tool, input, suggestions);
+                        if self.verdict_on(&asked).says == Says::Deny {
+                            return self.ask(now, asked, answered, fx);
+                        }
+                        self.asks_in_terminal(now, Asked { gate: None, ..asked }, fx);
+                        fx.push(no_decision(gate));
+                    }
                     Some(_) => self.ask(now, asked(tool, input, suggestions), answered, fx),
                     // A hook that only watches: the terminal's dialog comes next.
                     None if provider == Provider::Codex => {
@@ -85,7 +94,15 @@ impl Model {
             }
             Detail::ToolStarted(call) if lives && gate.is_some() => {
                 let use_id = call.use_id;
-                self.ask_before(now, asked(call.tool, call.input, Vec::new()), &use_id, answered, fx);
+                let asked = asked(call.tool, call.input, Vec::new());
+                self.ask_before(now, asked, (&use_id, message.cut), answered, fx);
+            }
+            // A call whose rules nobody can look up.
+            Detail::ToolStarted(_) if !is_answered => {
+                fx.extend(gate.map(|gate| unjudged(gate, "magia takes the agent for ended")));
+            }
+            _ if placed.understood.kind == AgentEventKind::Unknown && !is_answered => {
+                fx.extend(gate.map(|gate| unjudged(gate, "magia does not know what the agent asks")));
             }
             _ => fx.extend(gate.filter(|_| !is_answered).map(no_decision)),
         }
@@ -184,12 +201,14 @@ impl Model {
                 session.between_turns &= !main;
                 session.saw(SessionState::Working, fact(&call.tool), at_ms);
                 session.call_began(pending(call, agent_id));
+                self.settle_left_over(now, id, agent_id, fx);
                 self.tie_open(id);
             }
             Detail::ToolEnded { call, .. } => {
                 session.saw(SessionState::Working, fact(&call.tool), at_ms);
                 session.pending.retain(|pending| pending.use_id != call.use_id);
                 self.call_ended(now, id, agent_id, (&call.tool, &call.input, &call.use_id), fx);
+                self.settle_left_over(now, id, agent_id, fx);
             }
             Detail::ToolBatch { use_ids } => {
                 session.saw(SessionState::Working, fact(""), at_ms);
@@ -275,6 +294,13 @@ impl Model {
 fn no_decision(gate: GateId) -> Effect {
     Effect::AnswerGate { gate, reply: GateReply::no_decision() }
 }
+
+fn unjudged(gate: GateId, reason: &str) -> Effect {
+    Effect::AnswerGate { gate, reply: GateReply::unjudged(reason) }
+}
+
+/// Why a message without an agent or a session is not judged.
+const UNPLACED: &str = "magia cannot tell which agent's session asks";
 
 fn pending(call: &ToolCall, agent_id: Option<&str>) -> PendingTool {
     PendingTool {

@@ -17,7 +17,9 @@ use crate::policy::RealPaths;
 use crate::transcript::first_prompt_title;
 use magia_protocol::wire::hook::HookMessage;
 use magia_protocol::wire::info::{CheckInfo, DaemonInfo, OutcomeInfo};
-use magia_protocol::wire::{GateReply, Provider, ProviderSessionId, RequestState, SessionId, SessionState};
+use magia_protocol::wire::{
+    AgentEventKind, GateReply, Provider, ProviderSessionId, RequestId, RequestState, SessionId, SessionState,
+};
 use serde_json::{Value, json};
 
 impl Model {
@@ -259,12 +261,21 @@ impl Model {
         // An answer that was on its way is nobody's, and nothing more is heard of its gate.
         let requests = &self.requests;
         let is_its = |request| requests.get(request).is_none_or(|request| request.session == id);
+        let on_their_way: Vec<RequestId> = self
+            .gates
+            .iter()
+            .filter(|(gate, request)| gate.daemon().is_some() && is_its(**request))
+            .map(|(_, request)| *request)
+            .collect();
         self.gates.retain(|gate, request| gate.daemon().is_none() || !is_its(*request));
         let waiting: Vec<_> = self.requests.unsettled(id).map(|request| request.id).collect();
         for request in waiting {
             if let Some(request) = self.requests.get_mut(request) {
                 request.gone(why, now.unix_ms);
             }
+        }
+        for request in on_their_way {
+            self.settle(request, RequestState::AgentGone, now, fx);
         }
         self.settle_all(now, id, Whose::All, RequestState::AgentGone, fx);
     }
@@ -321,7 +332,11 @@ impl Model {
                     paths,
                     use_id: None,
                 };
-                self.ask_before(now, asked, &call.use_id, None, fx);
+                self.ask_before(now, asked, (&call.use_id, message.cut), None, fx);
+            }
+            (Some(gate), _) if understood.kind == AgentEventKind::Unknown => {
+                let reply = GateReply::unjudged("magia does not know what the agent asks");
+                fx.push(Effect::AnswerGate { gate, reply });
             }
             (Some(gate), _) => fx.push(Effect::AnswerGate { gate, reply: GateReply::no_decision() }),
             (None, _) => {}

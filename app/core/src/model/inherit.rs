@@ -6,7 +6,7 @@ use super::{Effects, Model};
 use crate::effect::{Effect, StoreWrite};
 use crate::event::{InheritedGate, Now, StoredRequest};
 use crate::normalize::{self, Detail};
-use magia_protocol::wire::{GateReply, HookMessage, RequestState, SessionId};
+use magia_protocol::wire::{GateReply, HookMessage, RequestId, RequestState, SessionId, SessionState};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -28,6 +28,10 @@ impl Model {
         let mut request = PermissionRequest::restore(stored);
         if kept {
             request.state = was;
+        } else if self.waits_in_terminal(&request, was) {
+            // Its dialog was there before, and magia had no part in it.
+            (request.state, request.left_over) = (RequestState::InTerminal, true);
+            request.seen_waiting = true;
         }
         if request.state != was {
             fx.push(Effect::Store(StoreWrite::Request(Box::new(request.stored()))));
@@ -36,6 +40,32 @@ impl Model {
         self.requests.insert(request);
         if goes_on {
             self.make_card(id);
+        }
+    }
+
+    /// Whether the agent's own dialog asks still for what waited in it when magia ended: its session waits, as far as the
+    /// store knows. What waited at a gate ended with that.
+    fn waits_in_terminal(&self, request: &PermissionRequest, was: RequestState) -> bool {
+        let asks = was == RequestState::InTerminal && request.outcome.is_none();
+        let session = self.sessions.get(&request.session).filter(|session| session.ended.is_none());
+        let state = session.and_then(|session| Some(session.hook.as_ref()?.state));
+        asks && matches!(state, Some(SessionState::WaitingPermission | SessionState::WaitingAnswer))
+    }
+
+    /// The agent works on, so what was left over of before magia began is answered.
+    pub(super) fn settle_left_over(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        agent_id: Option<&str>,
+        fx: &mut Effects,
+    ) {
+        let of_it =
+            |request: &&PermissionRequest| request.left_over && request.agent_id.as_deref() == agent_id;
+        let left: Vec<RequestId> =
+            self.requests.unsettled(session).filter(of_it).map(|request| request.id).collect();
+        for id in left {
+            self.settle(id, RequestState::AnsweredInTerminal, now, fx);
         }
     }
 

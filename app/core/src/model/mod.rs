@@ -5,6 +5,7 @@
 
 mod agents;
 mod ahead;
+mod anew;
 mod answers;
 mod away;
 mod commands;
@@ -300,6 +301,7 @@ impl Model {
                 self.spawns.requester_gone(reply);
             }
             Event::JobFinished { reply, outcome } => self.job_finished(reply, outcome, &mut fx),
+            Event::StoreBegunAnew => self.store_begun_anew(&mut fx),
             Event::Forgotten(gone) => self.forgotten(now, &gone, &mut fx),
             Event::HistoryLoaded { session, stored } => {
                 self.history_loaded(session, stored.map(|stored| *stored), &mut fx)

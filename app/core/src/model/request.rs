@@ -69,6 +69,8 @@ pub struct PermissionRequest {
     pub seen_waiting: bool,
     /// A desktop notification of it is shown.
     pub notified: bool,
+    /// It waited in the terminal when magia began, so that nothing is known of its call.
+    pub left_over: bool,
 }
 
 /// What a hook asks for.
@@ -227,6 +229,7 @@ impl PermissionRequest {
             may_be_answered: false,
             seen_waiting: false,
             notified: false,
+            left_over: false,
         }
     }
 

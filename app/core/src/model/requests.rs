@@ -77,6 +77,11 @@ impl Requests {
         self.forget_settled();
     }
 
+    /// What is not settled, whoever asked.
+    pub fn all_unsettled(&self) -> impl Iterator<Item = &PermissionRequest> {
+        self.unsettled.values().flatten().filter_map(|id| self.all.get(id))
+    }
+
     /// What is not settled of a session, oldest first.
     pub fn unsettled(&self, session: SessionId) -> impl Iterator<Item = &PermissionRequest> {
         self.unsettled.get(&session).into_iter().flatten().filter_map(|id| self.all.get(id))
@@ -228,6 +233,7 @@ impl Model {
             may_be_answered: false,
             seen_waiting,
             notified: false,
+            left_over: false,
             tool: asked.tool,
             input: Arc::new(asked.input),
             paths: asked.paths,

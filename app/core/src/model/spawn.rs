@@ -180,6 +180,7 @@ impl Model {
             may_be_answered: false,
             seen_waiting: false,
             notified: false,
+            left_over: false,
             tool: TERMINAL_TOOL.to_owned(),
             input: Arc::new(input),
             paths: None,

@@ -7,16 +7,18 @@ use crate::answer;
 use crate::effect::Effect;
 use crate::event::Now;
 use crate::policy::{Says, Verdict};
-use magia_protocol::wire::RequestState;
 use magia_protocol::wire::info::{Decision, OutcomeInfo};
+use magia_protocol::wire::{GateReply, RequestState};
+
+const TOO_LONG: &str = "the call is too long for magia's rules to be checked";
 
 impl Model {
-    /// A call's hook asks before it runs. Its answer is at once a refusal or nothing; `answered` has it already.
+    /// A call's hook asks before it runs; its message may have been `cut`. Its answer is at once a refusal or nothing; `answered` has it already.
     pub(super) fn ask_before(
         &mut self,
         now: Now,
         asked: Asked,
-        use_id: &str,
+        (use_id, cut): (&str, bool),
         answered: Option<Verdict>,
         fx: &mut Effects,
     ) {
@@ -24,7 +26,12 @@ impl Model {
         let session = asked.session;
         let verdict = answered.unwrap_or_else(|| {
             let verdict = self.verdict_on(&asked);
-            fx.push(Effect::AnswerGate { gate, reply: answer::before(&verdict) });
+            let reply = match verdict.says {
+                // A rule may be about what was cut off.
+                Says::Allow | Says::Ask | Says::Pass if cut => GateReply::unjudged(TOO_LONG),
+                _ => answer::before(&verdict),
+            };
+            fx.push(Effect::AnswerGate { gate, reply });
             verdict
         });
         if verdict.says != Says::Deny {

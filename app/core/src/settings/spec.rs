@@ -310,11 +310,17 @@ pub static SPECS: &[Spec] = &[
     spec(
         "retentionDays",
         Data,
-        "Days",
+        "Keep events for days",
         Whole(1, 3_650),
         "Events, outcomes and ended terminals older than this are forgotten.",
     ),
-    spec("retentionMib", Data, "MiB", Whole(16, 1 << 20), "Above this size the oldest events are forgotten."),
+    spec(
+        "retentionMib",
+        Data,
+        "Most MiB of events",
+        Whole(16, 1 << 20),
+        "Above this size the oldest events and outcomes are forgotten.",
+    ),
     spec(
         "httpApi",
         Api,

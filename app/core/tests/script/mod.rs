@@ -452,6 +452,7 @@ pub fn message(pid: u32, event: &str, payload: &Value) -> Box<HookMessage> {
         cut: false,
         shared: false,
         received_unix_ns: 0,
+        room: None,
     })
 }
 

@@ -218,6 +218,20 @@ impl Store {
         self.events_between(session, since, None, limit)
     }
 
+    /// The oldest events after the first number and up to the second, of one session or of all, oldest first: at most so
+    /// many, with so many bytes of payloads, but one if there is any.
+    ///
+    /// # Errors
+    /// When the store is absent or cannot be read.
+    pub fn events_after(
+        &self,
+        session: Option<SessionId>,
+        (after, until): (u64, u64),
+        (limit, bytes): (u32, usize),
+    ) -> anyhow::Result<Vec<AgentEvent>> {
+        self.read(|connection| read::events_after(connection, session, (after, until), (limit, bytes)))
+    }
+
     /// The newest `limit` events after `since` and before `before`, of one session or of all, oldest first.
     ///
     /// # Errors

@@ -57,21 +57,48 @@ fn meta(connection: &Connection, name: &str) -> rusqlite::Result<Option<i64>> {
     connection.query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0)).optional()
 }
 
+/// The newest after `since` and before `before`, oldest first.
 pub(super) fn events(
     connection: &Connection,
     session: Option<SessionId>,
     (since, before): (u64, Option<u64>),
     limit: u32,
 ) -> rusqlite::Result<Vec<AgentEvent>> {
-    let of_session = if session.is_some() { "AND session = ?3" } else { "AND ?3 IS NULL" };
-    let sql =
-        format!("{} WHERE seq > ?1 AND seq < ?4 {of_session} ORDER BY seq DESC LIMIT ?2", rows::SELECT_EVENT);
-    let session = session.as_ref().map(|session| session.as_uuid().as_bytes().as_slice());
-    let number = |seq: u64| i64::try_from(seq).unwrap_or(i64::MAX);
-    let params = params![number(since), limit, session, before.map_or(i64::MAX, number)];
-    let mut events = collect_within(connection, &sql, params, rows::event, |event| event.raw.len())?;
+    let between = (number(since), before.map_or(i64::MAX, number));
+    let mut events = numbered(connection, session, between, "DESC", (limit, PAYLOAD_BYTES_MAX))?;
     events.reverse();
     Ok(events)
+}
+
+/// The oldest after `after` and up to `until`.
+pub(super) fn events_after(
+    connection: &Connection,
+    session: Option<SessionId>,
+    (after, until): (u64, u64),
+    most: (u32, usize),
+) -> rusqlite::Result<Vec<AgentEvent>> {
+    numbered(connection, session, (number(after), number(until.saturating_add(1))), "ASC", most)
+}
+
+fn numbered(
+    connection: &Connection,
+    session: Option<SessionId>,
+    (after, before): (i64, i64),
+    order: &str,
+    (limit, bytes): (u32, usize),
+) -> rusqlite::Result<Vec<AgentEvent>> {
+    let of_session = if session.is_some() { "AND session = ?3" } else { "AND ?3 IS NULL" };
+    let sql = format!(
+        "{} WHERE seq > ?1 AND seq < ?4 {of_session} ORDER BY seq {order} LIMIT ?2",
+        rows::SELECT_EVENT
+    );
+    let session = session.as_ref().map(|session| session.as_uuid().as_bytes().as_slice());
+    let params = params![after, limit, session, before];
+    collect_within(connection, &sql, params, rows::event, bytes, |event| event.raw.len())
+}
+
+fn number(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
 }
 
 pub(super) fn requests(
@@ -96,7 +123,7 @@ pub(super) fn requests_of(
     let params = params![session.as_uuid().as_bytes().as_slice(), limit];
     let bytes =
         |request: &StoredRequest| request.input.len() + request.edited_input.as_ref().map_or(0, String::len);
-    collect_within(connection, &sql, params, rows::request, bytes)
+    collect_within(connection, &sql, params, rows::request, PAYLOAD_BYTES_MAX, bytes)
 }
 
 /// The newest `limit` requests since then, newest first.
@@ -116,15 +143,16 @@ fn collect<T>(
     params: impl rusqlite::Params,
     read: impl Fn(&Row<'_>) -> rusqlite::Result<Option<T>>,
 ) -> rusqlite::Result<Vec<T>> {
-    collect_within(connection, sql, params, read, |_| 0)
+    collect_within(connection, sql, params, read, PAYLOAD_BYTES_MAX, |_| 0)
 }
 
-/// The same until their payloads have [`PAYLOAD_BYTES_MAX`]; the first stay.
+/// The same until their payloads have `bytes_max`; the first stay, and one in any case.
 fn collect_within<T>(
     connection: &Connection,
     sql: &str,
     params: impl rusqlite::Params,
     read: impl Fn(&Row<'_>) -> rusqlite::Result<Option<T>>,
+    bytes_max: usize,
     bytes: impl Fn(&T) -> usize,
 ) -> rusqlite::Result<Vec<T>> {
     let mut statement = connection.prepare_cached(sql)?;
@@ -133,7 +161,7 @@ fn collect_within<T>(
     while let Some(row) = found.next()? {
         let Some(value) = read(row)? else { continue };
         sum += bytes(&value);
-        if sum > PAYLOAD_BYTES_MAX {
+        if sum > bytes_max && !values.is_empty() {
             break;
         }
         values.push(value);

@@ -19,7 +19,7 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 pub struct Retention {
     /// Events and outcomes older than this are forgotten.
     pub days: u32,
-    /// Above this size the oldest events are forgotten.
+    /// Above this size the oldest events and outcomes are forgotten.
     pub mib: u32,
 }
 
@@ -48,11 +48,9 @@ pub(super) fn step(
          (SELECT seq FROM events WHERE received_at_ms < ?1 ORDER BY received_at_ms LIMIT ?2)",
         params![cutoff, STEP_EVENTS],
     )?;
-    if forgotten == 0 && used_bytes(&transaction)? > u64::from(retention.mib) * 1024 * 1024 {
-        forgotten = transaction.execute(
-            "DELETE FROM events WHERE seq IN (SELECT seq FROM events ORDER BY seq LIMIT ?1)",
-            params![STEP_EVENTS],
-        )?;
+    let excess = used_bytes(&transaction)?.saturating_sub(u64::from(retention.mib) * 1024 * 1024);
+    if forgotten == 0 && excess > 0 {
+        forgotten = forget_oldest(&transaction, excess)?;
     }
     let mut sessions = Vec::new();
     if forgotten == 0 {
@@ -125,6 +123,33 @@ fn forget_outcomes(transaction: &Transaction<'_>, cutoff: i64) -> rusqlite::Resu
         params![OPEN_STATE, cutoff],
     )?;
     Ok(forgotten as u64)
+}
+
+/// Forgets the oldest of events and outcomes until so many bytes are free, at most so many rows of each; how many.
+fn forget_oldest(transaction: &Transaction<'_>, excess: u64) -> rusqlite::Result<usize> {
+    const EVENTS: &str =
+        "SELECT seq, received_at_ms AS at, length(raw) AS bytes FROM events ORDER BY seq LIMIT ?1";
+    const OUTCOMES: &str = "SELECT id, coalesce(decided_at_ms, asked_at_ms) AS at, length(input) AS bytes
+         FROM requests WHERE state <> ?2 ORDER BY at LIMIT ?1";
+    let until: Option<i64> = transaction.query_row(
+        &format!(
+            "WITH oldest AS (SELECT at, bytes FROM ({EVENTS}) UNION ALL SELECT at, bytes FROM ({OUTCOMES})),
+             added AS (SELECT at, sum(bytes) OVER (ORDER BY at ROWS UNBOUNDED PRECEDING) - bytes AS before FROM oldest)
+             SELECT max(at) FROM (SELECT at FROM added WHERE before < ?3 ORDER BY at LIMIT ?1)"
+        ),
+        params![STEP_EVENTS, OPEN_STATE, excess.cast_signed()],
+        |row| row.get(0),
+    )?;
+    let Some(until) = until else { return Ok(0) };
+    let events = transaction.execute(
+        &format!("DELETE FROM events WHERE seq IN (SELECT seq FROM ({EVENTS}) WHERE at <= ?2)"),
+        params![STEP_EVENTS, until],
+    )?;
+    let outcomes = transaction.execute(
+        &format!("DELETE FROM requests WHERE id IN (SELECT id FROM ({OUTCOMES}) WHERE at <= ?3)"),
+        params![STEP_EVENTS, OPEN_STATE, until],
+    )?;
+    Ok(events + outcomes)
 }
 
 fn forget_metrics(transaction: &Transaction<'_>, cutoff: i64) -> rusqlite::Result<usize> {

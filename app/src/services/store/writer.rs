@@ -33,7 +33,13 @@ pub(super) fn run(
     events: &Sender<Event>,
     slot: &ReaderSlot,
 ) {
-    let mut teller = Teller { events: events.clone(), problem: None, told: None, forgotten: Vec::new() };
+    let mut teller = Teller {
+        events: events.clone(),
+        problem: None,
+        told: None,
+        forgotten: Vec::new(),
+        begun_anew: false,
+    };
     let locked = wait_for_lock(&config, outbox);
     // Held until the thread ends.
     let (_lock, opened) = match locked.and_then(|lock| Ok((lock, open(&config.data_dir)?))) {
@@ -115,6 +121,8 @@ struct Teller {
     told: Option<String>,
     /// Sessions that were forgotten for their age, and of which the hub has not heard yet.
     forgotten: Vec<SessionId>,
+    /// A new file was begun, and the hub has not heard of it yet.
+    begun_anew: bool,
 }
 
 impl Teller {
@@ -125,21 +133,24 @@ impl Teller {
                 self.forgotten = gone;
             }
         }
-        if self.problem == self.told {
-            return;
+        if self.problem != self.told {
+            let report = Event::ServiceReported { service: "store", problem: self.problem.clone() };
+            match self.events.try_send(report) {
+                Ok(()) => self.told.clone_from(&self.problem),
+                Err(TrySendError::Full(_)) => {}
+                // Nobody is left to be told.
+                Err(TrySendError::Disconnected(_)) => self.told.clone_from(&self.problem),
+            }
         }
-        let report = Event::ServiceReported { service: "store", problem: self.problem.clone() };
-        match self.events.try_send(report) {
-            Ok(()) => self.told.clone_from(&self.problem),
-            Err(TrySendError::Full(_)) => {}
-            // Nobody is left to be told.
-            Err(TrySendError::Disconnected(_)) => self.told.clone_from(&self.problem),
+        if self.begun_anew {
+            let told = self.events.try_send(Event::StoreBegunAnew);
+            self.begun_anew = matches!(told, Err(TrySendError::Full(_)));
         }
     }
 
     /// When to try again, if there is something to tell.
     fn patience(&self) -> Option<Duration> {
-        (self.problem != self.told || !self.forgotten.is_empty()).then_some(REPORT_EVERY)
+        (self.problem != self.told || !self.forgotten.is_empty() || self.begun_anew).then_some(REPORT_EVERY)
     }
 }
 
@@ -240,6 +251,12 @@ impl Writer<'_> {
     }
 
     fn write_all(&mut self) -> anyhow::Result<()> {
+        // A try takes seconds when another program has the file; whoever comes next hears of the last one.
+        if let Some((err, again)) = &self.failed
+            && *again > Instant::now()
+        {
+            anyhow::bail!("{err}");
+        }
         while !self.queue.is_empty() {
             self.write();
             if let Some((err, _)) = &self.failed {
@@ -289,6 +306,7 @@ impl Writer<'_> {
                 self.slot.set(Reader::Open(opened.reader));
                 self.lasting = opened.problem;
                 self.failed = None;
+                self.teller.begun_anew = true;
             }
             Err(err) => {
                 let why = format!("{err:#}");
