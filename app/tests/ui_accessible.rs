@@ -124,6 +124,41 @@ fn tab_comes_to_everything() {
 }
 
 #[test]
+fn tab_goes_through_the_top_bar_from_left_to_right() {
+    for size in [SIZE, [640.0, 400.0], [400.0, 250.0]] {
+        let mut window = window(scene("busy", NOW_MS), size);
+        let mut before = -1.0;
+        let mut stops = 0;
+        for _ in 0..12 {
+            window.key_press(Key::Tab);
+            window.run_steps(2);
+            let Some(node) = window.query_all_by(|node| node.is_focused()).next() else { continue };
+            let rect = node.rect();
+            if rect.top() > 38.0 {
+                break;
+            }
+            assert!(rect.left() > before, "{:?} at {size:?}", node.accesskit_node().label());
+            assert!(rect.right() <= size[0] && rect.left() >= 0.0, "{rect:?} at {size:?}");
+            before = rect.right();
+            stops += 1;
+        }
+        assert!(stops >= 6, "{stops} stops at {size:?}");
+    }
+}
+
+#[test]
+fn one_dot_stands_for_the_listeners_and_lists_them() {
+    let mut window = window(scene("errors", NOW_MS), SIZE);
+    let down = window.state().snapshot.listeners.iter().filter(|listener| !listener.up).count();
+    click(&mut window, &format!("Listeners: {down} down"));
+    let names: Vec<String> =
+        window.state().snapshot.listeners.iter().map(|listener| listener.name.clone()).collect();
+    for name in names {
+        assert!(ui_bench::shows(&window, &format!("{name} ")), "{name}");
+    }
+}
+
+#[test]
 fn the_focus_is_given_back() {
     let mut window = window(many(NOW_MS, 1_000, 200), SIZE);
     press(&mut window, Modifiers::NONE, Key::Slash);

@@ -11,6 +11,7 @@ use magia_app::ui::panels::sessions::{Made, Row, SessionsData};
 use magia_app::ui::panels::timeline::TimelineData;
 use magia_app::ui::panels::top_bar::TopBarData;
 use magia_core::tray::TrayView;
+use std::collections::HashSet;
 use std::sync::Arc;
 use ui_scenes::{busy, scene, session_id};
 
@@ -24,6 +25,8 @@ fn lines(data: &SessionsData) -> String {
             let pin = if row.pinned { " (pinned)" } else { "" };
             format!("  {}{pin} | {} | {}", row.title, row.state, row.place)
         }
+        Row::Ended { count, open, .. } => format!("  {count} ended, open: {open}"),
+        Row::Note(words) => format!("  {words}"),
     });
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -64,6 +67,38 @@ fn who_waits_in_a_terminal_needs_you_too() {
 }
 
 #[test]
+fn a_filter_without_a_hit_says_so_and_keeps_what_needs_you() {
+    let text = lines(&SessionsData::new(&busy(NOW_MS), "no such session"));
+    assert!(text.starts_with("NEEDS YOU, WHATEVER THE FILTER 3\n"), "{text}");
+    assert!(text.ends_with("\n  Nothing matches"), "{text}");
+    assert!(!lines(&SessionsData::new(&busy(NOW_MS), "web")).contains("Nothing matches"));
+}
+
+#[test]
+fn many_ended_sessions_stand_in_one_row() {
+    use magia_protocol::wire::SessionState;
+    let mut snapshot = busy(NOW_MS);
+    let webshop = snapshot.sessions[0].project.clone();
+    for number in 0..5 {
+        let mut session = (*snapshot.sessions[0]).clone();
+        (session.id, session.title) = (session_id(100 + number), format!("Old {number}"));
+        (session.state, session.pinned) = (SessionState::Ended, number == 4);
+        snapshot.sessions.push(Arc::new(session));
+    }
+    let text = lines(&SessionsData::new(&snapshot, ""));
+    assert!(text.contains("  4 ended, open: false"), "{text}");
+    assert!(text.contains("Old 4 (pinned)") && !text.contains("Old 0"), "{text}");
+    let found = lines(&SessionsData::new(&snapshot, "old"));
+    assert!(
+        found.contains("Old 0") && !found.contains("ended, open"),
+        "what is searched for is shown: {found}"
+    );
+    let open = [Arc::from(webshop.to_lowercase())].into();
+    let text = lines(&SessionsData::with(&mut Made::default(), &snapshot, "", &open));
+    assert!(text.contains("  4 ended, open: true") && text.contains("Old 0"), "{text}");
+}
+
+#[test]
 fn the_filtered_list() {
     let data = SessionsData::new(&busy(NOW_MS), "WORKING web");
     assert_eq!(data.counts, (1, 9));
@@ -84,13 +119,13 @@ fn a_list_under_the_pointer_keeps_its_places() {
 fn rows_of_sessions_that_did_not_change_are_kept() {
     let mut made = Made::default();
     let mut snapshot = busy(NOW_MS);
-    let before = SessionsData::with(&mut made, &snapshot, "");
+    let before = SessionsData::with(&mut made, &snapshot, "", &HashSet::new());
     let mut changed = (*snapshot.sessions[0]).clone();
     changed.title = "Another title".into();
     let id = changed.id;
     snapshot.sessions[0] = std::sync::Arc::new(changed);
     let gone = snapshot.sessions.remove(1).id;
-    let after = SessionsData::with(&mut made, &snapshot, "");
+    let after = SessionsData::with(&mut made, &snapshot, "", &HashSet::new());
     assert_eq!(after, SessionsData::new(&snapshot, ""), "as if all were made anew");
     for row in &after.rows {
         let Row::Session(row) = row else { continue };

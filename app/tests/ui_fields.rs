@@ -32,6 +32,19 @@ fn with_terminal() -> (Window, tokio::sync::mpsc::Receiver<magia_app::terminal_l
     (harness, asked)
 }
 
+#[test]
+fn escape_closes_a_terminals_search_and_stays() {
+    let (mut harness, _asked) = with_terminal();
+    press(&mut harness, Modifiers::CTRL | Modifiers::SHIFT, Key::F);
+    type_text(&mut harness, "needle");
+    assert!(shows(&harness, "Search the scrollback"));
+    press(&mut harness, PLAIN, Key::Escape);
+    assert!(!shows(&harness, "Search the scrollback"));
+    assert_eq!(harness.state().state.route, Route::Terminals);
+    press(&mut harness, PLAIN, Key::Escape);
+    assert_eq!(harness.state().state.route, Route::Terminals, "the key is the program's");
+}
+
 fn stored(text: &str) -> ScreenEvent {
     ScreenEvent::ClipboardStore { target: ClipboardTarget::Clipboard, text: text.to_owned() }
 }
@@ -167,4 +180,75 @@ fn a_reason_on_another_page_keeps_no_keys_and_is_not_lost() {
     harness.run_steps(2);
     press(&mut harness, PLAIN, Key::Questionmark);
     assert_eq!(harness.state().state.dialogs.len(), 1);
+}
+
+#[test]
+fn in_a_small_window_all_of_a_dialog_is_reached_and_details_stand_over_the_page() {
+    let small = [400.0, 250.0];
+    let mut harness = window(busy(NOW_MS), small);
+    press(&mut harness, Modifiers::CTRL, Key::N);
+    for name in ["Start", "Cancel"] {
+        let rect = harness.get_by_label(name).rect();
+        assert!(rect.left() >= 0.0 && rect.right() <= small[0], "{name} at {rect:?}");
+        assert!(rect.bottom() <= small[1], "{name} at {rect:?}");
+    }
+    press(&mut harness, PLAIN, Key::Escape);
+    click(&mut harness, "Details");
+    assert!(shows(&harness, "Copy Directory: ~/webshop"));
+    assert!(harness.get_by_label("Find in timeline").rect().width() > 0.0, "the page is where it was");
+    press(&mut harness, PLAIN, Key::Escape);
+    assert!(!shows(&harness, "Copy Directory: ~/webshop"));
+}
+
+#[test]
+fn notifications_are_gone_through_by_the_keyboard() {
+    let mut harness = window(ui_scenes::scene("notifications", NOW_MS), SIZE);
+    harness.state_mut().state.route = Route::Notifications;
+    harness.run_steps(2);
+    let ids: Vec<u64> = harness.state().snapshot.notifications.iter().map(|row| row.id).collect();
+    press(&mut harness, PLAIN, Key::Enter);
+    assert_eq!(harness.state().sent, [], "none is chosen yet");
+    for (key, expected) in [(Key::ArrowDown, 0), (Key::ArrowDown, 1), (Key::ArrowUp, 0), (Key::ArrowUp, 0)] {
+        press(&mut harness, PLAIN, key);
+        assert_eq!(harness.state().state.notifications.chosen, Some(ids[expected]));
+    }
+    press(&mut harness, PLAIN, Key::Enter);
+    assert_eq!(harness.state().sent.len(), 1, "it is read");
+}
+
+#[test]
+fn a_search_in_the_settings_without_a_hit_says_so_and_a_section_is_come_back_to() {
+    let mut harness = window(busy(NOW_MS), SIZE);
+    press(&mut harness, Modifiers::CTRL, Key::Comma);
+    click(&mut harness, "Section Requests");
+    assert!(shows(&harness, "Answers to requests") && !shows(&harness, "Appearance and notifications"));
+    press(&mut harness, PLAIN, Key::Escape);
+    press(&mut harness, Modifiers::CTRL, Key::Comma);
+    assert!(!shows(&harness, "Appearance and notifications"), "the section that was left");
+    harness.get_by_label("Search settings").focus();
+    harness.run_steps(2);
+    type_text(&mut harness, "zzz");
+    assert!(shows(&harness, "No setting matches"));
+}
+
+#[test]
+fn what_was_opened_is_open_when_one_comes_back() {
+    let mut harness = window(busy(NOW_MS), SIZE);
+    click(&mut harness, "Edit: ~/webshop/src/checkout.rs, done");
+    assert!(shows(&harness, "Copy Edit"));
+    let show = |harness: &mut Window, number| {
+        let bench = harness.state_mut();
+        let session = ui_scenes::session_id(number);
+        bench.snapshot.revision += 1;
+        bench.snapshot.timeline = Some(ui_scenes::timeline(&bench.snapshot, session, NOW_MS));
+        bench.actions.clear();
+        let ctx = harness.ctx.clone();
+        let bench = harness.state_mut();
+        bench.state.apply(Action::Select(session), &bench.snapshot, &ctx, 0.0);
+        harness.run_steps(4);
+    };
+    show(&mut harness, 2);
+    assert!(!shows(&harness, "Copy Edit"));
+    show(&mut harness, 1);
+    assert!(shows(&harness, "Copy Edit"));
 }

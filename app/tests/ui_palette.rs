@@ -141,10 +141,10 @@ fn the_settings_open_with_all_of_them_after_the_keys() {
     press(&mut harness, Modifiers::CTRL, Key::K);
     type_text(&mut harness, "change keys");
     press(&mut harness, PLAIN, Key::Enter);
-    assert!(!shows(&harness, "Window and requests"));
+    assert!(!shows(&harness, "Appearance and notifications"));
     press(&mut harness, PLAIN, Key::Escape);
     press(&mut harness, Modifiers::CTRL, Key::Comma);
-    assert!(shows(&harness, "Window and requests"));
+    assert!(shows(&harness, "Appearance and notifications"));
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_setting_and_a_project_are_found() {
     type_text(&mut harness, "retentionDays");
     press(&mut harness, PLAIN, Key::Enter);
     assert_eq!(harness.state().state.route, Route::Settings);
-    harness.get_by_label("Days, retentionDays");
+    harness.get_by_label("Keep events for days, retentionDays");
     assert!(!shows(&harness, "Look again"), "only what was meant");
     press(&mut harness, PLAIN, Key::Escape);
     assert!(shows(&harness, "Look again"), "escape shows all again");
@@ -293,7 +293,7 @@ fn the_settings_are_searched_and_typed_values_are_checked() {
         press(harness, PLAIN, Key::Enter);
     };
     field(&mut harness, "500");
-    harness.get_by_label("terminalFontSize must be a number from 6 to 48");
+    harness.get_by_label("Font size must be a number from 6 to 48");
     assert_eq!(saved_settings(&harness), [] as [Value; 0]);
     field(&mut harness, "14.5");
     assert_eq!(saved_settings(&harness), [json!({"terminalFontSize": 14.5})]);
@@ -308,7 +308,7 @@ fn a_switch_and_a_choice_are_saved_and_reset() {
     press(&mut harness, Modifiers::CTRL, Key::Comma);
     harness.state_mut().state.settings.show("terminalCursorStyle");
     harness.run_steps(3);
-    click(&mut harness, "underline: Cursor");
+    click(&mut harness, "Underline: Cursor");
     click(&mut harness, "Reset terminalCursorStyle");
     let wanted = [json!({"terminalCursorStyle": "underline"}), json!({"terminalCursorStyle": null})];
     assert_eq!(saved_settings(&harness), wanted);

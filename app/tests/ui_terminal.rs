@@ -354,14 +354,25 @@ fn a_search_goes_through_the_history() {
     }
     harness.get_by_label("Search the scrollback").type_text("needle");
     harness.run_steps(3);
-    harness.get_by_label("3 found");
+    harness.get_by_label("3 of 3");
+    assert!(harness.state().view.frame().text().contains("line 43 needle"), "the newest, while one types");
     press(&mut harness, Modifiers::NONE, Key::Enter);
     harness.run_steps(3);
-    harness.get_by_label("3 of 3");
-    assert!(harness.state().view.frame().text().contains("line 43 needle"));
+    harness.get_by_label("2 of 3");
+    assert!(harness.state().view.frame().text().contains("line 23 needle"));
     harness.get_by_label("Older match (Enter)").click();
     harness.run_steps(3);
-    harness.get_by_label("2 of 3");
+    harness.get_by_label("1 of 3");
+    // Opened again, the field is written over.
+    press(&mut harness, Modifiers::CTRL | Modifiers::SHIFT, Key::F);
+    let at = cell(&harness, 9, 0);
+    button(&mut harness, at, true, Modifiers::NONE);
+    button(&mut harness, at, false, Modifiers::NONE);
+    press(&mut harness, Modifiers::CTRL | Modifiers::SHIFT, Key::F);
+    harness.run_steps(3);
+    harness.event(Event::Text("line 5".into()));
+    harness.run_steps(3);
+    harness.get_by_label("11 of 11");
     assert_eq!(harness.state().bytes(), "", "nothing of it is the program's");
     press(&mut harness, Modifiers::NONE, Key::Escape);
     harness.run_steps(3);

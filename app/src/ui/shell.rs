@@ -31,6 +31,12 @@ use magia_core::snapshot::Snapshot;
 use magia_protocol::wire::SessionId;
 use magia_protocol::wire::info::{RequestInfo, SessionInfo};
 
+/// Below this width the details stand over the page.
+const FLOATS: f32 = 860.0;
+
+/// Their width there, where there is so much room.
+const DETAILS_OVER: f32 = 268.0;
+
 /// What a frame is drawn from.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
@@ -117,22 +123,35 @@ fn sessions_page(
     actions: &mut Actions,
 ) {
     let colors = palette(ui);
-    let list = if width < theme::NARROW { 216.0 } else { 264.0 };
-    Panel::left(if width < theme::NARROW { "sessions narrow" } else { "sessions" })
+    // Each kind of window keeps widths of its own: a visit to a small one leaves nothing narrow behind.
+    let (id, list, most) = match width {
+        theme::NARROW.. => ("sessions", 264.0, width * 0.45),
+        FLOATS.. => ("sessions narrow", 216.0, width * 0.45),
+        _ => ("sessions tiny", (width * 0.38).clamp(140.0, 216.0), width * 0.45),
+    };
+    Panel::left(id)
         .default_size(list)
-        .size_range(160.0..=(width * 0.45).max(200.0))
+        .size_range(list.min(160.0)..=most.max(list))
         .frame(Frame::new().fill(theme::sidebar(ui).card))
         .show(ui, |ui| sessions_ui(ui, view.clock, view.pulse, state, actions));
     let session = state.selected.and_then(|id| view.snapshot.session(id)).cloned();
     let details_shown = state.details.is_shown(width);
+    state.details_float = details_shown && width < FLOATS;
     if let Some(data) = details
         && details_shown
+        && !state.details_float
     {
-        Panel::right("details")
+        Panel::right(if width < theme::NARROW { "details narrow" } else { "details" })
             .default_size(244.0)
             .size_range(180.0..=360.0)
             .frame(Frame::new().fill(colors.card).inner_margin(Margin::symmetric(12, 4)))
             .show(ui, |ui| details_ui(ui, data, view.clock, view.pulse, actions));
+    }
+    if let Some(data) = details
+        && state.details_float
+    {
+        let top = ui.available_rect_before_wrap().top() + theme::BAR + 4.0;
+        details_over(ui, top, data, view, actions);
     }
     // The window is cleared to this colour already; most of its pixels need not be painted twice.
     CentralPanel::default().frame(Frame::NONE).show(ui, |ui| match &session {
@@ -185,6 +204,31 @@ fn sessions_page(
             }
         },
     });
+}
+
+/// In a narrow window the details stand over the page: beside it there would be no room for either.
+fn details_over(ui: &Ui, top: f32, data: &DetailsData, view: View<'_>, actions: &mut Actions) {
+    let room = ui.ctx().content_rect();
+    let width = DETAILS_OVER.min(room.width() - 2.0 * theme::SPACE_6);
+    let rect = egui::Rect::from_min_max(egui::pos2(room.right() - width, top), room.max);
+    let colors = palette(ui);
+    egui::Area::new(egui::Id::unique("details over"))
+        .order(egui::Order::Middle)
+        .fixed_pos(rect.min)
+        .constrain(false)
+        .fade_in(false)
+        .show(ui.ctx(), |ui| {
+            Frame::new()
+                .fill(colors.card)
+                .stroke(colors.line())
+                .shadow(ui.visuals().popup_shadow)
+                .inner_margin(Margin::symmetric(12, 4))
+                .show(ui, |ui| {
+                    ui.set_width(rect.width() - 26.0);
+                    ui.set_height(rect.height() - 10.0);
+                    details_ui(ui, data, view.clock, view.pulse, actions);
+                });
+        });
 }
 
 /// Over requests whose session is not in the list: of programs that are no agents, or of a session that was hidden.

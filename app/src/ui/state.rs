@@ -127,6 +127,8 @@ pub struct UiState {
     pub timeline: TimelinePanel,
     /// The details at the right.
     pub details: Details,
+    /// The details stand over the page, as in a narrow window.
+    pub details_float: bool,
     /// Terminals.
     pub terminals: TerminalsPanel,
     /// What is shown of a session.
@@ -234,7 +236,9 @@ impl UiState {
         if self.selected.is_some_and(|id| !is_there(id)) {
             self.selected = None;
         }
-        self.cards.follow(self.selected, &snapshot.requests, now_s);
+        if let Some(next) = self.cards.follow(self.selected, &snapshot.requests, now_s) {
+            self.timeline.reveal(next);
+        }
         self.follow_review(snapshot, now_s);
         wanted
     }
@@ -423,6 +427,9 @@ impl UiState {
                 self.route = Route::Sessions;
                 self.wants_filter = true;
             }
+            UiCommand::Up | UiCommand::Down if self.route == Route::Notifications => {
+                self.notifications.step(command == UiCommand::Down);
+            }
             UiCommand::Up | UiCommand::Down => {
                 if self.route == Route::Sessions
                     && let Some(session) = self.sessions.neighbour(self.selected, command == UiCommand::Down)
@@ -430,6 +437,10 @@ impl UiState {
                     self.select(session, snapshot, now_s);
                     self.sessions.reveal(session);
                 }
+            }
+            UiCommand::Open if self.route == Route::Notifications => {
+                let chosen = self.notifications.chosen?;
+                return self.open_notification(chosen, snapshot, now_s);
             }
             UiCommand::Open => {
                 let request = self.selected.and_then(|session| first_open(snapshot, session));
@@ -467,7 +478,7 @@ impl UiState {
             UiCommand::Details => self.details.toggle(),
             UiCommand::Settings => {
                 self.route = if self.route == Route::Settings { Route::Sessions } else { Route::Settings };
-                self.settings.show("");
+                self.settings.come_back();
             }
             UiCommand::Notifications => {
                 let here = self.route == Route::Notifications;
@@ -537,6 +548,8 @@ impl UiState {
             self.rename = None;
         } else if self.cards.is_reason_typed() {
             self.cards.stop_deny();
+        } else if self.terminals.stop_find() {
+            // The page stays.
         } else if self.route == Route::Sessions && (self.review.is_editing() || self.review.leave()) {
             // What is being written is left by its own button only.
         } else if (self.route == Route::Sessions && self.timeline.stop_find())
@@ -546,6 +559,9 @@ impl UiState {
             self.welcome.leave();
         } else if self.route != Route::Sessions {
             self.route = Route::Sessions;
+        } else if self.details_float {
+            self.details_float = false;
+            self.details.set(false);
         } else if !self.filter.is_empty() {
             self.filter.clear();
         }
@@ -556,9 +572,10 @@ impl UiState {
         if self.selected != Some(session) {
             self.selected = Some(session);
             self.cards.leave();
-            self.timeline.leave();
+            self.timeline.leave(session);
         }
-        self.cards.follow(self.selected, &snapshot.requests, now_s);
+        // The end is shown, where the newest request is.
+        let _first = self.cards.follow(self.selected, &snapshot.requests, now_s);
         self.follow_review(snapshot, now_s);
     }
 }

@@ -181,7 +181,7 @@ static DARK: LazyLock<Palette> = LazyLock::new(|| Palette {
     selected_text: hsl(220.0, 20.0, 92.0),
     code: hsl(225.0, 16.0, 7.5),
     border: hsl(225.0, 10.0, 22.0),
-    input: hsl(225.0, 10.0, 22.0),
+    input: hsl(225.0, 9.0, 45.0),
     ring: hsl(258.0, 90.0, 76.0),
     foreground: hsl(220.0, 20.0, 92.0),
     muted: hsl(220.0, 9.0, 64.0),
@@ -227,7 +227,7 @@ static LIGHT: LazyLock<Palette> = LazyLock::new(|| Palette {
     selected_text: hsl(222.0, 25.0, 14.0),
     code: hsl(220.0, 18.0, 96.0),
     border: hsl(220.0, 13.0, 86.0),
-    input: hsl(220.0, 13.0, 86.0),
+    input: hsl(220.0, 9.0, 52.0),
     ring: hsl(258.0, 70.0, 50.0),
     foreground: hsl(222.0, 25.0, 14.0),
     muted: hsl(220.0, 9.0, 40.0),
@@ -573,6 +573,17 @@ mod tests {
             for (text, color, surface, behind) in pairs {
                 let ratio = contrast(color, behind);
                 assert!(ratio >= 4.5, "{theme:?}: {text} on {surface} is {ratio:.2}:1");
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_box_is_seen_by_its_outline() {
+        for theme in [egui::Theme::Dark, egui::Theme::Light] {
+            let p = Palette::of(theme);
+            for behind in [p.background, p.card, p.popover] {
+                let ratio = contrast(p.input, behind);
+                assert!(ratio >= 3.0, "{theme:?}: {ratio:.2}:1");
             }
         }
     }

@@ -141,7 +141,7 @@ fn installing(wish: &InstallHooks, file: &str) -> Asked {
 pub fn confirm_ui(ui: &mut Ui, action: &Action, snapshot: &Snapshot, actions: &mut Actions) {
     let asked = asked(action, snapshot);
     let colors = palette(ui);
-    ui.set_width(400.0);
+    ui.set_width(400.0_f32.min(ui.ctx().content_rect().width() - 80.0));
     ui.spacing_mut().item_spacing.y = theme::SPACE_2;
     ui.label(RichText::new(asked.title).font(theme::semibold(theme::TITLE)).color(colors.foreground));
     if !asked.body.is_empty() {

@@ -12,7 +12,7 @@ const WORD: &str = "reset";
 /// Draws the question.
 pub fn reset_ui(ui: &mut Ui, typed: &mut String, actions: &mut Actions) {
     let colors = palette(ui);
-    ui.set_width(420.0);
+    ui.set_width(420.0_f32.min(ui.ctx().content_rect().width() - 80.0));
     ui.spacing_mut().item_spacing.y = theme::SPACE_2;
     let title = RichText::new("Reset magia?").font(theme::semibold(theme::TITLE));
     ui.label(title.color(colors.foreground));

@@ -5,7 +5,7 @@ use crate::ui::action::{Action, Actions};
 use crate::ui::command::UiCommand;
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::button::Button;
-use eframe::egui::{Align, Layout, RichText, ScrollArea, Ui};
+use eframe::egui::{Align, Label, Layout, RichText, ScrollArea, Ui};
 use magia_core::keys::Keymap;
 
 /// Width of a column.
@@ -25,7 +25,10 @@ pub fn shortcuts_ui(ui: &mut Ui, keymap: &Keymap, actions: &mut Actions) {
     ui.add_space(theme::SPACE_2);
     let height = (room.y - 150.0).max(60.0);
     // As high as that at least when it has to scroll: the dialog before may have been lower.
-    ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
+    let area = ScrollArea::vertical().auto_shrink([false, true]).max_height(height);
+    area.min_scrolled_height(height).show(ui, |ui| {
+        // The bar stands beside the keys, not on them.
+        ui.set_width(ui.available_width() - theme::SPACE_3);
         ui.spacing_mut().item_spacing.x = gap;
         let has_keys = |command: &UiCommand| !keymap.chords(*command).is_empty();
         let all: Vec<UiCommand> = UiCommand::ALL.iter().copied().filter(has_keys).collect();
@@ -58,10 +61,14 @@ fn row(ui: &mut Ui, command: UiCommand, keymap: &Keymap) {
     let colors = palette(ui);
     ui.horizontal(|ui| {
         ui.set_min_height(24.0);
-        ui.label(RichText::new(command.label()).color(colors.foreground));
+        ui.spacing_mut().item_spacing.x = theme::SPACE_3;
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let keys = RichText::new(keymap.keys(command)).font(theme::mono(theme::CAPTION + 1.0));
             ui.label(keys.color(colors.muted));
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                let label = RichText::new(command.label()).color(colors.foreground);
+                ui.add(Label::new(label).truncate());
+            });
         });
     });
 }

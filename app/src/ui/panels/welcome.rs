@@ -46,6 +46,9 @@ impl Step {
     }
 }
 
+/// Width of the column with the names of agents.
+const AGENT: f32 = 96.0;
+
 /// Where the person is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Welcome {
@@ -117,6 +120,15 @@ pub fn welcome_ui(ui: &mut Ui, welcome: &mut Welcome, snapshot: &Snapshot, actio
     });
 }
 
+/// An agent's name, in a column of its own.
+fn agent_name(ui: &mut Ui, name: &str) {
+    let text = RichText::new(name).font(theme::semibold(theme::UI)).color(palette(ui).foreground);
+    ui.scope(|ui| {
+        ui.set_width(AGENT);
+        ui.add(Label::new(text).truncate());
+    });
+}
+
 fn says(ui: &mut Ui, text: &str) {
     let color = palette(ui).muted;
     ui.add(Label::new(RichText::new(text).color(color)).wrap());
@@ -136,7 +148,7 @@ fn agents(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
             for info in found {
                 ui.horizontal(|ui| {
                     let name = provider::name(info.provider);
-                    ui.label(RichText::new(name).font(theme::semibold(theme::UI)).color(colors.foreground));
+                    agent_name(ui, name);
                     match &info.path {
                         Some(path) => {
                             let version = info.version.as_deref().unwrap_or("version unknown");
@@ -179,7 +191,7 @@ fn hooks(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
         let name = provider::name(provider);
         ui.horizontal(|ui| {
             let colors = palette(ui);
-            ui.label(RichText::new(name).font(theme::semibold(theme::UI)).color(colors.foreground));
+            agent_name(ui, name);
             let state = snapshot.hooks_of(provider).map(|hooks| hooks.state.as_str());
             let why = match state {
                 None => Some("Looking for its settings"),
@@ -192,7 +204,8 @@ fn hooks(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
             if install.disabled(why).show(ui).clicked() {
                 actions.push(Action::install_hooks(provider, None));
             }
-            ui.label(RichText::new(state.unwrap_or("looking")).color(colors.muted));
+            let words = why.or(state).unwrap_or("looking");
+            ui.label(RichText::new(words).color(colors.muted));
         });
     }
 }
@@ -206,8 +219,7 @@ fn telemetry(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
     for info in snapshot.providers.iter().flatten().filter(|info| info.path.is_some()) {
         let name = provider::name(info.provider);
         ui.horizontal(|ui| {
-            let colors = palette(ui);
-            ui.label(RichText::new(name).font(theme::semibold(theme::UI)).color(colors.foreground));
+            agent_name(ui, name);
             let switch = Button::new("Switch on...").name(format!("Switch on... telemetry of {name}"));
             if switch.show(ui).clicked() {
                 actions.push(Action::switch_telemetry_on(info.provider));

@@ -16,6 +16,9 @@ const LINES_A_PASS: i32 = 1_000;
 /// More are not counted.
 const MOST_MATCHES: usize = 10_000;
 
+/// Lines that the newest match is looked for in, from where it begins.
+const MATCH_LINES: usize = 100;
+
 /// How long after a change the count is made anew, in seconds.
 const RECOUNT_S: f64 = 0.5;
 
@@ -26,6 +29,10 @@ pub(super) struct Find {
     pub query: String,
     /// Whether the field is to get the keyboard.
     pub wants_focus: bool,
+    /// Whether the field had the keyboard when it was drawn last.
+    pub has_keys: bool,
+    /// What is searched for has changed: its newest match is gone to as soon as it is known.
+    seeks: bool,
     compiled: Option<(String, RegexSearch)>,
     count: Count,
     current: Option<Match>,
@@ -62,6 +69,7 @@ impl Find {
             self.compiled =
                 RegexSearch::new(&literal(&self.query)).ok().map(|regex| (self.query.clone(), regex));
             self.current = None;
+            self.seeks = !self.query.is_empty();
             self.count = Count { next: Some(Line(i32::MIN)), ..Count::default() };
         }
         self.compiled.as_mut().map(|(_, regex)| regex).filter(|_| !self.query.is_empty())
@@ -86,6 +94,29 @@ impl Find {
             term.scroll_to_point(*found.start());
         }
         self.current = found;
+        self.seeks = false;
+    }
+
+    /// Goes to the newest match of what was typed last, once all of them are known.
+    pub fn seek<L: EventListener>(&mut self, term: &mut Term<L>) {
+        // Compiling another needle begins the count anew.
+        if !self.seeks || self.compile().is_none() || !self.count.complete {
+            return;
+        }
+        self.seeks = false;
+        let Self { compiled: Some((_, regex)), count, .. } = self else { return };
+        let Some(newest) = count.matches.last().copied() else { return };
+        let found = if count.matches.len() < MOST_MATCHES {
+            term.search_next(regex, newest, Direction::Right, Side::Left, Some(MATCH_LINES))
+        } else {
+            // Not all were counted; so many are never far apart.
+            let end = Point::new(term.bottommost_line(), term.last_column());
+            term.search_next(regex, end, Direction::Left, Side::Right, None)
+        };
+        if let Some(found) = &found {
+            term.scroll_to_point(*found.start());
+        }
+        self.current = found;
     }
 
     /// Matches what is visible and goes on counting.
@@ -101,7 +132,8 @@ impl Find {
         let last = Point::new(Line(i32::try_from(frame.lines).unwrap_or(1) - 1 - offset), term.last_column());
         let start = term.line_search_left(first);
         let end = term.line_search_right(last);
-        let mut found = Found { unfinished: count.next.is_some(), ..Found::default() };
+        let unfinished = count.next.is_some() || self.seeks;
+        let mut found = Found { unfinished, ..Found::default() };
         for matched in
             RegexIter::new(start, end, Direction::Right, term, regex).take(frame.lines * frame.columns)
         {
@@ -217,7 +249,7 @@ mod tests {
     fn look(find: &mut Find, term: &Term<VoidListener>, frame: &mut TerminalFrame) -> Found {
         frame.take(term, term.cursor_style());
         let mut found = find.look(term, frame, 0.0);
-        while found.unfinished {
+        while found.unfinished && find.count.next.is_some() {
             found = find.look(term, frame, 0.0);
         }
         found
@@ -242,6 +274,28 @@ mod tests {
         find.go(Direction::Right, &mut term);
         find.go(Direction::Right, &mut term);
         assert_eq!(look(&mut find, &term, &mut frame).summary, "1 of 3", "round the end");
+    }
+
+    #[test]
+    fn the_newest_match_is_gone_to_while_one_types() {
+        let text: String = (0..3_000)
+            .map(|n| format!("line {n} {}\r\n", if n % 1_000 == 7 { "Needle" } else { "-" }))
+            .collect();
+        let (mut term, mut frame) = screen(&text);
+        let mut find = Find { query: "need".to_owned(), ..Find::default() };
+        find.seek(&mut term);
+        look(&mut find, &term, &mut frame);
+        find.seek(&mut term);
+        let found = look(&mut find, &term, &mut frame);
+        assert_eq!((found.summary.as_str(), found.current.len()), ("3 of 3", 1));
+        assert!(frame.text().contains("2007 Needle"), "{}", frame.text());
+        find.go(Direction::Left, &mut term);
+        find.seek(&mut term);
+        assert_eq!(look(&mut find, &term, &mut frame).summary, "2 of 3", "who goes on is left alone");
+        find.query = "needle".to_owned();
+        look(&mut find, &term, &mut frame);
+        find.seek(&mut term);
+        assert_eq!(look(&mut find, &term, &mut frame).summary, "3 of 3", "another query begins anew");
     }
 
     #[test]

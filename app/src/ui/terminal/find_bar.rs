@@ -2,6 +2,7 @@
 
 use super::find::Find;
 use crate::ui::theme::{self, palette};
+use crate::ui::widgets::select_all;
 use eframe::egui::{
     self, Align, Frame, Id, Key, Layout, Margin, Modifiers, Rect, RichText, TextEdit, Ui, UiBuilder, Vec2,
 };
@@ -74,8 +75,9 @@ fn icon_button(ui: &mut Ui, icon: &str, name: &str) -> egui::Response {
 }
 
 fn field(ui: &mut Ui, id: Id, find: &mut Find, wish: &mut Option<FindWish>) {
+    let id = id.with("query");
     let edit = TextEdit::singleline(&mut find.query)
-        .id(id.with("query"))
+        .id(id)
         .hint_text("Search the scrollback")
         .font(theme::mono(theme::UI))
         .desired_width(ui.available_width() - theme::SPACE_1)
@@ -87,9 +89,13 @@ fn field(ui: &mut Ui, id: Id, find: &mut Find, wish: &mut Option<FindWish>) {
         info.current_text_value = Some(find.query.clone());
         info
     });
-    if std::mem::take(&mut find.wants_focus) {
+    let focus = std::mem::take(&mut find.wants_focus);
+    if focus {
         response.request_focus();
+        // What was typed before is written over.
+        select_all(ui, id, &find.query);
     }
+    find.has_keys = focus || response.has_focus() || response.lost_focus();
     if response.has_focus() {
         ui.input_mut(|input| {
             if input.consume_key(Modifiers::SHIFT, Key::Enter) {

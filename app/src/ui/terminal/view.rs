@@ -138,6 +138,18 @@ impl TerminalView {
         self.find.get_or_insert_default().wants_focus = true;
     }
 
+    /// Whether a search is open, and whether its field has the keyboard.
+    pub fn finds(&self) -> Option<bool> {
+        self.find.as_ref().map(|find| find.has_keys)
+    }
+
+    /// Closes the search; the terminal has the keyboard again.
+    pub fn stop_find(&mut self) {
+        if self.find.take().is_some() {
+            self.wants_focus = true;
+        }
+    }
+
     /// Draws the terminal over all the room there is, and says what the person did.
     pub fn show<S: TerminalSource>(
         &mut self,
@@ -348,7 +360,8 @@ impl TerminalView {
             }
             (Some(FindWish::Older), Some(find)) => find.go(Direction::Left, term),
             (Some(FindWish::Newer), Some(find)) => find.go(Direction::Right, term),
-            _ => {}
+            (None, Some(find)) => find.seek(term),
+            (_, None) => {}
         }
     }
 

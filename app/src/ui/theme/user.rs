@@ -65,7 +65,7 @@ fn build(tokens: &Mode, base: Colors) -> Colors {
     take(&mut main.failed, "destructive");
     main.hover_text = token("accent-foreground").unwrap_or(main.foreground);
     main.selected_text = token("secondary-foreground").unwrap_or(main.foreground);
-    main.input = token("input").unwrap_or(main.border);
+    main.input = token("input").or(token("border")).unwrap_or(main.input);
     main.ring = token("ring").unwrap_or(main.primary);
     for (lane, name) in main.lanes.iter_mut().zip(["chart-1", "chart-2", "chart-3", "chart-4", "chart-5"]) {
         if let Some(color) = token(name) {

@@ -35,6 +35,16 @@ pub fn state(ui: &Ui, center: Pos2, state: SessionState, pulse: bool) {
     }
 }
 
+/// Paints whether a program runs that is no agent, around `center`.
+pub fn program(ui: &Ui, center: Pos2, runs: bool) {
+    if runs {
+        ui.painter().circle_filled(center, 3.0, palette(ui).done);
+    } else {
+        let half = Vec2::new(3.5, 0.0);
+        ui.painter().line_segment([center - half, center + half], Stroke::new(1.5, palette(ui).muted));
+    }
+}
+
 /// Paints how a tool call stands around `center`.
 pub fn tool(ui: &Ui, center: Pos2, status: ToolStatus) {
     let colors: &Palette = palette(ui);

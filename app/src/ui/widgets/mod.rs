@@ -13,6 +13,16 @@ pub fn caption(ui: &mut egui::Ui, text: impl Into<String>) -> egui::Response {
     ui.add(egui::Label::new(RichText::new(text).font(theme::regular(theme::CAPTION)).color(color)).truncate())
 }
 
+/// The key that does what stands beside it.
+pub fn key_cap(ui: &mut egui::Ui, key: &str) {
+    let color = palette(ui).muted;
+    let key = ui.painter().layout_no_wrap(key.to_owned(), theme::mono(theme::CAPTION), color);
+    let (cap, _) = ui.allocate_exact_size(egui::vec2(key.size().x + 8.0, 16.0), egui::Sense::hover());
+    let line = egui::Stroke::new(1.0, color.gamma_multiply(0.45));
+    ui.painter().rect_stroke(cap, egui::CornerRadius::same(3), line, egui::StrokeKind::Inside);
+    ui.painter().galley(cap.center() - key.size() / 2.0, key, color);
+}
+
 /// A column in the middle of a page that has nothing else, `part` of the height below its top.
 pub fn column(ui: &mut egui::Ui, width: f32, part: f32, add: impl FnOnce(&mut egui::Ui)) {
     let width = ui.available_width().min(width);
@@ -45,4 +55,22 @@ pub fn focus_ring(ui: &egui::Ui, response: &egui::Response, radius: egui::Corner
             egui::StrokeKind::Inside,
         );
     }
+}
+
+/// Selects all that stands in a text field, so that what is typed takes its place.
+pub fn select_all(ui: &egui::Ui, id: egui::Id, text: &str) {
+    let end = egui::text::CCursor::new(text.chars().count());
+    select(ui, id, egui::text::CCursorRange::two(egui::text::CCursor::new(0), end));
+}
+
+/// Puts the caret of a text field at its end.
+pub fn caret_to_end(ui: &egui::Ui, id: egui::Id, text: &str) {
+    let end = egui::text::CCursor::new(text.chars().count());
+    select(ui, id, egui::text::CCursorRange::one(end));
+}
+
+fn select(ui: &egui::Ui, id: egui::Id, range: egui::text::CCursorRange) {
+    let mut state = egui::text_edit::TextEditState::load(ui.ctx(), id).unwrap_or_default();
+    state.cursor.set_char_range(Some(range));
+    state.store(ui.ctx(), id);
 }

@@ -20,11 +20,13 @@ pub fn details_ui(ui: &mut Ui, data: &DetailsData, clock: &Clock, pulse: bool, a
         ui.horizontal(|ui| {
             let (rect, _) = ui.allocate_exact_size(vec2(mark::COLUMN, 20.0), Sense::hover());
             mark::state(ui, rect.center(), data.state, pulse);
-            let text = RichText::new(data.state.as_str()).font(theme::semibold(theme::UI));
-            ui.label(text.color(colors.foreground));
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 let age = RichText::new(clock.age(data.since_ms)).font(theme::regular(theme::CAPTION));
                 ui.label(age.color(colors.muted)).on_hover_text(clock.exact(data.since_ms));
+                ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                    let text = RichText::new(data.state.as_str()).font(theme::semibold(theme::UI));
+                    ui.add(Label::new(text.color(colors.foreground)).truncate());
+                });
             });
         });
         if let Some(disagreement) = &data.disagreement {

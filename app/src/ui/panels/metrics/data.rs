@@ -47,10 +47,10 @@ pub struct PlotData {
 pub struct ToolRow {
     /// Its name.
     pub name: String,
-    /// As `12`, or `12, 3 failed`.
+    /// As `12`.
     pub calls: String,
-    /// Whether some failed.
-    pub failed: bool,
+    /// As `3 failed`; empty when none did.
+    pub failed: String,
     /// All its time.
     pub time: String,
     /// How long half of the calls took at most, and the longest.
@@ -364,11 +364,11 @@ fn tools(tools: &[ToolUseInfo]) -> Vec<ToolRow> {
     sorted.sort_by(|one, other| part(other).total_cmp(&part(one)));
     let row = |tool: &&ToolUseInfo| ToolRow {
         name: shown_line(&tool.tool, 40),
-        calls: match tool.failed {
-            0 => tool.calls.to_string(),
-            failed => format!("{}, {failed} failed", tool.calls),
+        calls: tool.calls.to_string(),
+        failed: match tool.failed {
+            0 => String::new(),
+            failed => format!("{failed} failed"),
         },
-        failed: tool.failed > 0,
         time: tool.took.as_ref().map_or_else(|| "-".to_owned(), |took| millis(took.sum_ms)),
         each: tool.took.as_ref().map_or_else(String::new, |took| {
             format!("half within {}, the longest {}", millis(took.p50_ms), millis(took.max_ms))

@@ -22,9 +22,9 @@ pub fn plots_ui(ui: &mut Ui, data: &PlotData, clock: &Clock) {
     }
     let tokens = |ui: &mut Ui| {
         let kinds = [
-            ("sent", colors.lane(3), input),
-            ("cached", colors.lane(0), cached),
-            ("written", colors.primary, output),
+            ("Tokens in", colors.lane(3), input),
+            ("Cached", colors.lane(0), cached),
+            ("Tokens out", colors.primary, output),
         ];
         card(ui, "Tokens a minute", &kinds.map(|(name, color, _)| (name, color)), |ui| {
             let plot = plot("tokens", data, clock)
@@ -49,7 +49,10 @@ pub fn plots_ui(ui: &mut Ui, data: &PlotData, clock: &Clock) {
     };
     let waits = |ui: &mut Ui| {
         card(ui, "Time of a request", &[], |ui| {
-            let plot = plot("latency", data, clock).y_axis_formatter(|mark, _| millis(mark.value));
+            let plot = plot("latency", data, clock).y_axis_formatter(|mark, _| {
+                // Nothing is nothing, whatever unit the marks above it have.
+                if mark.value <= 0.0 { "0".to_owned() } else { millis(mark.value) }
+            });
             plot.show(ui, |plot| plot.line(line("request", &data.latency, colors.working)));
         });
     };

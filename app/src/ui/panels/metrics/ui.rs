@@ -109,7 +109,7 @@ fn unknown(ui: &mut Ui, head: &str, data: &MetricsData, actions: &mut Actions) {
     ui.label(RichText::new(head).font(theme::semibold(theme::TITLE)).color(colors.foreground));
     let what = "Agents can tell by telemetry how many tokens they use, what that costs and where their time goes. \
                 It stays on this machine. Claude Code begins to with the next session that starts after it was \
-                switched on; for the others there is `magia telemetry on codex` and `... gemini`.";
+                switched on; for the others run magia telemetry on codex, or gemini, in a terminal.";
     ui.add(Label::new(RichText::new(what).color(colors.muted)).wrap());
     caption(ui, data.receiver.clone());
     ui.add_space(theme::SPACE_2);
@@ -174,8 +174,10 @@ fn row(ui: &mut Ui, columns: &Columns<'_>, sense: Sense) -> Response {
         let text = format(theme::regular(theme::CAPTION + 1.0), *color);
         let (text, _) = elided(ui, value, text, width - theme::SPACE_2);
         ui.painter().galley(pos2(at + width - text.size().x, y(text.size().y)), text, *color);
-        words.push_str(", ");
-        words.push_str(value);
+        if !value.is_empty() {
+            words.push_str(", ");
+            words.push_str(value);
+        }
         at += width;
     }
     let role = if sense.senses_click() { Role::Button } else { Role::Label };
@@ -211,12 +213,15 @@ fn usage(ui: &mut Ui, usage: &UsageRow) {
 
 fn tool(ui: &mut Ui, tool: &ToolRow) {
     let colors = palette(ui);
-    let calls = if tool.failed { colors.failed } else { colors.muted };
     let columns = Columns {
         name: &tool.name,
         name_color: colors.foreground,
-        values: &[(&tool.calls, calls), (&tool.time, colors.foreground)],
-        widths: &[110.0, 84.0],
+        values: &[
+            (&tool.calls, colors.muted),
+            (&tool.failed, colors.failed),
+            (&tool.time, colors.foreground),
+        ],
+        widths: &[56.0, 72.0, 84.0],
         part: tool.part,
     };
     let response = row(ui, &columns, Sense::hover());

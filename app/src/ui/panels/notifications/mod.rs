@@ -15,11 +15,28 @@ use std::sync::Arc;
 pub struct NotificationsPanel {
     /// Only those with this outcome.
     pub filter: Option<NoticeOutcome>,
+    /// The row that the keyboard stands on.
+    pub chosen: Option<u64>,
+    /// A row to scroll to in the next frame.
+    reveal: Option<u64>,
     made_of: Option<(u64, Option<NoticeOutcome>)>,
     data: Arc<NotificationsData>,
 }
 
 impl NotificationsPanel {
+    /// Stands on the row below or above; on the first when on none yet.
+    pub fn step(&mut self, below: bool) {
+        let rows = &self.data.rows;
+        let at = self.chosen.and_then(|id| rows.iter().position(|row| row.id == id));
+        let next = match (at, below) {
+            (None, _) => 0,
+            (Some(at), true) => (at + 1).min(rows.len().saturating_sub(1)),
+            (Some(at), false) => at.saturating_sub(1),
+        };
+        self.chosen = rows.get(next).map(|row| row.id);
+        self.reveal = self.chosen;
+    }
+
     /// The rows, made anew when facts or filter changed.
     fn refresh(&mut self, snapshot: &Snapshot) -> Arc<NotificationsData> {
         let now = Some((snapshot.revision, self.filter));

@@ -1,6 +1,6 @@
 //! Drawing the page of notifications.
 
-use super::{NotificationRow, NotificationsPanel};
+use super::{NotificationRow, NotificationsData, NotificationsPanel};
 use crate::ui::action::{Action, Actions};
 use crate::ui::clock::Clock;
 use crate::ui::icon::{self, Lucide};
@@ -8,6 +8,7 @@ use crate::ui::provider;
 use crate::ui::state::Route;
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::{button::Button, caption, focus_ring};
+use eframe::egui::style::ScrollAnimation;
 use eframe::egui::{
     Align, Color32, Label, Layout, Rect, RichText, Role, ScrollArea, Sense, Ui, UiBuilder, WidgetInfo, pos2,
     vec2,
@@ -17,6 +18,8 @@ use magia_protocol::wire::{NoticeKind, NoticeOutcome};
 
 /// Height of a row: title, body, place.
 const ROW: f32 = 64.0;
+/// From this width on the buttons stand beside the head.
+const WIDE: f32 = 520.0;
 /// Minutes of a pause.
 const PAUSE_MIN: u32 = 60;
 
@@ -36,6 +39,7 @@ pub fn notifications_ui(
         ui.max_rect().left_top() + vec2(left, theme::SPACE_4),
         ui.max_rect().right_bottom() - vec2(left, 0.0),
     );
+    let wide = page.width() >= WIDE;
     ui.scope_builder(UiBuilder::new().max_rect(page), |ui| {
         ui.horizontal(|ui| {
             if Button::icon(Lucide::ArrowLeft, "Back (Esc)").name("Back").show(ui).clicked() {
@@ -43,31 +47,15 @@ pub fn notifications_ui(
             }
             let head = RichText::new("Notifications").font(theme::semibold(theme::HEAD));
             ui.label(head.color(colors.foreground));
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                let nothing = (data.counts[0] == 0).then_some("There are none");
-                if Button::new("Clear").name("Clear notifications").disabled(nothing).show(ui).clicked() {
-                    actions.push(Action::dismiss_notifications(None));
-                }
-                let read = (data.unread == 0).then_some("All are read");
-                if Button::new("Mark all read").disabled(read).show(ui).clicked() {
-                    actions.push(Action::read_notifications(None));
-                }
-                let (label, icon, minutes) = match data.paused {
-                    true => ("Resume", Lucide::Bell, 0),
-                    false => ("Pause for 1 h", Lucide::BellOff, PAUSE_MIN),
-                };
-                if Button::new(label)
-                    .with_icon(icon)
-                    .name(format!("{label}: notifications"))
-                    .show(ui)
-                    .clicked()
-                {
-                    actions.push(Action::pause_notifications(minutes));
-                }
-            });
+            if wide {
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| buttons(ui, &data, actions));
+            }
         });
+        if !wide {
+            ui.horizontal_wrapped(|ui| buttons(ui, &data, actions));
+        }
         ui.add_space(theme::SPACE_2);
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = theme::SPACE_1;
             let choices = [
                 ("All", None),
@@ -99,24 +87,55 @@ pub fn notifications_ui(
             return;
         }
         ui.spacing_mut().item_spacing.y = 0.0;
+        let reveal = panel.reveal.take();
         ScrollArea::vertical().id_salt("notifications").auto_shrink(false).show_rows(
             ui,
             ROW,
             data.rows.len(),
             |ui, range| {
+                if let Some(at) = reveal.and_then(|id| data.rows.iter().position(|row| row.id == id)) {
+                    let from = ui.max_rect().top() + (at as f32 - range.start as f32) * ROW;
+                    let rect = Rect::from_min_size(pos2(ui.max_rect().left(), from), vec2(1.0, ROW));
+                    ui.scroll_to_rect_animation(rect, None, ScrollAnimation::none());
+                }
                 for row in data.rows.get(range).unwrap_or_default() {
-                    ui.push_id(row.id, |ui| row_ui(ui, row, clock, actions));
+                    let chosen = panel.chosen == Some(row.id);
+                    ui.push_id(row.id, |ui| row_ui(ui, row, chosen, clock, actions));
                 }
             },
         );
     });
 }
 
-fn row_ui(ui: &mut Ui, row: &NotificationRow, clock: &Clock, actions: &mut Actions) {
+/// What is done with all of them.
+fn buttons(ui: &mut Ui, data: &NotificationsData, actions: &mut Actions) {
+    let nothing = (data.counts[0] == 0).then_some("There are none");
+    if Button::new("Clear").name("Clear notifications").disabled(nothing).show(ui).clicked() {
+        actions.push(Action::dismiss_notifications(None));
+    }
+    let read = (data.unread == 0).then_some("All are read");
+    if Button::new("Mark all read").disabled(read).show(ui).clicked() {
+        actions.push(Action::read_notifications(None));
+    }
+    let (label, icon, minutes) = match data.paused {
+        true => ("Resume", Lucide::Bell, 0),
+        false => ("Pause for 1 h", Lucide::BellOff, PAUSE_MIN),
+    };
+    let pause = Button::new(label).with_icon(icon).name(format!("{label}: notifications"));
+    if pause.show(ui).clicked() {
+        actions.push(Action::pause_notifications(minutes));
+    }
+}
+
+fn row_ui(ui: &mut Ui, row: &NotificationRow, chosen: bool, clock: &Clock, actions: &mut Actions) {
     let colors = palette(ui);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::click());
-    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("{}: {}", row.title, row.fate)));
-    if response.hovered() {
+    response.widget_info(|| {
+        WidgetInfo::selected(Role::Button, true, chosen, format!("{}: {}", row.title, row.fate))
+    });
+    if chosen {
+        ui.painter().rect_filled(rect, theme::CONTROL_RADIUS, colors.selected);
+    } else if response.hovered() {
         ui.painter().rect_filled(rect, theme::CONTROL_RADIUS, colors.hover);
     }
     ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, colors.line());
@@ -153,13 +172,14 @@ fn row_ui(ui: &mut Ui, row: &NotificationRow, clock: &Clock, actions: &mut Actio
         ui.add(Label::new(body).truncate().selectable(false));
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = theme::SPACE_2;
-            if !row.place.is_empty() {
-                caption(ui, &row.place);
-            }
+            // Before the place, which may be long: what became of it is never cut for that.
             let settled = if row.over { " · settled" } else { "" };
             let fate = RichText::new(format!("{}{settled}", row.fate)).font(theme::regular(theme::CAPTION));
             let color = if row.failed { colors.failed } else { colors.muted };
             ui.add(Label::new(fate.color(color)).truncate().selectable(false)).on_hover_text(&row.fate);
+            if !row.place.is_empty() {
+                caption(ui, &row.place);
+            }
         });
     });
     let at = Rect::from_min_size(pos2(rect.right() - 36.0, rect.center().y - 14.0), vec2(28.0, 28.0));

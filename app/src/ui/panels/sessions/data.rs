@@ -12,6 +12,9 @@ use std::sync::Arc;
 /// Characters of a title that are laid out.
 const TITLE_CHARS: usize = 120;
 
+/// More ended sessions of a project than these stand in one row.
+const ENDED_SHOWN: usize = 3;
+
 /// The rows of the list.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SessionsData {
@@ -39,6 +42,17 @@ pub enum Row {
     Request(RequestRow),
     /// A session.
     Session(Arc<SessionRow>),
+    /// Sessions of a project that have ended, as one row: a click shows them.
+    Ended {
+        /// The project, by which it is remembered.
+        project: Arc<str>,
+        /// How many.
+        count: usize,
+        /// Whether they are shown below.
+        open: bool,
+    },
+    /// What is to be said of the list itself.
+    Note(&'static str),
 }
 
 /// A request that waits, or a session that waits elsewhere.
@@ -89,7 +103,7 @@ impl Row {
         match self {
             Self::Heading { .. } => theme::ROW + 4.0,
             Self::Request(_) => theme::ROW_TALL,
-            Self::Session(_) => theme::ROW,
+            Self::Session(_) | Self::Ended { .. } | Self::Note(_) => theme::ROW,
         }
     }
 
@@ -98,6 +112,8 @@ impl Row {
             Self::Heading { .. } => (0, None, None),
             Self::Request(row) => (1, Some(row.session), row.id),
             Self::Session(row) => (2, Some(row.id), None),
+            Self::Ended { .. } => (3, None, None),
+            Self::Note(_) => (4, None, None),
         }
     }
 }
@@ -141,14 +157,21 @@ impl Made {
     }
 }
 
+impl Made {
+    /// The project of a session, as ended ones of it are folded by.
+    pub fn project(&self, session: SessionId) -> Option<&Arc<str>> {
+        self.rows.get(&session).map(|made| &made.project)
+    }
+}
+
 impl SessionsData {
     /// The rows for the facts that pass the filter.
     pub fn new(snapshot: &Snapshot, filter: &str) -> Self {
-        Self::with(&mut Made::default(), snapshot, filter)
+        Self::with(&mut Made::default(), snapshot, filter, &HashSet::new())
     }
 
-    /// The same, with the rows that were made before.
-    pub fn with(made: &mut Made, snapshot: &Snapshot, filter: &str) -> Self {
+    /// The same, with the rows that were made before, and the projects whose ended sessions are shown.
+    pub fn with(made: &mut Made, snapshot: &Snapshot, filter: &str, unfolded: &HashSet<Arc<str>>) -> Self {
         let words: Vec<String> = filter.split_whitespace().map(str::to_lowercase).collect();
         let first = snapshot.sessions.first().map(|session| session.provider);
         let mixed = snapshot.sessions.iter().any(|session| Some(session.provider) != first);
@@ -166,7 +189,8 @@ impl SessionsData {
         let elsewhere: Vec<&Arc<SessionInfo>> = waits_elsewhere(snapshot).collect();
         let count = requests.len() + elsewhere.len();
         if count > 0 {
-            rows.push(Row::Heading { text: "NEEDS YOU".into(), count, needs_you: true });
+            let text = if words.is_empty() { "NEEDS YOU" } else { "NEEDS YOU, WHATEVER THE FILTER" };
+            rows.push(Row::Heading { text: text.into(), count, needs_you: true });
             rows.extend(requests.into_iter().map(|view| Row::Request(request_row(view, mixed))));
             let row = |session: &Arc<SessionInfo>| elsewhere_row(session, &snapshot.requests, mixed);
             rows.extend(elsewhere.into_iter().map(|session| Row::Request(row(session))));
@@ -182,7 +206,10 @@ impl SessionsData {
             .map(|(project, sessions)| ((!sessions.iter().any(is_live), project), sessions))
             .collect();
         for sessions in projects.into_values() {
-            group(sessions, &mut rows);
+            group(sessions, words.is_empty().then_some(unfolded), &mut rows);
+        }
+        if !words.is_empty() && passing.is_empty() {
+            rows.push(Row::Note("Nothing matches"));
         }
         let mut tops = vec![theme::SPACE_1];
         tops.extend(rows.iter().scan(theme::SPACE_1, |y, row| {
@@ -211,7 +238,7 @@ impl SessionsData {
         let fresh: HashMap<_, &Row> = newer
             .rows
             .iter()
-            .filter(|row| !matches!(row, Row::Heading { .. }))
+            .filter(|row| matches!(row, Row::Request(_) | Row::Session(_)))
             .map(|row| (row.place(), row))
             .collect();
         for row in &mut self.rows {
@@ -285,15 +312,29 @@ fn elsewhere_row(session: &SessionInfo, requests: &[Arc<RequestView>], mixed: bo
     }
 }
 
-/// A project's heading and sessions: pinned first, then live ones, newest first; ended ones last.
-fn group(mut sessions: Vec<&MadeRow>, rows: &mut Vec<Row>) {
+/// A project's heading and sessions: pinned first, then live ones, newest first; ended ones last, and in one row when
+/// they are many and nothing is searched for.
+fn group(mut sessions: Vec<&MadeRow>, unfolded: Option<&HashSet<Arc<str>>>, rows: &mut Vec<Row>) {
+    let is_over = |of: &SessionInfo| of.state == SessionState::Ended;
     sessions.sort_by_key(|MadeRow { of, .. }| {
-        (!of.pinned, of.state == SessionState::Ended, std::cmp::Reverse(of.started_at_ms), of.id)
+        (!of.pinned, is_over(of), std::cmp::Reverse(of.started_at_ms), of.id)
     });
-    let name = sessions.first().map(|session| session.of.project.as_str()).unwrap_or_default();
+    let Some(first) = sessions.first().copied() else { return };
+    let name = first.of.project.as_str();
     let text = if name.is_empty() { "NO PROJECT".into() } else { shown_line(name, 60).to_uppercase() };
     rows.push(Row::Heading { text, count: sessions.len(), needs_you: false });
-    rows.extend(sessions.into_iter().map(|session| Row::Session(Arc::clone(&session.row))));
+    let live = sessions.partition_point(|made| made.of.pinned || !is_over(&made.of));
+    let ended = sessions.split_off(live);
+    let row = |made: &MadeRow| Row::Session(Arc::clone(&made.row));
+    rows.extend(sessions.into_iter().map(row));
+    let mut shown = true;
+    if let Some(unfolded) = unfolded.filter(|_| ended.len() > ENDED_SHOWN) {
+        shown = unfolded.contains(&first.project);
+        rows.push(Row::Ended { project: Arc::clone(&first.project), count: ended.len(), open: shown });
+    }
+    if shown {
+        rows.extend(ended.into_iter().map(row));
+    }
 }
 
 fn session_row(session: &SessionInfo, mixed: bool) -> SessionRow {

@@ -8,6 +8,8 @@ pub use ui::sessions_ui;
 
 use magia_core::snapshot::Snapshot;
 use magia_protocol::wire::SessionId;
+use std::collections::HashSet;
+use std::sync::Arc;
 
 /// Seconds that the list keeps its order after the pointer moved over it.
 const HOLD_S: f64 = 1.5;
@@ -21,6 +23,8 @@ pub struct SessionsPanel {
     /// The revision whose order is held back: it need not be made anew each frame.
     held_back: Option<u64>,
     reveal: Option<SessionId>,
+    /// Projects whose ended sessions are shown.
+    unfolded: HashSet<Arc<str>>,
     pointer_moved_s: Option<f64>,
 }
 
@@ -28,6 +32,7 @@ impl SessionsPanel {
     /// Makes the rows anew when facts or filter changed. While the pointer moves over the list its order
     /// stays, because a row must not change under a click. Returns seconds until a held list may change.
     pub fn refresh(&mut self, snapshot: &Snapshot, filter: &str, now_s: f64) -> Option<f64> {
+        self.unfold_revealed();
         let same = |made: &(u64, String)| made.0 == snapshot.revision && made.1 == filter;
         if self.made_of.as_ref().is_some_and(same) {
             return None;
@@ -38,7 +43,7 @@ impl SessionsPanel {
         if held.is_some() && self.held_back == Some(snapshot.revision) {
             return held;
         }
-        let data = SessionsData::with(&mut self.made, snapshot, filter);
+        let data = SessionsData::with(&mut self.made, snapshot, filter, &self.unfolded);
         if held.is_some() && !data.keeps_places_of(&self.data) {
             self.data.update_from(&data);
             self.held_back = Some(snapshot.revision);
@@ -48,6 +53,27 @@ impl SessionsPanel {
         self.data = data;
         self.made_of = Some((snapshot.revision, filter.to_owned()));
         None
+    }
+
+    /// Shows the ended sessions of a project, or folds them into one row.
+    pub fn toggle_ended(&mut self, project: &Arc<str>) {
+        if !self.unfolded.remove(project) {
+            self.unfolded.insert(Arc::clone(project));
+        }
+        self.made_of = None;
+    }
+
+    /// What is to be scrolled to must have a row.
+    fn unfold_revealed(&mut self) {
+        let Some(wanted) = self.reveal else { return };
+        let folded = |row: &Row| matches!(row, Row::Ended { open: false, .. });
+        if self.data.rows.iter().any(folded)
+            && !self.data.sessions().any(|id| id == wanted)
+            && let Some(project) = self.made.project(wanted)
+            && self.unfolded.insert(Arc::clone(project))
+        {
+            self.made_of = None;
+        }
     }
 
     /// The rows.

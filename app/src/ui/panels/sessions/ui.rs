@@ -85,7 +85,38 @@ fn row_ui(ui: &mut Ui, rect: Rect, row: &Row, frame: &Frame<'_>, state: &mut UiS
                 _ => session(ui, rect, row, frame, state, actions),
             });
         }
+        Row::Ended { project, count, open } => {
+            let clicked = ui.push_id(("ended", project), |ui| ended(ui, rect, *count, *open)).inner;
+            if clicked {
+                state.sessions.toggle_ended(project);
+            }
+        }
+        Row::Note(words) => {
+            let galley = ui.painter().layout_no_wrap(
+                (*words).to_owned(),
+                theme::regular(theme::UI),
+                theme::sidebar(ui).muted,
+            );
+            let response = ui.interact(rect, ui.make_persistent_id("note"), Sense::hover());
+            response.widget_info(|| WidgetInfo::labeled(Role::Label, true, *words));
+            let at = pos2(rect.left() + theme::SPACE_3, rect.center().y - galley.size().y / 2.0);
+            ui.painter().galley(at, galley, Color32::PLACEHOLDER);
+        }
     }
+}
+
+/// The row that stands for a project's ended sessions. Returns whether it was clicked.
+fn ended(ui: &mut Ui, rect: Rect, count: usize, open: bool) -> bool {
+    let colors = theme::sidebar(ui);
+    let words = format!("{count} ended");
+    let response = ground(ui, rect, false, &format!("{words}, {}", if open { "shown" } else { "folded" }));
+    let chevron = if open { Lucide::ChevronDown } else { Lucide::ChevronRight };
+    let square = Rect::from_center_size(pos2(rect.left() + 20.0, rect.center().y), vec2(12.0, 12.0));
+    icon::paint(ui.painter(), square, chevron, 12.0, colors.muted);
+    let galley = ui.painter().layout_no_wrap(words, theme::regular(theme::UI), colors.muted);
+    let at = pos2(rect.left() + TEXT_X, rect.center().y - galley.size().y / 2.0);
+    ui.painter().galley(at, galley, colors.muted);
+    response.clicked()
 }
 
 fn heading(ui: &Ui, rect: Rect, text: &str, count: usize, needs_you: bool) {

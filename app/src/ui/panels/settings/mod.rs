@@ -59,6 +59,14 @@ impl SettingsPanel {
         self.page = Page::All;
     }
 
+    /// Shows the section that was shown last; the keys are gone to by their own command.
+    pub fn come_back(&mut self) {
+        self.query.clear();
+        if self.page == Page::Keyboard {
+            self.page = Page::All;
+        }
+    }
+
     /// Shows the keys.
     pub fn show_keys(&mut self) {
         self.query.clear();
@@ -73,15 +81,22 @@ impl SettingsPanel {
     }
 }
 
-/// Width of the names of settings.
-const NAMES: f32 = 112.0;
+/// Width of the names of settings, where there is room.
+const NAMES: f32 = 150.0;
+
+/// Width of the names of settings: a column of its own, in which longer names wrap.
+fn names_width(ui: &Ui) -> f32 {
+    NAMES.min(ui.available_width() * 0.35)
+}
 
 /// Draws the page.
 pub fn settings_ui(ui: &mut Ui, snapshot: &Snapshot, state: &mut UiState, actions: &mut Actions) {
     let colors = palette(ui);
+    // Of all the room, with and without a scroll bar: a section that needs none does not move the page.
+    let room = ui.available_width() - theme::SPACE_3;
     ScrollArea::vertical().id_salt("settings").auto_shrink(false).show(ui, |ui| {
-        let width = ui.available_width().min(704.0);
-        let left = ((ui.available_width() - width) / 2.0).max(theme::SPACE_4);
+        let width = room.min(704.0);
+        let left = ((room - width) / 2.0).max(theme::SPACE_4);
         ui.horizontal_top(|ui| {
             ui.add_space(left);
             ui.vertical(|ui| {
@@ -138,9 +153,12 @@ fn groups(ui: &mut Ui, snapshot: &Snapshot, state: &mut UiState, actions: &mut A
         let rows: Vec<String> = keys.iter().filter_map(|key| spec::find(key)).map(spec_words).collect();
         (page == Page::All || page == Page::Of(section)) && fits(&format!("{more} {}", rows.join(" ")))
     };
-    let custom = ["themeMode", "themeId", "permissionPreset", "codexHoldSeconds", "notificationsEnabled"];
-    if shows(Section::Window, &custom, "window and requests") || shows(Section::Requests, &custom, "") {
-        choices(ui, snapshot, &state.look.notes, actions);
+    let top = ui.cursor().top();
+    if shows(Section::Window, &["themeMode", "themeId", "notificationsEnabled"], "appearance") {
+        appearance(ui, snapshot, &state.look.notes, actions);
+    }
+    if shows(Section::Requests, &["permissionPreset", "codexHoldSeconds"], "requests codex waits") {
+        requests(ui, snapshot, actions);
     }
     if shows(Section::Requests, &["workspacePresets"], "preset") {
         let selected = state.selected.and_then(|id| snapshot.session(id));
@@ -172,6 +190,11 @@ fn groups(ui: &mut Ui, snapshot: &Snapshot, state: &mut UiState, actions: &mut A
     }
     if matches!(page, Page::All | Page::Keyboard) {
         keyboard::keyboard_ui(ui, snapshot, fits, &mut state.recording, actions);
+    }
+    if ui.cursor().top() <= top {
+        ui.add_space(theme::SPACE_4);
+        let words = format!("No setting matches \"{}\"", shown_line(&state.settings.query, 60));
+        ui.label(RichText::new(words).color(palette(ui).muted));
     }
 }
 
@@ -220,24 +243,31 @@ fn group(ui: &mut Ui, title: &str, add: impl FnOnce(&mut Ui)) {
 /// A name and what can be chosen for it.
 fn setting(ui: &mut Ui, name: &str, explained: &str, add: impl FnOnce(&mut Ui)) {
     ui.horizontal(|ui| {
+        let names = names_width(ui);
         ui.allocate_ui_with_layout(
-            vec2(NAMES, theme::ROW),
+            vec2(names, theme::ROW),
             eframe::egui::Layout::left_to_right(eframe::egui::Align::Center),
             |ui| {
-                ui.set_width(NAMES);
-                ui.label(name);
+                ui.set_width(names);
+                ui.add(Label::new(name).wrap());
             },
         );
         ui.spacing_mut().item_spacing.x = theme::SPACE_1;
         add(ui);
     });
     if !explained.is_empty() {
-        let indent = Margin { left: NAMES as i8 + 8, right: 0, top: 0, bottom: 4 };
-        Frame::new().inner_margin(indent).show(ui, |ui| {
-            let text = RichText::new(explained).font(theme::regular(theme::CAPTION)).color(palette(ui).muted);
-            ui.add(Label::new(text).wrap());
-        });
+        let color = palette(ui).muted;
+        below(ui, RichText::new(explained).font(theme::regular(theme::CAPTION)).color(color));
     }
+}
+
+/// Words below a setting, under what can be chosen for it.
+fn below(ui: &mut Ui, text: RichText) {
+    ui.horizontal_top(|ui| {
+        ui.add_space(names_width(ui) + theme::SPACE_2);
+        ui.add(Label::new(text).wrap());
+    });
+    ui.add_space(theme::SPACE_1);
 }
 
 /// The built-in theme and those of the user; what is hard to read in the one that is used.
@@ -267,9 +297,9 @@ fn colours(ui: &mut Ui, snapshot: &Snapshot, notes: &[String], actions: &mut Act
     }
 }
 
-fn choices(ui: &mut Ui, snapshot: &Snapshot, notes: &[String], actions: &mut Actions) {
+fn appearance(ui: &mut Ui, snapshot: &Snapshot, notes: &[String], actions: &mut Actions) {
     let settings = &snapshot.settings;
-    group(ui, "Window and requests", |ui| {
+    group(ui, "Appearance and notifications", |ui| {
         setting(ui, "Theme", "", |ui| {
             for (mode, label) in
                 [(ThemeMode::Dark, "Dark"), (ThemeMode::Light, "Light"), (ThemeMode::System, "System")]
@@ -280,6 +310,18 @@ fn choices(ui: &mut Ui, snapshot: &Snapshot, notes: &[String], actions: &mut Act
             }
         });
         colours(ui, snapshot, notes, actions);
+        setting(ui, "Notifications", "", |ui| {
+            let mut on = settings.notifications;
+            if ui.checkbox(&mut on, "Tell the desktop when something needs you").clicked() {
+                actions.push(Action::setting("notificationsEnabled", on));
+            }
+        });
+    });
+}
+
+fn requests(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
+    let settings = &snapshot.settings;
+    group(ui, "Answers to requests", |ui| {
         setting(ui, "Requests", settings.preset.explained(), |ui| {
             for preset in Preset::ALL.iter().copied() {
                 if Button::new(preset.label()).selected(settings.preset == preset).show(ui).clicked()
@@ -306,12 +348,6 @@ fn choices(ui: &mut Ui, snapshot: &Snapshot, notes: &[String], actions: &mut Act
                 }
             }
         });
-        setting(ui, "Notifications", "", |ui| {
-            let mut on = settings.notifications;
-            if ui.checkbox(&mut on, "Tell the desktop when something needs you").clicked() {
-                actions.push(Action::setting("notificationsEnabled", on));
-            }
-        });
     });
 }
 
@@ -335,7 +371,7 @@ fn risks(ui: &mut Ui) {
 }
 
 fn agents(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Actions) {
-    group(ui, "Agents", |ui| {
+    group(ui, "Agents found", |ui| {
         match &snapshot.providers {
             None => {
                 caption(ui, "Looking for agents");

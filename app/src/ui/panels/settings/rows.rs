@@ -1,10 +1,10 @@
 //! Settings that need nothing but a switch, a choice or a field: drawn from the table of settings.
 
-use super::{group, setting, spec_words};
+use super::{below, group, setting, spec_words};
 use crate::ui::action::{Action, Actions};
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::button::Button;
-use eframe::egui::{Id, Key, Label, Margin, RichText, TextEdit, Ui};
+use eframe::egui::{Id, Key, Margin, RichText, TextEdit, Ui};
 use magia_core::settings::Settings;
 use magia_core::settings::spec::{Holds, SPECS, Section, Spec};
 use magia_core::snapshot::Snapshot;
@@ -18,6 +18,8 @@ const ELSEWHERE: &[&str] = &[
     "codexHoldSeconds",
     "notificationsEnabled",
     "workspacePresets",
+    // What magia keeps for itself.
+    "trayHintShown",
 ];
 
 /// The field that is being typed into, and what is wrong with it.
@@ -63,7 +65,9 @@ pub fn rows_ui(
             if let (Some(key), Some(wrong)) = (edit.key, &edit.wrong)
                 && key == spec.key
             {
-                ui.add(Label::new(RichText::new(wrong).color(palette(ui).failed)).wrap());
+                // People know the setting by its label.
+                let wrong = RichText::new(wrong.replacen(spec.key, spec.label, 1)).color(palette(ui).failed);
+                below(ui, wrong);
             }
         }
     });
@@ -73,13 +77,15 @@ fn field(ui: &mut Ui, spec: &'static Spec, now: &Value, edit: &mut Edit, actions
     match spec.holds {
         Holds::Switch => {
             let mut on = now.as_bool().unwrap_or_default();
-            if ui.checkbox(&mut on, "On").on_hover_text(spec.key).clicked() {
+            let check = ui.checkbox(&mut on, "").accessible_name(spec.label);
+            if check.on_hover_text(spec.key).clicked() {
                 actions.push(Action::setting(spec.key, on));
             }
         }
         Holds::Choice(words) => {
             for word in words {
-                let button = Button::new(word).name(format!("{word}: {}", spec.label));
+                let label = in_words(word);
+                let button = Button::new(&label).name(format!("{label}: {}", spec.label));
                 if button.selected(now == word).show(ui).clicked() && now != word {
                     actions.push(Action::setting(spec.key, *word));
                 }
@@ -89,6 +95,13 @@ fn field(ui: &mut Ui, spec: &'static Spec, now: &Value, edit: &mut Edit, actions
         Holds::Text | Holds::Path => typed(ui, spec, now, 260.0, edit, actions),
         Holds::Schema(_) => {}
     }
+}
+
+/// A word of the settings file as people write it: `Minimize to tray`.
+fn in_words(word: &str) -> String {
+    let mut letters = word.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters.map(|letter| if letter == '_' { ' ' } else { letter })).collect()
 }
 
 /// A field that is saved when it is left or Enter is pressed, if it holds what the key may hold.

@@ -32,6 +32,8 @@ pub struct TerminalsPanel {
     /// Shown in the last frame: what is not shown any more is detached from.
     shown: HashSet<String>,
     shown_before: HashSet<String>,
+    /// On screen in the last frame.
+    seen: HashSet<String>,
     style: TerminalStyle,
     rows: TerminalsData,
     revision: u64,
@@ -47,6 +49,7 @@ impl Default for TerminalsPanel {
             awaited: HashSet::new(),
             shown: HashSet::new(),
             shown_before: HashSet::new(),
+            seen: HashSet::new(),
             style: TerminalStyle::default(),
             rows: TerminalsData::default(),
             revision: 0,
@@ -203,8 +206,16 @@ impl TerminalsPanel {
             self.views.remove(id);
             self.wishes.remove(id);
         }
-        let shown = std::mem::take(&mut self.shown);
+        self.seen = std::mem::take(&mut self.shown);
         self.shown_before.retain(|id| tabs.contains(id));
-        self.shown_before.extend(shown);
+        self.shown_before.extend(self.seen.iter().cloned());
+    }
+
+    /// Closes the search in a terminal that is on screen, the one that has the keyboard first. Returns whether there was one.
+    pub fn stop_find(&mut self) -> bool {
+        let searching =
+            self.seen.iter().filter_map(|id| Some((self.views.get(id)?.finds()?, id.clone()))).max();
+        let view = searching.and_then(|(_, id)| self.views.get_mut(&id));
+        view.map(TerminalView::stop_find).is_some()
     }
 }

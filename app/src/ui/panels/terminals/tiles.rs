@@ -3,7 +3,7 @@
 use super::data::TerminalsData;
 use crate::ui::theme::{self, Palette};
 use eframe::egui::{Color32, Response, RichText, Stroke, Style, Ui, Visuals, WidgetText};
-use egui_tiles::{Behavior, SimplificationOptions, TabState, TileId, Tiles, UiResponse};
+use egui_tiles::{Behavior, ResizeState, SimplificationOptions, TabState, TileId, Tiles, UiResponse};
 
 /// Draws the tree.
 pub(super) struct TabsBehavior<'a> {
@@ -60,6 +60,14 @@ impl Behavior<String> for TabsBehavior<'_> {
 
     fn gap_width(&self, _style: &Style) -> f32 {
         1.0
+    }
+
+    fn resize_stroke(&self, _style: &Style, state: ResizeState) -> Stroke {
+        match state {
+            ResizeState::Idle => self.colors.line(),
+            ResizeState::Hovering => Stroke::new(2.0, self.colors.muted),
+            ResizeState::Dragging => Stroke::new(2.0, self.colors.primary),
+        }
     }
 
     fn tab_bar_color(&self, _visuals: &Visuals) -> Color32 {

@@ -9,10 +9,11 @@ use crate::ui::command::UiCommand;
 use crate::ui::icon::Lucide;
 use crate::ui::terminal::{Locked, TerminalEvents, TerminalOptions, TerminalSource};
 use crate::ui::theme::{self, palette};
-use crate::ui::widgets::{button::Button, caption, mark};
+use crate::ui::widgets::{button::Button, caption, column, mark};
 use alacritty_terminal::event::VoidListener;
 use eframe::egui::{
-    self, Frame, Label, Margin, OpenUrl, OutputCommand, Panel, RichText, ScrollArea, Sense, Ui, vec2,
+    self, Align, Frame, Label, Layout, Margin, OpenUrl, OutputCommand, Panel, RichText, ScrollArea, Sense,
+    Ui, vec2,
 };
 use magia_tty::screen::{Screen, ScreenEvent, Size};
 use std::sync::Arc;
@@ -49,7 +50,16 @@ pub fn terminals_ui(ui: &mut Ui, panel: &mut TerminalsPanel, port: &TerminalPort
     }
     let mut tree = std::mem::replace(&mut panel.tree, egui_tiles::Tree::empty(egui::Id::unique("terminals")));
     let rows = panel.rows.clone();
-    let mut draw = |ui: &mut Ui, id: &str| terminal_ui(ui, id, panel, port, actions);
+    let several = panel.seen.len() > 1;
+    let mut draw = |ui: &mut Ui, id: &str| {
+        let rect = ui.max_rect();
+        terminal_ui(ui, id, panel, port, actions);
+        if several && ui.memory(|memory| memory.has_focus(panel.view(id).id())) {
+            // Whose keys these are.
+            let line = egui::Stroke::new(2.0, colors.primary);
+            ui.painter().hline(rect.x_range(), rect.top() + 1.0, line);
+        }
+    };
     let mut behavior = TabsBehavior { rows: &rows, colors, draw: &mut draw, closed: Vec::new() };
     tree.ui(&mut behavior, ui);
     let closed = std::mem::take(&mut behavior.closed);
@@ -61,10 +71,7 @@ pub fn terminals_ui(ui: &mut Ui, panel: &mut TerminalsPanel, port: &TerminalPort
 
 fn none_ui(ui: &mut Ui, some_run: bool, actions: &mut Actions) {
     let colors = palette(ui);
-    ui.add_space(ui.available_height() * 0.25);
-    ui.vertical_centered(|ui| {
-        ui.set_max_width(420.0);
-        ui.spacing_mut().item_spacing.y = theme::SPACE_2;
+    column(ui, 460.0, 0.18, |ui| {
         let head = if some_run { "No terminal is open here" } else { "No terminals yet" };
         ui.label(RichText::new(head).font(theme::semibold(theme::HEAD)).color(colors.foreground));
         let what = if some_run {
@@ -75,12 +82,14 @@ fn none_ui(ui: &mut Ui, some_run: bool, actions: &mut Actions) {
         };
         ui.add(Label::new(RichText::new(what).color(colors.muted)).wrap());
         ui.add_space(theme::SPACE_2);
-        if Button::new("New session...").main().show(ui).clicked() {
-            actions.push(Action::Run(UiCommand::NewSession));
-        }
-        if Button::new("New terminal").show(ui).clicked() {
-            actions.push(Action::StartTerminal { command: None, cwd: None, name: None, agent: false });
-        }
+        ui.horizontal(|ui| {
+            if Button::new("New session...").main().show(ui).clicked() {
+                actions.push(Action::Run(UiCommand::NewSession));
+            }
+            if Button::new("New terminal").show(ui).clicked() {
+                actions.push(Action::StartTerminal { command: None, cwd: None, name: None, agent: false });
+            }
+        });
     });
 }
 
@@ -99,21 +108,23 @@ fn list_ui(ui: &mut Ui, panel: &TerminalsPanel, actions: &mut Actions) {
     ScrollArea::vertical().auto_shrink(false).show_rows(ui, theme::ROW_TALL, rows.len(), |ui, range| {
         ui.spacing_mut().item_spacing.y = 0.0;
         for row in rows.get(range).unwrap_or_default() {
-            ui.push_id(&row.id, |ui| row_ui(ui, row, actions));
+            let shown = panel.seen.contains(&row.id);
+            ui.push_id(&row.id, |ui| row_ui(ui, row, shown, actions));
         }
     });
 }
 
-fn row_ui(ui: &mut Ui, row: &TerminalRow, actions: &mut Actions) {
+fn row_ui(ui: &mut Ui, row: &TerminalRow, shown: bool, actions: &mut Actions) {
     let colors = palette(ui);
     let (rect, response) =
         ui.allocate_exact_size(vec2(ui.available_width(), theme::ROW_TALL), Sense::click());
     response.widget_info(|| {
         let word = row.ended.as_deref().unwrap_or("running");
-        egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Terminal {}, {word}", row.name))
+        egui::WidgetInfo::selected(egui::Role::Button, true, shown, format!("Terminal {}, {word}", row.name))
     });
-    if response.hovered() {
-        ui.painter().rect_filled(rect, theme::CONTROL_RADIUS, colors.background);
+    if shown || response.hovered() {
+        let fill = if shown { colors.selected } else { colors.hover };
+        ui.painter().rect_filled(rect, theme::CONTROL_RADIUS, fill);
     }
     crate::ui::widgets::focus_ring(ui, &response, theme::CONTROL_RADIUS);
     let inner = rect.shrink2(vec2(8.0, 4.0));
@@ -121,18 +132,26 @@ fn row_ui(ui: &mut Ui, row: &TerminalRow, actions: &mut Actions) {
     child.spacing_mut().item_spacing.y = 2.0;
     child.spacing_mut().interact_size.y = 16.0;
     child.horizontal(|ui| {
-        if let Some(state) = row.state {
-            let (place, _) = ui.allocate_exact_size(vec2(mark::COLUMN, 16.0), Sense::hover());
-            mark::state(ui, place.center(), state, false);
+        let (place, _) = ui.allocate_exact_size(vec2(mark::COLUMN, 16.0), Sense::hover());
+        match row.state {
+            Some(state) if row.runs => mark::state(ui, place.center(), state, false),
+            _ => mark::program(ui, place.center(), row.runs),
         }
-        let color = if row.runs { colors.foreground } else { colors.muted };
-        ui.add(Label::new(RichText::new(&row.name).color(color)).truncate().selectable(false));
-        if let Some(ended) = &row.ended {
-            caption(ui, ended);
-        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if let Some(ended) = &row.ended {
+                caption(ui, ended);
+            }
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                let color = if row.runs { colors.foreground } else { colors.muted };
+                ui.add(Label::new(RichText::new(&row.name).color(color)).truncate().selectable(false));
+            });
+        });
     });
-    let detail = RichText::new(&row.detail).font(theme::regular(theme::CAPTION)).color(colors.muted);
-    child.add(Label::new(detail).truncate().selectable(false));
+    child.horizontal(|ui| {
+        ui.add_space(mark::COLUMN + ui.spacing().item_spacing.x);
+        let detail = RichText::new(&row.detail).font(theme::regular(theme::CAPTION)).color(colors.muted);
+        ui.add(Label::new(detail).truncate().selectable(false));
+    });
     let response = response.on_hover_text(&row.detail);
     if response.clicked() {
         actions.push(Action::OpenTerminal(row.id.clone()));

@@ -7,7 +7,7 @@ use crate::ui::command::UiCommand;
 use crate::ui::icon::{self, Lucide};
 use crate::ui::seen::Seen;
 use crate::ui::theme::{self, palette};
-use crate::ui::widgets::{button::Button, caption};
+use crate::ui::widgets::{button::Button, caption, select_all};
 use eframe::egui::{self, Align, Frame, Key, Layout, Margin, Panel, ScrollArea, Sense, Ui, vec2};
 
 /// Draws the bar.
@@ -68,11 +68,7 @@ fn find_ui(ui: &mut Ui, panel: &mut TimelinePanel, actions: &mut Actions) {
     if std::mem::take(&mut find.wants_focus) {
         ui.memory_mut(|memory| memory.request_focus(id));
         // What was typed before is written over.
-        let mut state = egui::text_edit::TextEditState::load(ui.ctx(), id).unwrap_or_default();
-        let end = egui::text::CCursor::new(find.text.chars().count());
-        let all = egui::text::CCursorRange::two(egui::text::CCursor::new(0), end);
-        state.cursor.set_char_range(Some(all));
-        state.store(ui.ctx(), id);
+        select_all(ui, id, &find.text);
     }
     let focused = ui.memory(|memory| memory.has_focus(id));
     let width = (ui.available_width() - 200.0).clamp(80.0, 320.0);

@@ -25,8 +25,8 @@ use kind::Shown;
 use magia_core::snapshot::Snapshot;
 use magia_protocol::wire::metrics::MetricsInfo;
 use magia_protocol::wire::{RequestId, SessionId};
-use place::Place;
-use std::collections::{HashMap, HashSet};
+use place::{KeptPlace, Place};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 /// Where to scroll to.
@@ -61,8 +61,20 @@ pub struct TimelinePanel {
     opened_by_find: Option<u64>,
     open: HashSet<u64>,
     place: Place,
+    /// How the sessions were left that were looked at last, the newest at the end.
+    kept: VecDeque<(SessionId, Kept)>,
     markdown: Markdown,
     usage: Usage,
+}
+
+/// Sessions whose entries and scroll are kept.
+const KEPT: usize = 8;
+
+/// How a session's timeline was left.
+#[derive(Debug)]
+struct Kept {
+    open: HashSet<u64>,
+    place: KeptPlace,
 }
 
 /// What prompts caused, in words, by the agent's id of them.
@@ -154,13 +166,29 @@ impl TimelinePanel {
         self.place.hold();
     }
 
-    /// Another session is shown: its end first.
-    pub fn leave(&mut self) {
+    /// Another session is shown: as it was left, when that is not long ago, else its end.
+    pub fn leave(&mut self, next: SessionId) {
+        if let Some(session) = self.data.session {
+            self.kept.retain(|(known, _)| *known != session);
+            self.kept.push_back((
+                session,
+                Kept { open: std::mem::take(&mut self.open), place: self.place.keep() },
+            ));
+            if self.kept.len() > KEPT {
+                self.kept.pop_front();
+            }
+        }
         self.open.clear();
         self.shown = Shown::default();
         self.find.leave();
         self.opened_by_find = None;
         self.place.leave();
+        if let Some(at) = self.kept.iter().position(|(known, _)| *known == next)
+            && let Some((_, kept)) = self.kept.remove(at)
+        {
+            self.open = kept.open;
+            self.place.come_back(kept.place);
+        }
     }
 
     /// Scrolls to a request's card.

@@ -19,6 +19,16 @@ enum Target {
     Top(u64),
 }
 
+/// The place of a timeline that is not shown.
+#[derive(Debug)]
+pub struct KeptPlace {
+    measured: HashMap<u64, f32>,
+    width: f32,
+    offset: f32,
+    away: bool,
+    last_seen: Option<u64>,
+}
+
 /// The place of a timeline.
 #[derive(Debug, Default)]
 pub struct Place {
@@ -36,6 +46,8 @@ pub struct Place {
     pub away: bool,
     /// Whether it stays here until the heights of what was opened are known.
     held: bool,
+    /// The last row when the end was last seen: what comes after it is new.
+    pub last_seen: Option<u64>,
     /// What the keyboard asked for.
     pub jump: Option<Jump>,
     reveal: Option<(Target, u8)>,
@@ -71,7 +83,30 @@ impl Place {
         self.reveal = None;
         self.jump = None;
         self.away = false;
+        self.last_seen = None;
         self.correct = 0.0;
+    }
+
+    /// What is to be known when this timeline is shown again.
+    pub fn keep(&mut self) -> KeptPlace {
+        let measured = std::mem::take(&mut self.measured);
+        KeptPlace {
+            measured,
+            width: self.width,
+            offset: self.offset,
+            away: self.away,
+            last_seen: self.last_seen,
+        }
+    }
+
+    /// Stands where it stood.
+    pub fn come_back(&mut self, kept: KeptPlace) {
+        if kept.width == self.width {
+            self.measured = kept.measured;
+        }
+        self.offset = kept.offset;
+        self.away = kept.away;
+        self.last_seen = kept.last_seen;
     }
 
     /// Scrolls to the end, and follows new entries from there.

@@ -37,6 +37,7 @@ pub fn timeline_ui(
         return said(ui, "No entries of these kinds");
     }
     let column = column(width);
+    let margin = margin(width, column);
     let all = std::mem::take(&mut panel.data.rows);
     let rows: Vec<&Row> = panel.visible.iter().filter_map(|at| all.get(*at)).collect();
     panel.place.know_heights(rows.iter().copied(), column);
@@ -54,12 +55,14 @@ pub fn timeline_ui(
             origin: ui.max_rect().min,
             session: panel.data.session,
             time: time_width(width),
+            margin,
             column,
-            widest: (width - time_width(width) - GUTTER - theme::SPACE_6).max(column),
+            widest: (width - margin - time_width(width) - GUTTER - theme::SPACE_2).max(column),
             shift: 0.0,
             changed: false,
         };
         let needle = panel.find.needle().to_owned();
+        let waiting = &panel.data.waiting;
         let mut y = theme::SPACE_4;
         for (row, known) in rows.iter().zip(&mut panel.place.heights) {
             let height = *known;
@@ -75,6 +78,7 @@ pub fn timeline_ui(
                     actions: &mut *actions,
                     needle: &needle,
                     folded,
+                    waits: waiting.contains(&row.key),
                     usage: row.turn().and_then(|turn| panel.usage.of.get(turn)).map(String::as_str),
                 };
                 let state = RowState {
@@ -104,12 +108,20 @@ pub fn timeline_ui(
         ui.ctx().request_discard("heights of timeline entries");
         ui.ctx().request_repaint_after_secs(0.001);
     }
+    if !place.away {
+        place.last_seen = rows.last().map(|row| row.key);
+    }
     if place.away {
         let below = place.offset + room;
         let waits =
             |row: &Row| matches!(row.entry.as_ref(), Entry::Card(view) if crate::ui::state::is_open(view));
         let hidden_card = rows.iter().zip(place.tops()).any(|(row, top)| top > below && waits(row));
-        to_end(ui, output.inner_rect, hidden_card, actions);
+        let seen = rows.iter().rposition(|row| Some(row.key) == place.last_seen);
+        let new = seen.map_or(0, |at| rows.len() - at - 1);
+        let rect = output.inner_rect;
+        let left = rect.left() + margin + time_width(width) + GUTTER;
+        let over = Rect::from_x_y_ranges(left..=left + column, rect.y_range());
+        to_end(ui, over, hidden_card, new, actions);
     }
     panel.data.rows = all;
 }
@@ -137,11 +149,23 @@ fn column(width: f32) -> f32 {
     (width - time_width(width) - GUTTER - theme::SPACE_4 - theme::SPACE_6).clamp(160.0, theme::READING)
 }
 
+/// A timeline that is wider stands in the middle; a narrower one leaves its room to what is wide, such as old beside new.
+const CENTRED: f32 = 1_400.0;
+
+/// Room before the rows.
+fn margin(width: f32, column: f32) -> f32 {
+    if width < CENTRED {
+        return theme::SPACE_4;
+    }
+    ((width - time_width(width) - GUTTER - column) / 2.0).max(theme::SPACE_4)
+}
+
 struct Drawn {
     viewport: Rect,
     origin: egui::Pos2,
     session: Option<SessionId>,
     time: f32,
+    margin: f32,
     column: f32,
     /// Room for what is wider than text: old beside new.
     widest: f32,
@@ -161,7 +185,7 @@ impl Drawn {
         tools: &mut Tools<'_>,
     ) -> f32 {
         let colors = palette(ui);
-        let left = self.origin.x + theme::SPACE_4;
+        let left = self.origin.x + self.margin;
         let top = self.origin.y + y;
         let indent = row.lane.map_or(0.0, |lane| (f32::from(lane.slot) + 1.0) * INDENT);
         let wide = match row.entry.as_ref() {
@@ -293,7 +317,7 @@ fn who(ui: &Ui, row: &Row, center: egui::Pos2) {
 }
 
 /// The way back to the end: says when a request waits there.
-fn to_end(ui: &Ui, rect: Rect, request: bool, actions: &mut Actions) {
+fn to_end(ui: &Ui, rect: Rect, request: bool, new: usize, actions: &mut Actions) {
     let at = pos2(rect.center().x, rect.bottom() - theme::SPACE_3);
     Area::new(Id::unique("to the end"))
         .order(Order::Middle)
@@ -309,8 +333,12 @@ fn to_end(ui: &Ui, rect: Rect, request: bool, actions: &mut Actions) {
                 .corner_radius(theme::CARD_RADIUS)
                 .shadow(ui.visuals().popup_shadow)
                 .show(ui, |ui| {
-                    let text = if request { "A request waits below" } else { "To the end" };
-                    let button = Button::new(text).quiet().with_icon(Lucide::ArrowDown);
+                    let text = match (request, new) {
+                        (true, _) => "A request waits below".to_owned(),
+                        (false, 0) => "To the end".to_owned(),
+                        (false, new) => format!("To the end · {new} new"),
+                    };
+                    let button = Button::new(&text).quiet().with_icon(Lucide::ArrowDown);
                     if button.tip("Follows new entries from there (End)").show(ui).clicked() {
                         actions.push(Action::FollowTail);
                     }

@@ -8,12 +8,28 @@ use crate::ui::state::{Route, UiState};
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::{button::Button, focus_ring};
 use eframe::egui::{
-    self, Align, Frame, Layout, Margin, Panel, Response, RichText, Role, Sense, Stroke, Ui, WidgetInfo, vec2,
+    self, Frame, Galley, Margin, Panel, Response, RichText, Role, Sense, Stroke, Ui, WidgetInfo, vec2,
 };
 use magia_core::keys::Keymap;
+use std::sync::Arc;
 
-/// Width of what stands at the right, before it was drawn once.
-const RIGHT: f32 = 372.0;
+/// Below this width only what is needed most has a button; the palette has the rest.
+const NARROW: f32 = 700.0;
+
+/// Below this width there is no room for words that ask for nothing.
+const TINY: f32 = 520.0;
+
+/// Room at both ends of the words in a pill.
+const PILL: f32 = 20.0;
+
+/// Width of the dot that stands for the listeners.
+const HEALTH: f32 = 24.0;
+
+/// A filter that is narrower does not show its key: the hint stands there.
+const KEY_SHOWN: f32 = 160.0;
+
+/// The filter's width, where there is room, and where there is little.
+const FILTER: std::ops::RangeInclusive<f32> = 80.0..=300.0;
 
 /// Draws the top bar.
 pub fn top_bar_ui(
@@ -24,60 +40,82 @@ pub fn top_bar_ui(
     actions: &mut Actions,
 ) {
     let colors = palette(ui);
+    let width = ui.available_width();
     let frame = Frame::new().fill(colors.card).inner_margin(Margin::symmetric(12, 0));
     Panel::top("top bar").exact_size(theme::BAR + 4.0).resizable(false).frame(frame).show(ui, |ui| {
         ui.horizontal_centered(|ui| {
-            ui.label(RichText::new("magia").font(theme::semibold(theme::TITLE)).color(colors.foreground));
-            ui.add_space(theme::SPACE_2);
-            // What stands at the right took so much in the last frame; the filter has what is left.
-            let taken = egui::Id::unique("top bar, right");
-            let right = ui.data(|data| data.get_temp(taken)).unwrap_or(RIGHT);
-            filter_box(ui, keymap, state, (ui.available_width() - right - theme::SPACE_3).clamp(32.0, 300.0));
-            let right = ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                ui.spacing_mut().item_spacing.x = theme::SPACE_1;
-                let on_settings = state.route == Route::Settings;
-                let tip = keymap.tip(UiCommand::Settings, "Settings");
-                let settings = Button::icon(Lucide::Settings, &tip).name("Settings");
-                if settings.selected(on_settings).show(ui).clicked() {
-                    actions.push(Action::Run(UiCommand::Settings));
-                }
-                let tip = keymap.tip(UiCommand::Shortcuts, "Keyboard shortcuts");
-                let keys = Button::icon(Lucide::Keyboard, &tip).name("Keyboard shortcuts");
-                if keys.show(ui).clicked() {
-                    actions.push(Action::Run(UiCommand::Shortcuts));
-                }
-                let on_metrics = state.route == Route::Metrics;
-                let tip = keymap.tip(UiCommand::Metrics, "What all sessions use");
-                let metrics = Button::icon(Lucide::ChartColumn, &tip).name("All metrics");
-                if metrics.selected(on_metrics).show(ui).clicked() {
-                    actions.push(Action::Run(UiCommand::Metrics));
-                }
-                bell(ui, data, state, actions);
-                let on_terminals = state.route == Route::Terminals;
-                let tip = keymap.tip(UiCommand::Terminals, "Terminals");
-                let terminals = Button::icon(Lucide::SquareTerminal, &tip).name("Terminals");
-                if terminals.selected(on_terminals).show(ui).clicked() {
-                    actions.push(Action::Run(UiCommand::Terminals));
-                }
-                let tip = keymap.tip(UiCommand::NewSession, "New session");
-                let new = Button::icon(Lucide::Plus, &tip).name("New session...");
-                if new.show(ui).clicked() {
-                    actions.push(Action::Run(UiCommand::NewSession));
-                }
-                let tip = keymap.tip(UiCommand::Palette, UiCommand::Palette.label());
-                let palette = Button::icon(Lucide::Command, &tip).name(UiCommand::Palette.label());
-                if palette.show(ui).clicked() {
-                    actions.push(Action::Run(UiCommand::Palette));
-                }
+            if width >= TINY {
+                ui.label(RichText::new("magia").font(theme::semibold(theme::TITLE)).color(colors.foreground));
                 ui.add_space(theme::SPACE_2);
-                health(ui, data, actions);
-                ui.add_space(theme::SPACE_3);
-                counters(ui, data, keymap, actions);
-                ui.min_rect().width()
-            });
-            ui.data_mut(|data| data.insert_temp(taken, right.inner));
+            }
+            // Tab goes from left to right, so all is drawn in that order: the room of what stands at the right is known
+            // before it is drawn.
+            let counters = Counters::new(ui, data, width >= TINY);
+            let right = counters.width() + HEALTH + theme::SPACE_2 + buttons_width(width);
+            filter_box(
+                ui,
+                keymap,
+                state,
+                (ui.available_width() - right - theme::SPACE_3).clamp(*FILTER.start(), *FILTER.end()),
+            );
+            ui.spacing_mut().item_spacing.x = 0.0;
+            ui.add_space((ui.available_width() - right).max(theme::SPACE_2));
+            counters.show(ui, keymap, actions);
+            health(ui, data, actions);
+            ui.add_space(theme::SPACE_2);
+            ui.spacing_mut().item_spacing.x = theme::SPACE_1;
+            buttons(ui, width, data, keymap, state, actions);
         });
     });
+}
+
+/// Width of the buttons of a bar of this width.
+fn buttons_width(width: f32) -> f32 {
+    let count = if width < NARROW { 4.0 } else { 7.0 };
+    count * theme::ROW + (count - 1.0) * theme::SPACE_1
+}
+
+/// The buttons at the right end; the bell stands among them.
+fn buttons(
+    ui: &mut Ui,
+    width: f32,
+    data: &TopBarData,
+    keymap: &Keymap,
+    state: &UiState,
+    actions: &mut Actions,
+) {
+    let label = UiCommand::Palette.label();
+    let metrics = "What all sessions use";
+    let keys = "Keyboard shortcuts";
+    let all = [
+        (Lucide::Command, UiCommand::Palette, label, label, None),
+        (Lucide::Plus, UiCommand::NewSession, "New session", "New session...", None),
+        (Lucide::SquareTerminal, UiCommand::Terminals, "Terminals", "Terminals", Some(Route::Terminals)),
+        (Lucide::Bell, UiCommand::Notifications, "", "", Some(Route::Notifications)),
+        (Lucide::ChartColumn, UiCommand::Metrics, metrics, "All metrics", Some(Route::Metrics)),
+        (Lucide::Keyboard, UiCommand::Shortcuts, keys, keys, None),
+        (Lucide::Settings, UiCommand::Settings, "Settings", "Settings", Some(Route::Settings)),
+    ];
+    let folds = |command| {
+        matches!(command, UiCommand::NewSession | UiCommand::Metrics | UiCommand::Shortcuts) && width < NARROW
+    };
+    for (icon, command, tip, name, page) in all {
+        if folds(command) {
+            continue;
+        }
+        if command == UiCommand::Notifications {
+            bell(ui, data, state, actions);
+            continue;
+        }
+        let tip = keymap.tip(command, tip);
+        let mut button = Button::icon(icon, &tip).name(name);
+        if let Some(page) = page {
+            button = button.selected(state.route == page);
+        }
+        if button.show(ui).clicked() {
+            actions.push(Action::Run(command));
+        }
+    }
 }
 
 /// The bell, and how many notifications nobody has read.
@@ -120,7 +158,7 @@ fn filter_box(ui: &mut Ui, keymap: &Keymap, state: &mut UiState, width: f32) {
     let edit = egui::TextEdit::singleline(&mut state.filter)
         .id(id)
         .frame(Frame::NONE)
-        .hint_text("Filter sessions")
+        .hint_text(if width < KEY_SHOWN { "Filter" } else { "Filter sessions" })
         .margin(Margin::ZERO)
         .align(egui::Align2::LEFT_CENTER)
         .min_size(inner.size())
@@ -129,6 +167,7 @@ fn filter_box(ui: &mut Ui, keymap: &Keymap, state: &mut UiState, width: f32) {
     if let Some(key) = keymap.key(UiCommand::Filter)
         && !focused
         && state.filter.is_empty()
+        && width >= KEY_SHOWN
     {
         let color = colors.muted;
         let galley = ui.painter().layout_no_wrap(key, theme::regular(theme::CAPTION), color);
@@ -149,32 +188,58 @@ fn filter_box(ui: &mut Ui, keymap: &Keymap, state: &mut UiState, width: f32) {
     }
 }
 
-/// `3 need you` and `5 working`: words that keep their place, so that nothing jumps when a number changes.
-fn counters(ui: &mut Ui, data: &TopBarData, keymap: &Keymap, actions: &mut Actions) {
-    let colors = palette(ui);
-    if data.sessions == 0 {
-        return;
+/// `3 need you` and `5 working`, laid out before the filter is: it gets what they leave.
+struct Counters {
+    needs_you: Option<Arc<Galley>>,
+    words: String,
+    quiet: Option<Arc<Galley>>,
+    working: Option<Arc<Galley>>,
+}
+
+impl Counters {
+    fn new(ui: &Ui, data: &TopBarData, with_working: bool) -> Self {
+        let colors = palette(ui);
+        let lay = |words: &str, font, color| ui.painter().layout_no_wrap(words.to_owned(), font, color);
+        let verb = if data.needs_you == 1 { "needs" } else { "need" };
+        let words = format!("{} {verb} you", data.needs_you);
+        let any = data.sessions > 0;
+        let needs_you =
+            (any && data.needs_you > 0).then(|| lay(&words, theme::semibold(theme::UI), colors.on_needs_you));
+        let quiet = (any && data.needs_you == 0)
+            .then(|| lay("Nothing needs you", theme::regular(theme::UI), colors.muted));
+        let working = (any && with_working).then(|| {
+            let color = if data.working > 0 { colors.working } else { colors.muted };
+            lay(&format!("{} working", data.working), theme::regular(theme::UI), color)
+        });
+        Self { needs_you, words, quiet, working }
     }
-    let working = RichText::new(format!("{} working", data.working));
-    ui.label(working.color(if data.working > 0 { colors.working } else { colors.muted }));
-    ui.add_space(theme::SPACE_3);
-    let verb = if data.needs_you == 1 { "needs" } else { "need" };
-    let words = format!("{} {verb} you", data.needs_you);
-    if data.needs_you == 0 {
-        ui.label(RichText::new("Nothing needs you").color(colors.muted));
-        return;
+
+    fn width(&self) -> f32 {
+        let wide = |galley: &Option<Arc<Galley>>, more| galley.as_ref().map_or(0.0, |it| it.size().x + more);
+        wide(&self.needs_you, PILL + theme::SPACE_3)
+            + wide(&self.quiet, theme::SPACE_3)
+            + wide(&self.working, theme::SPACE_3)
     }
-    let response = pill(ui, &words).on_hover_text(keymap.tip(UiCommand::NextNeedsYou, "Show the next one"));
-    if response.clicked() {
-        actions.push(Action::Run(UiCommand::NextNeedsYou));
+
+    fn show(self, ui: &mut Ui, keymap: &Keymap, actions: &mut Actions) {
+        if let Some(galley) = self.needs_you {
+            let response = pill(ui, galley, &self.words);
+            let tip = keymap.tip(UiCommand::NextNeedsYou, "Show the next one");
+            if response.on_hover_text(tip).clicked() {
+                actions.push(Action::Run(UiCommand::NextNeedsYou));
+            }
+            ui.add_space(theme::SPACE_3);
+        }
+        for galley in [self.quiet, self.working].into_iter().flatten() {
+            ui.label(galley);
+            ui.add_space(theme::SPACE_3);
+        }
     }
 }
 
-fn pill(ui: &mut Ui, words: &str) -> Response {
+fn pill(ui: &mut Ui, galley: Arc<Galley>, words: &str) -> Response {
     let colors = palette(ui);
-    let galley =
-        ui.painter().layout_no_wrap(words.to_owned(), theme::semibold(theme::UI), colors.on_needs_you);
-    let size = vec2(galley.size().x + 20.0, 24.0);
+    let size = vec2(galley.size().x + PILL, 24.0);
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, words));
     let fill = if response.hovered() { colors.needs_you.gamma_multiply(0.9) } else { colors.needs_you };
@@ -184,21 +249,54 @@ fn pill(ui: &mut Ui, words: &str) -> Response {
     response
 }
 
+/// One dot for all listeners: filled while all are up, else a ring with the number of those that are down. A click lists
+/// them.
 fn health(ui: &mut Ui, data: &TopBarData, actions: &mut Actions) {
     let colors = palette(ui);
-    ui.spacing_mut().item_spacing.x = 0.0;
-    for dot in data.dots.iter().rev() {
-        let (rect, response) = ui.allocate_exact_size(vec2(16.0, theme::ROW), Sense::click());
-        let word = if dot.up { "up" } else { "down" };
-        response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("{}: {word}", dot.name)));
-        if dot.up {
-            ui.painter().circle_filled(rect.center(), 3.0, colors.done);
-        } else {
-            ui.painter().circle_stroke(rect.center(), 4.0, Stroke::new(2.0, colors.failed));
+    let (rect, response) = ui.allocate_exact_size(vec2(HEALTH, theme::ROW), Sense::click());
+    let down = data.dots.iter().filter(|dot| !dot.up).count();
+    let words = match (data.dots.is_empty(), down) {
+        (true, _) => "Listeners: none yet".to_owned(),
+        (false, 0) => "Listeners: all up".to_owned(),
+        (false, down) => format!("Listeners: {down} down"),
+    };
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &words));
+    if response.hovered() {
+        ui.painter().rect_filled(rect, theme::CONTROL_RADIUS, colors.hover);
+    }
+    match (data.dots.is_empty(), down) {
+        (true, _) => {
+            ui.painter().circle_stroke(rect.center(), 3.0, Stroke::new(1.0, colors.muted));
         }
-        focus_ring(ui, &response, theme::CONTROL_RADIUS);
-        if response.on_hover_text(&dot.words).clicked() {
-            actions.push(Action::Go(Route::Settings));
+        (false, 0) => {
+            ui.painter().circle_filled(rect.center(), 3.5, colors.done);
+        }
+        (false, down) => {
+            ui.painter().circle_stroke(rect.center(), 8.0, Stroke::new(1.5, colors.failed));
+            let font = theme::semibold(theme::CAPTION);
+            let galley = ui.painter().layout_no_wrap(down.to_string(), font, colors.failed);
+            ui.painter().galley(rect.center() - galley.size() / 2.0, galley, colors.failed);
         }
     }
+    focus_ring(ui, &response, theme::CONTROL_RADIUS);
+    let response = response.on_hover_text(&words);
+    egui::Popup::menu(&response).show(|ui| {
+        ui.set_max_width(360.0);
+        for dot in &data.dots {
+            let color = if dot.up { colors.foreground } else { colors.failed };
+            ui.horizontal(|ui| {
+                let (rect, _) = ui.allocate_exact_size(vec2(12.0, 16.0), Sense::hover());
+                if dot.up {
+                    ui.painter().circle_filled(rect.center(), 3.0, colors.done);
+                } else {
+                    ui.painter().circle_stroke(rect.center(), 4.0, Stroke::new(2.0, colors.failed));
+                }
+                ui.add(egui::Label::new(RichText::new(&dot.words).color(color)).truncate());
+            });
+        }
+        if Button::new("Open settings").quiet().show(ui).clicked() {
+            actions.push(Action::Go(Route::Settings));
+            ui.close();
+        }
+    });
 }

@@ -68,31 +68,27 @@ pub fn diff(ui: &mut Ui, lines: &[DiffLine], whole: bool, look: Look<'_>) {
         ui.memory_mut(|memory| memory.caches.cache::<Views>().get(Lines(lines, look.language)).clone());
     let split = two_sided(lines) && ui.available_width() >= SPLIT_WIDTH && is_split(ui.ctx());
     let shape = Shape::new(&view, look.needle, colors);
-    Frame::new()
-        .fill(colors.code)
-        .corner_radius(theme::CONTROL_RADIUS)
-        .inner_margin(Margin::symmetric(0, 4))
-        .show(ui, |ui| {
-            ui.set_width(ui.available_width());
-            ui.spacing_mut().item_spacing.y = 0.0;
-            let all = if split { view.pairs.len() } else { view.lines.len() };
-            let most = if whole { all } else { FOLD_LINES };
-            if split {
-                for (old, new) in view.pairs.iter().take(most) {
-                    shape.pair(ui, *old, *new);
-                }
-            } else {
-                for at in 0..most.min(view.lines.len()) {
-                    shape.line(ui, at);
-                }
+    Frame::new().fill(colors.code).inner_margin(Margin::ZERO).show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.spacing_mut().item_spacing.y = 0.0;
+        let all = if split { view.pairs.len() } else { view.lines.len() };
+        let most = if whole { all } else { FOLD_LINES };
+        if split {
+            for (old, new) in view.pairs.iter().take(most) {
+                shape.pair(ui, *old, *new);
             }
-            if all > most {
-                ui.horizontal(|ui| {
-                    ui.add_space(10.0);
-                    more(ui, all - most);
-                });
+        } else {
+            for at in 0..most.min(view.lines.len()) {
+                shape.line(ui, at);
             }
-        });
+        }
+        if all > most {
+            ui.horizontal(|ui| {
+                ui.add_space(10.0);
+                more(ui, all - most);
+            });
+        }
+    });
 }
 
 /// The switch between one column and old beside new, at the right of a row; none for a change with one side, or
