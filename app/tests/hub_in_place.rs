@@ -234,6 +234,10 @@ fn answer(mut gate: UnixStream) -> Option<String> {
     let mut text = String::new();
     gate.read_to_string(&mut text).expect("an answer in time");
     let (head, body) = text.split_once('\n').expect("a head");
+    if head.starts_with("! ") {
+        assert_eq!(body, "", "a refusal is one line");
+        return None;
+    }
     let lengths: Vec<usize> = head.split(' ').map(|number| number.parse().expect("a number")).collect();
     assert_eq!(body.len(), lengths[1] + lengths[2], "one answer, to the byte: {text:?}");
     let body: Value = serde_json::from_str(body).ok()?;

@@ -579,8 +579,12 @@ fn an_edit_that_becomes_risky_wants_a_word() {
 
 #[test]
 fn other_inputs_are_edited_as_json_and_other_agents_take_none() {
-    let mut harness = window(scene("edit", NOW_MS), [800.0, 500.0]);
-    click(&mut harness, "Edit... Edit");
+    let mut snapshot = busy(NOW_MS);
+    let session = (*snapshot.sessions[0]).clone();
+    let input = json!({"url": "https://docs.rs/axum", "prompt": "what changed"});
+    snapshot.requests[0] = Arc::new(request(1, &session, "WebFetch", input, Risk::Low, NOW_MS));
+    let mut harness = window(snapshot, [800.0, 500.0]);
+    click(&mut harness, "Edit... WebFetch");
     ui_bench::type_text(&mut harness, "]");
     click(&mut harness, "Allow edited");
     assert_eq!(harness.state().sent, [], "that is not JSON");

@@ -73,6 +73,18 @@ fn a_request_for_more_than_a_command_is_no_plain_command() {
     assert_eq!(tool(&frame), "BashWithMore");
 }
 
+#[test]
+fn a_request_for_a_directory_is_no_plain_change() {
+    let mut frame = captured("request.item-fileChange-requestApproval.json");
+    let tool = |frame: &Value| match meaning(frame).detail {
+        Detail::Permission { tool, .. } => tool,
+        other => panic!("not a request: {other:?}"),
+    };
+    assert_eq!(tool(&frame), "apply_patch");
+    frame["params"]["grantRoot"] = json!("/home/me");
+    assert_eq!(tool(&frame), "apply_patchWithMore");
+}
+
 /// What a client said since the last look: methods sent with their thread, and the facts.
 #[derive(Default)]
 struct Talk {

@@ -276,6 +276,7 @@ fn an_answer_that_a_broken_connection_did_not_take_leaves_no_gate() {
     script.decide(request, Decision::Deny).unwrap();
     script.news(DaemonFact::Lost { why: "Codex's daemon has ended".into() });
     assert_eq!(script.model.footprint().gates, 0);
+    assert_eq!(state_of_request(&script), RequestState::AgentGone, "nobody knows whether it took effect");
 }
 
 #[test]

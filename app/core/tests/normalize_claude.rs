@@ -116,6 +116,22 @@ fn every_event_name_has_its_kind() {
 }
 
 #[test]
+fn a_failed_turn_says_what_claude_says_of_it() {
+    let failed = |payload: serde_json::Value| match understand("StopFailure", &payload).detail {
+        Detail::TurnFailed { error } => error,
+        other => panic!("{other:?}"),
+    };
+    let said = "API Error: 429 slow down";
+    assert_eq!(
+        failed(json!({"error": "rate_limit", "last_assistant_message": said})),
+        format!("rate_limit: {said}")
+    );
+    assert_eq!(failed(json!({"error": "unknown", "last_assistant_message": said})), said);
+    assert_eq!(failed(json!({"error": "rate_limit", "last_assistant_message": " "})), "rate_limit");
+    assert_eq!(failed(json!({})), "unknown");
+}
+
+#[test]
 fn what_is_not_known_or_of_the_wrong_type_is_no_failure() {
     let unknown = understand("BrandNew", &json!({"session_id": "s", "cwd": "/x", "prompt_id": "p"}));
     assert_eq!((unknown.kind, &unknown.detail), (Kind::Unknown, &Detail::Silent));

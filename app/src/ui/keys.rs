@@ -5,7 +5,7 @@ use super::command::{self, UiCommand, chord_of, digit};
 use super::shell::View;
 use super::state::{Recording, Route, UiState};
 use super::terminal::clipboard::terminal_has_focus;
-use eframe::egui::{Context, Event, Key, Popup};
+use eframe::egui::{Context, Event, Key, Modifiers, Popup};
 use magia_core::keys::Keymap;
 
 /// Turns keys into wishes. A dialog and an open menu have the keyboard for themselves, a terminal all but a few chords, a
@@ -52,6 +52,13 @@ pub fn read(ctx: &Context, view: &View<'_>, state: &mut UiState, actions: &mut A
         && let Some((digit, modifier)) = ctx.input_mut(digit)
     {
         state.cards.digit(digit, modifier, &view.snapshot.requests, view.clock.now_s, actions);
+    }
+    if state.route == Route::Sessions
+        && !widget_has_focus
+        && ctx.input(|input| input.key_pressed(Key::Enter))
+        && state.cards.enter(&view.snapshot.requests, view.clock.now_s, actions)
+    {
+        ctx.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));
     }
     let typed = ctx.input_mut(|input| {
         // Enter and arrows belong to a button that has the focus.

@@ -10,6 +10,28 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     visible_lines(text)
 }
 
+/// What a program printed, without the sequences that colour it for a terminal (`ESC [ ... m`). All others stay, to be seen.
+pub fn without_colours(text: &str) -> Cow<'_, str> {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("\u{1b}[") {
+        let digits = after.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, ';' | ':'));
+        plain.push_str(before);
+        match digits.strip_prefix('m') {
+            Some(after) => rest = after,
+            None => {
+                plain.push_str("\u{1b}[");
+                rest = after;
+            }
+        }
+    }
+    if rest.len() == text.len() {
+        return Cow::Borrowed(text);
+    }
+    plain.push_str(rest);
+    Cow::Owned(plain)
+}
+
 /// Text in one line, at most `limit` characters; a longer one ends in an ellipsis.
 pub fn shown_line(text: &str, limit: usize) -> String {
     let mut line = String::new();
@@ -84,6 +106,13 @@ mod tests {
         assert_eq!(shown("rm\u{202e}fr\u{200b}"), "rm\\u{202e}fr\\u{200b}");
         assert_eq!(shown("a\rb\u{1b}[31m\n\tc"), "a\\rb\\u{1b}[31m\n\tc");
         assert!(matches!(shown("plain ⏺ text\n"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn colours_for_a_terminal_are_not_text() {
+        assert_eq!(without_colours("\u{1b}[32mgreen\u{1b}[0m \u{1b}[38:2:1:2:3mx\u{1b}[m"), "green x");
+        assert_eq!(without_colours("\u{1b}[2J\u{1b}[1;31mred\u{1b}["), "\u{1b}[2Jred\u{1b}[");
+        assert!(matches!(without_colours("plain [32m"), Cow::Borrowed(_)));
     }
 
     #[test]

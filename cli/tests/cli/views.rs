@@ -273,6 +273,10 @@ fn next_is_one_line_and_what_it_asks() {
     );
     assert_eq!(server.run(&["next", "--json"]).json()["id"], json!(SESSION));
     let server = Server::always(json!([hostile_session()]));
+    assert_eq!(server.run(&["next", "--json"]).stdout, "null\n", "it is at rest, and somebody has looked");
+    let mut done = hostile_session();
+    done["unread_since_ms"] = done["state_since_ms"].clone();
+    let server = Server::always(json!([done]));
     let mut shown = server.run(&["next"]).stdout;
     shown.truncate(shown.find('\n').unwrap());
     assert_eq!(shown, r"ff003344 idle for 3 d: billing, \u{1b}]0;owned\u{7}\u{202e}live\nline");

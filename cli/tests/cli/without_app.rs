@@ -49,9 +49,11 @@ fn a_place_that_is_open_to_others_is_refused() {
     let server = Server::always(json!([]));
     let dir = server.place.runtime_dir();
     std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o755)).unwrap();
-    server
-        .run(&["ls"])
-        .fails(1, &format!("error: runtime directory is open to others (mode 0755): {}\n", dir.display()));
+    let dir = dir.display();
+    server.run(&["ls"]).fails(
+        1,
+        &format!("error: runtime directory is open to others (mode 0755): {dir}\nhint: chmod 700 {dir}\n"),
+    );
     assert!(server.asked().is_empty(), "nothing was sent there");
 }
 

@@ -30,13 +30,15 @@ macro_rules! uuid_id {
                 text.get(24..).unwrap_or_default().to_owned()
             }
 
-            /// Whether what a person typed names this id: a prefix of it (with or without dashes), or the end
-            /// of it as [`Self::short`] prints it. At least four characters.
+            /// Whether what a person typed names this id: the beginning of it (with or without dashes) or of what
+            /// [`Self::short`] prints, or its end. At least four characters.
             pub fn is_named_by(&self, typed: &str) -> bool {
                 let typed = typed.to_ascii_lowercase();
                 let simple = self.0.simple().to_string();
                 let bare: String = typed.chars().filter(|c| *c != '-').collect();
-                bare.len() >= 4 && (simple.starts_with(&bare) || simple.ends_with(&bare))
+                let short = simple.get(24..).unwrap_or_default();
+                bare.len() >= 4
+                    && (simple.starts_with(&bare) || short.starts_with(&bare) || simple.ends_with(&bare))
             }
         }
 
@@ -104,6 +106,7 @@ mod tests {
         let id: SessionId = "0199aaaa-bbbb-7ccc-8ddd-eeeeff001122".parse().unwrap();
         assert_eq!(id.short(), "ff001122");
         assert!(id.is_named_by("ff001122"));
+        assert!(id.is_named_by("ff00"), "what is listed, cut short");
         assert!(id.is_named_by("0199AAAA-BB"));
         assert!(id.is_named_by("0199aaaa-bbbb-7ccc-8ddd-eeeeff001122"));
         assert!(!id.is_named_by("bbbb"));

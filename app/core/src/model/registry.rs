@@ -62,7 +62,8 @@ impl Model {
             session.left_behind = None;
         }
         session.left_behind.as_ref().is_some_and(|(left, at_ms)| {
-            *left == entry.provider_session_id && entry.status_updated_at_ms <= at_ms + BEHIND_MS
+            *left == entry.provider_session_id
+                && entry.status_updated_at_ms <= at_ms.saturating_add(BEHIND_MS)
         })
     }
 
@@ -73,7 +74,7 @@ impl Model {
         if session.cwd.is_empty() {
             session.cwd.clone_from(&entry.cwd);
         }
-        if session.parent.is_none() {
+        if session.parent.is_none() && entry.started_at_ms > 0 {
             session.started_at_ms = session.started_at_ms.min(entry.started_at_ms);
         }
         let path = transcript_path(entry).filter(|_| session.transcript_path.is_none());
@@ -112,7 +113,7 @@ impl Model {
         let registry = self.sessions.get(&session).and_then(|session| session.registry.as_ref());
         registry.is_some_and(|(status, seen)| {
             *status == RegistryStatus::Waiting
-                && (seen.at_ms + AHEAD_MS >= now.unix_ms || self.waits_for(session).is_some())
+                && (seen.at_ms.saturating_add(AHEAD_MS) >= now.unix_ms || self.waits_for(session).is_some())
         })
     }
 

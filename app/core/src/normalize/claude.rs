@@ -23,6 +23,16 @@ pub fn understand(event: &str, payload: &Value) -> Understood {
     }
 }
 
+/// Why a turn failed: the kind of error, and what Claude shows of it.
+fn failure(payload: &Value) -> String {
+    let kind = text(payload, "error").filter(|kind| kind != "unknown");
+    let said = text(payload, "last_assistant_message").filter(|said| !said.trim().is_empty());
+    match (kind, said) {
+        (Some(kind), Some(said)) => format!("{kind}: {said}"),
+        (kind, said) => said.or(kind).unwrap_or_else(|| "unknown".to_owned()),
+    }
+}
+
 fn kind_and_detail(event: &str, payload: &Value) -> (Kind, Detail) {
     let word = |key: &str| text(payload, key).unwrap_or_default();
     match event {
@@ -92,7 +102,7 @@ fn kind_and_detail(event: &str, payload: &Value) -> (Kind, Detail) {
         "Stop" => {
             (Kind::TurnEnded, Detail::TurnEnded { last_message: text(payload, "last_assistant_message") })
         }
-        "StopFailure" => (Kind::TurnFailed, Detail::TurnFailed { error: word("error") }),
+        "StopFailure" => (Kind::TurnFailed, Detail::TurnFailed { error: failure(payload) }),
         "SubagentStart" => {
             (Kind::SubagentStarted, Detail::SubagentStarted { agent_type: word("agent_type") })
         }

@@ -153,7 +153,12 @@ fn asked(method: &str, params: &Value) -> (Kind, Detail) {
         ASKS_COMMAND => asked_command(params),
         ASKS_CHANGE => {
             let changes = params.get("changes").map(patch).unwrap_or_default();
-            ("apply_patch", with_reason(json!({ "command": changes }), params, &["grantRoot"]))
+            // What is asked for is then more than the change: no rule for changes grants it.
+            let tool = match params.get("grantRoot") {
+                None | Some(Value::Null) => "apply_patch",
+                Some(_) => "apply_patchWithMore",
+            };
+            (tool, with_reason(json!({ "command": changes }), params, &["grantRoot"]))
         }
         _ => {
             suggestions.clear();

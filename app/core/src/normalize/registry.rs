@@ -21,7 +21,9 @@ pub enum RegistryError {
 /// [`RegistryError`]; the process's start time is what the file says and still to be compared with the running
 /// process's.
 pub fn parse(config_root: &str, text: &str) -> Result<RegistryEntry, RegistryError> {
-    let file: Value = serde_json::from_str(text)?;
+    // A shorter entry may have the end of a longer one behind it for a moment: what follows the first value is none of ours.
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    let file = values.next().unwrap_or_else(|| serde_json::from_str(""))?;
     let text_of = |key: &str| file.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
     let number = |key: &str| match file.get(key) {
         Some(Value::Number(number)) => number.as_u64(),
@@ -82,6 +84,12 @@ mod tests {
         assert_eq!((entry.status, entry.status_updated_at_ms), (Some(RegistryStatus::Waiting), 4));
         assert_eq!(entry.waiting_for.as_deref(), Some("permission prompt"));
         assert!(!entry.name_derived);
+    }
+
+    #[test]
+    fn what_is_left_of_a_longer_entry_is_passed_over() {
+        let entry = parse("/home/me/.claude", &format!("{}\n{{\"tail\":", PRINT_MODE.trim_end())).unwrap();
+        assert_eq!(entry, parse("/home/me/.claude", PRINT_MODE).unwrap());
     }
 
     #[test]

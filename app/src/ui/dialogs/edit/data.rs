@@ -32,8 +32,44 @@ pub struct Draft {
     /// Whether the field has had the keyboard.
     pub entered: bool,
     first: String,
-    command: bool,
+    field: Option<Field>,
     looked: Option<(String, Looked)>,
+}
+
+/// The one field of an input that is written as it is, not as JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// A shell's command.
+    Command,
+    /// What a file is to hold.
+    Content,
+    /// What is put in the place of something in a file.
+    NewString,
+}
+
+impl Field {
+    /// The field that a person would want to change, when the whole of it can be seen.
+    fn of(info: &RequestInfo) -> Option<(Self, &str)> {
+        let text = |field: Self| info.input.get(field.name()).and_then(Value::as_str);
+        if is_shell(&info.tool) {
+            return Some((Self::Command, text(Self::Command)?));
+        }
+        let field = match info.tool.as_str() {
+            "Write" => Self::Content,
+            "Edit" => Self::NewString,
+            _ => return None,
+        };
+        let text = text(field)?;
+        text.chars().all(|c| matches!(c, '\n' | '\t') || !is_unseen(c)).then_some((field, text))
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::Content => "content",
+            Self::NewString => "new_string",
+        }
+    }
 }
 
 /// What can be said of a text before it is sent.
@@ -48,8 +84,8 @@ pub struct Looked {
 impl Draft {
     /// The agent's input, as text to edit.
     pub fn new(info: &RequestInfo) -> Self {
-        let command = info.input.get("command").and_then(Value::as_str).filter(|_| is_shell(&info.tool));
-        let first = command.map_or_else(|| json_text(&info.input), str::to_owned);
+        let field = Field::of(info);
+        let first = field.map_or_else(|| json_text(&info.input), |(_, text)| text.to_owned());
         Self {
             text: first.clone(),
             high_risk: false,
@@ -57,14 +93,14 @@ impl Draft {
             refused: None,
             entered: false,
             first,
-            command: command.is_some(),
+            field: field.map(|(field, _)| field),
             looked: None,
         }
     }
 
-    /// Whether the text is a command; else it is JSON.
-    pub const fn is_command(&self) -> bool {
-        self.command
+    /// What the text is; else it is JSON.
+    pub const fn field(&self) -> Option<Field> {
+        self.field
     }
 
     /// Whether it still says what the agent said.
@@ -89,31 +125,36 @@ impl Draft {
         if self.looked.as_ref().is_none_or(|(text, _)| *text != self.text) {
             self.looked = None;
         }
-        let (text, command) = (&self.text, self.command);
-        &self.looked.get_or_insert_with(|| (text.clone(), Looked::at(text, command, info))).1
+        let (text, field) = (&self.text, self.field);
+        &self.looked.get_or_insert_with(|| (text.clone(), Looked::at(text, field, info))).1
     }
 
     /// Whether a person must say that high risk is meant: it is, and the agent's own input was not; or what is no
     /// command was refused, whose risk the hub alone knows.
     pub fn wants_word(&self, judged: Option<&Judgement>, info: &RequestInfo) -> bool {
         let high = judged.is_some_and(|judged| judged.risk == Risk::High);
-        info.risk != Risk::High && (high || self.high_risk || (self.refused.is_some() && !self.command))
+        info.risk != Risk::High
+            && (high || self.high_risk || (self.refused.is_some() && self.field != Some(Field::Command)))
     }
 }
 
 impl Looked {
-    fn at(text: &str, command: bool, info: &RequestInfo) -> Self {
-        let read = if command {
+    fn at(text: &str, field: Option<Field>, info: &RequestInfo) -> Self {
+        let read = if let Some(field) = field {
             let mut input = info.input.clone();
-            if let Some(field) = input.get_mut("command") {
-                *field = Value::from(text);
+            if let Some(place) = input.get_mut(field.name()) {
+                *place = Value::from(text);
             }
             Ok(input)
         } else {
             serde_json::from_str(text).map_err(|err| format!("this is not JSON: {err}"))
         };
         let input = read.and_then(|input| edit::check(&info.tool, &info.input, &input).map(|()| input));
-        let judged = input.as_ref().ok().map(|input| edit::judge(&info.tool, &info.input, input, None));
+        let judge = |input: &Value| edit::judge(&info.tool, &info.input, input, None);
+        // Where its file really is the hub knows: an edit that leaves the risk as it was has the one that it said.
+        let own = || Judgement { risk: info.risk, reasons: info.risk_reasons.clone() };
+        let judged = input.as_ref().ok().map(judge);
+        let judged = judged.map(|judged| if judged == judge(&info.input) { own() } else { judged });
         Self { input, judged }
     }
 }

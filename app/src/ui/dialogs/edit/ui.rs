@@ -1,6 +1,6 @@
 //! Drawing the dialog for an edited input.
 
-use super::data::Edits;
+use super::data::{Edits, Field};
 use crate::ui::action::{Action, Actions};
 use crate::ui::dialogs::button_row;
 use crate::ui::icon::{self, Lucide};
@@ -13,6 +13,7 @@ use eframe::egui::{
 };
 use magia_core::policy::risk::Judgement;
 use magia_core::snapshot::Snapshot;
+use magia_core::subject::Subject;
 use magia_protocol::wire::{RequestId, Risk};
 use serde_json::Value;
 
@@ -25,19 +26,24 @@ pub fn edit_ui(ui: &mut Ui, id: RequestId, edits: &mut Edits, snapshot: &Snapsho
     ui.set_width((room.x - 120.0).clamp(240.0, 620.0));
     ui.spacing_mut().item_spacing.y = theme::SPACE_2;
     let tool = view.map_or_else(String::new, |view| shown_line(&view.info.tool, 40));
-    let (title, name) = match draft.is_command() {
-        true => ("Edit the command", "Command"),
-        false => ("Edit the input", "Input"),
+    let (title, name) = match draft.field() {
+        Some(Field::Command) => ("Edit the command", "Command"),
+        Some(Field::Content) => ("Edit what is written", "Contents"),
+        Some(Field::NewString) => ("Edit the new text", "New text"),
+        None => ("Edit the input", "Input"),
     };
     ui.label(RichText::new(title).font(theme::semibold(theme::TITLE)).color(colors.foreground));
     if let Some(view) = view {
         let info = &view.info;
         let place = short_path(&shown_line(&info.cwd, 120));
         caption(ui, format!("{tool} · {} · in {place}", shown_line(&info.session_title, 60)));
+        if let Subject::Edit { path, .. } = &view.subject {
+            caption(ui, short_path(&shown_line(path, 200)));
+        }
     }
 
     let send_key = ui.input_mut(|input| input.consume_key(Modifiers::COMMAND, Key::Enter));
-    let rows = if draft.is_command() { 4 } else { 8 };
+    let rows = if draft.field() == Some(Field::Command) { 4 } else { 8 };
     let field = Id::unique(("edit", id));
     let height = (room.y - 300.0).clamp(60.0, 360.0);
     // As high as that at least when it has to scroll: the dialog before may have been lower.

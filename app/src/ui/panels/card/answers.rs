@@ -2,6 +2,7 @@
 
 use crate::ui::text::{shown, shown_line};
 use crate::ui::theme::{self, palette};
+use crate::ui::widgets::{caption, key_cap};
 use eframe::egui::{self, RichText, Ui};
 use magia_core::subject::Question;
 use serde_json::{Map, Value};
@@ -12,6 +13,8 @@ use std::collections::BTreeSet;
 pub struct Answers {
     chosen: Vec<BTreeSet<usize>>,
     other: Vec<String>,
+    /// The question that is to be on screen, after a key.
+    shows: Option<usize>,
 }
 
 impl Answers {
@@ -35,16 +38,34 @@ impl Answers {
         }
     }
 
-    /// A digit chooses in the first question without an answer, else in the last one.
+    /// The question that digits answer: the first without an answer, else the last one.
+    fn current(&self, questions: &[Question]) -> usize {
+        let unanswered = (0..questions.len()).find(|at| self.answer(questions, *at).is_none());
+        unanswered.unwrap_or(questions.len().saturating_sub(1))
+    }
+
+    /// A digit chooses in the current question.
     pub fn pick(&mut self, questions: &[Question], digit: usize) {
         self.fit(questions);
-        let unanswered = (0..questions.len()).find(|at| self.answer(questions, *at).is_none());
-        let at = unanswered.unwrap_or(questions.len().saturating_sub(1));
+        let at = self.current(questions);
         if let Some(question) = questions.get(at)
             && let Some(choice) = digit.checked_sub(1).filter(|choice| *choice < question.options.len())
         {
             self.toggle(at, question.multiple, choice);
+            self.show_current(questions);
         }
+    }
+
+    /// Brings the current question on screen.
+    pub fn show_current(&mut self, questions: &[Question]) {
+        self.shows = Some(self.current(questions));
+    }
+
+    /// What was chosen, for a person; `None` while a question has no answer.
+    pub fn words(&self, questions: &[Question]) -> Option<String> {
+        let all: Option<Vec<String>> =
+            (0..questions.len()).map(|at| Some(shown_line(&self.answer(questions, at)?, 80))).collect();
+        all.filter(|all| !all.is_empty()).map(|all| all.join("; "))
     }
 
     fn answer(&self, questions: &[Question], at: usize) -> Option<String> {
@@ -74,9 +95,12 @@ impl Answers {
     }
 }
 
-/// Draws the questions with their choices.
-pub fn answers_ui(ui: &mut Ui, questions: &[Question], answers: &mut Answers, enabled: bool) {
+/// Draws the questions with their choices. `has_keys` says that digits choose: then each choice of the current question
+/// shows its own.
+pub fn answers_ui(ui: &mut Ui, questions: &[Question], answers: &mut Answers, enabled: bool, has_keys: bool) {
     answers.fit(questions);
+    let keyed = (enabled && has_keys).then(|| answers.current(questions));
+    let shows = answers.shows.take();
     let colors = palette(ui);
     ui.spacing_mut().item_spacing.y = 2.0;
     ui.spacing_mut().interact_size.y = 24.0;
@@ -88,12 +112,13 @@ pub fn answers_ui(ui: &mut Ui, questions: &[Question], answers: &mut Answers, en
         if at > 0 {
             ui.add_space(theme::SPACE_3);
         }
-        ui.push_id(at, |ui| {
+        let drawn = ui.push_id(at, |ui| {
             let text = RichText::new(shown(&question.text)).font(theme::semibold(theme::UI));
             ui.add(egui::Label::new(text.color(colors.foreground)).wrap());
             if question.multiple {
-                super::super::super::widgets::caption(ui, "Several may be chosen");
+                caption(ui, "Several may be chosen");
             }
+            ui.add_space(theme::SPACE_1);
             for (choice, option) in question.options.iter().enumerate() {
                 let chosen = answers.chosen.get(at).is_some_and(|chosen| chosen.contains(&choice));
                 let label = shown_line(&option.label, 200);
@@ -101,14 +126,20 @@ pub fn answers_ui(ui: &mut Ui, questions: &[Question], answers: &mut Answers, en
                     let boxes = &mut ui.visuals_mut().widgets;
                     boxes.inactive.bg_stroke = egui::Stroke::new(1.0, colors.muted);
                     boxes.hovered.bg_stroke = egui::Stroke::new(1.0, colors.foreground);
-                    let response = if question.multiple {
-                        ui.checkbox(&mut chosen.clone(), &label)
-                    } else {
-                        ui.radio(chosen, &label)
-                    };
-                    if response.clicked() {
-                        answers.toggle(at, question.multiple, choice);
-                    }
+                    ui.horizontal(|ui| {
+                        ui.spacing_mut().item_spacing.x = theme::SPACE_2;
+                        let response = if question.multiple {
+                            ui.checkbox(&mut chosen.clone(), &label)
+                        } else {
+                            ui.radio(chosen, &label)
+                        };
+                        if response.clicked() {
+                            answers.toggle(at, question.multiple, choice);
+                        }
+                        if keyed == Some(at) && choice < 9 {
+                            key_cap(ui, &(choice + 1).to_string());
+                        }
+                    });
                 });
                 if !option.description.is_empty() {
                     let indent = egui::Margin { left: 24, right: 0, top: 0, bottom: 4 };
@@ -136,6 +167,9 @@ pub fn answers_ui(ui: &mut Ui, questions: &[Question], answers: &mut Answers, en
                 }
             }
         });
+        if shows == Some(at) {
+            ui.scroll_to_rect(drawn.response.rect, None);
+        }
     }
 }
 
@@ -161,10 +195,12 @@ mod tests {
         assert_eq!(answers.complete(&questions), None);
         answers.pick(&questions, 2);
         assert_eq!(answers.complete(&questions), None, "one question is still open");
+        assert_eq!((answers.words(&questions), answers.shows), (None, Some(1)), "it is brought on screen");
         answers.pick(&questions, 1);
         answers.pick(&questions, 2);
         answers.pick(&questions, 9);
         let all = answers.complete(&questions).unwrap();
         assert_eq!(Value::Object(all), serde_json::json!({"one?": "B", "many?": "A, B"}));
+        assert_eq!(answers.words(&questions).as_deref(), Some("B; A, B"));
     }
 }

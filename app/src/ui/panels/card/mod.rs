@@ -105,29 +105,35 @@ impl Cards {
         self.denying = None;
     }
 
-    /// An answer was given: what was typed is done with.
+    /// An answer was given: a reason that was typed is done with. What was chosen stays to be seen until the card goes.
     pub fn answered(&mut self, id: &str) {
-        self.answers.retain(|request, _| request.to_string() != id);
         if self.denying.as_ref().is_some_and(|denying| denying.request.to_string() == id) {
             self.denying = None;
         }
     }
 
     /// Takes notice of the requests: a card that left loses the keys, and the selected session's oldest open
-    /// card gets them.
-    pub fn follow(&mut self, selected: Option<SessionId>, requests: &[Arc<RequestView>], now_s: f64) {
+    /// card gets them. Returns that one when the other was on screen: whoever answered it goes on here.
+    pub fn follow(
+        &mut self,
+        selected: Option<SessionId>,
+        requests: &[Arc<RequestView>],
+        now_s: f64,
+    ) -> Option<RequestId> {
         let open = |id: RequestId| requests.iter().any(|view| view.info.id == id && is_open(view));
-        if self.focused().is_some_and(|id| !open(id)) {
+        let left = self.focused().is_some_and(|id| !open(id));
+        let goes_on = left && self.drawn;
+        if left {
             self.leave();
         }
-        self.answers.retain(|id, _| open(*id));
+        self.answers.retain(|id, _| requests.iter().any(|view| view.info.id == *id));
         self.count_same(requests);
-        if self.focus.is_none()
-            && let Some(first) =
-                requests.iter().find(|view| Some(view.info.session) == selected && is_open(view))
-        {
-            self.focus(first.info.id, now_s);
+        if self.focus.is_some() {
+            return None;
         }
+        let first = requests.iter().find(|view| Some(view.info.session) == selected && is_open(view))?;
+        self.focus(first.info.id, now_s);
+        goes_on.then_some(first.info.id)
     }
 
     /// How many open requests ask the same as this one, itself among them; `None` when no other does.
@@ -163,6 +169,25 @@ impl Cards {
     pub fn has_keys(&self, requests: &[Arc<RequestView>]) -> bool {
         let open = |id| requests.iter().any(|view| view.info.id == id && is_open(view));
         self.drawn && self.focused().is_some_and(open)
+    }
+
+    /// Enter on the card with the keys, when it is a question: sends what was chosen, or shows what is still to be chosen.
+    /// Returns whether it was one.
+    pub fn enter(&mut self, requests: &[Arc<RequestView>], now_s: f64, actions: &mut Actions) -> bool {
+        let Some(view) = self.focused().and_then(|id| requests.iter().find(|view| view.info.id == id)) else {
+            return false;
+        };
+        let magia_core::subject::Subject::Questions(questions) = &view.subject else { return false };
+        if !self.has_keys(requests) {
+            return false;
+        }
+        let is_armed = self.arms_in(now_s).is_some_and(|left| left <= 0.0);
+        let answers = self.answers.entry(view.info.id).or_default();
+        match answers.complete(questions) {
+            Some(complete) if is_armed => actions.push(Action::answer(view.info.id, complete)),
+            _ => answers.show_current(questions),
+        }
+        true
     }
 
     /// What a typed digit asks of the card with the keys. Nothing before [`ARM_S`], nothing while the card is

@@ -14,7 +14,12 @@ use eframe::egui::{self, Frame, Margin, RichText, Sense, Stroke, Ui, vec2};
 use magia_core::snapshot::RequestView;
 use magia_core::subject::Subject;
 use magia_protocol::wire::info::Decision;
-use magia_protocol::wire::{Risk, SessionState};
+use magia_protocol::wire::{RequestState, Risk, SessionState};
+
+/// What a card has beside that which is asked: head, facts, answers in two rows.
+const AROUND: f32 = 190.0;
+/// What is asked has at least so much room.
+const LEAST: f32 = 120.0;
 
 /// Draws a request's card.
 pub fn card_ui(
@@ -45,11 +50,19 @@ pub fn card_ui(
         ui.spacing_mut().item_spacing.y = theme::SPACE_2;
         ui.spacing_mut().interact_size.y = 18.0;
         head(ui, &data);
-        subject(ui, view, &data, cards, markdown);
+        // A long one scrolls by itself: the answers stay on screen.
+        let room = (ui.clip_rect().height() - AROUND).max(LEAST);
+        ui.allocate_ui(vec2(ui.available_width(), room), |ui| {
+            egui::ScrollArea::vertical()
+                .id_salt(("asked", data.id))
+                .max_height(room)
+                .auto_shrink([false, true])
+                .show(ui, |ui| subject(ui, view, &data, has_keys, cards, markdown));
+        });
         facts(ui, &data, clock);
         match &data.standing {
             Some(standing) if !data.open => {
-                caption(ui, standing.as_str());
+                caption(ui, chosen(view, cards).as_ref().unwrap_or(standing).as_str());
             }
             Some(standing) => {
                 let text = RichText::new(standing).color(colors.foreground);
@@ -65,6 +78,16 @@ pub fn card_ui(
     if has_keys && ui.clip_rect().contains(answers) {
         cards.drawn = true;
     }
+}
+
+/// What was chosen here of a question whose answer is on its way.
+fn chosen(view: &RequestView, cards: &Cards) -> Option<String> {
+    let Subject::Questions(questions) = &view.subject else { return None };
+    if view.info.state != RequestState::Decided {
+        return None;
+    }
+    let words = cards.answers.get(&view.info.id)?.words(questions)?;
+    Some(format!("Answered: {words}; waiting for the agent to take it"))
 }
 
 fn head(ui: &mut Ui, data: &CardData) {
@@ -114,7 +137,14 @@ fn risk(ui: &mut Ui, data: &CardData) {
     }
 }
 
-fn subject(ui: &mut Ui, view: &RequestView, data: &CardData, cards: &mut Cards, markdown: &mut Markdown) {
+fn subject(
+    ui: &mut Ui,
+    view: &RequestView,
+    data: &CardData,
+    has_keys: bool,
+    cards: &mut Cards,
+    markdown: &mut Markdown,
+) {
     let colors = palette(ui);
     match &view.subject {
         Subject::Command { command, description, marks } => {
@@ -139,7 +169,8 @@ fn subject(ui: &mut Ui, view: &RequestView, data: &CardData, cards: &mut Cards, 
             code::diff(ui, diff, true, Look::of_path(path, ""));
         }
         Subject::Questions(questions) => {
-            ui.scope(|ui| answers_ui(ui, questions, cards.answers.entry(data.id).or_default(), data.open));
+            let answers = cards.answers.entry(data.id).or_default();
+            ui.scope(|ui| answers_ui(ui, questions, answers, data.open, has_keys));
         }
         Subject::Plan(plan) => {
             code::block(ui, |ui| markdown.show(ui, ("plan", data.id), &shown(plan), ""));
@@ -157,7 +188,8 @@ fn facts(ui: &mut Ui, data: &CardData, clock: &Clock) {
         (false, _) => "",
     };
     let words = format!("{} · asked {asked}{also}", data.place);
-    caption(ui, words).on_hover_text(clock.exact(data.asked_at_ms));
+    let words = RichText::new(words).font(theme::regular(theme::CAPTION)).color(palette(ui).muted);
+    ui.add(egui::Label::new(words).wrap()).on_hover_text(clock.exact(data.asked_at_ms));
 }
 
 fn buttons(
@@ -186,14 +218,16 @@ fn buttons(
         if let (Kind::Question, Subject::Questions(questions)) = (data.kind, &view.subject) {
             let answers = cards.answers.entry(data.id).or_default().complete(questions);
             let why = answers.is_none().then_some("Answer every question first");
-            let send = Button::new("Send answer").main().disabled(why);
+            let send = keyed(Button::new("Send answer").main().disabled(why), has_keys.then_some("Enter"));
             if send.name(format!("Send answer: {}", data.name)).show(ui).clicked()
                 && let Some(answers) = answers
             {
                 actions.push(Action::answer(data.id, answers));
             }
         } else {
-            let allow = keyed(Button::new("Allow").main(), key("1", "Ctrl+1"));
+            // Of several cards only one has what is to be pressed next.
+            let allow = if has_keys { Button::new("Allow").main() } else { Button::new("Allow") };
+            let allow = keyed(allow, key("1", "Ctrl+1"));
             if allow.name(format!("Allow {}", data.name)).show(ui).clicked() {
                 actions.push(Action::decide(data.id, Decision::Allow));
             }

@@ -9,7 +9,7 @@ use magia_core::snapshot::{RequestView, Snapshot};
 use magia_core::subject::Subject;
 use magia_core::timeline::{Body, TimelineItem, ToolItem, ToolStatus};
 use magia_protocol::wire::{RequestState, SessionId};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Characters of a one-line summary that are laid out.
@@ -27,6 +27,8 @@ pub struct TimelineData {
     pub loading: bool,
     /// Oldest first.
     pub rows: Vec<Row>,
+    /// Rows of calls that a request stands for which nobody has answered.
+    pub waiting: HashSet<u64>,
     /// What the rows were made of.
     made_of: Option<Facts>,
 }
@@ -191,7 +193,28 @@ impl TimelineData {
             length: Length::default(),
         }));
         assign(&mut self.rows);
+        self.waiting = self.calls_that_wait();
         true
+    }
+
+    /// The calls without a result that an open request asks about: the newest that is the same, of the same agent.
+    fn calls_that_wait(&self) -> HashSet<u64> {
+        let asked = self.rows.iter().filter_map(|row| match row.entry.as_ref() {
+            Entry::Card(view) if view.info.state == RequestState::Open => Some((&row.agent, view)),
+            _ => None,
+        });
+        let call = |(agent, view): (&Option<Arc<str>>, &Arc<RequestView>)| {
+            let is_it = |row: &&Row| match row.entry.as_ref() {
+                Entry::Tool(tool) => {
+                    tool.status == ToolStatus::Running
+                        && row.agent == *agent
+                        && tool.item.subject == view.subject
+                }
+                _ => false,
+            };
+            self.rows.iter().rev().find(is_it).map(|row| row.key)
+        };
+        asked.filter_map(call).collect()
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Tools<'a> {
     pub needle: &'a str,
     /// Whether the row's subagent is folded away.
     pub folded: bool,
+    /// Whether it is a call that waits for an answer.
+    pub waits: bool,
     /// What a prompt caused, by the agent's telemetry.
     pub usage: Option<&'a str>,
 }

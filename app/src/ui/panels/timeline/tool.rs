@@ -5,18 +5,21 @@ use super::entry::{Tools, chevron, foldable, marked};
 use crate::ui::action::Action;
 use crate::ui::clock::duration;
 use crate::ui::icon::Lucide;
-use crate::ui::text::{elided_job, format};
+use crate::ui::text::{elided_job, format, without_colours};
 use crate::ui::theme::{self, palette};
 use crate::ui::widgets::code::{self, Look};
 use crate::ui::widgets::{button::Button, mark};
 use eframe::egui::{self, Color32, Label, RichText, Ui, pos2};
 use magia_core::subject::Subject;
 use magia_core::timeline::ToolStatus;
+use magia_protocol::wire::SessionState;
 
 /// Draws a call's line.
 pub fn tool_line(ui: &mut Ui, row: &Row, open: bool, tool: &ToolEntry, tools: &mut Tools<'_>) {
     let colors = palette(ui);
-    let said = format!("{}: {}, {}", tool.name, tool.summary, tool.status.as_str());
+    // Asked about is not begun.
+    let status = if tools.waits { "waiting" } else { tool.status.as_str() };
+    let said = format!("{}: {}, {status}", tool.name, tool.summary);
     let (rect, response) = foldable(ui, open, &said);
     let y = rect.center().y;
     let painter = ui.painter().clone();
@@ -29,15 +32,20 @@ pub fn tool_line(ui: &mut Ui, row: &Row, open: bool, tool: &ToolEntry, tools: &m
 
     // From the right: mark, then the word or the time it took, in a column.
     let mut right = rect.right() - 8.0;
-    mark::tool(ui, pos2(right, y), tool.status);
+    if tools.waits {
+        mark::state(ui, pos2(right, y), SessionState::WaitingPermission, false);
+    } else {
+        mark::tool(ui, pos2(right, y), tool.status);
+    }
     right -= 16.0;
     let word = match (tool.status, tool.duration_ms) {
         (ToolStatus::Done, Some(ms)) => duration(ms),
         (ToolStatus::Failed, Some(ms)) => format!("failed {}", duration(ms)),
-        (status, _) => status.as_str().to_owned(),
+        _ => status.to_owned(),
     };
     let color = match tool.status {
         ToolStatus::Failed => colors.failed,
+        ToolStatus::Running if tools.waits => colors.needs_you,
         ToolStatus::Running => colors.working,
         ToolStatus::Done | ToolStatus::Denied => colors.muted,
     };
@@ -103,7 +111,7 @@ pub fn tool_body(ui: &mut Ui, row: &Row, tool: &ToolEntry, tools: &mut Tools<'_>
                 }
                 _ => Look::plain(tools.needle),
             };
-            code::output(ui, result, false, look);
+            code::output(ui, &without_colours(result), false, look);
         }
         Some(_) => {
             crate::ui::widgets::caption(ui, "No output");

@@ -65,13 +65,13 @@ pub fn command(ui: &mut Ui, command: &str, marks: &[Mark], needle: &str) {
         accents.extend(parts.iter().map(|(range, risk)| Accent {
             range: range.clone(),
             ground: None,
-            underline: Some(if *risk == Risk::High { colors.failed } else { colors.foreground }),
+            underline: Some(if *risk == Risk::High { colors.failed } else { colors.muted }),
         }));
         let runs = runs(ui, Some(Lang::Bash), &visible);
         let job = job(&visible, &plain(colors), &runs, &accents, colors);
         ui.add(Label::new(job).wrap().selectable(true)).accessible_name(&visible);
     });
-    for mark in marks {
+    for (mark, more) in by_reason(marks) {
         let part = command.get(mark.range.clone()).unwrap_or_default();
         ui.horizontal_wrapped(|ui| {
             ui.set_min_height(16.0);
@@ -79,10 +79,27 @@ pub fn command(ui: &mut Ui, command: &str, marks: &[Mark], needle: &str) {
             let color = colors.risk(mark.risk);
             let part = text::shown_line(part, 48);
             ui.label(RichText::new(part).font(theme::mono(theme::CAPTION)).color(color).underline());
-            let reason = RichText::new(mark.reason).font(theme::regular(theme::CAPTION));
-            ui.label(reason.color(colors.muted));
+            let said = |words: String| RichText::new(words).font(theme::regular(theme::CAPTION));
+            if more > 0 {
+                ui.label(said(format!("and {more} more:")).color(colors.muted));
+            }
+            ui.label(said(mark.reason.to_owned()).color(colors.muted));
         });
     }
+}
+
+/// The marks that are named below a command, each with how many more say the same: the first of each reason, the worst
+/// first when there are several risks.
+fn by_reason(marks: &[Mark]) -> Vec<(&Mark, usize)> {
+    let mut named: Vec<(&Mark, usize)> = Vec::new();
+    for mark in marks {
+        match named.iter_mut().find(|(first, _)| (first.reason, first.risk) == (mark.reason, mark.risk)) {
+            Some((_, more)) => *more += 1,
+            None => named.push((mark, 0)),
+        }
+    }
+    named.sort_by_key(|(mark, _)| std::cmp::Reverse(mark.risk));
+    named
 }
 
 /// A command made visible, and where its marks stand then. Marks that do not fit are left out.
@@ -134,6 +151,20 @@ fn more(ui: &mut Ui, lines: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reason_is_said_once() {
+        let mark = |at: usize, risk, reason| Mark { range: at..at + 1, risk, reason };
+        let marks = [
+            mark(0, Risk::Medium, "acts outside the project"),
+            mark(2, Risk::Medium, "acts outside the project"),
+            mark(4, Risk::High, "deletes recursively"),
+            mark(6, Risk::Medium, "acts outside the project"),
+        ];
+        let named: Vec<_> =
+            by_reason(&marks).into_iter().map(|(mark, more)| (mark.range.start, more)).collect();
+        assert_eq!(named, [(4, 0), (0, 2)]);
+    }
 
     #[test]
     fn marks_that_do_not_fit_are_left_out_and_no_text_is_lost() {
