@@ -69,14 +69,21 @@ pub async fn screen(dir: &Path, format: Format) -> Result<Vec<u8>, ErrandError> 
     }
 }
 
-/// Types.
+/// Types. What is typed may end the program: that is no error.
 ///
 /// # Errors
 /// See [`ErrandError`].
 pub async fn type_in(dir: &Path, bytes: &[u8]) -> Result<(), ErrandError> {
     let (mut reader, mut writer) = script(dir).await?;
     writer.input(bytes).await?;
-    settle(&mut reader, &mut writer).await
+    match settle(&mut reader, &mut writer).await {
+        // Had it ended before, the holder would refuse what was typed, and say so before it answers.
+        Err(ErrandError::Ended(exit)) => match answered(&mut reader).await {
+            Err(ErrandError::Refused(_)) => Err(ErrandError::Ended(exit)),
+            answered => answered,
+        },
+        settled => settled,
+    }
 }
 
 /// Gives the terminal a size, until whoever decides on it acts again.
@@ -276,6 +283,10 @@ async fn script(dir: &Path) -> Result<(Reader, Writer), ErrandError> {
 /// Waits until the holder has dealt with what was said.
 async fn settle(reader: &mut Reader, writer: &mut Writer) -> Result<(), ErrandError> {
     writer.say(&ToHolder::Heartbeat(b"done".to_vec())).await?;
+    answered(reader).await
+}
+
+async fn answered(reader: &mut Reader) -> Result<(), ErrandError> {
     let deadline = Instant::now() + DONE_LIMIT;
     loop {
         if let FromHolder::Heartbeat(_) = said(reader, Some(deadline)).await? {

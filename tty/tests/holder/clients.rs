@@ -59,6 +59,20 @@ fn errands_type_look_and_wait() {
 }
 
 #[test]
+fn what_is_typed_may_end_the_program() {
+    let place = Place::new();
+    for _ in 0..20 {
+        let started = place.sh("read line");
+        talk(async {
+            errand::type_in(&started.dir, b"\r").await.unwrap();
+            errand::wait_exit(&started.dir, None).await.unwrap();
+            let late = errand::type_in(&started.dir, b"x").await;
+            assert!(matches!(late, Err(ErrandError::Refused(_) | ErrandError::Ended(_))), "{late:?}");
+        });
+    }
+}
+
+#[test]
 fn a_client_that_vanishes_takes_nothing_with_it() {
     let place = Place::new();
     let started = place.start(&["/bin/cat"]);

@@ -132,7 +132,6 @@ pub fn plan_telemetry_off(
 }
 
 /// What becomes of a text in which an empty object is left; none: it stays.
-#[expect(clippy::option_option, reason = "the inner one is a file that goes")]
 fn emptied(
     after: &[u8],
     provider: Provider,
