@@ -44,7 +44,7 @@ pub fn attach(attach: Attach, _out: &mut Out) -> Result<Exit> {
 }
 
 fn attached(attach: Attach) -> Result<Exit> {
-    let record = super::term::held(&attach.id)?;
+    let record = super::term::found(&attach.id)?;
     if std::env::var_os(ID_VARIABLE).is_some_and(|own| own == record.id.as_str()) {
         return Err(Failure::Advised {
             message: format!("terminal {} is this one", record.id),
@@ -52,6 +52,7 @@ fn attached(attach: Attach) -> Result<Exit> {
         }
         .into());
     }
+    let record = super::term::answering(record)?;
     let options = AttachOptions {
         read_only: attach.read_only,
         nonce: attach.spawn_nonce,

@@ -18,9 +18,13 @@ use magia_tty::wire::{Format, SignalName};
 use magia_tty::{Size, TerminalId, TerminalRecord, TerminalState};
 use serde_json::json;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 /// So many characters of an id, at least, name a terminal that is to go.
 const MEANT_MIN: usize = 4;
+/// How long a terminal that is about to start is waited for, and how often it is looked at meanwhile.
+const STARTS_WITHIN: Duration = Duration::from_secs(5);
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// `term`.
 #[derive(Debug, Args)]
@@ -201,7 +205,13 @@ pub(super) fn held(typed: &str) -> Result<TerminalRecord> {
     answering(found(typed)?)
 }
 
-fn answering(record: TerminalRecord) -> Result<TerminalRecord> {
+/// The terminal, once its holder answers: one that is about to start does so in milliseconds.
+pub(super) fn answering(mut record: TerminalRecord) -> Result<TerminalRecord> {
+    let deadline = Instant::now() + STARTS_WITHIN;
+    while record.state == TerminalState::Starting && Instant::now() < deadline {
+        std::thread::sleep(LOOK_AGAIN);
+        record = directory::look(&root()?, &record.id);
+    }
     if record.is_held() {
         return Ok(record);
     }
