@@ -1,16 +1,15 @@
 //! Terminals: which there are, what is asked of them, and the screens that the window shows.
 //!
-//! Every terminal belongs to a holder, a process of its own; this is one client of each. Three threads:
-//! "magia-terminals" talks to the holders on a runtime of its own; "magia-screens" takes in much output, at a lower priority
-//! than typing and drawing; "magia-terminals-watch" waits for terminals that come and go in their directory. How a terminal
-//! fares is told by its holder over a connection that carries no output, so an idle terminal costs nothing and a killed
-//! holder is noticed at once.
+//! Every terminal belongs to a holder, a process of its own; this is one client of each. Two threads:
+//! "magia-terminals" talks to the holders on a runtime of its own, at a lower priority than drawing;
+//! "magia-terminals-watch" waits for terminals that come and go in their directory. How a terminal fares is told by its
+//! holder over a connection that carries no output, so an idle terminal costs nothing and a killed holder is noticed at
+//! once.
 
 mod attached;
 mod follow;
 mod forget;
 mod record;
-mod screens;
 mod wishes;
 
 use super::directory::DirectoryWatch;
@@ -21,7 +20,6 @@ use crossbeam_channel::{Sender, select};
 use follow::Followed;
 use magia_core::effect::TerminalWish;
 use magia_core::event::{Event, ReplyId};
-use screens::Screens;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{Notify, mpsc, watch};
@@ -51,10 +49,9 @@ pub struct Terminals {
     errands: mpsc::Sender<Errand>,
     /// For how many days an ended terminal is kept; nothing is forgotten before that is known.
     keep: watch::Sender<Option<u32>>,
-    // Ends first, and with it the next.
+    // Ends first, and with it the other.
     _watch: ServiceThread,
     _talk: ServiceThread,
-    _taking_in: ServiceThread,
 }
 
 impl Terminals {
@@ -77,17 +74,17 @@ impl Terminals {
             .max_blocking_threads(4)
             .thread_name("magia-terminals-disk")
             .build()?;
-        let (screens, taking_in) = Screens::start(events.clone())?;
         let root = places.root.clone();
         let ring = Arc::clone(&changed);
         let talk = ServiceThread::start("magia-terminals", events.clone(), move |outbox| {
+            crate::os::priority::lower_this_thread();
             runtime.block_on(async {
                 let outbox = Arc::new(outbox);
                 let followed = Followed::new(places.root.clone(), Arc::clone(&outbox), changed, kept);
                 tokio::select! {
                     () = followed.run() => {}
                     () = wishes::serve(places.clone(), waiting, Arc::clone(&outbox)) => {}
-                    () = attached::serve(places.root, asks, screens) => {}
+                    () = attached::serve(places.root, asks) => {}
                     () = closed(ended) => {}
                 }
             });
@@ -112,7 +109,7 @@ impl Terminals {
                 ring.notify_one();
             }
         })?;
-        Ok(Self { errands, keep, _watch: watch, _talk: talk, _taking_in: taking_in })
+        Ok(Self { errands, keep, _watch: watch, _talk: talk })
     }
 
     /// Asks something of a terminal; its outcome comes as [`Event::JobFinished`]. `false` when too much waits.

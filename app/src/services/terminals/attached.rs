@@ -1,11 +1,10 @@
 //! The terminals that the window shows: a connection each, which feeds a screen.
 
-use super::screens::{Screens, ToldAt, output_len};
 use crate::terminal_link::{Connection, HISTORY, SharedScreen, TerminalAsk};
 use magia_tty::client::{self, ClientError, Reader, Writer};
 use magia_tty::directory;
-use magia_tty::screen::Size as ScreenSize;
-use magia_tty::wire::Hello;
+use magia_tty::screen::{Screen, Size as ScreenSize};
+use magia_tty::wire::{FromHolder, Hello};
 use magia_tty::{Size, TerminalId};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -20,8 +19,8 @@ use tokio::task::JoinHandle;
 /// so many pieces, and so many bytes unless one paste alone is more.
 const TYPED_MAX: usize = 256;
 const TYPED_MAX_BYTES: usize = 8 * 1024 * 1024;
-/// Bytes of output that are taken in together.
-const AT_ONCE: usize = 32 * 1024;
+/// Bytes of output that are read under one lock: the window waits for no more than that.
+const UNDER_ONE_LOCK: usize = 32 * 1024;
 /// How long a program that asked for its output to be shown at once may take to say that it is complete. Source: the
 /// limit of alacritty and others for mode 2026.
 const SYNC_LIMIT: Duration = Duration::from_millis(150);
@@ -58,7 +57,7 @@ struct Attached {
 
 /// Serves the window's wishes until it is gone; then only waits, since the commands have tasks of their own. It waits for no
 /// terminal: one whose program does not read would hold up all others.
-pub(super) async fn serve(root: PathBuf, mut asks: mpsc::Receiver<TerminalAsk>, screens: Screens) {
+pub(super) async fn serve(root: PathBuf, mut asks: mpsc::Receiver<TerminalAsk>) {
     let mut attached: HashMap<String, Attached> = HashMap::new();
     while let Some(ask) = asks.recv().await {
         match ask {
@@ -67,7 +66,7 @@ pub(super) async fn serve(root: PathBuf, mut asks: mpsc::Receiver<TerminalAsk>, 
                     screen.note(|facts| facts.connection = lost("there is no such terminal"));
                     continue;
                 };
-                let opened = Attached::open(directory::dir_of(&root, &valid), screen, size, screens.clone());
+                let opened = Attached::open(directory::dir_of(&root, &valid), screen, size);
                 if let Some(before) = attached.insert(id, opened) {
                     before.task.abort();
                 }
@@ -105,11 +104,11 @@ pub(super) async fn serve(root: PathBuf, mut asks: mpsc::Receiver<TerminalAsk>, 
 }
 
 impl Attached {
-    fn open(dir: PathBuf, screen: Arc<SharedScreen>, size: ScreenSize, screens: Screens) -> Self {
+    fn open(dir: PathBuf, screen: Arc<SharedScreen>, size: ScreenSize) -> Self {
         let (typed, waiting) = mpsc::channel(TYPED_MAX);
         let (wanted, wishes) = watch::channel(Wanted { size, resized: 0, focused: 0 });
         let (told, told_at) = watch::channel(ToldAt::default());
-        let task = tokio::spawn(stay(dir.clone(), Arc::clone(&screen), screens, waiting, wishes, told));
+        let task = tokio::spawn(stay(dir.clone(), Arc::clone(&screen), waiting, wishes, told));
         let room = Arc::new(Semaphore::new(TYPED_MAX_BYTES));
         Self { dir, screen, typed, room, refuses: false, wanted, told_at, task }
     }
@@ -133,7 +132,6 @@ impl Attached {
 async fn stay(
     dir: PathBuf,
     screen: Arc<SharedScreen>,
-    screens: Screens,
     mut typed: mpsc::Receiver<Typed>,
     mut wanted: watch::Receiver<Wanted>,
     told_at: watch::Sender<ToldAt>,
@@ -148,7 +146,7 @@ async fn stay(
                 screen.note(|facts| facts.connection = Connection::Attached);
                 told_at.send_replace(ToldAt::default());
                 let (taken, acknowledged) = watch::channel(0);
-                let mut reading = pin!(read(&screen, &screens, reader, &taken, &told_at));
+                let mut reading = pin!(read(&screen, reader, &taken, &told_at));
                 tokio::select! {
                     // Whoever types comes first.
                     biased;
@@ -217,8 +215,7 @@ async fn write(
 
 /// Feeds the screen until the program has ended: its exit code.
 async fn read(
-    screen: &Arc<SharedScreen>,
-    screens: &Screens,
+    screen: &SharedScreen,
     mut reader: Reader,
     taken: &watch::Sender<u64>,
     told_at: &watch::Sender<ToldAt>,
@@ -229,35 +226,23 @@ async fn read(
             biased;
             said = reader.next() => {
                 let Some(said) = said? else { return Err(ClientError::HungUp) };
-                // What has arrived already goes into the same frame.
-                let mut read = output_len(&said);
-                let mut all = vec![said];
-                let mut broken = None;
-                while read < AT_ONCE && broken.is_none() {
-                    match reader.next_read() {
-                        Ok(Some(said)) => {
-                            read += output_len(&said);
-                            all.push(said);
-                        }
-                        Ok(None) => break,
-                        Err(err) => broken = Some(err),
-                    }
-                }
-                let told = screens.take(screen, all, read).await;
-                if let Some(at) = told.at {
-                    told_at.send_replace(at);
-                }
-                if let Some(place) = told.taken {
-                    taken.send_replace(place);
-                }
-                screen.ring();
-                if let Some(code) = told.exit_code {
+                if let Some(code) = take(screen, said, told_at, taken) {
                     return Ok(code);
                 }
-                if let Some(err) = broken {
-                    return Err(err);
+                // What has arrived already goes into the same frame.
+                let mut read = 0;
+                while read < UNDER_ONE_LOCK
+                    && let Some(said) = reader.next_read()?
+                {
+                    if let FromHolder::Output { bytes, .. } = &said {
+                        read += bytes.len();
+                    }
+                    if let Some(code) = take(screen, said, told_at, taken) {
+                        return Ok(code);
+                    }
                 }
-                // Whoever types comes first.
+                screen.ring();
+                // Whoever draws or types comes first.
                 tokio::task::yield_now().await;
             }
             () = tokio::time::sleep(SYNC_LIMIT), if sync.is_some() => {
@@ -270,6 +255,60 @@ async fn read(
             }
         }
     }
+}
+
+/// Takes what the holder said; the exit code when the program has ended.
+fn take(
+    screen: &SharedScreen,
+    said: FromHolder,
+    told_at: &watch::Sender<ToldAt>,
+    taken: &watch::Sender<u64>,
+) -> Option<i32> {
+    match said {
+        FromHolder::Snapshot { seq, data, .. } => match screen.with(|shown| {
+            restore(shown, &data).map(|()| {
+                screen.restored();
+                shown.history_size()
+            })
+        }) {
+            Ok(above) => {
+                told_at.send_replace(ToldAt { seq, above });
+                let title = screen.with(|shown| shown.title().map(str::to_owned));
+                screen.note(|facts| facts.title = title);
+            }
+            Err(why) => screen.note(|facts| facts.connection = lost(&why)),
+        },
+        FromHolder::Output { seq, bytes } => {
+            for part in bytes.chunks(UNDER_ONE_LOCK) {
+                let events = screen.with(|shown| {
+                    shown.advance(part);
+                    shown.take_events()
+                });
+                if !events.is_empty() {
+                    told_by_program(screen, events);
+                }
+            }
+            taken.send_replace(seq + bytes.len() as u64);
+        }
+        FromHolder::Resized(size) => screen.with(|shown| {
+            let cell = shown.size();
+            shown.resize(ScreenSize { cols: size.cols, rows: size.rows, ..cell });
+        }),
+        FromHolder::Role(role) => screen.note(|facts| facts.owns_size = role.owner),
+        FromHolder::Exit(exit) => return Some(exit.shell_code()),
+        FromHolder::Error(fault) => {
+            tracing::debug!("a terminal's holder refused something: {}", fault.message)
+        }
+        _ => {}
+    }
+    None
+}
+
+/// Where in the output the holder told the screen, and how many lines it told above it.
+#[derive(Clone, Copy, Default)]
+struct ToldAt {
+    seq: u64,
+    above: usize,
 }
 
 /// Reads what is older than what the holder told, and puts it above. The screen goes on meanwhile; lines that come below do
@@ -293,11 +332,35 @@ fn read_older(dir: &Path, screen: &Arc<SharedScreen>, told_at: ToldAt) {
     });
 }
 
+/// The holder's screen, with the view's own scroll position and selection gone: they meant other cells.
+fn restore(shown: &mut Screen, data: &[u8]) -> Result<(), String> {
+    match Screen::restore(data, HISTORY) {
+        Ok(restored) => {
+            *shown = restored;
+            Ok(())
+        }
+        Err(err) => Err(err.to_string()),
+    }
+}
+
+/// Replies to the program are the holder's; the rest is the window's.
+fn told_by_program(screen: &SharedScreen, events: Vec<magia_tty::screen::ScreenEvent>) {
+    use magia_tty::screen::ScreenEvent;
+    let mut rest = Vec::new();
+    for event in events {
+        match event {
+            ScreenEvent::Reply(_) => {}
+            ScreenEvent::Title(title) => screen.note(|facts| facts.title = Some(title)),
+            other => rest.push(other),
+        }
+    }
+    screen.tell(rest);
+}
+
 fn cells(size: ScreenSize) -> Size {
     Size::new(size.cols, size.rows).with_cell(size.cell_width, size.cell_height)
 }
 
-/// A connection that is gone, and why.
-pub(super) fn lost(why: &str) -> Connection {
+fn lost(why: &str) -> Connection {
     Connection::Lost { why: why.to_owned() }
 }
