@@ -13,19 +13,10 @@ use magia_protocol::wire::info::Decision;
 use magia_protocol::wire::{Command, RequestState, Risk};
 use serde_json::json;
 use std::sync::Arc;
-use ui_bench::{NOW_MS, Window, click, later, press, shows, window};
+use ui_bench::{NOW_MS, Window, click, follow, later, press, shows, window};
 use ui_scenes::{busy, request, request_id, scene, session_id, timeline, tool};
 
 const SIZE: [f32; 2] = [1280.0, 800.0];
-
-fn follow(harness: &mut Window, change: impl FnOnce(&mut Snapshot)) {
-    let bench = harness.state_mut();
-    change(&mut bench.snapshot);
-    bench.snapshot.revision += 1;
-    let snapshot = bench.snapshot.clone();
-    bench.state.follow(&snapshot, bench.now_s);
-    harness.run_steps(4);
-}
 
 fn decisions(harness: &Window) -> Vec<(String, Decision)> {
     let answers = harness.state().sent.iter().filter_map(|command| match command {

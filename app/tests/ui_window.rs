@@ -21,7 +21,7 @@ use magia_protocol::wire::info::Decision;
 use magia_protocol::wire::{Command, Risk};
 use serde_json::json;
 use std::sync::Arc;
-use ui_bench::{Bench, NOW_MS, Window, click, later, press, window};
+use ui_bench::{Bench, NOW_MS, Window, click, follow, later, press, window};
 use ui_scenes::{busy, many, request, request_id, scene, session_id, timeline};
 
 fn resolve(number: u64, decision: Decision) -> Command {
@@ -502,15 +502,6 @@ fn sent_input(harness: &Window) -> Vec<(Option<serde_json::Value>, bool)> {
         _ => None,
     });
     answers.collect()
-}
-
-fn follow(harness: &mut Window, change: impl FnOnce(&mut magia_core::snapshot::Snapshot)) {
-    let bench = harness.state_mut();
-    change(&mut bench.snapshot);
-    bench.snapshot.revision += 1;
-    let snapshot = bench.snapshot.clone();
-    bench.state.follow(&snapshot, bench.now_s);
-    harness.run_steps(3);
 }
 
 fn one_command(command: &str, risk: Risk) -> magia_core::snapshot::Snapshot {

@@ -48,8 +48,9 @@ pub enum Verb {
     Wait(wait::Wait),
     /// Print the session that needs you most.
     #[command(
-        after_long_help = "A permission comes before a question, then what failed, then what is done, until somebody has looked at it in the window; of equals \
-                                 the one that has waited longest. Exit code 1 when there is none, as grep does.\n\n\
+        after_long_help = "A permission comes before a question, then what failed, then what is done, until \
+                                 somebody has looked at it in the window; of equals the one that has waited \
+                                 longest. Exit code 1 when there is none, as grep does.\n\n\
                                  Examples:\n  magia next\n  magia next --json | jq -r .cwd"
     )]
     Next,
@@ -118,8 +119,8 @@ pub enum Verb {
     Doctor,
     /// Collect what a bug report needs: versions, checks, settings and the log, without secrets.
     #[command(
-        after_long_help = "It is plain text: look through it before you send it. Prompts, requests, payloads, titles and \
-                                 directories of the settings are not in it.\n\n\
+        after_long_help = "It is plain text: look through it before you send it. Prompts, requests, payloads, \
+                                 titles and directories of the settings are not in it.\n\n\
                                  Examples:\n  magia diagnostics\n  magia diagnostics report.txt"
     )]
     Diagnostics(diagnostics::Diagnostics),
@@ -145,9 +146,10 @@ pub enum Verb {
     Retry(data::Retry),
     /// Run a command in a terminal that goes on when this one is closed.
     #[command(
-        after_long_help = "Ctrl+\\ detaches. The end of an input that is no terminal is typed as Ctrl+D. Exit codes: the command's, 128 and the signal's number when a signal ended \
-                                 it, 125 when magia itself failed, 126 when the command cannot be run, 127 when there is none; \
-                                 0 when detached.\n\n\
+        after_long_help = "Ctrl+\\ detaches. The end of an input that is no terminal is typed as Ctrl+D. Exit codes: \
+                                 the command's, 128 and the signal's number when a signal ended it, 125 when magia \
+                                 itself failed, 126 when the command cannot be run, 127 when there is none; 0 when \
+                                 detached.\n\n\
                                  Examples:\n  magia run -- claude\n  magia run --detach --name tests -- make test"
     )]
     Run(run::Run),

@@ -9,6 +9,7 @@ mod age;
 mod args;
 mod client;
 mod complete;
+mod confirm;
 mod demo;
 mod failure;
 mod forwarder;

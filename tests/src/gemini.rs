@@ -27,6 +27,8 @@ const MODEL: &str = "gemini-2.5-pro";
 const START: Duration = Duration::from_secs(90);
 /// When an Enter seems to have been swallowed, it is pressed again.
 const ENTER_PATIENCE: Duration = Duration::from_secs(4);
+/// Stands in a prompt box that is empty.
+const EMPTY_BOX: &str = "Type your message";
 /// So often, on a machine that is busy with other tests.
 const ENTERS: usize = 5;
 /// What magia's installer subscribes to.
@@ -159,7 +161,7 @@ impl<'a> Gemini<'a> {
     pub fn interactive(&self, name: &str) -> Result<InteractiveGemini> {
         let (argv, env) = self.words();
         let terminal = Terminal::start(self.sandbox, name, &argv, &env)?;
-        terminal.wait_for_text("Type your message", START)?;
+        terminal.wait_for_text(EMPTY_BOX, START)?;
         Ok(InteractiveGemini { terminal })
     }
 
@@ -188,7 +190,7 @@ impl<'a> Gemini<'a> {
         cli.json(&["call", "create_pty", &wish.to_string()])?;
         let attach = [binary("magia")?.to_string_lossy().into_owned(), "attach".to_owned(), id.to_owned()];
         let terminal = Terminal::start(self.sandbox, id, &attach, &[])?;
-        terminal.wait_for_text("Type your message", START)?;
+        terminal.wait_for_text(EMPTY_BOX, START)?;
         Ok(InteractiveGemini { terminal })
     }
 
@@ -223,26 +225,38 @@ impl InteractiveGemini {
 
     /// Enters a prompt and returns once Gemini has taken it.
     pub fn prompt(&self, text: &str) -> Result<()> {
-        self.terminal.wait_for_text("Type your message", PATIENCE)?;
+        self.terminal.wait_for_text(EMPTY_BOX, PATIENCE)?;
         let first = text.lines().next().unwrap_or_default();
         let in_box = || self.prompt_line().is_some_and(|line| line.starts_with(first)).then_some(());
-        // Enter right after a paste is taken for a part of it.
-        let taken = || self.has_taken_it().then_some(());
         self.terminal.paste(text)?;
         wait_until("the prompt in the box", PATIENCE, in_box)
             .with_context(|| format!("the screen:\n{}", self.terminal.screen()))?;
+        self.enter(|| self.has_taken_it())
+    }
+
+    /// Types a line and enters it while a turn runs, which keeps it for after the turn.
+    pub fn queue(&self, line: &str) -> Result<()> {
+        self.terminal.type_text(line)?;
+        self.terminal.wait_for_text(&format!("> {line}"), PATIENCE)?;
+        self.enter(|| self.terminal.shows(EMPTY_BOX))
+    }
+
+    /// Presses Enter until what is in the box is taken: right after a paste, or within 30 ms of a key, it is taken for a
+    /// new line in the text.
+    fn enter(&self, taken: impl Fn() -> bool) -> Result<()> {
         for _ in 0..ENTERS {
             self.terminal.press(Key::Enter)?;
-            if wait_until("the prompt to be taken", ENTER_PATIENCE, taken).is_ok() {
+            if wait_until("what is in the box to be taken", ENTER_PATIENCE, || taken().then_some(())).is_ok()
+            {
                 return Ok(());
             }
         }
-        bail!("Gemini does not take the prompt; the screen:\n{}", self.terminal.screen())
+        bail!("Gemini does not take what is in the box; the screen:\n{}", self.terminal.screen())
     }
 
     /// Ends it as a user does. While Gemini still starts it takes even `/quit` for a prompt, so it is said again.
     pub fn quit(&mut self) -> Result<()> {
-        self.terminal.wait_for_text("Type your message", PATIENCE)?;
+        self.terminal.wait_for_text(EMPTY_BOX, PATIENCE)?;
         for _ in 0..ENTERS {
             self.command("/quit")?;
             if wait_until("Gemini's end", ENTER_PATIENCE, || self.terminal.has_ended().then_some(())).is_ok()
@@ -260,7 +274,7 @@ impl InteractiveGemini {
         self.terminal.type_text(command)?;
         wait_until("the command in the list", PATIENCE, || listed().then_some(()))
             .with_context(|| format!("the screen:\n{}", self.terminal.screen()))?;
-        self.terminal.answer(&format!("> {command}"), &Key::Enter.bytes())
+        self.enter(|| self.has_taken_it())
     }
 
     /// Waits until no turn runs: the screen is some time behind the hook that tells of a turn's end, and an Enter until then
@@ -289,7 +303,7 @@ impl InteractiveGemini {
     /// Whether something is on the screen that comes after a prompt. That the prompt is gone says nothing: a screen that
     /// is being painted anew lacks it for a moment.
     fn has_taken_it(&self) -> bool {
-        ["Type your message", "esc to cancel", "powering down"].iter().any(|sign| self.terminal.shows(sign))
+        [EMPTY_BOX, "esc to cancel", "powering down"].iter().any(|sign| self.terminal.shows(sign))
             || self.asks()
     }
 

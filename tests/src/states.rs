@@ -55,8 +55,8 @@ pub enum Act {
     Command(&'static str),
     /// Type a character at a dialog that shows these words.
     Choose(&'static str, &'static str),
-    /// Type these words, whatever the agent does.
-    Type(&'static str),
+    /// Enter a line while a turn runs, which the agent keeps for after it.
+    Queue(&'static str),
     /// Press a key.
     Press(Key),
     /// Press a key when these words are on the screen.

@@ -106,7 +106,6 @@ impl Player for ClaudePlayer<'_> {
                 terminal.wait_for_text(words, PATIENCE)?;
                 terminal.type_text(choice)?;
             }
-            Act::Type(words) => self.tui()?.terminal.type_text(words)?,
             Act::Press(key) => self.tui()?.terminal.press(*key)?,
             Act::PressAt(words, key) => {
                 let terminal = &self.tui()?.terminal;
@@ -124,7 +123,9 @@ impl Player for ClaudePlayer<'_> {
                 Running::Stream(claude) => claude.program().signal(*signal)?,
                 _ => self.tui()?.terminal.signal(*signal)?,
             },
-            Act::Configure(_) | Act::KillServer | Act::RestartMagia => bail!("not an act of this table"),
+            Act::Configure(_) | Act::KillServer | Act::RestartMagia | Act::Queue(_) => {
+                bail!("not an act of this table")
+            }
             Act::Magia(..) | Act::Verb(_) => bail!("magia's verbs are not Claude's"),
         }
         Ok(())

@@ -97,7 +97,11 @@ impl Player for CodexPlayer<'_> {
                 }
             }
             Act::Choose(words, choice) => self.tui()?.terminal.answer(words, choice.as_bytes())?,
-            Act::Type(words) => self.tui()?.terminal.type_text(words)?,
+            Act::Queue(line) => {
+                let terminal = &self.tui()?.terminal;
+                terminal.type_text(line)?;
+                terminal.answer(&format!("› {line}"), &Key::Enter.bytes())?;
+            }
             Act::Press(key) => self.tui()?.terminal.press(*key)?,
             Act::PressAt(words, key) => self.tui()?.terminal.answer(words, &key.bytes())?,
             Act::Signal(signal) => match &self.running {

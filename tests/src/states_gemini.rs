@@ -71,7 +71,7 @@ impl Player for GeminiPlayer<'_> {
                 self.tui()?.command(command)?;
             }
             Act::Choose(words, choice) => self.tui()?.terminal.answer(words, choice.as_bytes())?,
-            Act::Type(words) => self.tui()?.terminal.type_text(words)?,
+            Act::Queue(line) => self.tui()?.queue(line)?,
             Act::Press(key) => self.tui()?.terminal.press(*key)?,
             Act::PressAt(words, key) => self.tui()?.terminal.answer(words, &key.bytes())?,
             Act::PressToEnd(words, key) => self.tui()?.terminal.press_to_end(words, *key)?,

@@ -143,12 +143,7 @@ fn shared() -> Vec<Scenario> {
         row("slow stream", vec![start(), step(hangs_for(2_500), &[WORKING, IDLE])]),
         row(
             "second prompt while busy",
-            vec![
-                start(),
-                step(hangs_for(4_000), &[WORKING]),
-                step(Act::Type("more"), &[]),
-                step(Act::PressAt("› more", Key::Enter), &[IDLE]),
-            ],
+            vec![start(), step(hangs_for(4_000), &[WORKING]), step(Act::Queue("more"), &[IDLE])],
         ),
         // The daemon goes on with the turn.
         row(

@@ -231,8 +231,7 @@ fn table() -> Vec<Scenario> {
             vec![
                 start(),
                 step(hangs_for(4_000), &[WORKING]),
-                step(Act::Type("more"), &[]),
-                step(Act::PressAt("> more", Key::Enter), &[IDLE, WORKING, IDLE]),
+                step(Act::Queue("more"), &[IDLE, WORKING, IDLE]),
             ],
         ),
         row(

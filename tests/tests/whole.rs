@@ -243,7 +243,7 @@ fn what_is_purged_is_gone_at_once() -> Result<()> {
         let row = cli.wait_for_row("the session", &["ls"], |row| row["title"] == "A secret plan")?;
         agent.hook("SessionEnd", &json!({ "reason": "prompt_input_exit" }))?;
         cli.wait_for_row("its end", &["ls", "--all"], |row| row["state"] == "ended")?;
-        let purged = cli.json(&["data", "purge", "--older-than", "0"])?;
+        let purged = cli.json(&["data", "purge", "--older-than", "0", "--yes"])?;
         assert_eq!(purged["sessions"], 1, "{purged}");
         assert_eq!(cli.rows(&["ls", "--all"])?, [] as [Value; 0]);
         assert!(cli.json(&["show", text(&row, "id")]).is_err());

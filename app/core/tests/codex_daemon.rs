@@ -58,31 +58,30 @@ fn a_subagents_thread_speaks_for_its_parent() {
     assert_eq!(understood.agent_id.as_deref(), Some("child"));
 }
 
+fn tool_asked_for(frame: &Value) -> String {
+    match meaning(frame).detail {
+        Detail::Permission { tool, .. } => tool,
+        other => panic!("not a request: {other:?}"),
+    }
+}
+
 #[test]
 fn a_request_for_more_than_a_command_is_no_plain_command() {
     let mut frame = captured("request.item-commandExecution-requestApproval.json");
-    let tool = |frame: &Value| match meaning(frame).detail {
-        Detail::Permission { tool, .. } => tool,
-        other => panic!("not a request: {other:?}"),
-    };
-    assert_eq!(tool(&frame), "Bash");
+    assert_eq!(tool_asked_for(&frame), "Bash");
     frame["params"]["networkApprovalContext"] = json!({"host": "example.org"});
-    assert_eq!(tool(&frame), "BashWithMore");
+    assert_eq!(tool_asked_for(&frame), "BashWithMore");
     frame["params"]["networkApprovalContext"] = Value::Null;
     frame["params"]["kind"] = json!("stdin");
-    assert_eq!(tool(&frame), "BashWithMore");
+    assert_eq!(tool_asked_for(&frame), "BashWithMore");
 }
 
 #[test]
 fn a_request_for_a_directory_is_no_plain_change() {
     let mut frame = captured("request.item-fileChange-requestApproval.json");
-    let tool = |frame: &Value| match meaning(frame).detail {
-        Detail::Permission { tool, .. } => tool,
-        other => panic!("not a request: {other:?}"),
-    };
-    assert_eq!(tool(&frame), "apply_patch");
+    assert_eq!(tool_asked_for(&frame), "apply_patch");
     frame["params"]["grantRoot"] = json!("/home/me");
-    assert_eq!(tool(&frame), "apply_patchWithMore");
+    assert_eq!(tool_asked_for(&frame), "apply_patchWithMore");
 }
 
 /// What a client said since the last look: methods sent with their thread, and the facts.

@@ -71,6 +71,16 @@ pub fn window(snapshot: Snapshot, size: [f32; 2]) -> Window {
     harness
 }
 
+/// The app's state has changed.
+pub fn follow(harness: &mut Window, change: impl FnOnce(&mut Snapshot)) {
+    let bench = harness.state_mut();
+    change(&mut bench.snapshot);
+    bench.snapshot.revision += 1;
+    let snapshot = bench.snapshot.clone();
+    bench.state.follow(&snapshot, bench.now_s);
+    harness.run_steps(4);
+}
+
 pub fn later(harness: &mut Window, seconds: f64) {
     harness.state_mut().now_s += seconds;
     harness.run_steps(2);

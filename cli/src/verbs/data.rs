@@ -1,14 +1,14 @@
 //! `data purge` and `retry`.
 
 use crate::client;
+use crate::confirm;
 use crate::failure::{Exit, say};
 use crate::output::Out;
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::{Args, Subcommand};
 use magia_protocol::wire::command::{PurgeData, RetryListener};
 use magia_protocol::wire::{Command, visible};
 use serde::Deserialize;
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 /// `data`.
 #[derive(Debug, Args)]
@@ -27,7 +27,7 @@ pub enum DataVerb {
         /// Age in days; 0 forgets everything of ended sessions.
         #[arg(long, value_name = "DAYS")]
         older_than: u32,
-        /// Do not ask; only 0 days asks, and only on a terminal.
+        /// Do not ask; only 0 days asks.
         #[arg(long)]
         yes: bool,
     },
@@ -59,7 +59,9 @@ struct Retried {
 /// `magia data`.
 pub fn run(data: &Data, out: &mut Out) -> Result<Exit> {
     let DataVerb::Purge { older_than, yes } = data.verb;
-    if older_than == 0 && !yes && io::stdin().is_terminal() && !is_agreed()? {
+    let lost = "magia forgets all events, outcomes and names of ended sessions, but those that are pinned.\n\
+                It cannot be undone.";
+    if older_than == 0 && !yes && !confirm::by_typing("purge", "magia data purge --older-than 0", lost)? {
         say("nothing was changed");
         return Ok(Exit::Failed);
     }
@@ -71,16 +73,6 @@ pub fn run(data: &Data, out: &mut Out) -> Result<Exit> {
         out.text(&format!("forgotten: {events} events, {requests} requests, {sessions} sessions"))?;
     }
     Ok(Exit::Done)
-}
-
-/// Asks whether all of it is to go.
-fn is_agreed() -> Result<bool> {
-    say("magia forgets all events, outcomes and names of ended sessions, but those that are pinned.");
-    say("It cannot be undone. Type purge to go on:");
-    io::stderr().flush().context("cannot ask")?;
-    let mut typed = String::new();
-    io::stdin().lock().read_line(&mut typed).context("cannot read the answer")?;
-    Ok(typed.trim() == "purge")
 }
 
 /// `magia retry`.

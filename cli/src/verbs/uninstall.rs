@@ -1,7 +1,9 @@
-//! `uninstall`: takes magia out again: its hooks and telemetry in the agents' settings, its start at login and its programs. What it has kept stays, and it
-//! says where that is. `reset` is the other way round: the programs stay and begin anew.
+//! `uninstall`: takes magia out again: its hooks and telemetry in the agents' settings, its start at login and its
+//! programs. What it has kept stays, and it says where that is. `reset` is the other way round: the programs stay and
+//! begin anew.
 
 use crate::client::{self, Client};
+use crate::confirm;
 use crate::failure::{Exit, Failure, is_not_running, say};
 use crate::output::Out;
 use anyhow::{Context as _, Result};
@@ -11,7 +13,7 @@ use magia_protocol::wire::command::{ChangeHooks, FactoryReset, SetTelemetry};
 use magia_protocol::wire::info::ChangeInfo;
 use magia_protocol::wire::{Command, Provider};
 use serde_json::{Value, json};
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The list that `make install` leaves, from the prefix.
@@ -178,25 +180,11 @@ fn remove_empty(files: &[PathBuf]) {
 
 /// `magia reset`.
 pub fn reset(reset: &Reset, out: &mut Out) -> Result<Exit> {
-    if !reset.yes {
-        if !io::stdin().is_terminal() {
-            return Err(Failure::usage(
-                "reset asks first, and there is no terminal",
-                "`magia reset --yes` does not ask",
-            )
-            .into());
-        }
-        say(
-            "magia forgets its settings, keys, events and names, and takes its hooks out of the agents' settings.",
-        );
-        say("Terminals that run go on. The agents' own files stay. Type reset to go on:");
-        io::stderr().flush().context("cannot ask")?;
-        let mut typed = String::new();
-        io::stdin().lock().read_line(&mut typed).context("cannot read the answer")?;
-        if typed.trim() != "reset" {
-            say("nothing was changed");
-            return Ok(Exit::Failed);
-        }
+    let lost = "magia forgets its settings, keys, events and names, and takes its hooks out of the agents' settings.\n\
+                Terminals that run go on. The agents' own files stay.";
+    if !reset.yes && !confirm::by_typing("reset", "magia reset", lost)? {
+        say("nothing was changed");
+        return Ok(Exit::Failed);
     }
     let reply = client::ask(&Command::FactoryReset(FactoryReset { confirm: "reset".to_owned() }))?;
     if out.is_json() {

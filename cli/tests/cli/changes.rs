@@ -167,6 +167,15 @@ fn purging_and_retrying() {
         .run(&["data", "purge", "--older-than", "30"])
         .prints("forgotten: 12 events, 3 requests, 1 sessions\n");
     server.was_asked("purge_data", json!({"older_than_days": 30}));
+    let server = Server::always(json!({}));
+    for (command, word) in [(&["data", "purge", "--older-than", "0"][..], "purge"), (&["reset"], "reset")] {
+        let mistake = format!(
+            "error: {word} asks first, and there is no terminal\nhint: `magia {} --yes` does not ask\n",
+            command.join(" ")
+        );
+        server.run(command).fails(2, &mistake);
+    }
+    assert!(server.asked().is_empty(), "nothing was to be changed");
     let server = Server::always(json!({"retried": "permissions"}));
     server
         .run(&["retry", "permissions"])

@@ -13,7 +13,8 @@ use magia_protocol::wire::{GateReply, RequestState};
 const TOO_LONG: &str = "the call is too long for magia's rules to be checked";
 
 impl Model {
-    /// A call's hook asks before it runs; its message may have been `cut`. Its answer is at once a refusal or nothing; `answered` has it already.
+    /// A call's hook asks before it runs; its message may have been `cut`. Its answer is at once a refusal or nothing;
+    /// `answered` has it already.
     pub(super) fn ask_before(
         &mut self,
         now: Now,
