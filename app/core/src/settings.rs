@@ -207,6 +207,9 @@ impl TerminalChoice {
     }
 }
 
+/// The keys that are the policy.
+const POLICY: [&str; 3] = ["permissionPreset", "toolPermissions", "workspacePresets"];
+
 /// The settings this version knows.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Settings {
@@ -214,6 +217,8 @@ pub struct Settings {
     pub preset: Preset,
     /// `toolPermissions`.
     pub tool_permissions: Vec<ToolPermission>,
+    /// `toolPermissions` as it stands in the file, when not all of it can be read.
+    pub unread_rules: Option<Value>,
     /// `workspacePresets`: absolute directories and the preset of what works in or below them; the longest wins.
     pub workspace_presets: Vec<(String, Preset)>,
     /// `themeMode`.
@@ -287,6 +292,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             preset: Preset::Default,
+            unread_rules: None,
             tool_permissions: Vec::new(),
             workspace_presets: Vec::new(),
             theme: ThemeMode::Dark,
@@ -327,17 +333,33 @@ impl Default for Settings {
 
 impl Settings {
     /// Reads a settings object. A value that cannot be used is replaced by its default and named in the
-    /// sentences that come back; the file's own value is kept in [`Self::file`].
+    /// sentences that come back; the file's own value is kept in [`Self::file`]. When it is one of the policy's, what is
+    /// left of the policy denies and asks, and allows nothing.
     pub fn read(file: Map<String, Value>) -> (Self, Vec<String>) {
         let mut problems = Vec::new();
         let mut settings = Self::default();
+        let mut allows_nothing = false;
         for (key, value) in &file {
-            if let Err(wanted) = settings.set(key, value) {
-                problems.push(format!("settings.json: {key} must be {wanted}; the default is used"));
-            }
+            let Err(wanted) = settings.set(key, value) else { continue };
+            let is_policy = POLICY.contains(&key.as_str());
+            allows_nothing |= is_policy;
+            let instead =
+                if is_policy { "until then nothing is allowed unasked" } else { "the default is used" };
+            problems.push(format!("settings.json: {key} must be {wanted}; {instead}"));
+        }
+        if allows_nothing {
+            settings.allow_nothing();
         }
         settings.file = file;
         (settings, problems)
+    }
+
+    /// What of the policy cannot be read may forbid what the rest of it allows.
+    fn allow_nothing(&mut self) {
+        let strict = |preset: Preset| if preset == Preset::DontAsk { preset } else { Preset::Default };
+        self.preset = strict(self.preset);
+        self.workspace_presets.iter_mut().for_each(|(_, preset)| *preset = strict(*preset));
+        self.tool_permissions.retain(|rule| !rule.auto_approve);
     }
 
     /// The preset for what works in `cwd`, and the directory that it is set for; none when it is the usual one.
@@ -385,7 +407,9 @@ impl Settings {
                 Value::Object(object)
             })
             .collect();
-        all.insert("toolPermissions".into(), Value::Array(tools));
+        // A list with a rule that cannot be read is given as it is: who changes it and gives it back then loses none.
+        let unread = self.unread_rules.clone().unwrap_or(Value::Array(tools));
+        all.insert("toolPermissions".into(), unread);
         let workspaces: Map<String, Value> = self
             .workspace_presets
             .iter()
@@ -595,9 +619,12 @@ impl Settings {
             "toolPermissions" => {
                 let wanted = "a list of {toolName, autoApprove, commandPrefix?}; \
                               allowing a shell tool needs a commandPrefix";
-                let rules = value.as_array().ok_or(wanted)?;
-                self.tool_permissions =
-                    rules.iter().map(tool_permission).collect::<Option<_>>().ok_or(wanted)?;
+                let rules = value.as_array().map(Vec::as_slice).unwrap_or_default();
+                self.tool_permissions = rules.iter().filter_map(tool_permission).collect();
+                if !value.is_array() || self.tool_permissions.len() < rules.len() {
+                    self.unread_rules = Some(value.clone());
+                    return Err(wanted);
+                }
             }
             other => self.notices.set(other, value)?,
         }

@@ -242,16 +242,25 @@ fn line(said: &str, request: &RequestInfo) -> String {
 fn answers(client: &mut Client, id: &str, given: &[String]) -> Result<Map<String, Value>> {
     let open: Vec<RequestInfo> =
         client::read(&client.ask(&Command::GetPermissionRequests(ListRequests::default()))?)?;
-    let asked: Vec<&str> = open
+    let questions: Vec<&Value> = open
         .iter()
         .filter(|request| request.id.is_named_by(id))
         .flat_map(|request| questions(&request.input))
-        .map(|question| word(question, "question"))
         .collect();
+    let asked: Vec<&str> = questions.iter().map(|question| word(question, "question")).collect();
+    let takes_one = |text: &str| {
+        questions.iter().any(|question| {
+            word(question, "question") == text && question.get("multiSelect") != Some(&Value::Bool(true))
+        })
+    };
     let mut answers: Map<String, Value> = Map::new();
     for answer in given {
         let (question, label) = split_answer(answer, &asked)?;
         let label = match answers.get(question).and_then(Value::as_str) {
+            Some(earlier) if takes_one(question) => {
+                let what = format!("{question:?} takes one answer, and {earlier:?} and {label:?} were given");
+                return Err(Failure::usage(what, "give one").into());
+            }
             Some(earlier) => format!("{earlier}, {label}"),
             None => label.to_owned(),
         };

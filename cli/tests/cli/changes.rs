@@ -49,6 +49,18 @@ fn an_answer_is_tied_to_its_question() {
         "error: --answer \"Wich database?=SQLite\" names no question of this request\n\
          hint: the questions are [\"Which database?\"]\n",
     );
+    let two = ["--answer", "SQLite", "--answer", "It's complicated"];
+    server.run(&[&["allow", "3fa9c1d2"], &two[..]].concat()).fails(
+        2,
+        "error: \"Which database?\" takes one answer, and \"SQLite\" and \"It's complicated\" were given\n\
+         hint: give one\n",
+    );
+    let mut several = question();
+    several["input"]["questions"][0]["multiSelect"] = json!(true);
+    let server = inbox(several);
+    assert_eq!(server.run(&[&["allow", "3fa9c1d2"], &two[..]].concat()).exit, Some(0));
+    let (_, params) = server.asked().pop().unwrap();
+    assert_eq!(params["answers"], json!({"Which database?": "SQLite, It's complicated"}));
 }
 
 #[test]

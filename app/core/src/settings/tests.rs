@@ -21,6 +21,44 @@ fn unknown_keys_stay_and_bad_values_are_named() {
 }
 
 #[test]
+fn a_policy_that_cannot_be_read_whole_allows_nothing() {
+    let allowed = json!({"toolName": "Bash", "autoApprove": true, "commandPrefix": "cargo test"});
+    let denied = json!({"toolName": "WebFetch", "autoApprove": false});
+    let broken = json!({"toolName": "Write", "autoAprove": false});
+    let whole = json!({
+        "permissionPreset": "bypassPermissions",
+        "toolPermissions": [denied, allowed],
+        "workspacePresets": {"/srv": "auto", "/home/me": "dontAsk"},
+    });
+    let (settings, problems) = Settings::read(object(whole.clone()));
+    assert_eq!((problems, settings.preset), (vec![], Preset::BypassPermissions));
+    let rules = json!([allowed, broken, denied]);
+    for (key, value) in [
+        ("toolPermissions", rules.clone()),
+        ("toolPermissions", json!("none")),
+        ("permissionPreset", json!("bypass")),
+        ("workspacePresets", json!({"/srv": "auto", "shop": "dontAsk"})),
+    ] {
+        let mut file = object(whole.clone());
+        file.insert(key.to_owned(), value.clone());
+        let (settings, problems) = Settings::read(file);
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].ends_with("until then nothing is allowed unasked"), "{problems:?}");
+        assert_eq!(settings.preset_for("/srv/a").0, Preset::Default, "{key} {value}");
+        let private = if key == "workspacePresets" { Preset::Default } else { Preset::DontAsk };
+        assert_eq!(settings.preset_for("/home/me").0, private, "{key} {value}");
+        assert!(settings.tool_permissions.iter().all(|rule| rule.tool == "WebFetch"), "{key} {value}");
+        assert_eq!(settings.tool_permissions.len(), usize::from(value != "none"), "{key} {value}");
+    }
+    // Given back with one more, the list is refused and so none is lost.
+    let (settings, _) = Settings::read(object(json!({ "toolPermissions": rules })));
+    let mut given = settings.to_json();
+    assert_eq!(given["toolPermissions"], rules);
+    given["toolPermissions"].as_array_mut().unwrap().push(allowed);
+    assert!(Settings::check(&given).unwrap_err().starts_with("toolPermissions must be"));
+}
+
+#[test]
 fn what_is_printed_is_read_back() {
     let file = object(json!({
         "permissionPreset": "acceptEdits",
