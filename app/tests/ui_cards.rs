@@ -81,6 +81,19 @@ fn the_answers_of_a_long_request_are_on_screen_and_have_their_keys() {
 }
 
 #[test]
+fn a_request_that_is_gone_to_shows_its_answers_in_the_smallest_window() {
+    let mut harness = window(scene("edit", NOW_MS), [640.0, 400.0]);
+    press(&mut harness, Modifiers::NONE, Key::Home);
+    press(&mut harness, Modifiers::NONE, Key::N);
+    later(&mut harness, 1.0);
+    let answers = ["Allow Bash", "Edit... Bash", "Answer in terminal, Bash"];
+    let rects = answers.map(|label| harness.get_by_label_contains(label).rect());
+    assert!(rects.iter().all(|rect| rect.min.y > 100.0 && rect.max.y <= 400.0), "{rects:?}");
+    let end = harness.query_by_label("To the end").map(|end| end.rect());
+    assert!(end.is_none_or(|end| rects.iter().all(|rect| !rect.intersects(end))), "{end:?} over {rects:?}");
+}
+
+#[test]
 fn whoever_answered_goes_on_with_the_next_card() {
     let commands: Vec<String> = (1..=6)
         .map(|number| (1..=12).map(|line| format!("echo {number} {line};\n")).collect::<String>())

@@ -436,6 +436,8 @@ fn style_of(palette: &Palette) -> Style {
         bar_outer_margin: 2.0,
         ..egui::style::ScrollStyle::solid()
     };
+    // A list that has grown is scrolled to its new end at once; egui would take that for a pull over the old one.
+    spacing.scroll.kinetic.rubber_band = false;
     style.interaction.tooltip_delay = 0.35;
     style.interaction.selectable_labels = false;
     style.scroll_animation = egui::style::ScrollAnimation::none();

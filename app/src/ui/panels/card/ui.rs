@@ -21,6 +21,9 @@ const AROUND: f32 = 190.0;
 /// What is asked has at least so much room.
 const LEAST: f32 = 120.0;
 
+/// What stands beside a changed file's path: how many lines, and the two ways to look at them.
+const BESIDE_PATH: f32 = 150.0;
+
 /// Draws a request's card.
 pub fn card_ui(
     ui: &mut Ui,
@@ -156,12 +159,19 @@ fn subject(
         }
         Subject::Edit { path, diff, added, removed, .. } => {
             let room = ui.available_width();
+            let name = short_path(&shown(path));
+            let font = theme::mono(theme::CODE);
+            let wide = ui.painter().layout_no_wrap(name.clone(), font.clone(), colors.foreground).size().x;
+            let label = egui::Label::new(RichText::new(name).font(font).color(colors.foreground)).wrap();
+            // One that is too long to have the rest beside it stands alone.
+            let beside = if wide + BESIDE_PATH > room {
+                ui.add(label);
+                None
+            } else {
+                Some(label)
+            };
             ui.horizontal(|ui| {
-                let path = RichText::new(short_path(&shown(path))).font(theme::mono(theme::CODE));
-                ui.scope(|ui| {
-                    ui.set_max_width((room - 150.0).max(80.0));
-                    ui.add(egui::Label::new(path.color(colors.foreground)).wrap());
-                });
+                beside.map(|label| ui.add(label));
                 ui.label(RichText::new(format!("+{added}")).color(colors.done));
                 ui.label(RichText::new(format!("-{removed}")).color(colors.failed));
                 code::switch(ui, diff, room);

@@ -10,6 +10,9 @@ use std::collections::HashMap;
 /// How often a frame looks for what is to be shown, while heights are still guesses.
 const TRIES: u8 = 6;
 
+/// What the way to the end takes of the room, lowest in it.
+const TO_END: f32 = 48.0;
+
 /// What is to be scrolled to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Target {
@@ -164,11 +167,15 @@ impl Place {
             let at = rows.iter().position(|row| is_it(row))?;
             let top = self.tops().nth(at)?;
             let height = self.heights.get(at).copied().unwrap_or_default();
-            let visible = top >= self.offset && top + height <= self.offset + room;
+            // The way to the end may lie over what is lowest.
+            let open = room - TO_END;
+            let visible = top >= self.offset && top + height <= self.offset + open;
             let wanted = match target {
                 Target::Top(_) => top - theme::SPACE_2,
                 _ if visible => self.offset,
-                _ => top - ((room - height) / 2.0).max(theme::SPACE_4),
+                // Of a card that is higher than the room, the answers, which are lowest.
+                Target::Request(_) if height + theme::SPACE_4 > open => top + height - open,
+                _ => top - ((open - height) / 2.0).max(theme::SPACE_4),
             };
             return Some(wanted.clamp(0.0, most));
         }
