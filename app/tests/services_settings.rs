@@ -131,7 +131,9 @@ fn a_broken_file_is_copied_and_left_in_place() {
     let text = "{\n  \"themeMode\": \"light\",\n}";
     let setup = Setup::new(Some(text));
     let (settings, problem) = setup.loaded();
-    assert_eq!(*settings, Settings::default());
+    let mut nothing = Settings::default();
+    nothing.allow_nothing();
+    assert_eq!(*settings, nothing, "it may have had rules");
     let problem = problem.unwrap();
     assert!(problem.contains("line 3 column 1"), "{problem}");
     assert_eq!(setup.backups().len(), 1);
@@ -154,6 +156,45 @@ fn a_broken_file_is_copied_and_left_in_place() {
     assert!(setup.loaded().1.unwrap().contains("does not hold an object"));
     fs::remove_file(setup.path()).unwrap();
     assert_eq!(setup.loaded(), (Arc::new(Settings::default()), None));
+}
+
+#[test]
+fn who_wrote_last_is_told_last() {
+    let text = r#"{"permissionPreset": "plan"}"#;
+    let setup = Setup::new(Some(text));
+    assert_eq!(setup.loaded().0.preset, Preset::Plan);
+    setup.file.save(&change(json!({"permissionPreset": "auto"}))).unwrap();
+    setup.file.tell().unwrap();
+    // Before whoever watches the file looks: it has said what stands there again.
+    let new = setup.home.path().join("new");
+    fs::write(&new, text).unwrap();
+    fs::rename(new, setup.path()).unwrap();
+    assert_eq!(setup.loaded().0.preset, Preset::Auto);
+    assert_eq!(setup.loaded().0.preset, Preset::Plan);
+    setup.file.tell().unwrap();
+    assert!(setup.hub.is_empty(), "there is nothing new");
+}
+
+#[test]
+fn no_file_is_written_that_would_not_be_read() {
+    let setup = Setup::new(None);
+    setup.loaded();
+    let half = |key: &str| change(json!({ key: "x".repeat(600_000) }));
+    setup.file.save(&half("one")).unwrap();
+    let err = setup.file.save(&half("two")).unwrap_err();
+    assert_eq!(err.code, ErrorCode::BadParams);
+    assert!(err.message.contains("1048576 are the most"), "{}", err.message);
+    setup.file.save(&change(json!({"one": null}))).unwrap();
+}
+
+#[test]
+fn an_emptied_file_may_have_had_rules() {
+    let setup = Setup::new(Some(r#"{"permissionPreset": "dontAsk"}"#));
+    assert!(!setup.loaded().0.unread);
+    fs::write(setup.path(), "").unwrap();
+    assert!(setup.loaded().0.unread);
+    fs::write(setup.path(), "{}").unwrap();
+    assert!(!setup.loaded().0.unread);
 }
 
 #[test]

@@ -180,6 +180,15 @@ fn one_holder_at_a_time() {
     InstanceLock::try_acquire(&dir).expect("mended");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_lock_is_inherited_though_the_disk_is_full() {
+    let temp = tempfile::tempdir().expect("a directory");
+    // What is written to it fails as on a full disk.
+    let full = std::fs::OpenOptions::new().read(true).write(true).open("/dev/full").expect("/dev/full");
+    InstanceLock::inherit(temp.path(), full).expect("the lock, though it names nobody");
+}
+
 #[test]
 fn lock_needs_a_good_directory() {
     let temp = temp();

@@ -202,13 +202,22 @@ fn a_stream_goes_on_where_it_broke_off() -> Result<()> {
 
         let ticket = done(&http.call("POST", "/api/ticket", Some(&json!({})))?, 200)?;
         let path = format!("/api/sessions/multistream?ticket={}", text(&ticket, "message"));
-        TicketStream::open(&http, &path)?.until("s:[")?;
+        let mut every = TicketStream::open(&http, &path)?;
+        every.until("s:[")?;
         let used = http.raw("GET", &path, &[], None)?;
         ensure!(used.status == 401, "a ticket is used once: {used:?}");
 
         done(&http.call("DELETE", "/api/sessions/s", None)?, 200)?;
         again.until("\"exit\"")?;
         again.until("\"end\"")?;
+        every.until("\"exit\"")?;
+        wait_until("its end in the list", PATIENCE, || {
+            let cleaned = http.call("DELETE", "/api/sessions/s/cleanup", None).ok()?;
+            (cleaned.status == 200).then_some(())
+        })?;
+        create(&http, "s", &["cat"])?;
+        type_in("another")?;
+        every.until("another")?;
         Ok(())
     })
 }

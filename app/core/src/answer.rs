@@ -38,10 +38,13 @@ pub fn refuse(reason: &str) -> GateReply {
     GateReply { exit: 2, stderr: format!("{reason}\n").into_bytes(), ..GateReply::default() }
 }
 
-/// What the hook before a call gets for a verdict: a refusal, or nothing.
-pub fn before(verdict: &Verdict) -> GateReply {
+/// What the hook before a call gets for a verdict: a refusal, or nothing, or with `unread` rules that it is not known.
+pub fn before(verdict: &Verdict, unread: bool) -> GateReply {
     match verdict.says {
         Says::Deny => refuse(&verdict.denial()),
+        Says::Allow | Says::Ask | Says::Pass if unread => {
+            GateReply::unjudged("magia's rules in settings.json cannot be read")
+        }
         Says::Allow | Says::Ask | Says::Pass => GateReply::no_decision(),
     }
 }

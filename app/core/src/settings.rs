@@ -217,6 +217,8 @@ pub struct Settings {
     pub preset: Preset,
     /// `toolPermissions`.
     pub tool_permissions: Vec<ToolPermission>,
+    /// Whether there is a policy that cannot be read: what it does not deny may still be what somebody forbade.
+    pub unread: bool,
     /// `toolPermissions` as it stands in the file, when not all of it can be read.
     pub unread_rules: Option<Value>,
     /// `workspacePresets`: absolute directories and the preset of what works in or below them; the longest wins.
@@ -292,6 +294,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             preset: Preset::Default,
+            unread: false,
             unread_rules: None,
             tool_permissions: Vec::new(),
             workspace_presets: Vec::new(),
@@ -343,8 +346,11 @@ impl Settings {
             let Err(wanted) = settings.set(key, value) else { continue };
             let is_policy = POLICY.contains(&key.as_str());
             allows_nothing |= is_policy;
-            let instead =
-                if is_policy { "until then nothing is allowed unasked" } else { "the default is used" };
+            let instead = match settings.notices.distrust(key) {
+                _ if is_policy => "until then nothing is allowed unasked",
+                true => "until then nothing is answered there",
+                false => "the default is used",
+            };
             problems.push(format!("settings.json: {key} must be {wanted}; {instead}"));
         }
         if allows_nothing {
@@ -354,8 +360,11 @@ impl Settings {
         (settings, problems)
     }
 
-    /// What of the policy cannot be read may forbid what the rest of it allows.
-    fn allow_nothing(&mut self) {
+    /// What of the policy cannot be read may forbid what the rest of it allows: that denies and asks until it is mended.
+    pub fn allow_nothing(&mut self) {
+        self.unread = true;
+        self.notices.tray_up_to = None;
+        self.notices.decide_up_to = None;
         let strict = |preset: Preset| if preset == Preset::DontAsk { preset } else { Preset::Default };
         self.preset = strict(self.preset);
         self.workspace_presets.iter_mut().for_each(|(_, preset)| *preset = strict(*preset));

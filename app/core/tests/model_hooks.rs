@@ -12,7 +12,7 @@ mod script;
 use magia_core::effect::{Effect, StoreWrite};
 use magia_core::event::{Event, FoundAgent, GateId, Now, Origin};
 use magia_core::model::{Model, Program};
-use magia_core::settings::{Settings, ToolPermission};
+use magia_core::settings::{Preset, Settings, ToolPermission};
 use magia_protocol::wire::info::Decision;
 use magia_protocol::wire::{GateReply, HookMessage, Provider, RequestId, RequestState, SessionState};
 use script::{Script, message, process};
@@ -484,6 +484,21 @@ fn what_cannot_be_judged_is_not_let_through_in_strict_mode() {
     // What bears on no rule holds nothing up.
     let stop = script.message(10, "a", "Stop", json!({}));
     assert_eq!(told(&mut script, stop), GateReply::no_decision());
+
+    // What of the rules can be read denies, and what cannot may.
+    let rule = ToolPermission { tool: "Bash".into(), command_prefix: Some("rm".into()), auto_approve: false };
+    let mut unread = Settings { tool_permissions: vec![rule], preset: Preset::Auto, ..Settings::default() };
+    unread.allow_nothing();
+    script.settings(unread);
+    let call = |command: &str| json!({"tool_name": "Bash", "tool_input": {"command": command}});
+    let lists = script.message(10, "a", "PreToolUse", call("ls"));
+    let reason = "magia's rules in settings.json cannot be read";
+    assert_eq!(told(&mut script, lists), GateReply::unjudged(reason));
+    // A session that is new, for which more is read.
+    let lists = script.message(11, "b", "PreToolUse", call("ls"));
+    assert_eq!(told(&mut script, lists), GateReply::unjudged(reason));
+    let removes = script.message(10, "a", "PreToolUse", call("rm x"));
+    assert_eq!(told(&mut script, removes).exit, 2);
 
     // A rule for the whole tool needs nothing of the input.
     let rule = ToolPermission { tool: "Bash".into(), command_prefix: None, auto_approve: false };

@@ -73,6 +73,22 @@ fn a_request_whose_gate_came_along_is_the_same_card_and_its_answer_goes_to_the_g
 }
 
 #[test]
+fn a_long_request_is_shown_and_judged_as_before() {
+    let mut script = working();
+    let command = format!("rm -rf ~/{}", "x".repeat(300_000));
+    let (_, id) = script.bash(10, "a", "t1", &command);
+    let card = |script: &mut Script| {
+        let cards = script.model.snapshot(script.now).expect("a snapshot").requests.clone();
+        let card = cards.iter().find(|card| card.info.id == id).expect("a card").clone();
+        (card.info.summary.clone(), card.info.risk, card.info.risk_reasons.clone(), card.subject.clone())
+    };
+    let before = card(&mut script);
+    followed(&mut script, &[id]);
+    leave_gate(&mut script, id, bash("t1", &command));
+    assert_eq!(card(&mut script), before);
+}
+
+#[test]
 fn without_a_magia_before_it_the_same_start_retires_what_waited_and_tells_of_the_gap() {
     let mut script = working();
     let (_, id) = script.bash(10, "a", "t1", "make");

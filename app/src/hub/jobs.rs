@@ -73,6 +73,13 @@ pub enum JobRequest {
     GiveBack,
 }
 
+/// Tells what was just saved: whoever saved may count on it at once.
+fn tell(file: &SettingsFile) {
+    if file.tell().is_err() {
+        tracing::debug!("nobody is left to tell of what was saved");
+    }
+}
+
 impl JobRequest {
     /// Who waits for it.
     const fn reply(&self) -> Option<ReplyId> {
@@ -304,16 +311,15 @@ impl JobShell {
             }
             Job::SaveSettings(params) => {
                 let saved = self.settings.save(&params.settings);
-                // Before the reply: who saved may count on it at once.
                 if saved.is_ok() {
-                    events.push(self.settings.now());
+                    tell(&self.settings);
                 }
                 saved
             }
             Job::SaveKeybindings(params) => {
                 let saved = self.keybindings.save_over(&params.keybindings, params.reset);
                 if saved.is_ok() {
-                    events.push(self.keybindings.now());
+                    tell(&self.keybindings);
                 }
                 saved
             }

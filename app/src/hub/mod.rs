@@ -103,6 +103,7 @@ impl HubThread {
             display,
             clock,
             queue: inbox.events.clone(),
+            has_settings: false,
             early: Vec::new(),
             next_window_reply: WINDOW_REPLIES,
             last_snapshot: None,
@@ -158,7 +159,9 @@ pub struct Hub {
     clock: Clock,
     /// What waits for the thread; taken from only by whoever owns this.
     queue: Receiver<Event>,
-    /// What came before the store was read.
+    /// Whether settings.json was read, whatever came of that.
+    has_settings: bool,
+    /// What came before that, and before the store was read.
     early: Vec<Event>,
     next_window_reply: u64,
     last_snapshot: Option<Instant>,
@@ -254,9 +257,14 @@ impl InPlace for Hub {
 }
 
 impl Hub {
+    /// Whether stored sessions and the rules are known: neither file is always read at once.
+    const fn is_ready(&self) -> bool {
+        self.has_settings && self.model.is_loaded()
+    }
+
     /// Whether everything that came was taken and its effects done.
     fn is_done(&self) -> bool {
-        self.model.is_loaded() && self.queue.is_empty() && self.early.is_empty()
+        self.is_ready() && self.queue.is_empty() && self.early.is_empty()
     }
 
     /// What the hub after this one needs to know.
@@ -336,10 +344,11 @@ impl Hub {
         if !is_own {
             self.calm.stir(Instant::now());
         }
-        if !self.model.is_loaded() && needs_store(&event) {
+        if !self.is_ready() && comes_after_them(&event) {
             return self.early.push(event);
         }
         if let Event::SettingsLoaded { settings, .. } = &event {
+            self.has_settings = true;
             let problem = self.shell.settings(settings);
             self.apply(Event::ServiceReported { service: "terminal link", problem });
         }
@@ -347,7 +356,7 @@ impl Hub {
             self.shell.ide.terminals(list.iter().any(|known| known.state == TerminalState::Running));
         }
         self.apply(event);
-        if self.model.is_loaded() {
+        if self.is_ready() {
             for event in std::mem::take(&mut self.early) {
                 self.apply(event);
             }
@@ -407,8 +416,8 @@ impl Hub {
     }
 }
 
-/// Whether a fact can only be placed once the stored sessions are known.
-const fn needs_store(event: &Event) -> bool {
+/// Whether a fact can only be placed once the stored sessions are known, or answered once the rules are.
+const fn comes_after_them(event: &Event) -> bool {
     matches!(
         event,
         Event::HookReceived(_)

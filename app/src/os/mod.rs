@@ -10,6 +10,7 @@ pub mod fonts;
 pub mod memory;
 pub mod notify;
 pub mod priority;
+pub mod process_group;
 pub mod signals;
 pub mod tcp_peer;
 pub mod terminals;

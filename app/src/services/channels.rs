@@ -2,6 +2,7 @@
 //!
 //! Addresses may hold keys, so they are never logged, and errors name none.
 
+use crate::os::process_group;
 use crate::service::{Outbox, ServiceThread};
 use anyhow::{Context as _, Result, bail};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select};
@@ -110,12 +111,16 @@ fn deliver(channel: &Channel, notification: &NotificationInfo, outbox: &Outbox) 
 }
 
 fn agent() -> ureq::Agent {
-    ureq::Agent::config_builder().timeout_global(Some(SERVER_WAIT)).build().into()
+    // Led elsewhere, it would be asked there without what is to be told.
+    ureq::Agent::config_builder().timeout_global(Some(SERVER_WAIT)).max_redirects(0).build().into()
 }
 
 /// What a server said. ureq's errors may hold the address, which may hold a key.
 fn answered(outcome: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<()> {
     match outcome {
+        Ok(answer) if answer.status().is_redirection() => {
+            bail!("the server answered {}: give the address that it leads to", answer.status().as_u16())
+        }
         Ok(_) => Ok(()),
         Err(ureq::Error::StatusCode(code)) => bail!("the server answered {code}"),
         Err(ureq::Error::Timeout(_)) => bail!("the server did not answer in time"),
@@ -157,24 +162,24 @@ fn run_command(words: &[String], notification: &NotificationInfo, outbox: &Outbo
     };
     // One pass over each word: what an agent wrote is not looked at for names again.
     let filled = words.iter().map(|word| {
-        fill(word, |name| match name {
+        let filled = fill(word, |name| match name {
             "title" => Some(&notification.title),
             "body" => Some(&notification.body),
             "kind" => Some(notification.kind.as_str()),
             "project" => Some(&notification.project),
             "session" => Some(&session),
             _ => None,
-        })
+        });
+        // What an agent wrote is no option, and no name of a file to be read in its place.
+        let is_free = word.starts_with('{') && filled.starts_with(['-', '@']);
+        if is_free { format!(" {filled}") } else { filled }
     });
     let mut filled = filled.collect::<Vec<_>>().into_iter();
     let program = filled.next().context("no command")?;
-    let mut child = Command::new(&program)
-        .args(filled)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .with_context(|| format!("starting {program}"))?;
+    let mut command = Command::new(&program);
+    command.args(filled).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    process_group::apart(&mut command);
+    let mut child = command.spawn().with_context(|| format!("starting {program}"))?;
     let started = Instant::now();
     loop {
         if let Some(status) = child.try_wait().context("waiting for it")? {
@@ -185,6 +190,7 @@ fn run_command(words: &[String], notification: &NotificationInfo, outbox: &Outbo
         }
         let late = started.elapsed() >= COMMAND_WAIT;
         if late || outbox.stop().recv_timeout(ENDED_CHECK).is_err_and(|err| err.is_disconnected()) {
+            process_group::end(child.id());
             let ended = child.kill().and_then(|()| child.wait());
             tracing::debug!("a command for notifications was ended: {ended:?}");
             bail!("{program} ran for more than {} s and was ended", started.elapsed().as_secs());
@@ -256,7 +262,14 @@ mod tests {
         let (events, hub) = bounded(4);
         let channels = Channels::start(events).unwrap();
         let script = "printf '%s|' \"$@\" > \"$0\"";
+        let free = ["{body}", "{title}", "x{body}"];
         let words = ["sh", "-c", script, said.to_str().unwrap(), "{kind}", "a {title}: {body} {nothing} {"];
+        let mut letter = notification();
+        (letter.title, letter.body) = ("-o".into(), "@/etc/passwd".into());
+        let guarded: Vec<String> = words[..4].iter().chain(&free).map(|word| (*word).to_owned()).collect();
+        assert!(channels.send(Channel::Command(guarded), letter));
+        assert_eq!(outcome(&hub), ("command", Ok(())));
+        assert_eq!(std::fs::read_to_string(&said).unwrap(), " @/etc/passwd| -o|x@/etc/passwd|");
         let words: Vec<String> = words.map(str::to_owned).to_vec();
         assert!(channels.send(Channel::Command(words), notification()));
         assert_eq!(outcome(&hub), ("command", Ok(())));
@@ -270,6 +283,24 @@ mod tests {
             let (_, outcome) = outcome(&hub);
             assert!(outcome.clone().unwrap_err().contains(why), "{outcome:?}");
         }
+    }
+
+    #[test]
+    fn what_a_command_has_started_ends_with_it() {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let mut command = Command::new("sh");
+        // Two processes hold the pipe; at its end both are gone.
+        command.args(["-c", "sleep 4711 & echo; wait"]).stdin(Stdio::null()).stdout(writer);
+        process_group::apart(&mut command);
+        let mut child = command.spawn().unwrap();
+        drop(command);
+        let mut reader = BufReader::new(reader);
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        assert_eq!(line, "\n");
+        process_group::end(child.id());
+        assert!(!child.wait().unwrap().success());
+        assert_eq!(reader.read_to_string(&mut line).unwrap(), 0);
     }
 
     /// A server that answers once; gives the request's lines and its body.
@@ -326,6 +357,11 @@ mod tests {
         assert!(head.iter().any(|line| line.starts_with("title: =?utf-8?b?")), "{head:?}");
         assert_eq!(body, "Bash: rm {title} $(x)");
 
+        let (address, served) = server("301 Moved Permanently\r\nlocation: http://127.0.0.1:9/x");
+        assert!(channels.send(Channel::Webhook(address), notification()));
+        let why = "the server answered 301: give the address that it leads to";
+        assert_eq!(outcome(&hub), ("webhook", Err(why.to_owned())));
+        served.join().unwrap();
         let (address, served) = server("403 Forbidden");
         assert!(channels.send(Channel::Webhook(address), notification()));
         assert_eq!(outcome(&hub), ("webhook", Err("the server answered 403".to_owned())));

@@ -10,7 +10,7 @@ pub use kind::Kind;
 
 use super::directory::{DirectoryWatch, directory_of};
 use crate::service::{Outbox, ServiceThread};
-use crossbeam_channel::{Receiver, Sender, bounded, select};
+use crossbeam_channel::{Receiver, SendError, Sender, bounded, select};
 use disk::{Found, Place};
 use magia_core::event::Event;
 use magia_protocol::wire::{ErrorCode, RpcError};
@@ -32,6 +32,8 @@ pub struct SettingsFile {
     place: Arc<Place>,
     /// One save at a time.
     saving: Mutex<()>,
+    told: Arc<Mutex<Option<Told>>>,
+    events: Sender<Event>,
     ring: Sender<()>,
     _thread: ServiceThread,
 }
@@ -51,11 +53,12 @@ impl SettingsFile {
         let place = Arc::new(Place::new(kind, config_dir, backups_dir));
         // One ring is as good as many: the file is read as it is then.
         let (ring, bell) = bounded(1);
-        let follower = Follower { kind, place: place.clone(), bell, told: None };
-        let thread = ServiceThread::start(kind.thread(), events, move |outbox| {
+        let told = Arc::new(Mutex::new(None));
+        let follower = Follower { kind, place: place.clone(), bell, told: told.clone() };
+        let thread = ServiceThread::start(kind.thread(), events.clone(), move |outbox| {
             follower.run(&outbox, DirectoryWatch::new());
         })?;
-        Ok(Self { kind, place, saving: Mutex::new(()), ring, _thread: thread })
+        Ok(Self { kind, place, saving: Mutex::new(()), told, events, ring, _thread: thread })
     }
 
     /// Merges a change into the file as it is now (RFC 7386: `null` removes a key, objects are merged) and returns what
@@ -94,6 +97,11 @@ impl SettingsFile {
             let mut text = serde_json::to_string_pretty(&merged)
                 .map_err(|err| RpcError::new(ErrorCode::Internal, format!("cannot print {name}: {err}")))?;
             text.push('\n');
+            if text.len() as u64 > disk::BYTES_MAX {
+                let what =
+                    format!("{name} would have {} bytes; {} are the most", text.len(), disk::BYTES_MAX);
+                return Err(RpcError::new(ErrorCode::BadParams, format!("{what}; nothing was saved")));
+            }
             if self.place.replace(&found, text.as_bytes()).map_err(|err| self.disk_error("write", &err))? {
                 // The watch sees it too; this is sooner, and works where nothing can be watched.
                 let _already_ringing = self.ring.try_send(());
@@ -107,10 +115,14 @@ impl SettingsFile {
         .with_hint("try again"))
     }
 
-    /// What the file says now, as it will be told: whoever saved can tell it before the reply.
-    pub fn now(&self) -> Event {
-        let now = read(&self.place);
-        self.kind.event(now.file, now.problem, now.seen == Seen::Whole)
+    /// Tells what the file says now, if that is new: whoever saved does it before the reply. Waits for room in the
+    /// channel; the error is that nobody listens any more.
+    ///
+    /// # Errors
+    /// The channel is closed.
+    pub fn tell(&self) -> Result<(), SendError<Event>> {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        news(&self.place, &mut told).map_or(Ok(()), |event| self.events.send(event))
     }
 
     /// What `load_settings` (or `load_keybindings`) returns, from the file as it is now.
@@ -158,7 +170,7 @@ fn merge(target: &mut Map<String, Value>, change: &Map<String, Value>) {
 }
 
 /// What is told: what the file holds, and why it could not be used.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 struct Told {
     file: Map<String, Value>,
     problem: Option<String>,
@@ -166,7 +178,7 @@ struct Told {
 }
 
 /// What was at the file's place.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Seen {
     Missing,
     /// There is nothing in it: somebody writes it just now, the machine failed before it was on the disk, or a person
@@ -197,15 +209,32 @@ fn read(place: &Place) -> Told {
     }
 }
 
+/// Reads the file. What is to be told of it, if it is new. To be sent while `told` is held: of two who read, whoever read
+/// last must be heard last.
+fn news(place: &Place, told: &mut Option<Told>) -> Option<Event> {
+    let now = read(place);
+    if told.as_ref() == Some(&now) {
+        return None;
+    }
+    // No file at the start is one that was never made; later it may be on its way to its place.
+    let (is_meant, is_known) = match now.seen {
+        Seen::Whole => (true, true),
+        Seen::Missing => (told.is_none(), true),
+        Seen::Empty | Seen::Unusable => (false, false),
+    };
+    *told = Some(now.clone());
+    Some(place.kind().event(now.file, now.problem, is_meant, is_known))
+}
+
 struct Follower {
     kind: Kind,
     place: Arc<Place>,
     bell: Receiver<()>,
-    told: Option<Told>,
+    told: Arc<Mutex<Option<Told>>>,
 }
 
 impl Follower {
-    fn run(mut self, outbox: &Outbox, mut watch: DirectoryWatch) {
+    fn run(self, outbox: &Outbox, mut watch: DirectoryWatch) {
         let mut reported = None;
         loop {
             // The file may be a link into a directory of dotfiles, and the link may be set anew.
@@ -245,19 +274,9 @@ impl Follower {
     }
 
     /// Reads the file and tells what is new. `None` when the thread is to end.
-    fn look(&mut self, outbox: &Outbox) -> Option<()> {
-        let now = read(&self.place);
-        if self.told.as_ref() == Some(&now) {
-            return Some(());
-        }
-        // No file at the start is one that was never made; later it may be on its way to its place.
-        let is_meant = match now.seen {
-            Seen::Whole => true,
-            Seen::Missing => self.told.is_none(),
-            Seen::Empty | Seen::Unusable => false,
-        };
-        self.told = Some(now.clone());
-        outbox.send(self.kind.event(now.file, now.problem, is_meant)).then_some(())
+    fn look(&self, outbox: &Outbox) -> Option<()> {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        news(&self.place, &mut told).is_none_or(|event| outbox.send(event)).then_some(())
     }
 }
 

@@ -322,6 +322,29 @@ fn the_lock_file_comes_with_a_terminal_and_goes_with_the_last() {
 }
 
 #[test]
+fn a_lock_file_that_was_left_on_its_port_is_its_own_again() {
+    let place = place();
+    let free = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = free.local_addr().expect("its address").port();
+    drop(free);
+    fs::create_dir_all(place.temp.path().join("state")).expect("a directory");
+    fs::create_dir_all(place.temp.path().join("claude/ide")).expect("a directory");
+    fs::write(place.temp.path().join("state/ide-port"), port.to_string()).expect("the last port");
+    // Of a magia that was killed, whose process id another program has by now: ours, here.
+    let left = json!({"pid": std::process::id(), "workspaceFolders": [], "ideName": "magia",
+        "transport": "ws", "runningInWindows": false, "authToken": "old"});
+    fs::write(lock_file(&place, port), left.to_string()).expect("its lock file");
+    let switch = place.listeners().ide(places(&place)).expect("a server");
+    switch.settings(IdeServer::Always);
+    while !matches!(fact(&place), IdeFact::Server { port: Some(bound), lock: Some(_) } if bound == port) {}
+    let lock = fs::read_to_string(lock_file(&place, port)).expect("a lock file");
+    let lock: Value = serde_json::from_str(&lock).expect("JSON");
+    assert!(lock["authToken"].is_string() && lock["authToken"] != "old", "{lock}");
+    let variables = switch.variables();
+    assert!(variables.contains(&("CLAUDE_CODE_SSE_PORT".into(), port.to_string().into())), "{variables:?}");
+}
+
+#[test]
 fn off_is_off_and_a_restart_has_the_same_port() {
     let server = server(IdeServer::Always);
     let (port, lock) = (server.port, lock_file(&server.place, server.port));

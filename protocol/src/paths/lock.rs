@@ -129,7 +129,8 @@ impl InstanceLock {
             Err(TryLockError::WouldBlock) => return Err(LockError::HeldBy { pid: read_pid(&mut file) }),
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
-        write_pid(&mut file).map_err(failed)?;
+        // As at a start: a full disk is no reason.
+        drop(write_pid(&mut file));
         Ok(Self { dir: dir.to_path_buf(), file, _directory: hold_directory(dir) })
     }
 

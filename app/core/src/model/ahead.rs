@@ -116,7 +116,7 @@ impl Model {
             }
         };
         if is_before {
-            let reply = answer::before(&verdict);
+            let reply = answer::before(&verdict, self.settings.unread);
             return Some((verdict, reply));
         }
         let decision = decision_of(verdict.says)?;

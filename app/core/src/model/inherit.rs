@@ -6,6 +6,8 @@ use super::{Effects, Model};
 use crate::effect::{Effect, StoreWrite};
 use crate::event::{InheritedGate, Now, StoredRequest};
 use crate::normalize::{self, Detail};
+use crate::policy::risk;
+use crate::subject::Subject;
 use magia_protocol::wire::{GateReply, HookMessage, RequestId, RequestState, SessionId, SessionState};
 use serde_json::Value;
 use std::sync::Arc;
@@ -83,6 +85,9 @@ impl Model {
                     let Some(request) = self.requests.get_mut(id) else { continue };
                     request.gate = Some(gate);
                     request.process = message.agent_process().filter(|_| !message.shared);
+                    // What was made of a long input that the store had cut says nothing of it.
+                    request.subject = Subject::of(&request.tool, &input);
+                    request.judgement = risk::judge(&request.tool, &input, request.paths.as_ref());
                     request.input = Arc::new(input);
                     request.suggestions = suggestions;
                     request.notified = true;

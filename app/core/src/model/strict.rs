@@ -30,7 +30,7 @@ impl Model {
             let reply = match verdict.says {
                 // A rule may be about what was cut off.
                 Says::Allow | Says::Ask | Says::Pass if cut => GateReply::unjudged(TOO_LONG),
-                _ => answer::before(&verdict),
+                _ => answer::before(&verdict, self.settings.unread),
             };
             fx.push(Effect::AnswerGate { gate, reply });
             verdict

@@ -117,6 +117,16 @@ impl NotificationSettings {
         self.muted.iter().any(|path| cwd.starts_with(path))
     }
 
+    /// When the value of such a key cannot be read, nothing is answered there. Whether it is such a one.
+    pub(super) fn distrust(&mut self, key: &str) -> bool {
+        match key {
+            "notificationRisk" => self.decide_up_to = None,
+            "trayRisk" => self.tray_up_to = None,
+            _ => return false,
+        }
+        true
+    }
+
     pub(super) fn write(&self, all: &mut Map<String, Value>) {
         let kinds: Vec<&str> = self.kinds.iter().map(|kind| kind.as_str()).collect();
         all.insert("notificationTypes".into(), json!(kinds));

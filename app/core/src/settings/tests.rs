@@ -1,6 +1,7 @@
 //! What the reader of settings.json takes and refuses.
 
 use super::*;
+use magia_protocol::wire::Risk;
 
 fn object(value: Value) -> Map<String, Value> {
     match value {
@@ -31,7 +32,10 @@ fn a_policy_that_cannot_be_read_whole_allows_nothing() {
         "workspacePresets": {"/srv": "auto", "/home/me": "dontAsk"},
     });
     let (settings, problems) = Settings::read(object(whole.clone()));
-    assert_eq!((problems, settings.preset), (vec![], Preset::BypassPermissions));
+    assert_eq!((problems, settings.preset, settings.unread), (vec![], Preset::BypassPermissions, false));
+    assert_eq!(settings.notices.tray_up_to, Some(Risk::Low));
+    let (settings, _) = Settings::read(object(json!({"trayRisk": "nothing", "notificationRisk": "lo"})));
+    assert_eq!((settings.notices.tray_up_to, settings.notices.decide_up_to), (None, None));
     let rules = json!([allowed, broken, denied]);
     for (key, value) in [
         ("toolPermissions", rules.clone()),
@@ -49,6 +53,7 @@ fn a_policy_that_cannot_be_read_whole_allows_nothing() {
         assert_eq!(settings.preset_for("/home/me").0, private, "{key} {value}");
         assert!(settings.tool_permissions.iter().all(|rule| rule.tool == "WebFetch"), "{key} {value}");
         assert_eq!(settings.tool_permissions.len(), usize::from(value != "none"), "{key} {value}");
+        assert!(settings.unread && settings.notices.tray_up_to.is_none(), "{key} {value}");
     }
     // Given back with one more, the list is refused and so none is lost.
     let (settings, _) = Settings::read(object(json!({ "toolPermissions": rules })));

@@ -14,7 +14,7 @@ use futures_util::stream::{Stream, unfold};
 use magia_protocol::wire::spawn::SpawnCode;
 use magia_tty::{TerminalId, TerminalRecord};
 use serde_json::{Value, json};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,7 +68,8 @@ pub(super) async fn one(
 pub(super) async fn all(State(api): State<Api>) -> Response {
     let (sender, receiver) = mpsc::channel(WAITING);
     tokio::spawn(async move {
-        let mut known: HashSet<TerminalId> = HashSet::new();
+        // An id may come again, with another holder.
+        let mut known: HashMap<TerminalId, Option<(u32, u64)>> = HashMap::new();
         let mut look = interval(NEW_ONES);
         loop {
             tokio::select! {
@@ -77,12 +78,14 @@ pub(super) async fn all(State(api): State<Api>) -> Response {
             }
             let Ok(records) = rows::list(&api).await else { continue };
             for record in records.into_iter().filter(TerminalRecord::is_held) {
-                if known.contains(&record.id) {
+                let holder =
+                    record.session.as_ref().map(|session| (session.holder_pid, session.holder_start_time));
+                if known.get(&record.id) == Some(&holder) {
                     continue;
                 }
                 // One that cannot be followed yet is looked at again.
                 let Ok(memory) = api.memories.of(&record.id).await else { continue };
-                known.insert(record.id.clone());
+                known.insert(record.id.clone(), holder);
                 let to = Sink { sender: sender.clone(), prefix: Some(record.id.to_string()) };
                 let news = memory.news();
                 tokio::spawn(async move { drop(follow(&memory, &record, None, &to, news).await) });

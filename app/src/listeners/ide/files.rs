@@ -56,6 +56,11 @@ impl IdePlaces {
             .is_some_and(|lock| lock.ide_name != magia_core::ide::IDE_NAME && lives(lock.pid))
     }
 
+    /// Whether the lock file leads to whoever knows this token.
+    pub(super) fn is_locked_with(&self, port: u16, token: &str) -> bool {
+        read(&self.lock(port)).is_some_and(|lock| lock.auth_token == token)
+    }
+
     /// Writes the lock file.
     pub(super) fn write_lock(&self, port: u16, token: &str) -> io::Result<()> {
         let mut builder = fs::DirBuilder::new();
@@ -69,9 +74,8 @@ impl IdePlaces {
 
     /// Removes the lock file, if it is still ours.
     pub(super) fn remove_lock(&self, port: u16, token: &str) {
-        let path = self.lock(port);
-        if read(&path).is_some_and(|lock| lock.auth_token == token) {
-            remove(&path);
+        if self.is_locked_with(port, token) {
+            remove(&self.lock(port));
         }
     }
 

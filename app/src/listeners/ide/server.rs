@@ -413,7 +413,11 @@ impl Server {
             (state.door.clone(), state.wants_lock())
         };
         let Some(door) = door else { return };
-        if wanted && !self.places.lock(door.port).exists() {
+        // The port is ours, so a file that leads elsewhere is of somebody who has it no more, whoever has the process id
+        // by now.
+        let is_led =
+            || self.places.is_locked_with(door.port, &door.agent_token) || self.places.is_anothers(door.port);
+        if wanted && !is_led() {
             let written = self.places.write_lock(door.port, &door.agent_token);
             let leads_gemini = door.companion.as_ref().is_some_and(|(port, token)| {
                 let written = self.places.write_companion_file(*port, token);

@@ -3,12 +3,13 @@
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+
+use crate::os::process_group;
 
 const MAX_OUTPUT: usize = 16 * 1024;
 const MAX_VERSION: usize = 64;
@@ -64,10 +65,11 @@ fn clean(command: &mut Command, path: &OsString, home: Option<&Path>) {
 /// can hold us; one that writes more than a pipe holds runs into the time limit.
 fn output(mut command: Command, timeout: Duration) -> Result<String> {
     let (mut reader, writer) = io::pipe().context("cannot make a pipe")?;
-    command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::null()).process_group(0).current_dir("/");
+    command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::null()).current_dir("/");
+    process_group::apart(&mut command);
     let mut child = command.spawn().context("cannot start it")?;
     drop(command);
-    let pid = i32::try_from(child.id()).context("a process id out of range")?;
+    let pid = child.id();
 
     let (ended, end) = crossbeam_channel::bounded(1);
     let waiter = std::thread::Builder::new().name("providers-wait".into()).spawn(move || {
@@ -78,13 +80,13 @@ fn output(mut command: Command, timeout: Duration) -> Result<String> {
     let waiter = match waiter {
         Ok(waiter) => waiter,
         Err(err) => {
-            kill_group(pid);
+            process_group::end(pid);
             return Err(err).context("cannot start a thread");
         }
     };
     let in_time = end.recv_timeout(timeout);
     // The group is of our making; whatever of it is left ends here.
-    kill_group(pid);
+    process_group::end(pid);
     let _joined = waiter.join();
     match in_time {
         Ok(Ok(status)) if status.success() => {}
@@ -106,11 +108,6 @@ fn output(mut command: Command, timeout: Duration) -> Result<String> {
         }
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-fn kill_group(pid: i32) {
-    // SAFETY: kill takes plain numbers; the group is the one that our child began.
-    unsafe { libc::kill(-pid, libc::SIGKILL) };
 }
 
 fn set_nonblocking(fd: std::os::fd::RawFd) -> io::Result<()> {

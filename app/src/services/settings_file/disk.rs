@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Bytes of a settings file; more is not ours.
-const BYTES_MAX: u64 = 1024 * 1024;
+pub(super) const BYTES_MAX: u64 = 1024 * 1024;
 /// Backups of broken files that are kept.
 const BACKUPS_MAX: usize = 10;
 

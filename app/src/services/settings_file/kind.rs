@@ -49,13 +49,22 @@ impl Kind {
     }
 
     /// What is told of its content. `problem` says why the file could not be used at all; `is_meant` that somebody
-    /// wants what it says, which an empty file does not tell.
-    pub fn event(self, file: Map<String, Value>, problem: Option<String>, is_meant: bool) -> Event {
+    /// wants what it says, which an empty file does not tell; `is_known` that nothing else may have stood there.
+    pub fn event(
+        self,
+        file: Map<String, Value>,
+        problem: Option<String>,
+        is_meant: bool,
+        is_known: bool,
+    ) -> Event {
         let together =
             |problems: Vec<String>| problem.or_else(|| (!problems.is_empty()).then(|| problems.join("; ")));
         match self {
             Self::Settings => {
-                let (settings, problems) = Settings::read(file);
+                let (mut settings, problems) = Settings::read(file);
+                if !is_known {
+                    settings.allow_nothing();
+                }
                 let says_retention = is_meant && settings.says_retention();
                 Event::SettingsLoaded {
                     settings: Arc::new(settings),
