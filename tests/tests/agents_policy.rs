@@ -79,3 +79,38 @@ fn a_session_that_is_resumed_while_it_runs_is_hijacked_until_one_leaves() -> Res
         Ok(())
     })
 }
+
+#[test]
+fn strict_mode_refuses_by_rule_and_without_magia_or_its_handler_everything() -> Result<()> {
+    sandbox_test(|sandbox| {
+        let mut scene = Scene::new(sandbox)?;
+        scene.cli.json(&["hooks", "install", "--strict"])?;
+        let rules = json!([{ "toolName": "Bash", "commandPrefix": "touch", "autoApprove": false }]);
+        scene.cli.json(&["settings", "set", "toolPermissions", &rules.to_string()])?;
+        let run = |scene: &Scene<'_>, name: &str, prompt: &str| -> Result<String> {
+            let mut claude = scene.agent()?.arg("--allowedTools").arg("Bash").print(name, prompt)?;
+            assert!(claude.wait(PATIENCE * 3)?.success(), "{}", claude.stderr());
+            Ok(claude.stdout())
+        };
+        let both = script(&json!([bash("echo said > said"), bash("touch denied"), "all done"]));
+        run(&scene, "by-rule", &both)?;
+        assert!(scene.exists("said") && !scene.exists("denied"), "{:?}", scene.model.tool_results()?);
+        let told = scene.model.tool_results()?;
+        assert!(told.iter().any(|result| result.to_string().contains("Denied by magia's rule Bash(touch)")));
+
+        scene.kill_app()?;
+        run(&scene, "no-app", &script(&json!([bash("echo alone > alone"), "all done"])))?;
+        assert!(!scene.exists("alone"), "what nobody can judge does not run");
+        let file = sandbox.home().join(".claude/settings.json");
+        let with = std::fs::read_to_string(&file)?;
+        std::fs::write(&file, with.replace("magia-hook-handler", "gone/magia-hook-handler"))?;
+        run(&scene, "no-handler", &script(&json!([bash("echo alone > alone"), "all done"])))?;
+        assert!(!scene.exists("alone"), "nor does it without the handler");
+        let told = scene.model.tool_results()?;
+        assert!(
+            told.iter().any(|result| result.to_string().contains("the hook handler is missing")),
+            "{told:?}"
+        );
+        Ok(())
+    })
+}

@@ -1,7 +1,8 @@
 //! The shape of one entry: what is written for an event, and how it is known again as ours.
 //!
 //! Claude runs a program with `args`. Gemini and Codex run a shell line, and ours looks first whether the handler is
-//! still there: Gemini takes a missing program for a refusal, Codex shows it as an error at every call.
+//! still there: Gemini takes a missing program for a refusal, Codex shows it as an error at every call. Claude lets the
+//! call run when its program is missing, so in strict mode its program is a shell with such a line.
 
 use magia_protocol::wire::Provider;
 use serde_json::{Map, Value, json};
@@ -12,6 +13,7 @@ use super::recipe::{HANDLER_NAME, HookEvent, Recipe, deadline_ms};
 const STRICT_FLAG: &str = "--fail-closed";
 /// What Gemini shows as the hook's name, and what a user can name in `hooksConfig.disabled`.
 const GEMINI_NAME: &str = "magia";
+const SHELL: &str = "/bin/sh";
 const GUARD_START: &str = "[ -x ";
 const GUARD_THEN: &str = " ] && exec ";
 const GUARD_QUIET: &str = "; exit 0";
@@ -34,12 +36,17 @@ pub(crate) fn members(
         format!("{GUARD_START}{path}{GUARD_THEN}{path} {}{guard}", args.join(" "))
     };
     Ok(match provider {
-        Provider::Claude => vec![
-            ("type", "command".into()),
-            ("command", handler.into()),
-            ("args", json!(args)),
-            ("timeout", timeout.clone()),
-        ],
+        Provider::Claude => {
+            let guarded = strict && event.refusable && handler.starts_with('/');
+            let (program, args) =
+                if guarded { (SHELL, json!(["-c", shell()])) } else { (handler, json!(args)) };
+            vec![
+                ("type", "command".into()),
+                ("command", program.into()),
+                ("args", args),
+                ("timeout", timeout.clone()),
+            ]
+        }
         Provider::Codex => {
             vec![("type", "command".into()), ("command", shell().into()), ("timeout", timeout.clone())]
         }
@@ -95,8 +102,8 @@ fn args(provider: Provider, event: &HookEvent, timeout_s: f64, strict: bool) -> 
 
 /// Whether an entry of ours refuses when there is no answer.
 pub(crate) fn is_strict(hook: &Value) -> bool {
-    let in_args =
-        hook.get("args").and_then(Value::as_array).is_some_and(|args| args.contains(&json!(STRICT_FLAG)));
+    let says_so = |word: &Value| word.as_str().is_some_and(|word| word.contains(STRICT_FLAG));
+    let in_args = hook.get("args").and_then(Value::as_array).is_some_and(|args| args.iter().any(says_so));
     in_args || hook.get("command").and_then(Value::as_str).is_some_and(|line| line.contains(STRICT_FLAG))
 }
 
@@ -117,8 +124,17 @@ pub(crate) fn owner(hook: &Value) -> Owner {
     let Some(command) = hook.get("command").and_then(Value::as_str).filter(|_| kind == "command") else {
         return Owner::Other;
     };
-    if hook.get("args").is_some_and(Value::is_array) {
-        return if is_handler(command) { Owner::Ours } else { Owner::Other };
+    if let Some(args) = hook.get("args").and_then(Value::as_array) {
+        let line = match args.as_slice() {
+            [Value::String(option), Value::String(line)] if command == SHELL && option == "-c" => Some(line),
+            _ => None,
+        };
+        return match line {
+            _ if is_handler(command) => Owner::Ours,
+            Some(line) if guarded(line).is_some_and(|program| is_handler(&program)) => Owner::Ours,
+            Some(line) if line.contains(HANDLER_NAME) => Owner::Mixed,
+            _ => Owner::Other,
+        };
     }
     match guarded(command).map_or_else(|| simple_command(command), Some) {
         Some(program) if is_handler(&program) => Owner::Ours,
@@ -197,6 +213,13 @@ mod tests {
                 json!({"command": "[ -x /x/magia-hook-handler ] && exec /x/magia-hook-handler a; rm b; exit 0"}),
                 Owner::Mixed,
             ),
+            (
+                json!({"command": "/bin/sh", "args": ["-c",
+                    "[ -x '/x/magia-hook-handler' ] && exec '/x/magia-hook-handler' --gate; exit 0"]}),
+                Owner::Ours,
+            ),
+            (json!({"command": "/bin/sh", "args": ["-c", "/x/magia-hook-handler; say done"]}), Owner::Mixed),
+            (json!({"command": "/bin/sh", "args": ["-c", "say done"]}), Owner::Other),
             (json!({"command": "[ -x /y ] && exec /x/magia-hook-handler --gate; exit 0"}), Owner::Mixed),
             (json!({"type": "command", "command": "/x/magia-hook-handler; say done"}), Owner::Mixed),
             (json!({"type": "command", "command": "\"$HOME/magia-hook-handler\" --x"}), Owner::Mixed),
