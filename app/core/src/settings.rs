@@ -8,7 +8,7 @@ pub use forwarding::Forwarding;
 pub use notifications::{CloseBehavior, NotificationSettings, QuietHours, risk_word};
 
 use crate::ide::IdeServer;
-use crate::policy::is_shell;
+use crate::policy::{has_no_command, is_shell};
 use crate::themes::BUILT_IN;
 use core::net::{Ipv4Addr, SocketAddr};
 use magia_protocol::wire::Provider;
@@ -627,7 +627,7 @@ impl Settings {
             }
             "toolPermissions" => {
                 let wanted = "a list of {toolName, autoApprove, commandPrefix?}; \
-                              allowing a shell tool needs a commandPrefix";
+                              allowing a shell tool needs a commandPrefix, which a tool for files cannot have";
                 let rules = value.as_array().map(Vec::as_slice).unwrap_or_default();
                 self.tool_permissions = rules.iter().filter_map(tool_permission).collect();
                 if !value.is_array() || self.tool_permissions.len() < rules.len() {
@@ -660,8 +660,10 @@ fn tool_permission(value: &Value) -> Option<ToolPermission> {
         None | Some(Value::Null) => None,
         Some(prefix) => Some(prefix.as_str().filter(|prefix| !prefix.trim().is_empty())?.to_owned()),
     };
+    // Such a rule would fit nothing, and who wrote it believes that it does.
+    let fits_nothing = command_prefix.is_some() && has_no_command(&tool);
     let shell = is_shell(&tool);
-    (!(shell && auto_approve && command_prefix.is_none())).then_some(ToolPermission {
+    (!fits_nothing && !(shell && auto_approve && command_prefix.is_none())).then_some(ToolPermission {
         tool,
         command_prefix,
         auto_approve,

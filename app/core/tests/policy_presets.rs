@@ -194,7 +194,9 @@ fn a_dry_run_counts_and_names_what_is_worth_a_look() {
     assert_eq!((deny.rule.as_str(), deny.allowed, deny.denied), ("rule deny Bash(rm)", 0, 1));
     assert!(matches!(Trial::parse("dontask"), Err(why) if why.contains("did you mean dontAsk?")));
     assert!(matches!(Trial::parse("deny plans"), Ok(Trial::Rule(_))), "a tool may be called so");
-    for wrong in ["acceptEdit", "", "Bash", "allow Bash", "Bash(", "Bash()", "a b", "deny ", "(x)"] {
+    for wrong in
+        ["acceptEdit", "", "Bash", "allow Bash", "Bash(", "Bash()", "a b", "deny ", "(x)", "deny Write(/etc)"]
+    {
         assert!(Trial::parse(wrong).is_err(), "{wrong:?}");
     }
     assert_eq!(Trial::parse("plan"), Ok(Trial::Preset(Preset::Plan)));

@@ -143,6 +143,11 @@ pub fn is_shell(tool: &str) -> bool {
     matches!(tool, "Bash" | "shell" | "local_shell" | "exec_command" | "run_shell_command")
 }
 
+/// Whether a tool is known to run no commands: no rule for its commands can fit.
+pub fn has_no_command(tool: &str) -> bool {
+    EDIT_TOOLS.contains(&tool) || READ_TOOLS.contains(&tool)
+}
+
 /// The command of a shell tool's input: a text, or words, which are joined.
 pub fn command_of(input: &Value) -> Option<Cow<'_, str>> {
     match input.get("command").or_else(|| input.get("cmd"))? {

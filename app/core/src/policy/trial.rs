@@ -48,6 +48,9 @@ impl Trial {
         if auto_approve && command_prefix.is_none() && super::is_shell(tool) {
             return Err(format!("allowing {tool} needs a command prefix, as in {tool}(cargo test)"));
         }
+        if command_prefix.is_some() && super::has_no_command(tool) {
+            return Err(format!("{tool} runs no commands, so no rule for them fits it"));
+        }
         let presets = Preset::ALL.iter().map(|preset| preset.as_str());
         if let Some(preset) = nearest(tool, presets).filter(|_| command_prefix.is_none() && tool == typed) {
             return Err(format!("there is no preset {tool}, did you mean {preset}?"));

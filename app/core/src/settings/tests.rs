@@ -143,6 +143,8 @@ fn a_shell_is_never_allowed_as_a_whole() {
     assert!(Settings::check(&change).unwrap_err().contains("commandPrefix"));
     let change = object(json!({"toolPermissions": [{"toolName": "run_shell_command", "autoApprove": true}]}));
     assert!(Settings::check(&change).is_err());
+    let of_file = json!([{"toolName": "Write", "autoApprove": false, "commandPrefix": "/etc"}]);
+    assert!(Settings::check(&object(json!({ "toolPermissions": of_file }))).is_err(), "it would fit nothing");
     let change = object(json!({"retentionDays": 0}));
     assert!(Settings::check(&change).is_err());
 }
