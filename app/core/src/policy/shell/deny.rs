@@ -194,6 +194,10 @@ fn starts(words: &[AnyWord]) -> Vec<usize> {
                 None => count.checked_sub(1),
             };
         }
+        // In some shell it may open a group here.
+        if word.expands && word.text == "{" {
+            before = before.max(Some(0));
+        }
         before = before.max(runs);
     }
     starts
@@ -253,6 +257,8 @@ mod tests {
                 "git p{ush,}",
                 "git pus[h]",
                 "git p*",
+                "git -C { push",
+                "if x { git push }",
             ],
         );
         check(

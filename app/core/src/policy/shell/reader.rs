@@ -90,6 +90,8 @@ struct List {
     downloads: bool,
     groups: Vec<Group>,
     cases: usize,
+    /// `coproc` stands before the call, and a name may follow.
+    coproc: bool,
     /// The operator of a redirection whose target comes next, and where it begins.
     redirect: Option<(&'static str, usize)>,
 }
@@ -202,8 +204,7 @@ impl Reader<'_> {
                 return;
             }
         }
-        if word.text == "{" && !word.quoted {
-            // Behind `function f` or `time`.
+        if word.text == "{" && !word.quoted && list.opens_group() {
             self.finish(list);
             return list.enter(false);
         }
@@ -231,6 +232,7 @@ impl Reader<'_> {
     /// The call that was read is over.
     fn finish(&mut self, list: &mut List) {
         list.redirect = None;
+        list.coproc = false;
         let words = std::mem::take(&mut list.words);
         let mut call = std::mem::take(&mut list.call);
         if let Some(last) = words.last() {
@@ -519,6 +521,16 @@ impl List {
         }
     }
 
+    /// Whether `{` behind the words so far opens a group, as behind `function f`; elsewhere it is a word.
+    fn opens_group(&self) -> bool {
+        let is =
+            |word: Option<&Word>, text: &[&str]| word.is_some_and(|word| text.contains(&word.text.as_str()));
+        let (first, last) = (self.words.first(), self.words.last());
+        is(first, &["function", "time", "for", "foreach", "select", "repeat", "always"])
+            || (self.coproc && self.words.len() == 1)
+            || (is(first, &["[["]) && is(last, &["]]"]))
+    }
+
     fn next_pipeline(&mut self) {
         self.flow = self.base;
         self.pipeline = false;
@@ -543,7 +555,8 @@ impl List {
     /// Takes a word of the shell's grammar in front of a call; `false` when it is none.
     fn keyword(&mut self, word: &str) -> bool {
         match word {
-            "then" | "elif" | "else" | "do" | "!" | "coproc" => {}
+            "then" | "elif" | "else" | "do" | "!" => {}
+            "coproc" => self.coproc = true,
             "{" | "if" | "while" | "until" => self.enter(false),
             "}" | "fi" | "done" => self.leave(),
             "esac" => {
