@@ -159,6 +159,17 @@ fn a_wide_allow_behind_a_deny_is_not_reached_by_options() {
     assert_eq!(says(&settings, &status).0, Says::Allow);
 }
 
+#[test]
+fn a_bare_repository_is_not_written_unasked() {
+    let auto = Settings { preset: Preset::Auto, ..Settings::default() };
+    let write = |name: &str| says(&auto, &made("Write", json!({"file_path": format!("{CWD}/{name}")}))).0;
+    assert_eq!(write("config"), Says::Allow);
+    assert_eq!(write("objects/x"), Says::Allow);
+    assert_eq!(write("refs/x"), Says::Allow);
+    assert_eq!(write("HEAD"), Says::Ask, "without it git takes no directory for a repository");
+    assert_eq!(write("sub/Head"), Says::Ask);
+}
+
 fn stored(n: u128, tool: &str, input: &Value, said: Option<(Decision, &str)>) -> StoredRequest {
     StoredRequest {
         id: RequestId::from_uuid(Uuid::from_u128(n)),
