@@ -136,6 +136,40 @@ fn overrides_come_before_the_preset_of_the_directory_and_that_before_the_usual_o
     check(&made("Read", json!({"file_path": "a"})), Says::Deny, "preset dontAsk of /home/dev");
 }
 
+#[test]
+fn a_wide_allow_behind_a_deny_is_not_reached_by_options() {
+    let settings = settings(json!({
+        "toolPermissions": [
+            {"toolName": "Bash", "commandPrefix": "git push", "autoApprove": false},
+            {"toolName": "Bash", "commandPrefix": "git", "autoApprove": true},
+            {"toolName": "Bash", "commandPrefix": "rm", "autoApprove": false},
+            {"toolName": "Bash", "commandPrefix": "flock", "autoApprove": true},
+        ],
+    }));
+    for (command, expected) in [
+        ("git -C . push --force", "rule Bash(git push)"),
+        ("git --no-pager push", "rule Bash(git push)"),
+        ("git {push,--force}", "rule Bash(git push)"),
+        ("flock f rm x", "rule Bash(rm)"),
+    ] {
+        let request = made("Bash", json!({ "command": command }));
+        assert_eq!(says(&settings, &request), (Says::Deny, expected.to_owned()), "{command}");
+    }
+    let status = made("Bash", json!({"command": "git -C . status"}));
+    assert_eq!(says(&settings, &status).0, Says::Allow);
+}
+
+#[test]
+fn a_bare_repository_is_not_written_unasked() {
+    let auto = Settings { preset: Preset::Auto, ..Settings::default() };
+    let write = |name: &str| says(&auto, &made("Write", json!({"file_path": format!("{CWD}/{name}")}))).0;
+    assert_eq!(write("config"), Says::Allow);
+    assert_eq!(write("objects/x"), Says::Allow);
+    assert_eq!(write("refs/x"), Says::Allow);
+    assert_eq!(write("HEAD"), Says::Ask, "without it git takes no directory for a repository");
+    assert_eq!(write("sub/Head"), Says::Ask);
+}
+
 fn stored(n: u128, tool: &str, input: &Value, said: Option<(Decision, &str)>) -> StoredRequest {
     StoredRequest {
         id: RequestId::from_uuid(Uuid::from_u128(n)),

@@ -10,14 +10,16 @@ pub mod risk;
 pub mod same;
 pub mod sensitive;
 pub mod shell;
+mod steering;
 pub mod table;
 pub mod trial;
+
+pub(crate) use steering::is_project_file;
 
 use crate::settings::{Preset, Settings, ToolPermission};
 use magia_protocol::wire::Risk;
 use serde_json::Value;
 use std::borrow::Cow;
-use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
 /// What a rule says to a request.
@@ -226,70 +228,6 @@ fn is_reading(call: Call<'_>) -> bool {
     judged.risk == Risk::Low && judged.reasons.iter().all(|reason| reason == table::READS.reason)
 }
 
-/// Files and directories from which other programs run things by themselves: git, an agent, an editor, a shell, a
-/// service that builds. What a person has to start (`Makefile`, `package.json`) and what only tells an agent something
-/// (`CLAUDE.md`, `AGENTS.md`) is not among them: changing those is the usual work.
-const STEERING: &[&str] = &[
-    ".git",
-    ".gitmodules",
-    ".gitconfig",
-    ".husky",
-    ".pre-commit-config.yaml",
-    "lefthook.yml",
-    ".lefthook.yml",
-    ".claude",
-    ".codex",
-    ".gemini",
-    ".cursor",
-    ".windsurf",
-    ".kiro",
-    ".continue",
-    ".opencode",
-    ".mcp.json",
-    "opencode.json",
-    ".vscode",
-    ".zed",
-    ".idea",
-    ".fleet",
-    ".devcontainer",
-    ".exrc",
-    ".nvimrc",
-    ".nvim.lua",
-    ".vimrc",
-    ".lvimrc",
-    ".dir-locals.el",
-    ".envrc",
-    ".mise.toml",
-    "mise.toml",
-    ".bashrc",
-    ".bash_profile",
-    ".bash_login",
-    ".bash_logout",
-    ".profile",
-    ".zshrc",
-    ".zshenv",
-    ".zprofile",
-    ".zlogin",
-    ".zlogout",
-    "config.fish",
-    ".gitlab-ci.yml",
-    ".circleci",
-];
-
-/// Whether the file is inside the working directory and is not one from which other programs run things by themselves.
-pub(crate) fn is_project_file(paths: &RealPaths) -> bool {
-    let Some(inside) = inside(&paths.cwd, &paths.target) else { return false };
-    let mut before = None;
-    inside.components().all(|part| {
-        let Component::Normal(name) = part else { return false };
-        let is = |part: &OsStr, other: &str| part.eq_ignore_ascii_case(other);
-        let workflow = before.is_some_and(|before| is(before, ".github"))
-            && (is(name, "workflows") || is(name, "actions"));
-        before = Some(name);
-        !workflow && !STEERING.iter().any(|one| is(name, one))
-    })
-}
-
 /// `target` relative to `directory`, when it is below it. Both must be absolute; `..` is never followed.
 pub fn inside<'a>(directory: &Path, target: &'a Path) -> Option<&'a Path> {
     let plain = |path: &Path| {
@@ -345,6 +283,14 @@ mod tests {
             "certs/server.key",
             ".ssh/config",
             ".npmrc",
+            "HEAD",
+            "bare/head",
+            ".devcontainer.json",
+            ".dir-locals-2.el",
+            ".githooks/pre-commit",
+            ".helix/config.toml",
+            ".claude/worktrees/fix/a.rs",
+            "dot/.config/git/config",
         ] {
             check("Write", &format!("/home/me/shop/{name}"), false);
         }
@@ -404,6 +350,57 @@ mod tests {
             let settings = Settings { preset, ..Settings::default() };
             let call = Call { tool: "Write", input: &input, cwd: "/home/me", paths: Some(&paths) };
             assert_eq!(verdict(&settings, call).says, Says::Ask);
+        }
+    }
+
+    #[test]
+    fn a_working_directory_does_not_make_steering_files_the_projects() {
+        let check = |cwd: &str, name: &str, allowed: bool| {
+            let target = format!("{cwd}/{name}");
+            let input = json!({ "file_path": target });
+            let paths = Some(RealPaths { cwd: cwd.into(), target: target.into() });
+            for preset in [Preset::AcceptEdits, Preset::Auto] {
+                let settings = Settings { preset, ..Settings::default() };
+                let call = Call { tool: "Write", input: &input, cwd, paths: paths.as_ref() };
+                let says = verdict(&settings, call).says;
+                assert_eq!(says, if allowed { Says::Allow } else { Says::Ask }, "{cwd} {name}");
+            }
+        };
+        for (cwd, name) in [
+            ("/home/me/shop/.claude", "settings.json"),
+            ("/home/me/.claude", "settings.json"),
+            ("/home/me/.claude/agents", "a.md"),
+            ("/home/me/shop/.git", "hooks/pre-commit"),
+            ("/home/me/shop/.git/hooks", "pre-commit"),
+            ("/home/me/shop/.git/worktrees/a", "gitdir"),
+            ("/home/me/shop/.VSCode", "tasks.json"),
+            ("/home/me/shop/.github", "workflows/ci.yml"),
+            ("/home/me/shop/.github/workflows", "ci.yml"),
+            ("/home/me/shop/.claude/worktrees", "a/b.rs"),
+            ("/home/me/shop/.claude/worktrees/fix", ".git"),
+            ("/home/me/shop/.claude/worktrees/fix", ".claude/settings.json"),
+            ("/home/me/shop/.claude/worktrees/fix/.claude", "settings.json"),
+            ("/home/me/shop/.claude/worktrees/fix/.git/worktrees/x", "a"),
+            ("/home/me/shop/.git/.claude/worktrees/fix", "a"),
+            ("/home/me/shop/.claude/agents/worktrees/fix", "a"),
+            ("/home/me/.codex/worktrees", "a.rs"),
+            ("/home/me/.config/git", "config"),
+            ("/home/me/.config/fish", "conf.d/a.fish"),
+            ("/srv/shop.git", "config"),
+            ("/srv", "shop.git/config"),
+        ] {
+            check(cwd, name, false);
+        }
+        for (cwd, name) in [
+            ("/home/me/shop/.github", "CODEOWNERS"),
+            ("/home/me/.config/nvim", "init.lua"),
+            ("/home/me/shop/.claude/worktrees/fix", "src/a.rs"),
+            ("/home/me/shop/.claude/worktrees/fix/src", "a.rs"),
+            ("/home/me/.codex/worktrees/1a2b/shop", "a.rs"),
+            ("/home/me/head/shop", "src/head/a.rs"),
+            ("/srv/shop.git/main", "a.rs"),
+        ] {
+            check(cwd, name, true);
         }
     }
 

@@ -190,6 +190,31 @@ mod tests {
     }
 
     #[test]
+    fn wrappers_do_not_hide_harm() {
+        for command in [
+            "env -S 'rm -rf x'",
+            "env -iS 'rm -rf' x",
+            "env --split-string='rm -rf x'",
+            "exec -a x rm -rf y",
+            "flock f rm -rf x",
+            "flock f -c 'rm -rf x'",
+            "flock -w 5 f sh -c 'rm -rf x'",
+            "chrt -f 1 rm -rf x",
+            "taskset 1 rm -rf x",
+            "strace -o x rm -rf y",
+            "timeout $T rm -rf x",
+            "script -c 'rm -rf x' f",
+            "parallel 'rm -rf {}' ::: x",
+            "watch -n 5 rm -rf x",
+            "xvfb-run -a rm -rf x",
+        ] {
+            check(command, Risk::High, "deletes recursively");
+        }
+        check("sudo --user root rm x", Risk::High, "runs as root");
+        check("env -C ~/.ssh cat config", Risk::High, "touches keys or secrets");
+    }
+
+    #[test]
     fn what_writes_outside_of_the_project() {
         let outside = "writes outside the project";
         for command in [

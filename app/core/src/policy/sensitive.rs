@@ -103,10 +103,10 @@ fn in_command(command: &str, depth: usize, found: &mut Vec<Touched>) {
 
 /// The places that one simple command names, redirections included.
 pub(super) fn in_call(call: &Call) -> Vec<Touched> {
-    let words = call.words.iter().chain(&call.assignments).map(|(word, _)| word.as_str());
+    let assignments = call.assignments.iter().map(|(word, _)| word.as_str());
     let targets = call.redirects.iter().map(|(_, target, _)| target.as_str());
     let mut found = Vec::new();
-    for word in words.chain(targets) {
+    for word in call.all_words().chain(assignments).chain(targets) {
         // An option may carry a path: `--file=~/.ssh/x`, `-f@.env`.
         found.extend(word.split(['=', ':', '@', ',']).filter_map(of_word));
     }

@@ -4,9 +4,12 @@
 //! - [`split_calls`] sees every call that might run, to mark and to deny; it errs on the side of seeing too much.
 //! - [`plain()`] sees a command only when all of it was understood; nothing else is ever allowed by a rule or a preset.
 
+mod deny;
 mod plain;
 mod reader;
+mod wrappers;
 
+pub use deny::calls;
 pub use plain::{PlainWord, plain};
 use std::ops::Range;
 
@@ -28,9 +31,19 @@ pub struct Call {
     /// Whether something that was loaded down comes into it, by a pipe or among its words.
     pub downloads: bool,
     /// All its words but leading assignments: wrappers with their options, then the program with its own.
-    all: Vec<String>,
+    all: Vec<AnyWord>,
     /// From its first byte to its last.
     span: Range<usize>,
+}
+
+/// A word of a call as it stands.
+#[derive(Clone, Debug, Default)]
+struct AnyWord {
+    text: String,
+    /// The shell may make other words of it.
+    expands: bool,
+    /// Nothing may be left of it when it is run.
+    may_vanish: bool,
 }
 
 impl Call {
@@ -44,22 +57,30 @@ impl Call {
         self.words.iter().skip(1).map(|(word, _)| word.as_str())
     }
 
-    /// What it runs as commands and stands within its words: `bash -c '...'`, `eval ...`, a shell's here document.
+    /// All its words, those of wrappers too, without what is set before them.
+    pub fn all_words(&self) -> impl Iterator<Item = &str> {
+        self.all.iter().map(|word| word.text.as_str())
+    }
+
+    /// What it runs as commands and stands within its words: `bash -c '...'`, `eval ...`, `env -S '...'`, a shell's here
+    /// document.
     pub fn scripts(&self) -> Vec<String> {
-        let behind_c = || {
-            let is_c = |word: &&str| word.starts_with('-') && !word.starts_with("--") && word.contains('c');
-            let mut words = self.arguments().skip_while(|word| !is_c(word)).skip(1);
-            words.find(|word| !word.starts_with(['-', '+'])).map(str::to_owned)
-        };
-        let here = self.here.iter().cloned();
-        match self.program() {
-            program if is_shell(program) => behind_c().into_iter().chain(here).collect(),
-            "su" | "runuser" | "script" => behind_c().into_iter().collect(),
-            "source" | "." => here.collect(),
-            "eval" | "watch" => vec![self.arguments().collect::<Vec<_>>().join(" ")],
-            "trap" => self.arguments().find(|word| *word != "--").map(str::to_owned).into_iter().collect(),
-            _ => Vec::new(),
+        let mut scripts = Vec::new();
+        let words: Vec<&str> = self.all.iter().map(|word| word.text.as_str()).collect();
+        let (before, own) = words.split_at(words.len().saturating_sub(self.words.len()));
+        if !self.wrappers.is_empty() {
+            let glued = before.iter().filter_map(|word| glued_script(word));
+            scripts.extend(glued.map(|script| format!("{script} {}", own.join(" "))));
+            // What has blanks in it is no program's name: the wrapper takes it apart.
+            scripts.extend(own.first().filter(|first| first.contains([' ', '\n'])).map(|_| own.join(" ")));
         }
+        if let Some((program, arguments)) = own.split_first() {
+            scripts.extend(script_of(program, arguments));
+            if runs_input(program) {
+                scripts.extend(self.here.iter().cloned());
+            }
+        }
+        scripts
     }
 
     /// From the program to the last word; of a call without a program from its first byte to its last.
@@ -110,33 +131,56 @@ pub fn is_shell(program: &str) -> bool {
     )
 }
 
+/// Whether a program runs what comes into it.
+fn runs_input(program: &str) -> bool {
+    let name = base_name(program);
+    is_shell(name) || matches!(name, "source" | ".")
+}
+
+/// Whether a program takes some of its words for a script.
+fn runs_script(program: &str) -> bool {
+    let name = base_name(program);
+    is_shell(name) || matches!(name, "su" | "runuser" | "eval" | "watch" | "trap")
+}
+
+/// The script among the words behind a program.
+fn script_of(program: &str, arguments: &[&str]) -> Option<String> {
+    let behind_c = || {
+        let is_c = |word: &&&str| word.starts_with('-') && !word.starts_with("--") && word.contains('c');
+        let mut words = arguments.iter().skip_while(|word| !is_c(word)).skip(1);
+        words.find(|word| !word.starts_with(['-', '+'])).map(|word| (*word).to_owned())
+    };
+    match base_name(program) {
+        name if is_shell(name) => behind_c(),
+        "su" | "runuser" => behind_c(),
+        "eval" => Some(arguments.join(" ")),
+        "watch" => {
+            let mut words = arguments;
+            while let Some((option, rest)) = words.split_first().filter(|(word, _)| word.starts_with('-')) {
+                let takes_word = matches!(*option, "-n" | "--interval");
+                words = rest.get(usize::from(takes_word)..).unwrap_or_default();
+            }
+            Some(words.join(" "))
+        }
+        "trap" => arguments.iter().find(|word| **word != "--").map(|word| (*word).to_owned()),
+        _ => None,
+    }
+}
+
+/// The script that a wrapper's option holds in the same word: `--split-string=...`, `-S...`, `-c...`.
+fn glued_script(option: &str) -> Option<&str> {
+    match option.strip_prefix('-')?.strip_prefix('-') {
+        Some(long) => {
+            let (name, script) = long.split_once('=')?;
+            matches!(name, "split-string" | "command" | "run").then_some(script)
+        }
+        None => option.split_once(['S', 'c']).map(|(_, script)| script).filter(|script| !script.is_empty()),
+    }
+}
+
 /// Whether a program loads something down.
 fn is_download(program: &str) -> bool {
     matches!(program, "curl" | "wget" | "aria2c" | "http" | "https" | "xh")
-}
-
-fn is_wrapper(word: &str) -> bool {
-    const WRAPPERS: &[&str] = &[
-        "sudo",
-        "doas",
-        "env",
-        "nohup",
-        "time",
-        "command",
-        "exec",
-        "xargs",
-        "nice",
-        "ionice",
-        "setsid",
-        "builtin",
-        "timeout",
-        "stdbuf",
-        "busybox",
-        "toybox",
-        "noglob",
-        "nocorrect",
-    ];
-    WRAPPERS.contains(&base_name(word))
 }
 
 /// Words of the shell's grammar that may stand where a program does. `time` is not among them: it changes nothing.
@@ -147,22 +191,6 @@ fn is_grammar(word: &str) -> bool {
         "not", "and", "or", "switch", "-",
     ];
     GRAMMAR.contains(&word)
-}
-
-/// Whether the word after this option of a wrapper is the option's own.
-fn option_takes_word(wrapper: &str, option: &str) -> bool {
-    let letters = match wrapper {
-        "sudo" | "doas" => "CDghpRrTtUu",
-        "xargs" => "adEILnPs",
-        "env" => "uC",
-        "nice" => "n",
-        "ionice" => "cnp",
-        "timeout" => "ks",
-        "stdbuf" => "ioe",
-        _ => "",
-    };
-    let mut chars = option.chars().skip(1);
-    matches!((chars.next(), chars.next()), (Some(letter), None) if letters.contains(letter))
 }
 
 /// Whether `command` is one plain call that begins with the words of `prefix`: see [`plain()`]. Only such a command may
@@ -177,32 +205,6 @@ pub fn is_simple_call_of(command: &str, prefix: &str) -> bool {
         && words.iter().zip(wanted).all(|(word, want)| !word.expands && word.text == want.text)
 }
 
-/// Whether any call within `command` begins with the words of `prefix`: wrappers, the program's directory and an
-/// inner shell aside. For denying; what hides better than that is asked about.
-pub fn calls(command: &str, prefix: &str) -> bool {
-    // A prefix that is more than words, as `a; b`, fits nothing.
-    let more = prefix.contains([';', '&', '|', '<', '>', '(', ')', '\n']);
-    match reader::read(prefix).as_slice() {
-        [wanted] if !more && !wanted.all.is_empty() => calls_within(command, &wanted.all, 3),
-        _ => false,
-    }
-}
-
-fn calls_within(command: &str, wanted: &[String], depth: usize) -> bool {
-    let same = |(at, (word, want)): (usize, (&String, &String))| {
-        word == want || (at == 0 && !want.contains('/') && base_name(word) == *want)
-    };
-    // From each wrapper, and from the program.
-    let begins = |call: &Call| {
-        let program = call.all.len().saturating_sub(call.words.len());
-        (0..=program)
-            .filter_map(|from| call.all.get(from..))
-            .any(|words| words.len() >= wanted.len() && words.iter().zip(wanted).enumerate().all(same))
-    };
-    let within = |script: &String| depth > 0 && calls_within(script, wanted, depth - 1);
-    split_calls(command).iter().any(|call| begins(call) || call.scripts().iter().any(within))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,14 +212,15 @@ mod tests {
 
     /// The calls of a command, each as its words.
     fn read(command: &str) -> Vec<String> {
-        split_calls(command).iter().map(|call| call.all.join(" ")).collect()
+        let words = |call: &Call| call.all.iter().map(|word| word.text.clone()).collect::<Vec<_>>().join(" ");
+        split_calls(command).iter().map(words).collect()
     }
 
     #[test]
     fn words_quotes_and_operators() {
         let calls = split_calls("a 'b c' \"d\\\"e\\n\"&&f>g 2>&1 # 'h\ni\\\nj");
         let words: Vec<Vec<&str>> =
-            calls.iter().map(|call| call.all.iter().map(String::as_str).collect()).collect();
+            calls.iter().map(|call| call.all.iter().map(|word| word.text.as_str()).collect()).collect();
         assert_eq!(words, [vec!["a", "b c", "d\"e\\n"], vec!["f"], vec!["ij"]]);
         let redirects: Vec<_> =
             calls[1].redirects.iter().map(|(op, to, _)| (op.as_str(), to.as_str())).collect();

@@ -4,7 +4,8 @@
 //! stands within words as a script (`bash -c`, `eval`) is read by [`Call::scripts`]. Nothing may be allowed on account of
 //! what it found, only marked and denied: see [`plain`](super::plain) for the other direction.
 
-use super::{Call, is_download, is_wrapper, option_takes_word};
+use super::wrappers::wrapper;
+use super::{AnyWord, Call, is_download};
 use std::ops::Range;
 
 /// Substitutions within substitutions that are followed; deeper ones are read as if they stood side by side.
@@ -68,6 +69,8 @@ struct Word {
     quoted: bool,
     /// It begins with an expansion and has no quotes, so it may be no word at all when it is run.
     may_vanish: bool,
+    /// The shell may make other words of it: it has a brace, a star or the like without quotes.
+    expands: bool,
     /// A substitution in it runs what loads something down.
     downloads: bool,
 }
@@ -87,6 +90,8 @@ struct List {
     downloads: bool,
     groups: Vec<Group>,
     cases: usize,
+    /// `coproc` stands before the call, and a name may follow.
+    coproc: bool,
     /// The operator of a redirection whose target comes next, and where it begins.
     redirect: Option<(&'static str, usize)>,
 }
@@ -199,8 +204,7 @@ impl Reader<'_> {
                 return;
             }
         }
-        if word.text == "{" && !word.quoted {
-            // Behind `function f` or `time`.
+        if word.text == "{" && !word.quoted && list.opens_group() {
             self.finish(list);
             return list.enter(false);
         }
@@ -228,6 +232,7 @@ impl Reader<'_> {
     /// The call that was read is over.
     fn finish(&mut self, list: &mut List) {
         list.redirect = None;
+        list.coproc = false;
         let words = std::mem::take(&mut list.words);
         let mut call = std::mem::take(&mut list.call);
         if let Some(last) = words.last() {
@@ -311,7 +316,10 @@ impl Reader<'_> {
                     word.text.extend(self.next().filter(|c| *c != '\n'));
                 }
                 '$' | '`' => self.expansion(false, &mut word),
-                _ => word.text.extend(self.next()),
+                _ => {
+                    word.expands |= matches!(c, '{' | '*' | '?' | '[');
+                    word.text.extend(self.next());
+                }
             }
         }
         word.range = start..self.at;
@@ -513,6 +521,16 @@ impl List {
         }
     }
 
+    /// Whether `{` behind the words so far opens a group, as behind `function f`; elsewhere it is a word.
+    fn opens_group(&self) -> bool {
+        let is =
+            |word: Option<&Word>, text: &[&str]| word.is_some_and(|word| text.contains(&word.text.as_str()));
+        let (first, last) = (self.words.first(), self.words.last());
+        is(first, &["function", "time", "for", "foreach", "select", "repeat", "always"])
+            || (self.coproc && self.words.len() == 1)
+            || (is(first, &["[["]) && is(last, &["]]"]))
+    }
+
     fn next_pipeline(&mut self) {
         self.flow = self.base;
         self.pipeline = false;
@@ -537,7 +555,8 @@ impl List {
     /// Takes a word of the shell's grammar in front of a call; `false` when it is none.
     fn keyword(&mut self, word: &str) -> bool {
         match word {
-            "then" | "elif" | "else" | "do" | "!" | "coproc" => {}
+            "then" | "elif" | "else" | "do" | "!" => {}
+            "coproc" => self.coproc = true,
             "{" | "if" | "while" | "until" => self.enter(false),
             "}" | "fi" | "done" => self.leave(),
             "esac" => {
@@ -562,38 +581,41 @@ impl List {
 
 /// Tells a call's words apart: assignments, wrappers, and the program with its words.
 fn sort_words(call: &mut Call, words: Vec<Word>) {
-    // Words that belong to a wrapper and not to the program behind it.
-    let mut skip = 0;
-    for Word { text, range, may_vanish, .. } in words {
+    // Words that belong to a wrapper and not to the program behind it: values of its options, and its operands.
+    let (mut values, mut operands) = (0, 0);
+    for Word { text, range, may_vanish, expands, .. } in words {
         if !(call.all.is_empty() && is_assignment(&text)) {
-            call.all.push(text.clone());
+            call.all.push(AnyWord { text: text.clone(), expands, may_vanish });
         }
         if !call.words.is_empty() {
             call.words.push((text, range));
-        } else if skip > 0 {
-            skip -= 1;
-        } else if is_wrapper(&text) || may_vanish {
+            continue;
+        }
+        let is_operand = operands > 0 && !text.starts_with('-');
+        if values > 0 {
+            values -= 1;
+        } else if let Some(wrapper) = wrapper(&text).filter(|_| !is_operand) {
+            operands = wrapper.operands;
+            call.wrappers.push((text, range));
+        } else if may_vanish {
+            operands -= usize::from(is_operand);
             call.wrappers.push((text, range));
         } else if is_assignment(&text) {
             call.assignments.push((text, range));
         } else {
             match call.wrappers.last() {
-                Some((wrapper, _)) if text.starts_with('-') => {
-                    skip += usize::from(option_takes_word(super::base_name(wrapper), &text));
+                Some((before, _)) if text.starts_with('-') => {
+                    let takes_word = wrapper(before).is_some_and(|wrapper| wrapper.option_takes_word(&text));
+                    values = usize::from(takes_word);
                 }
-                Some((wrapper, _)) if super::base_name(wrapper) == "timeout" && is_duration(&text) => {}
+                Some(_) if is_operand => operands -= 1,
                 _ => call.words.push((text, range)),
             }
         }
     }
 }
 
-fn is_duration(word: &str) -> bool {
-    word.starts_with(|c: char| c.is_ascii_digit())
-        && !word.contains(|c: char| c.is_ascii_uppercase() || c == '/')
-}
-
-fn is_assignment(word: &str) -> bool {
+pub(super) fn is_assignment(word: &str) -> bool {
     word.split_once('=').is_some_and(|(name, _)| {
         let name = name.strip_suffix('+').unwrap_or(name);
         let name = name.split_once('[').map_or(name, |(name, _)| name);
