@@ -80,6 +80,9 @@ async fn finish(terminal: Rc<Terminal>, exit: Exit) {
 
 async fn last_output(terminal: &Terminal) {
     let ended = Instant::now();
+    // What was known of the terminal is of before the end: the program may have opened it again since.
+    terminal.is_hung_up.set(false);
+    terminal.look.notify_one();
     let quiet = async {
         loop {
             let since = ended.max(terminal.core().last_output());
@@ -91,7 +94,7 @@ async fn last_output(terminal: &Terminal) {
         }
     };
     let hung_up = async {
-        // It may have rung before, and the program have opened its terminal again.
+        // It may have rung before the end.
         while !terminal.is_hung_up.get() {
             terminal.hung_up.notified().await;
         }
