@@ -106,9 +106,29 @@ fn input_that_is_not_taken_holds_up_neither_output_nor_signals() {
     terminals.go();
     read_until(&mut stdout, "going");
     signal(&child, libc::SIGTERM);
-    child.wait().unwrap();
-    // The terminal goes on.
+    assert_eq!(child.wait().unwrap().code(), Some(128 + libc::SIGTERM), "no success, for scripts");
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(said, "detached; `magia attach full` comes back\n");
     assert_eq!(terminals.place.run(&["term", "show", "full", "--json"]).json()["state"], "running");
+}
+
+#[test]
+fn a_signal_is_no_success() {
+    let terminals = Terminals::new();
+    for number in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM] {
+        let id = format!("signal-{number}");
+        let script = "echo ready; exec sleep 1000";
+        let (mut child, _stdin, mut stdout) =
+            terminals.piped(&["run", "--id", &id, "--", "sh", "-c", script]);
+        read_until(&mut stdout, "ready");
+        signal(&child, number);
+        assert_eq!(child.wait().unwrap().code(), Some(128 + number));
+        let (mut child, _stdin, mut stdout) = terminals.piped(&["attach", &id]);
+        read_until(&mut stdout, "ready");
+        signal(&child, number);
+        assert_eq!(child.wait().unwrap().code(), Some(128 + number));
+    }
 }
 
 #[test]

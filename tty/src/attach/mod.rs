@@ -59,8 +59,11 @@ pub struct AttachOptions {
 pub enum AttachEnd {
     /// The program has ended.
     Exited(Exit),
-    /// The user has detached, or this terminal was closed; the program goes on.
+    /// The user has detached; the program goes on.
     Detached,
+    /// This process was told to end, by a signal or because its terminal was closed, which is as good as `SIGHUP`; the program
+    /// goes on.
+    Signalled(i32),
 }
 
 /// Why an attachment failed.
@@ -95,12 +98,13 @@ impl Signals {
         Ok(Self { resized: signal(SignalKind::window_change())?, end: [hangup?, terminate?, interrupt?] })
     }
 
-    async fn ended(end: &mut [Signal; 3]) {
+    /// The number of the one that has come.
+    async fn ended(end: &mut [Signal; 3]) -> i32 {
         let [hangup, terminate, interrupt] = end;
         tokio::select! {
-            _ = hangup.recv() => {}
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = hangup.recv() => libc::SIGHUP,
+            _ = terminate.recv() => libc::SIGTERM,
+            _ = interrupt.recv() => libc::SIGINT,
         }
     }
 }
@@ -180,7 +184,7 @@ async fn converse(
             }
             bytes = key(&mut keyboard) => {
                 // A terminal that was closed.
-                let Some(bytes) = bytes else { break AttachEnd::Detached };
+                let Some(bytes) = bytes else { break AttachEnd::Signalled(libc::SIGHUP) };
                 let taken = keys.take(&bytes);
                 let has_room = |typed: &mpsc::Sender<Vec<u8>>| {
                     taken.bytes.is_empty() || typed.try_send(taken.bytes).is_ok()
@@ -203,7 +207,7 @@ async fn converse(
                     wishes.send_modify(|wishes| wishes.size = Some(size));
                 }
             }
-            () = Signals::ended(&mut signals.end) => break AttachEnd::Detached,
+            signal = Signals::ended(&mut signals.end) => break AttachEnd::Signalled(signal),
         }
     };
     // What was typed before is for the program, unless that does not read.
