@@ -149,7 +149,8 @@ pub enum Verb {
         after_long_help = "Ctrl+\\ detaches. The end of an input that is no terminal is typed as Ctrl+D. Exit codes: \
                                  the command's, 128 and the signal's number when a signal ended it, 125 when magia \
                                  itself failed, 126 when the command cannot be run, 127 when there is none; 0 when \
-                                 detached.\n\n\
+                                 detached by the key; 128 and the number of a signal to magia itself, after which the \
+                                 command goes on.\n\n\
                                  Examples:\n  magia run -- claude\n  magia run --detach --name tests -- make test"
     )]
     Run(run::Run),

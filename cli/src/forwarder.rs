@@ -4,7 +4,7 @@
 
 use crate::failure::{Exit, Failure, report};
 use crate::output::Out;
-use crate::verbs::attach::{Ended, or_own_failure, to};
+use crate::verbs::attach::{or_own_failure, to};
 use crate::verbs::{run, term};
 use anyhow::{Context as _, Result};
 use clap::Parser;
@@ -182,10 +182,7 @@ impl Forwarder {
             Err(exit) => return Ok(exit),
         };
         let options = AttachOptions { from_start: true, passes_end: true, ..AttachOptions::default() };
-        Ok(match to(&terminal.dir, &terminal.id, &options)? {
-            Ended::Exited(exit) => exit,
-            Ended::Detached => Exit::Done,
-        })
+        Ok(to(&terminal.dir, &terminal.id, &options)?.code())
     }
 }
 

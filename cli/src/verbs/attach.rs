@@ -36,6 +36,18 @@ pub enum Ended {
     Exited(Exit),
     /// By the user; the program goes on.
     Detached,
+    /// By a signal, with the exit code of one; the program goes on.
+    Signalled(Exit),
+}
+
+impl Ended {
+    /// The exit code: 0 is the user's own wish alone.
+    pub fn code(self) -> Exit {
+        match self {
+            Self::Exited(exit) | Self::Signalled(exit) => exit,
+            Self::Detached => Exit::Done,
+        }
+    }
 }
 
 /// `magia attach`.
@@ -60,19 +72,21 @@ fn attached(attach: Attach) -> Result<Exit> {
         from_start: false,
         passes_end: false,
     };
-    match to(&record.dir, &record.id, &options)? {
-        Ended::Exited(exit) => Ok(exit),
-        Ended::Detached => Ok(Exit::Done),
-    }
+    Ok(to(&record.dir, &record.id, &options)?.code())
 }
 
-/// Attaches, and says when the user has detached.
+/// Attaches, and says when the program goes on without this terminal.
 pub fn to(dir: &Path, id: &TerminalId, options: &AttachOptions) -> Result<Ended> {
+    let goes_on = || say(&format!("detached; `magia attach {id}` comes back"));
     match magia_tty::attach::attach(dir, options) {
         Ok(AttachEnd::Exited(exit)) => Ok(Ended::Exited(Exit::of_child(exit))),
         Ok(AttachEnd::Detached) => {
-            say(&format!("detached; `magia attach {id}` comes back"));
+            goes_on();
             Ok(Ended::Detached)
+        }
+        Ok(AttachEnd::Signalled(signal)) => {
+            goes_on();
+            Ok(Ended::Signalled(Exit::of_child(magia_tty::wire::Exit { code: None, signal: Some(signal) })))
         }
         Err(AttachError::Client(err)) if err.is_gone() => Err(Failure::Advised {
             message: format!("the holder of terminal {id} is gone"),

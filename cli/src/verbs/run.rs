@@ -1,6 +1,6 @@
 //! `run`: a command in a terminal of its own, which goes on when this one is closed.
 
-use super::attach::{self, Ended};
+use super::attach;
 use crate::client;
 use crate::failure::{Exit, Failure};
 use crate::output::Out;
@@ -88,10 +88,7 @@ fn started(run: Run, out: &mut Out) -> Result<Exit> {
     }
     let options =
         magia_tty::attach::AttachOptions { from_start: true, passes_end: true, ..Default::default() };
-    match attach::to(&terminal.dir, &terminal.id, &options)? {
-        Ended::Exited(exit) => Ok(exit),
-        Ended::Detached => Ok(Exit::Done),
-    }
+    Ok(attach::to(&terminal.dir, &terminal.id, &options)?.code())
 }
 
 /// What makes an agent find magia as its editor, when the app runs and wants to be found. Its lock file comes as soon as the

@@ -14,5 +14,6 @@ mod faults;
 mod samples;
 mod streams;
 mod support;
+mod terminals;
 mod views;
 mod without_app;

@@ -8,6 +8,7 @@ mod filter;
 mod front;
 mod keyboard;
 mod letterbox;
+mod telling;
 mod terminal;
 
 pub use detach::{DetachKey, DetachKeyError};
@@ -18,15 +19,23 @@ use crate::size::Size;
 use crate::wire::{ClientKind, Exit, Format, Hello};
 use detach::Keys;
 use front::Front;
+use std::future::pending;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
+use std::pin::pin;
 use std::time::Duration;
+use telling::{Typing, Wishes};
 use terminal::RawTerminal;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until, timeout};
 
-/// What a terminal's line discipline takes for the end of a file.
-const END_OF_INPUT: &[u8] = &[0x04];
+/// How many pieces of what is typed may wait for a program that does not read, each up to 16 KiB (a terminal gives 4 KiB at a
+/// time). What is typed beyond that is lost, and the bell says so.
+const TYPED_MAX: usize = 1024;
+const BELL: &[u8] = b"\x07";
+/// How long what was typed before the detach key may take.
+const LAST_TYPED_LIMIT: Duration = Duration::from_millis(500);
 /// How often a screen of another size is painted at most.
 const PAINT_EVERY: Duration = Duration::from_millis(33);
 
@@ -50,8 +59,11 @@ pub struct AttachOptions {
 pub enum AttachEnd {
     /// The program has ended.
     Exited(Exit),
-    /// The user has detached, or this terminal was closed; the program goes on.
+    /// The user has detached; the program goes on.
     Detached,
+    /// This process was told to end, by a signal or because its terminal was closed, which is as good as `SIGHUP`; the program
+    /// goes on.
+    Signalled(i32),
 }
 
 /// Why an attachment failed.
@@ -86,12 +98,13 @@ impl Signals {
         Ok(Self { resized: signal(SignalKind::window_change())?, end: [hangup?, terminate?, interrupt?] })
     }
 
-    async fn ended(end: &mut [Signal; 3]) {
+    /// The number of the one that has come.
+    async fn ended(end: &mut [Signal; 3]) -> i32 {
         let [hangup, terminate, interrupt] = end;
         tokio::select! {
-            _ = hangup.recv() => {}
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = hangup.recv() => libc::SIGHUP,
+            _ = terminate.recv() => libc::SIGTERM,
+            _ = interrupt.recv() => libc::SIGINT,
         }
     }
 }
@@ -125,17 +138,31 @@ async fn run(dir: &Path, options: &AttachOptions) -> Result<AttachEnd, AttachErr
 
 async fn converse(
     mut reader: Reader,
-    mut writer: Writer,
+    writer: Writer,
     mut signals: Signals,
     options: &AttachOptions,
     raw: &RawTerminal,
     front: &mut Front,
 ) -> Result<AttachEnd, AttachError> {
     let mut keys = Keys::new(options.detach_key);
-    let mut keyboard = keyboard::read()?;
-    let mut has_input = true;
+    let keyboard = keyboard::read()?;
+    let typing = Typing {
+        is_read_only: options.read_only,
+        passes_end: options.passes_end && !raw.is_terminal(),
+        ends: raw.is_terminal(),
+    };
+    let (wishes, wished) = watch::channel(Wishes::default());
+    // What comes through a pipe waits there; among keys there may be the one that detaches, so they are always read.
+    let (mut keyboard, typed, waiting) = if raw.is_terminal() {
+        let (typed, waiting) = mpsc::channel(TYPED_MAX);
+        (Some(keyboard), Some(typed), waiting)
+    } else {
+        (None, None, keyboard)
+    };
+    let mut telling = pin!(telling::tell(writer, waiting, wished, typing));
+    let mut is_telling = true;
     let mut painted = Instant::now();
-    loop {
+    let end = loop {
         tokio::select! {
             said = reader.next() => {
                 let Some(said) = said? else { return Err(ClientError::HungUp.into()) };
@@ -147,7 +174,7 @@ async fn converse(
                     next = reader.next_read()?;
                 }
                 if front.wants_screen() {
-                    writer.pause(false).await?;
+                    wishes.send_modify(|wishes| wishes.screens += 1);
                 }
                 io::stdout().flush()?;
             }
@@ -155,34 +182,46 @@ async fn converse(
                 painted = Instant::now();
                 front.paint(&mut io::stdout().lock())?;
             }
-            bytes = keyboard.recv(), if has_input => {
-                let Some(bytes) = bytes else {
-                    has_input = false;
-                    if raw.is_terminal() {
-                        return Ok(AttachEnd::Detached);
-                    }
-                    if options.passes_end && !options.read_only {
-                        writer.input(END_OF_INPUT).await?;
-                    }
-                    continue;
+            bytes = key(&mut keyboard) => {
+                // A terminal that was closed.
+                let Some(bytes) = bytes else { break AttachEnd::Signalled(libc::SIGHUP) };
+                let taken = keys.take(&bytes);
+                let has_room = |typed: &mpsc::Sender<Vec<u8>>| {
+                    taken.bytes.is_empty() || typed.try_send(taken.bytes).is_ok()
                 };
-                let taken = if raw.is_terminal() { keys.take(&bytes) } else { detach::Taken::all(&bytes) };
-                if !options.read_only && !taken.bytes.is_empty() {
-                    writer.input(&taken.bytes).await?;
+                if !typed.as_ref().is_none_or(has_room) {
+                    io::stdout().write_all(BELL)?;
+                    io::stdout().flush()?;
                 }
                 if taken.is_detached {
-                    return Ok(AttachEnd::Detached);
+                    break AttachEnd::Detached;
                 }
             }
+            // A holder that has gone may have said why: that is read.
+            _ = &mut telling, if is_telling => is_telling = false,
             _ = signals.resized.recv() => {
                 if let Some(size) = terminal::size().and_then(Size::usable) {
                     if raw.is_terminal() {
                         front.resized(Some(size));
                     }
-                    writer.resize(size).await?;
+                    wishes.send_modify(|wishes| wishes.size = Some(size));
                 }
             }
-            () = Signals::ended(&mut signals.end) => return Ok(AttachEnd::Detached),
+            signal = Signals::ended(&mut signals.end) => break AttachEnd::Signalled(signal),
         }
+    };
+    // What was typed before is for the program, unless that does not read.
+    drop(typed);
+    if is_telling && raw.is_terminal() {
+        drop(timeout(LAST_TYPED_LIMIT, telling).await);
+    }
+    Ok(end)
+}
+
+/// What is typed next; never anything without a keyboard.
+async fn key(keyboard: &mut Option<mpsc::Receiver<Vec<u8>>>) -> Option<Vec<u8>> {
+    match keyboard {
+        Some(keyboard) => keyboard.recv().await,
+        None => pending().await,
     }
 }

@@ -16,8 +16,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 /// How long a terminal may take to do as it is told; see the holder's own limit for killing.
 const DONE_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long a holder may take to go, and how often it is looked whether it has.
-const DISMISS_LIMIT: Duration = Duration::from_secs(2);
+/// How long a holder may take to go (two seconds are for clients that do not read), and how often it is looked whether it has.
+const DISMISS_LIMIT: Duration = Duration::from_secs(5);
 const DISMISS_LOOK: Duration = Duration::from_millis(5);
 
 /// Why an errand was not done.

@@ -222,6 +222,7 @@ impl Core {
         }
         self.tell_roles();
         if let (Some(exit), Some(client)) = (self.exit, self.clients.get(&id)) {
+            client.outbox.end();
             client.outbox.keep(frame(&FromHolder::Exit(exit)));
         }
     }
@@ -354,11 +355,15 @@ impl Core {
         self.write_session()
     }
 
-    /// Tells all clients how the program has ended.
+    /// Tells all clients how the program has ended, after its last output: who is behind, or has paused, sees the screen.
     pub fn tell_exit(&self) {
         let Some(exit) = self.exit else { return };
         let exit = frame(&FromHolder::Exit(exit));
-        for client in self.clients.values().filter(|client| !client.is_foreign) {
+        for (id, client) in self.clients.iter().filter(|(_, client)| !client.is_foreign) {
+            client.outbox.end();
+            if client.outbox.is_behind() {
+                self.snapshot_for(*id, false);
+            }
             client.outbox.keep(FrameBytes::clone(&exit));
         }
     }
@@ -404,11 +409,20 @@ impl Core {
         self.disk.session(session_text(&self.record))
     }
 
-    /// Hangs up on everybody and waits for the disk.
-    pub fn close(&mut self) {
+    /// Hangs up on everybody once they have been told what waits for them.
+    pub fn hang_up(&self) {
         for client in self.clients.values() {
             client.outbox.close();
         }
+    }
+
+    /// Whether there are clients.
+    pub fn has_clients(&self) -> bool {
+        !self.clients.is_empty()
+    }
+
+    /// Waits for the disk.
+    pub fn close(&mut self) {
         // The disk is waited for.
         drop(self.keep_session());
         self.disk.stop();

@@ -17,8 +17,8 @@ const QUIET: Duration = Duration::from_millis(40);
 const LAST_OUTPUT_LIMIT: Duration = Duration::from_millis(500);
 /// How long the disk may take to have the end written down before clients hear of it.
 const DISK_LIMIT: Duration = Duration::from_secs(1);
-/// How long clients have to be told of the end by a holder that does not stay.
-const FAREWELL: Duration = Duration::from_millis(50);
+/// How long clients have to read what waits for them once the holder leaves.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// How often `session.json` is written at most, but for the end.
 const SESSION_EVERY: Duration = Duration::from_secs(1);
 
@@ -70,16 +70,26 @@ async fn finish(terminal: Rc<Terminal>, exit: Exit) {
         terminal.core().session_kept(false);
     }
     terminal.core().tell_exit();
-    if terminal.is_unwanted.get() {
-        sleep(FAREWELL).await;
-    } else {
+    if !terminal.is_unwanted.get() {
         drop(timeout(terminal.tuning.linger, terminal.unwanted.notified()).await);
     }
+    terminal.core().hang_up();
+    // Who reads nothing is not waited for.
+    drop(timeout(FAREWELL, all_left(&terminal)).await);
     terminal.is_over.notify_one();
+}
+
+async fn all_left(terminal: &Terminal) {
+    while terminal.core().has_clients() {
+        terminal.left.notified().await;
+    }
 }
 
 async fn last_output(terminal: &Terminal) {
     let ended = Instant::now();
+    // What was known of the terminal is of before the end: the program may have opened it again since.
+    terminal.is_hung_up.set(false);
+    terminal.look.notify_one();
     let quiet = async {
         loop {
             let since = ended.max(terminal.core().last_output());
@@ -91,7 +101,7 @@ async fn last_output(terminal: &Terminal) {
         }
     };
     let hung_up = async {
-        // It may have rung before, and the program have opened its terminal again.
+        // It may have rung before the end.
         while !terminal.is_hung_up.get() {
             terminal.hung_up.notified().await;
         }

@@ -47,6 +47,8 @@ struct State {
     /// The client must get a snapshot before more output.
     is_behind: bool,
     is_paused: bool,
+    /// What waits is the program's last: no word of the client's is waited for any more.
+    is_over: bool,
     is_closed: bool,
     flow: Option<Flow>,
 }
@@ -156,6 +158,17 @@ impl Outbox {
         self.changed.notify_one();
     }
 
+    /// The program has ended: what waits is written without another word of the client's.
+    pub fn end(&self) {
+        self.state.borrow_mut().is_over = true;
+        self.changed.notify_one();
+    }
+
+    /// Whether some output was thrown away, so that what comes next makes no sense without a snapshot.
+    pub fn is_behind(&self) -> bool {
+        self.state.borrow().is_behind
+    }
+
     /// Hangs up after what waits has been written.
     pub fn close(&self) {
         self.state.borrow_mut().is_closed = true;
@@ -205,7 +218,12 @@ impl State {
     }
 
     fn is_window_full(&self) -> bool {
-        self.flow.as_ref().is_some_and(|flow| flow.sent.saturating_sub(flow.acked) >= FLOW_WINDOW_BYTES)
+        !self.is_over
+            && !self.is_closed
+            && self
+                .flow
+                .as_ref()
+                .is_some_and(|flow| flow.sent.saturating_sub(flow.acked) >= FLOW_WINDOW_BYTES)
     }
 }
 
@@ -281,6 +299,30 @@ mod tests {
         outbox.snapshot(vec![frame(5)], 3 * FLOW_WINDOW_BYTES);
         outbox.stream(&frame(7), Some(3 * FLOW_WINDOW_BYTES + 1));
         assert_eq!((written(&outbox), now(&outbox)), (5, None), "a snapshot is to be dealt with too");
+    }
+
+    #[test]
+    fn the_end_does_not_wait_for_the_window() {
+        let full = || {
+            let outbox = Outbox::default();
+            outbox.acknowledge(0);
+            outbox.stream(&frame(9), Some(FLOW_WINDOW_BYTES));
+            outbox.stream(&frame(8), Some(FLOW_WINDOW_BYTES + 1));
+            outbox.keep(frame(7));
+            assert_eq!((written(&outbox), now(&outbox)), (9, None));
+            outbox
+        };
+        let outbox = full();
+        outbox.close();
+        assert_eq!((written(&outbox), written(&outbox), now(&outbox)), (8, 7, Some(Next::Close)));
+        let outbox = full();
+        outbox.end();
+        outbox.acknowledge(1);
+        outbox.stream(&frame(6), Some(3 * FLOW_WINDOW_BYTES));
+        assert_eq!((written(&outbox), written(&outbox), written(&outbox)), (8, 7, 6));
+        outbox.stream(&frame(STREAM_MAX_BYTES + 1), Some(4 * FLOW_WINDOW_BYTES));
+        assert!(outbox.is_behind());
+        assert_eq!(now(&outbox), Some(Next::Snapshot));
     }
 
     #[test]

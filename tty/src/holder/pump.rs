@@ -25,7 +25,10 @@ pub async fn read(terminal: Rc<Terminal>) {
                 if terminal.core().has_exited() {
                     return;
                 }
-                sleep(REOPEN_LOOK).await;
+                tokio::select! {
+                    () = sleep(REOPEN_LOOK) => {}
+                    () = terminal.look.notified() => {}
+                }
             }
             Ok(first) => {
                 terminal.is_hung_up.set(false);

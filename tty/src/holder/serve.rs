@@ -88,6 +88,7 @@ impl Drop for Present {
     fn drop(&mut self) {
         self.connections.0.borrow_mut().remove(&self.id);
         self.terminal.core().leave(self.id);
+        self.terminal.left.notify_one();
         self.terminal.fit();
     }
 }

@@ -41,6 +41,10 @@ pub struct Terminal {
     pub is_hung_up: Cell<bool>,
     /// See above.
     pub hung_up: Notify,
+    /// Has a terminal that nobody had open looked at now.
+    pub look: Notify,
+    /// Rings when a client has gone.
+    pub left: Notify,
     /// Somebody wants the holder gone: it does not stay after the program's end.
     pub is_unwanted: Cell<bool>,
     /// Rings when it has become so.
@@ -64,6 +68,8 @@ impl Terminal {
             is_over: Notify::new(),
             is_hung_up: Cell::new(false),
             hung_up: Notify::new(),
+            look: Notify::new(),
+            left: Notify::new(),
             is_unwanted: Cell::new(false),
             unwanted: Notify::new(),
             dir,

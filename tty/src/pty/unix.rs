@@ -2,11 +2,14 @@
 
 use super::{Command, SpawnError};
 use crate::size::Size;
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{self, Stdio};
+use std::rc::Rc;
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 /// One past the greatest signal of any system that we know.
@@ -21,47 +24,46 @@ pub struct Spawned {
     pub pid: u32,
 }
 
-/// The holder's end of a pseudo-terminal. Reads and writes never wait.
+/// The holder's end of a pseudo-terminal. Reads and writes never wait. One task reads, one writes.
 #[derive(Debug)]
-pub struct Master(AsyncFd<File>);
+pub struct Master {
+    file: File,
+    reading: Side,
+    writing: Side,
+}
 
 impl Master {
+    fn new(file: File) -> io::Result<Self> {
+        let (reading, writing) =
+            (Side::new(&file, Interest::READABLE)?, Side::new(&file, Interest::WRITABLE)?);
+        Ok(Self { file, reading, writing })
+    }
+
     /// Reads what is there, and waits for the first byte. The kernel gives 4 KiB at a time: [`Self::read_now`] has the rest.
-    /// 0 once the program and all that share its terminal have closed it.
+    /// 0 while the program and all that share its terminal have closed it.
     ///
     /// # Errors
     /// What the system says.
     pub async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let mut ready = self.0.readable().await?;
-            match ready.try_io(|master| master.get_ref().read(buffer)) {
-                Ok(Err(err)) if err.kind() == io::ErrorKind::Interrupted => {}
-                // How Linux says that nobody has the other end open.
-                Ok(Err(err)) if err.raw_os_error() == Some(libc::EIO) => return Ok(0),
-                Ok(read) => return read,
-                Err(_would_block) => {}
-            }
+        match self.reading.when_ready(|mut file| file.read(buffer)).await {
+            // How Linux says that nobody has the other end open.
+            Err(err) if err.raw_os_error() == Some(libc::EIO) => Ok(0),
+            read => read,
         }
     }
 
     /// The next 4 KiB, without waiting for the program; 0 when there is nothing, for whatever reason: [`Self::read`] knows it.
     pub fn read_now(&self, buffer: &mut [u8]) -> usize {
-        self.0.get_ref().read(buffer).unwrap_or(0)
+        (&self.file).read(buffer).unwrap_or(0)
     }
 
-    /// Writes as much as there is room for, and waits for room for the first byte.
+    /// Writes as much as there is room for, and waits for room for the first byte. An error when there is none and nobody has
+    /// the other end open.
     ///
     /// # Errors
     /// What the system says.
     pub async fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        loop {
-            let mut ready = self.0.writable().await?;
-            match ready.try_io(|master| master.get_ref().write(bytes)) {
-                Ok(Err(err)) if err.kind() == io::ErrorKind::Interrupted => {}
-                Ok(done) => return done,
-                Err(_would_block) => {}
-            }
-        }
+        self.writing.when_ready(|mut file| file.write(bytes)).await
     }
 
     /// Tells the terminal its size, and the kernel tells the foreground.
@@ -69,14 +71,67 @@ impl Master {
     /// # Errors
     /// What the system says.
     pub fn resize(&self, size: Size) -> io::Result<()> {
-        set_size(self.0.get_ref(), size)
+        set_size(&self.file, size)
     }
 
     /// The process group in the foreground of the terminal.
     pub fn foreground(&self) -> Option<i32> {
         // SAFETY: takes two integers; the descriptor is open.
-        let group = unsafe { libc::tcgetpgrp(self.0.get_ref().as_raw_fd()) };
+        let group = unsafe { libc::tcgetpgrp(self.file.as_raw_fd()) };
         (group > 0).then_some(group)
+    }
+}
+
+/// One direction of a [`Master`], with a descriptor of its own so that each is watched for itself.
+///
+/// What the system says of a hang-up is remembered for good by whatever watches the descriptor, although the program may
+/// open its terminal again: from then on it would be told without end that there is something to do. So it is asked how things
+/// are, and watched afresh.
+#[derive(Debug)]
+struct Side {
+    watched: RefCell<Rc<AsyncFd<File>>>,
+    interest: Interest,
+}
+
+impl Side {
+    fn new(file: &File, interest: Interest) -> io::Result<Self> {
+        Ok(Self { watched: RefCell::new(Rc::new(watch(file, interest)?)), interest })
+    }
+
+    /// Tries until it is done or fails, whenever there may be something to do. EIO once it would wait for nobody.
+    async fn when_ready(&self, mut attempt: impl FnMut(&File) -> io::Result<usize>) -> io::Result<usize> {
+        loop {
+            let watched = Rc::clone(&self.watched.borrow());
+            let mut ready = watched.ready(self.interest).await?;
+            let was_hung_up = ready.ready().is_read_closed() || ready.ready().is_write_closed();
+            match ready.try_io(|watched| attempt(watched.get_ref())) {
+                Ok(Err(err)) if err.kind() == io::ErrorKind::Interrupted => {}
+                Ok(done) => return done,
+                Err(_would_block) if !was_hung_up => {}
+                Err(_would_block) if is_hung_up(watched.get_ref())? => {
+                    return Err(io::Error::from_raw_os_error(libc::EIO));
+                }
+                Err(_would_block) => {
+                    let afresh = watch(watched.get_ref(), self.interest)?;
+                    self.watched.replace(Rc::new(afresh));
+                }
+            }
+        }
+    }
+}
+
+fn watch(file: &File, interest: Interest) -> io::Result<AsyncFd<File>> {
+    // SAFETY: the file owns its descriptor, gives no other, and lives as long as what watches it.
+    Ok(unsafe { AsyncFd::register_with_interest(file.try_clone()?, interest) }?)
+}
+
+/// Whether nobody has the other end open now.
+fn is_hung_up(file: &File) -> io::Result<bool> {
+    let mut asked = libc::pollfd { fd: file.as_raw_fd(), events: 0, revents: 0 };
+    // SAFETY: passes one entry, which is ours; the descriptor is open, and nothing is waited for.
+    match unsafe { libc::poll(&raw mut asked, 1, 0) } {
+        0.. => Ok(asked.revents & libc::POLLHUP != 0),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 
@@ -97,9 +152,7 @@ pub fn spawn(command: &Command) -> Result<Spawned, SpawnError> {
     unsafe { child.pre_exec(move || become_leader(umask)) };
     let failed = |source| SpawnError::Program { program: program.to_string_lossy().into_owned(), source };
     let pid = child.spawn().map_err(failed)?.id();
-    // SAFETY: the file owns its descriptor, gives no other, and lives as long as what watches it.
-    let master = unsafe { AsyncFd::register(master) }.map_err(|err| SpawnError::Terminal(err.into()))?;
-    Ok(Spawned { master: Master(master), pid })
+    Ok(Spawned { master: Master::new(master).map_err(SpawnError::Terminal)?, pid })
 }
 
 /// In the child: leads a new session on the terminal that is its input, with all signals as a login gives them.

@@ -127,6 +127,48 @@ fn a_client_that_acknowledges_is_not_ahead_of_itself() {
 }
 
 #[test]
+fn the_last_words_reach_clients_that_are_behind() {
+    let mut place = Place::new();
+    place.tuning.linger = Duration::from_secs(3_600);
+    let started = place.sh("read go; seq 1 400000; echo FATAL; exit 3");
+    talk(async {
+        let mut slow = Viewer::window(&started, place.size).await;
+        let mut careful = Viewer::window(&started, place.size).await;
+        let mut hidden = Viewer::window(&started, place.size).await;
+        careful.writer.acknowledge(0).await.unwrap();
+        hidden.writer.pause(true).await.unwrap();
+        slow.type_in("go\r").await;
+        assert_eq!(magia_tty::client::errand::wait_exit(&started.dir, None).await.unwrap().code, Some(3));
+        // None of them has read anything so far.
+        for viewer in [&mut slow, &mut careful, &mut hidden] {
+            assert_eq!(viewer.until_exit().await.code, Some(3));
+            assert!(viewer.text().contains("FATAL"), "{}", viewer.snapshots);
+            assert_eq!(viewer.snapshots, 2);
+        }
+    });
+}
+
+#[test]
+fn a_holder_that_does_not_stay_tells_all_before_it_leaves() {
+    let mut place = Place::new();
+    place.tuning.linger = Duration::ZERO;
+    let started = place.sh("read go; seq 1 90000; echo FATAL; exit 3");
+    talk(async {
+        let viewer = Viewer::window(&started, place.size).await;
+        let mut careful = Viewer::window(&started, place.size).await;
+        careful.until("the screen", |it| it.snapshots == 1).await;
+        careful.writer.acknowledge(0).await.unwrap();
+        careful.type_in("go\r").await;
+        let told = async |mut viewer: Viewer| {
+            assert_eq!(viewer.until_exit().await.code, Some(3));
+            assert!(viewer.text().contains("FATAL"), "{}", viewer.snapshots);
+            assert!(!viewer.step().await, "it hangs up");
+        };
+        tokio::join!(told(viewer), told(careful));
+    });
+}
+
+#[test]
 fn a_pause_holds_the_output_back() {
     let place = Place::new();
     let started = place.start(&["/bin/cat"]);

@@ -12,6 +12,7 @@ mod clients;
 mod directory;
 mod flow;
 mod foreign;
+mod hangup;
 mod kill;
 mod life;
 mod recording;
