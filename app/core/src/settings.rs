@@ -662,12 +662,8 @@ fn tool_permission(value: &Value) -> Option<ToolPermission> {
     };
     // Such a rule would fit nothing, and who wrote it believes that it does.
     let fits_nothing = command_prefix.is_some() && has_no_command(&tool);
-    let shell = is_shell(&tool);
-    (!fits_nothing && !(shell && auto_approve && command_prefix.is_none())).then_some(ToolPermission {
-        tool,
-        command_prefix,
-        auto_approve,
-    })
+    let is_any_command = is_shell(&tool) && auto_approve && command_prefix.is_none();
+    (!fits_nothing && !is_any_command).then_some(ToolPermission { tool, command_prefix, auto_approve })
 }
 
 fn word<T: Copy>(value: &Value, all: &[T], as_str: impl Fn(T) -> &'static str) -> Option<T> {
