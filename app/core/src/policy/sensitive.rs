@@ -2,7 +2,7 @@
 
 use super::shell::{self, Call};
 use super::table::{self, RiskRow};
-use super::{PATH_KEYS, RealPaths, command_of, is_shell};
+use super::{PATH_KEYS, RealPaths, asks_for_more, command_of, is_shell, is_told, named_by_rules};
 use serde_json::Value;
 
 /// What kind of place it is.
@@ -81,7 +81,7 @@ const ENV_EXAMPLES: &[&str] = &[".env.example", ".env.sample", ".env.template", 
 /// not seen, so nothing may be allowed because nothing was found.
 pub fn touched(tool: &str, input: &Value, paths: Option<&RealPaths>) -> Vec<Touched> {
     let mut found = Vec::new();
-    if is_shell(tool) {
+    if is_shell(named_by_rules(tool)) {
         in_command(&command_of(input).unwrap_or_default(), 3, &mut found);
     } else {
         for key in PATH_KEYS.iter().chain(&["glob", "include"]) {
@@ -89,7 +89,22 @@ pub fn touched(tool: &str, input: &Value, paths: Option<&RealPaths>) -> Vec<Touc
         }
         found.extend(paths.and_then(|paths| of_word(&paths.target.to_string_lossy())));
     }
+    if asks_for_more(tool) {
+        for (_, value) in input.as_object().into_iter().flatten().filter(|(key, _)| !is_told(key)) {
+            in_texts(value, &mut found);
+        }
+    }
     once(found)
+}
+
+/// The places that texts within a value name.
+fn in_texts(value: &Value, found: &mut Vec<Touched>) {
+    match value {
+        Value::String(text) => found.extend(of_word(text)),
+        Value::Array(values) => values.iter().for_each(|value| in_texts(value, found)),
+        Value::Object(fields) => fields.values().for_each(|value| in_texts(value, found)),
+        _ => {}
+    }
 }
 
 fn in_command(command: &str, depth: usize, found: &mut Vec<Touched>) {
