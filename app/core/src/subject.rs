@@ -2,6 +2,7 @@
 
 mod patch;
 
+use crate::policy::BASH_WITH_MORE;
 use magia_protocol::wire::Risk;
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
@@ -150,6 +151,14 @@ impl Subject {
                 },
                 None => Self::other(input),
             },
+            BASH_WITH_MORE => match text("command") {
+                Some(command) => Self::Command {
+                    command: command.to_owned(),
+                    description: Some(with_more(input)),
+                    marks: Vec::new(),
+                },
+                None => Self::other(input),
+            },
             "Edit" | "replace" => match (text("file_path"), text("old_string"), text("new_string")) {
                 (Some(path), Some(old), Some(new)) => Self::edit(path, false, old, new),
                 _ => Self::other(input),
@@ -266,6 +275,16 @@ pub fn diff_lines(old: &str, new: &str) -> (Vec<DiffLine>, u32, u32) {
         lines.push(DiffLine { change: Change::Gap, old: None, new: None, text: String::new() });
     }
     (lines, added, removed)
+}
+
+/// What a request for more than a command says of it, and all that it asks for besides.
+fn with_more(input: &Value) -> String {
+    let told = ["description", "reason"].iter().find_map(|key| input.get(key).and_then(Value::as_str));
+    let mut lines: Vec<String> = told.map(str::to_owned).into_iter().collect();
+    let fields = input.as_object().into_iter().flatten();
+    let asked = fields.filter(|(key, _)| !crate::policy::is_told(key));
+    lines.extend(asked.map(|(key, value)| format!("It also asks for {key}: {value}")));
+    lines.join("\n")
 }
 
 fn questions(input: &Value) -> Option<Vec<Question>> {

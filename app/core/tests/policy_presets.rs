@@ -8,11 +8,13 @@
 )]
 
 use magia_core::event::StoredRequest;
+use magia_core::policy::risk::judge;
 use magia_core::policy::trial::{Trial, replay};
 use magia_core::policy::{Call, RealPaths, Says, verdict};
 use magia_core::settings::{Preset, Settings};
+use magia_core::subject::Subject;
 use magia_protocol::wire::info::Decision;
-use magia_protocol::wire::{Provider, RequestId, RequestState, SessionId};
+use magia_protocol::wire::{Provider, RequestId, RequestState, Risk, SessionId};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -168,6 +170,57 @@ fn a_bare_repository_is_not_written_unasked() {
     assert_eq!(write("refs/x"), Says::Allow);
     assert_eq!(write("HEAD"), Says::Ask, "without it git takes no directory for a repository");
     assert_eq!(write("sub/Head"), Says::Ask);
+}
+
+#[test]
+fn a_request_for_more_than_a_call_is_denied_with_it_and_never_allowed() {
+    let settings = settings(json!({
+        "permissionPreset": "default",
+        "toolPermissions": [
+            {"toolName": "Bash", "commandPrefix": "git push", "autoApprove": false},
+            {"toolName": "Bash", "commandPrefix": "ls", "autoApprove": true},
+            {"toolName": "BashWithMore", "autoApprove": true},
+            {"toolName": "apply_patchWithMore", "autoApprove": true},
+            {"toolName": "apply_patch", "autoApprove": false},
+        ],
+    }));
+    let more = |command: &str| {
+        let permissions = json!({"fileSystem": {"write": ["/srv"]}});
+        made("BashWithMore", json!({"command": command, "additionalPermissions": permissions}))
+    };
+    let denied = |rule: &str| (Says::Deny, rule.to_owned());
+    assert_eq!(says(&settings, &more("git -C x push")), denied("rule Bash(git push)"));
+    assert_eq!(says(&settings, &more("ls")), (Says::Ask, "preset default".to_owned()));
+    let patch = made("apply_patchWithMore", json!({"command": "", "grantRoot": "/srv"}));
+    assert_eq!(says(&settings, &patch), denied("rule apply_patch"));
+    let none = Settings { tool_permissions: settings.tool_permissions[..4].to_vec(), ..settings.clone() };
+    assert_eq!(says(&none, &patch).0, Says::Ask);
+    let auto = Settings { preset: Preset::Auto, ..Settings::default() };
+    assert_eq!(says(&auto, &more("ls")).0, Says::Ask);
+    let plan = Settings { preset: Preset::Plan, ..Settings::default() };
+    assert_eq!(says(&plan, &more("ls")).0, Says::Deny);
+}
+
+#[test]
+fn a_request_for_more_than_a_call_is_as_harmful_as_its_call_at_least() {
+    let risk = |tool: &str, input: Value| judge(tool, &input, None).risk;
+    let more = |command: &str| risk("BashWithMore", json!({"command": command, "kind": "stdin"}));
+    assert_eq!(more("ls"), Risk::Medium);
+    assert_eq!(more("sudo rm -rf ~"), Risk::High);
+    assert_eq!(more("cat ~/.ssh/id_rsa"), Risk::High);
+    let permissions = json!({"fileSystem": {"read": ["/home/dev/.ssh"]}});
+    assert_eq!(
+        risk("BashWithMore", json!({"command": "ls", "additionalPermissions": permissions})),
+        Risk::High
+    );
+    let grant = |root: &str| risk("apply_patchWithMore", json!({"command": "", "grantRoot": root}));
+    assert_eq!((grant("/srv"), grant("/home/dev/.ssh")), (Risk::Medium, Risk::High));
+    let input = json!({"command": "ls; rm -rf x", "description": "Look", "reason": "Look", "kind": "stdin"});
+    let Subject::Command { command, description, marks } = Subject::of("BashWithMore", &input) else {
+        panic!("no command");
+    };
+    assert_eq!((command.as_str(), marks.len()), ("ls; rm -rf x", 1));
+    assert_eq!(description.as_deref(), Some("Look\nIt also asks for kind: \"stdin\""), "nothing goes unseen");
 }
 
 fn stored(n: u128, tool: &str, input: &Value, said: Option<(Decision, &str)>) -> StoredRequest {

@@ -6,6 +6,7 @@
 
 use super::codex_command::unwrapped;
 use super::{Detail, ToolCall, Understood};
+use crate::policy::{BASH_WITH_MORE, PATCH_WITH_MORE};
 use magia_protocol::wire::{AgentEventKind as Kind, ProviderSessionId};
 use serde_json::{Map, Value, json};
 
@@ -156,7 +157,7 @@ fn asked(method: &str, params: &Value) -> (Kind, Detail) {
             // What is asked for is then more than the change: no rule for changes grants it.
             let tool = match params.get("grantRoot") {
                 None | Some(Value::Null) => "apply_patch",
-                Some(_) => "apply_patchWithMore",
+                Some(_) => PATCH_WITH_MORE,
             };
             (tool, with_reason(json!({ "command": changes }), params, &["grantRoot"]))
         }
@@ -170,7 +171,7 @@ fn asked(method: &str, params: &Value) -> (Kind, Detail) {
 }
 
 /// A request for a command. One for more than the command itself is not called `Bash`, so that no rule for commands
-/// grants it.
+/// grants it; one that denies the command denies it.
 fn asked_command(params: &Value) -> (&'static str, Value) {
     let command = unwrapped(&text(params, "command").unwrap_or_default());
     let more = |key: &str| params.get(key).is_some_and(|value| !value.is_null());
@@ -184,7 +185,7 @@ fn asked_command(params: &Value) -> (&'static str, Value) {
     match plain {
         true => ("Bash", input),
         false => (
-            "BashWithMore",
+            BASH_WITH_MORE,
             with_reason(input, params, &["kind", "networkApprovalContext", "additionalPermissions"]),
         ),
     }

@@ -150,6 +150,30 @@ pub fn has_no_command(tool: &str) -> bool {
     EDIT_TOOLS.contains(&tool) || READ_TOOLS.contains(&tool)
 }
 
+/// What Codex's requests for more than a command are called.
+pub const BASH_WITH_MORE: &str = "BashWithMore";
+/// What Codex's requests for more than a change of files are called.
+pub const PATCH_WITH_MORE: &str = "apply_patchWithMore";
+
+/// Whether a request is for more than its call: for the network, for a directory. No rule allows that.
+pub fn asks_for_more(tool: &str) -> bool {
+    matches!(tool, BASH_WITH_MORE | PATCH_WITH_MORE)
+}
+
+/// What a tool is to a rule that denies: a request for more than a call is for that call, too.
+pub fn named_by_rules(tool: &str) -> &str {
+    match tool {
+        BASH_WITH_MORE => "Bash",
+        PATCH_WITH_MORE => "apply_patch",
+        _ => tool,
+    }
+}
+
+/// Whether a field of such a request is the call, or only tells of it.
+pub(crate) fn is_told(key: &str) -> bool {
+    matches!(key, "command" | "description" | "reason")
+}
+
 /// The command of a shell tool's input: a text, or words, which are joined.
 pub fn command_of(input: &Value) -> Option<Cow<'_, str>> {
     match input.get("command").or_else(|| input.get("cmd"))? {
@@ -201,7 +225,8 @@ pub fn verdict(settings: &Settings, call: Call<'_>) -> Verdict {
 
 /// What one override says to a call; `None` when it is about another one.
 pub fn of_rule(rule: &ToolPermission, call: Call<'_>) -> Option<Verdict> {
-    if rule.tool != call.tool {
+    let (named, more) = (named_by_rules(call.tool), asks_for_more(call.tool));
+    if (more && rule.auto_approve) || (rule.tool != call.tool && rule.tool != named) {
         return None;
     }
     let fits = match (&rule.command_prefix, command_of(call.input)) {
@@ -319,41 +344,6 @@ mod tests {
     }
 
     #[test]
-    fn a_home_is_no_project() {
-        let reserved = Reserved {
-            homes: vec!["/home/me".into()],
-            own: vec!["/home/me/.config/magia".into(), "/srv/magia/data".into()],
-        };
-        let check =
-            |cwd: &str, project: bool| assert_eq!(reserved.is_project(Path::new(cwd)), project, "{cwd}");
-        for cwd in [
-            "/",
-            "/home",
-            "/home/me",
-            "/home/me/.config",
-            "/home/me/.config/magia",
-            "/home/me/.config/magia/x",
-            "/srv",
-            "/srv/magia",
-            "/srv/magia/data/x",
-        ] {
-            check(cwd, false);
-        }
-        for cwd in
-            ["/home/me/shop", "/home/me/.config/nvim", "/home/other", "/srv/shop", "/srv/magia/database"]
-        {
-            check(cwd, true);
-        }
-        let input = json!({"file_path": "/home/me/notes"});
-        let paths = RealPaths { cwd: NO_PROJECT.into(), target: "/home/me/notes".into() };
-        for preset in [Preset::AcceptEdits, Preset::Auto] {
-            let settings = Settings { preset, ..Settings::default() };
-            let call = Call { tool: "Write", input: &input, cwd: "/home/me", paths: Some(&paths) };
-            assert_eq!(verdict(&settings, call).says, Says::Ask);
-        }
-    }
-
-    #[test]
     fn a_working_directory_does_not_make_steering_files_the_projects() {
         let check = |cwd: &str, name: &str, allowed: bool| {
             let target = format!("{cwd}/{name}");
@@ -401,6 +391,41 @@ mod tests {
             ("/srv/shop.git/main", "a.rs"),
         ] {
             check(cwd, name, true);
+        }
+    }
+
+    #[test]
+    fn a_home_is_no_project() {
+        let reserved = Reserved {
+            homes: vec!["/home/me".into()],
+            own: vec!["/home/me/.config/magia".into(), "/srv/magia/data".into()],
+        };
+        let check =
+            |cwd: &str, project: bool| assert_eq!(reserved.is_project(Path::new(cwd)), project, "{cwd}");
+        for cwd in [
+            "/",
+            "/home",
+            "/home/me",
+            "/home/me/.config",
+            "/home/me/.config/magia",
+            "/home/me/.config/magia/x",
+            "/srv",
+            "/srv/magia",
+            "/srv/magia/data/x",
+        ] {
+            check(cwd, false);
+        }
+        for cwd in
+            ["/home/me/shop", "/home/me/.config/nvim", "/home/other", "/srv/shop", "/srv/magia/database"]
+        {
+            check(cwd, true);
+        }
+        let input = json!({"file_path": "/home/me/notes"});
+        let paths = RealPaths { cwd: NO_PROJECT.into(), target: "/home/me/notes".into() };
+        for preset in [Preset::AcceptEdits, Preset::Auto] {
+            let settings = Settings { preset, ..Settings::default() };
+            let call = Call { tool: "Write", input: &input, cwd: "/home/me", paths: Some(&paths) };
+            assert_eq!(verdict(&settings, call).says, Says::Ask);
         }
     }
 

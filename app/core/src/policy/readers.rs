@@ -12,7 +12,7 @@ pub fn only_reads(command: &str) -> bool {
 }
 
 fn reads(call: &[PlainWord]) -> bool {
-    if call.iter().any(|word| word.expands || word.text.contains(['$', '`'])) {
+    if call.iter().any(|word| word.expands || word.text.contains(['$', '`']) || climbs(&word.text)) {
         return false;
     }
     let words: Vec<&str> = call.iter().map(|word| word.text.as_str()).collect();
@@ -24,6 +24,14 @@ fn reads(call: &[PlainWord]) -> bool {
         }
         None => false,
     }
+}
+
+/// Whether a path in a word leads upwards: from where is not known, so neither is what it reads. Git's `a..b` does not.
+fn climbs(word: &str) -> bool {
+    word.split(['/', '=', ':', ',', '@']).enumerate().any(|(at, part)| {
+        // `-g../x`: the value stands in the option's own word.
+        part == ".." || (at == 0 && part.starts_with('-') && part.ends_with(".."))
+    })
 }
 
 fn git_reads(mut words: &[&str]) -> bool {
@@ -337,6 +345,8 @@ mod tests {
             "sort x | uniq -c | sort -rn",
             "cut -d: -f1 x",
             "sort -k2 -t, x",
+            "git diff main..x a..b",
+            "ls src/a..b .../c",
             "date +%F",
             "date -u +%s",
             "uname -a",
@@ -422,6 +432,17 @@ mod tests {
             "git config -l",
             "wc --files0-from=x",
             "du --files0-from=x",
+            // Where it leads is not to be read.
+            "cat /root/.codex/sessions/../auth.json",
+            "cat ../auth.json",
+            "ls ..",
+            "cat a/..",
+            "cat ../../proc/self/environ",
+            "rg x --glob=../x",
+            "rg -g../x y",
+            "grep --include=x/../y z",
+            "git show HEAD:../x",
+            "git log -- ../x",
             // What is not there to be read.
             "cat *",
             "cat ~/.s?h/id*",

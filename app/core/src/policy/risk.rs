@@ -1,7 +1,8 @@
 //! The risk table: how much harm a request could do, and why.
 
 use super::table::{self, RiskRow};
-use super::{EDIT_TOOLS, PATH_KEYS, READ_TOOLS, RealPaths, command_of, inside, is_project_file, is_shell};
+use super::{EDIT_TOOLS, PATH_KEYS, READ_TOOLS, RealPaths, asks_for_more, command_of, inside};
+use super::{is_project_file, is_shell, named_by_rules};
 use super::{programs, readers, sensitive, shell};
 use crate::subject::{Mark, TERMINAL_TOOL};
 use magia_protocol::wire::Risk;
@@ -22,6 +23,9 @@ pub fn judge(tool: &str, input: &Value, paths: Option<&RealPaths>) -> Judgement 
     if is_shell(tool) || tool == TERMINAL_TOOL {
         return judge_command(&command_of(input).unwrap_or_default());
     }
+    if asks_for_more(tool) {
+        return judge_more(tool, input);
+    }
     let edits = EDIT_TOOLS.contains(&tool);
     let names_file = || PATH_KEYS.iter().any(|key| input.get(key).is_some_and(Value::is_string));
     let mut rows = vec![match tool {
@@ -41,33 +45,40 @@ pub fn judge(tool: &str, input: &Value, paths: Option<&RealPaths>) -> Judgement 
     if edits || READ_TOOLS.contains(&tool) {
         rows.extend(sensitive::touched(tool, input, paths).iter().map(|touched| touched.kind.row()));
     }
-    rows.sort_by_key(|row| std::cmp::Reverse(row.risk));
+    worst_first(rows.into_iter().map(|row| (row.risk, row.reason.to_owned())).collect())
+}
+
+fn worst_first(mut found: Vec<(Risk, String)>) -> Judgement {
+    found.sort_by_key(|(risk, _)| std::cmp::Reverse(*risk));
+    let worst = found.first().map_or(Risk::Medium, |(risk, _)| *risk);
     let mut reasons: Vec<String> = Vec::new();
-    for row in &rows {
-        if !reasons.iter().any(|reason| reason == row.reason) {
-            reasons.push(row.reason.to_owned());
+    for (_, reason) in found {
+        if !reasons.contains(&reason) {
+            reasons.push(reason);
         }
     }
-    Judgement { risk: rows.first().map_or(Risk::Medium, |row| row.risk), reasons }
+    Judgement { risk: worst, reasons }
+}
+
+/// A request for more than a call: as harmful as the call is, and medium at least.
+fn judge_more(tool: &str, input: &Value) -> Judgement {
+    let call = judge(named_by_rules(tool), input, None);
+    let touched = sensitive::touched(tool, input, None).into_iter().map(|touched| touched.kind.row());
+    let rows = std::iter::once(&table::ASKS_FOR_MORE).chain(touched);
+    let found = rows.map(|row| (row.risk, row.reason.to_owned()));
+    worst_first(found.chain(call.reasons.into_iter().map(|reason| (call.risk, reason))).collect())
 }
 
 fn judge_command(command: &str) -> Judgement {
     if command.len() > shell::READ_MAX {
         return Judgement { risk: table::TOO_LONG.risk, reasons: vec![table::TOO_LONG.reason.to_owned()] };
     }
-    let mut marks = marks_within(command, DEPTH);
+    let marks = marks_within(command, DEPTH);
     if marks.is_empty() {
         let row = if readers::only_reads(command) { &table::READS } else { &table::RUNS_A_PROGRAM };
         return Judgement { risk: row.risk, reasons: vec![row.reason.to_owned()] };
     }
-    marks.sort_by_key(|mark| std::cmp::Reverse(mark.risk));
-    let mut reasons: Vec<String> = Vec::new();
-    for mark in &marks {
-        if !reasons.iter().any(|reason| reason == mark.reason) {
-            reasons.push(mark.reason.to_owned());
-        }
-    }
-    Judgement { risk: marks.first().map_or(Risk::Medium, |mark| mark.risk), reasons }
+    worst_first(marks.into_iter().map(|mark| (mark.risk, mark.reason.to_owned())).collect())
 }
 
 /// How many scripts within scripts are looked into.

@@ -2,7 +2,7 @@
 
 use super::shell::{self, Call};
 use super::table::{self, RiskRow};
-use super::{PATH_KEYS, RealPaths, command_of, is_shell};
+use super::{PATH_KEYS, RealPaths, asks_for_more, command_of, is_shell, is_told, named_by_rules};
 use serde_json::Value;
 
 /// What kind of place it is.
@@ -81,7 +81,7 @@ const ENV_EXAMPLES: &[&str] = &[".env.example", ".env.sample", ".env.template", 
 /// not seen, so nothing may be allowed because nothing was found.
 pub fn touched(tool: &str, input: &Value, paths: Option<&RealPaths>) -> Vec<Touched> {
     let mut found = Vec::new();
-    if is_shell(tool) {
+    if is_shell(named_by_rules(tool)) {
         in_command(&command_of(input).unwrap_or_default(), 3, &mut found);
     } else {
         for key in PATH_KEYS.iter().chain(&["glob", "include"]) {
@@ -89,7 +89,22 @@ pub fn touched(tool: &str, input: &Value, paths: Option<&RealPaths>) -> Vec<Touc
         }
         found.extend(paths.and_then(|paths| of_word(&paths.target.to_string_lossy())));
     }
+    if asks_for_more(tool) {
+        for (_, value) in input.as_object().into_iter().flatten().filter(|(key, _)| !is_told(key)) {
+            in_texts(value, &mut found);
+        }
+    }
     once(found)
+}
+
+/// The places that texts within a value name.
+fn in_texts(value: &Value, found: &mut Vec<Touched>) {
+    match value {
+        Value::String(text) => found.extend(of_word(text)),
+        Value::Array(values) => values.iter().for_each(|value| in_texts(value, found)),
+        Value::Object(fields) => fields.values().for_each(|value| in_texts(value, found)),
+        _ => {}
+    }
 }
 
 fn in_command(command: &str, depth: usize, found: &mut Vec<Touched>) {
@@ -123,9 +138,28 @@ fn once(found: Vec<Touched>) -> Vec<Touched> {
     each
 }
 
+/// Both as it is written, for what stands before `..` may be a link, and without what `..` takes back.
 fn of_word(word: &str) -> Option<Touched> {
     let lower = word.to_ascii_lowercase();
     let parts: Vec<&str> = lower.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let rooted = word.starts_with('/');
+    let as_written = || of_parts(&parts, rooted);
+    if !parts.contains(&"..") {
+        return as_written();
+    }
+    let mut kept = Vec::new();
+    let mut above = false;
+    for part in &parts {
+        match *part {
+            ".." => above |= kept.pop().is_none(),
+            part => kept.push(part),
+        }
+    }
+    // What climbs out of where it began may have come to the root.
+    of_parts(&kept, rooted || above).or_else(as_written)
+}
+
+fn of_parts(parts: &[&str], rooted: bool) -> Option<Touched> {
     let secret = |place| Some(Touched { place, kind: Kind::Secret });
     for (index, part) in parts.iter().enumerate() {
         if let Some((_, place)) = SECRET_PARTS.iter().find(|(name, _)| part == name) {
@@ -141,7 +175,7 @@ fn of_word(word: &str) -> Option<Touched> {
     }
     match (parts.first(), parts.last()) {
         (_, Some(last)) if KEY_ENDINGS.iter().any(|ending| last.ends_with(ending)) => secret("a private key"),
-        _ if !word.starts_with('/') => None,
+        _ if !rooted => None,
         (Some(&"proc"), Some(&"environ")) => secret("a program's environment"),
         (Some(&"etc"), _) => Some(Touched { place: "/etc", kind: Kind::System }),
         _ => None,
@@ -178,6 +212,13 @@ mod tests {
         );
         assert_eq!(bash("KEY=~/.ssh/id_rsa x"), ["~/.ssh"]);
         assert_eq!(bash("cat src/auth.json src/gh/a docs/keys credentials proc/environ"), Vec::<&str>::new());
+        assert_eq!(bash("cat ~/.codex/sessions/../auth.json"), ["an agent's login"]);
+        assert_eq!(bash("cat ~/.codex/a/b/../.././auth.json"), ["an agent's login"]);
+        assert_eq!(bash("cat x/../../.config/x/../gh/hosts.yml"), ["~/.config/gh"]);
+        assert_eq!(bash("cat ../../proc/self/environ"), ["a program's environment"]);
+        assert_eq!(bash("cat ../../etc/shadow /usr/../etc/passwd"), ["/etc"]);
+        assert_eq!(bash("cat ~/.ssh/../x"), ["~/.ssh"], "which may be a link");
+        assert_eq!(bash("cat ../etc.rs ../src/etc/x/../y"), Vec::<&str>::new());
         assert_eq!(bash("ls .env.example src/environment.rs etc/x ssh"), Vec::<&str>::new());
         assert_eq!(places("Read", &json!({"file_path": "/home/me/.netrc"})), ["~/.netrc"]);
         assert_eq!(places("Edit", &json!({"file_path": "/p/.envrc"})), Vec::<&str>::new());

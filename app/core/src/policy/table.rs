@@ -48,6 +48,9 @@ rows! {
     UNKNOWN_TOOL = Medium "a tool that magia does not know",
         "magia cannot say what it does",
         "mcp__mail__send" Some(r#"{}"#), None;
+    ASKS_FOR_MORE = Medium "asks for more than the call",
+        "With it come rights, as to the network or to a directory, that the call alone does not have",
+        "BashWithMore" Some(r#"{"command": "ls", "kind": "stdin"}"#), None;
     READS_A_FILE = Medium "reads a file",
         "Where it really leads could not be found out, and it may be a link to a key",
         "Read" Some(r#"{"file_path": "src/cart.rs"}"#), None;
