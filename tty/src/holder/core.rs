@@ -115,7 +115,7 @@ impl Core {
         let asked: Vec<Asked> = self.emulator.advance(bytes).collect();
         for asked in asked {
             match asked {
-                Asked::Reply(bytes) => self.input.reply(bytes),
+                Asked::Reply(bytes) => self.input.reply(&bytes),
                 Asked::Title(title) => {
                     self.record.title = Some(shown(&title)).filter(|title| !title.is_empty());
                     self.is_dirty = true;
