@@ -183,16 +183,21 @@ impl Speaker {
         Self { outbox: Rc::clone(outbox), pending: Rc::default(), is_ours, is_read_only }
     }
 
-    /// Waits until there is room for what it types; false when it has gone meanwhile. What it said after that waits too, its
-    /// heartbeats among it, for they say that all before them was done.
+    /// Waits until there is room for what it types; false when it has gone meanwhile. What it said after that waits too: its
+    /// heartbeats, which say that all before them was done, and its acknowledgements, without which its output goes on.
     async fn may_type(&self, present: &Present, read: &ReadHalf) -> bool {
         let input = &present.terminal.input;
+        if input.has_room(&self.pending) {
+            return true;
+        }
+        self.outbox.unheard(true);
         while !input.has_room(&self.pending) {
             let waited = timeout(GONE_LOOK, input.room(&self.pending)).await;
             if waited.is_err() && is_gone(read) {
                 return false;
             }
         }
+        self.outbox.unheard(false);
         true
     }
 

@@ -3,6 +3,7 @@
 use crate::support::{Place, Viewer, talk, wait_until};
 use magia_tty::Started;
 use magia_tty::client::{connect, errand};
+use magia_tty::screen::Screen;
 use magia_tty::wire::{FromHolder, Hello, ToHolder};
 use std::rc::Rc;
 use tokio::task::{LocalSet, spawn_local};
@@ -59,6 +60,31 @@ fn all_input_that_waits_is_bounded_whoever_typed_it() {
         viewer.until("the count", |it| count(it).is_some()).await;
         let count = count(&viewer).unwrap();
         assert!((4 * MB..ALL + 5 * ON_ITS_WAY).contains(&count), "{count}");
+    }));
+}
+
+#[test]
+fn output_goes_on_for_a_client_that_acknowledges_and_pastes_more_than_is_taken() {
+    let place = Place::new();
+    let started = reads_nothing(&place, "seq 1 300000; echo ALL; exec sleep 1000");
+    talk(LocalSet::new().run_until(async {
+        errand::wait_text(&started.dir, "ready", None).await.unwrap();
+        let (mut reader, mut writer) = connect(&started.dir, Hello::window(place.size)).await.unwrap();
+        spawn_local(async move {
+            writer.acknowledge(0).await.unwrap();
+            // Whatever it would acknowledge now comes after this.
+            writer.input(&vec![b'x'; 4 * MB]).await.unwrap();
+        });
+        std::fs::write(place.path().join("go"), "").unwrap();
+        let mut screen = Screen::new(magia_tty::screen::Size::cells(place.size.cols, place.size.rows), 0);
+        while !screen.text(false).contains("ALL") {
+            match reader.next().await.unwrap().expect("the holder to stay") {
+                FromHolder::Snapshot { data, .. } => screen = Screen::restore(&data, 0).unwrap(),
+                FromHolder::Output { bytes, .. } => screen.advance(&bytes),
+                _ => {}
+            }
+            screen.take_events();
+        }
     }));
 }
 
