@@ -114,6 +114,45 @@ fn input_that_is_not_taken_holds_up_neither_output_nor_signals() {
 }
 
 #[test]
+fn a_pipe_that_is_read_late_has_the_last_words_and_is_told_of_the_gap() {
+    let terminals = Terminals::new();
+    let script = "echo ready; read line; seq 1 300000; echo FATAL_REASON; exit 3";
+    let (mut child, mut stdin, mut stdout) =
+        terminals.piped(&["run", "--id", "late", "--", "sh", "-c", script]);
+    read_until(&mut stdout, "ready");
+    stdin.write_all(b"go\n").unwrap();
+    errand::block_on(errand::wait_exit(&terminals.dir("late"), None)).unwrap();
+    // Nothing of that was read so far.
+    let mut read = String::new();
+    stdout.read_to_string(&mut read).unwrap();
+    assert!(read.contains("\n300000\r\nFATAL_REASON") || read.contains("\n300000\nFATAL_REASON"));
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    let recording = terminals.dir("late").join("stdout");
+    let expected = format!(
+        "warning: output is missing here, for it was not read fast enough; see the recording: {}\n",
+        recording.display()
+    );
+    assert_eq!(said, expected, "once");
+}
+
+#[test]
+fn a_pipe_that_is_read_in_time_is_told_nothing() {
+    let terminals = Terminals::new();
+    let script = "echo first; read line; i=0; while [ $i -lt 100 ]; do echo $i; i=$((i+1)); done; exit 3";
+    let (mut child, mut stdin, mut stdout) =
+        terminals.piped(&["run", "--id", "soon", "--", "sh", "-c", script]);
+    assert!(read_until(&mut stdout, "first").starts_with("first"));
+    stdin.write_all(b"go\n").unwrap();
+    read_until(&mut stdout, "99\r\n");
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(said, "");
+}
+
+#[test]
 fn a_signal_is_no_success() {
     let terminals = Terminals::new();
     for number in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM] {

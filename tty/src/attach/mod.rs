@@ -6,6 +6,7 @@
 mod detach;
 mod filter;
 mod front;
+mod gaps;
 mod keyboard;
 mod letterbox;
 mod telling;
@@ -15,10 +16,12 @@ pub use detach::{DetachKey, DetachKeyError};
 pub use terminal::size as own_size;
 
 use crate::client::{ClientError, Reader, Writer, connect};
+use crate::directory::RECORDING_FILE;
 use crate::size::Size;
 use crate::wire::{ClientKind, Exit, Format, Hello};
 use detach::Keys;
 use front::Front;
+use gaps::Gaps;
 use std::future::pending;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
@@ -34,6 +37,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 /// time). What is typed beyond that is lost, and the bell says so.
 const TYPED_MAX: usize = 1024;
 const BELL: &[u8] = b"\x07";
+/// Said once to whoever reads a pipe; the path of the recording follows.
+const GAP: &str = "warning: output is missing here, for it was not read fast enough; see the recording:";
 /// How long what was typed before the detach key may take.
 const LAST_TYPED_LIMIT: Duration = Duration::from_millis(500);
 /// How often a screen of another size is painted at most.
@@ -130,7 +135,7 @@ async fn run(dir: &Path, options: &AttachOptions) -> Result<AttachEnd, AttachErr
     let raw = RawTerminal::enter()?;
     io::stdout().write_all(raw.start())?;
     let mut front = front::own(raw.is_terminal(), options.read_only);
-    let end = converse(reader, writer, signals, options, &raw, &mut front).await;
+    let end = converse(reader, writer, signals, options, &raw, &mut front, &dir.join(RECORDING_FILE)).await;
     raw.clear_modes(front.is_alternate(), matches!(end, Ok(AttachEnd::Exited(_))));
     drop(raw);
     end
@@ -143,6 +148,7 @@ async fn converse(
     options: &AttachOptions,
     raw: &RawTerminal,
     front: &mut Front,
+    recording: &Path,
 ) -> Result<AttachEnd, AttachError> {
     let mut keys = Keys::new(options.detach_key);
     let keyboard = keyboard::read()?;
@@ -159,6 +165,7 @@ async fn converse(
     } else {
         (None, None, keyboard)
     };
+    let (is_pipe, mut gaps) = (!io::stdout().is_terminal(), Gaps::new(options.from_start));
     let mut telling = pin!(telling::tell(writer, waiting, wished, typing));
     let mut is_telling = true;
     let mut painted = Instant::now();
@@ -168,6 +175,10 @@ async fn converse(
                 let Some(said) = said? else { return Err(ClientError::HungUp.into()) };
                 let mut next = Some(said);
                 while let Some(said) = next {
+                    if is_pipe && gaps.is_first(&said) {
+                        // Nobody listening is no error.
+                        drop(writeln!(io::stderr(), "{GAP} {}", recording.display()));
+                    }
                     if let Some(exit) = front.hear(said, &mut io::stdout().lock())? {
                         return Ok(AttachEnd::Exited(exit));
                     }

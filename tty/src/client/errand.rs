@@ -208,7 +208,8 @@ pub async fn wait_text(dir: &Path, wanted: &str, limit: Option<Duration>) -> Res
     let mut screen: Option<Screen> = None;
     loop {
         let mut next = Some(said(&mut reader, deadline).await?);
-        // The screen is read once for all that has arrived.
+        let mut end = None;
+        // The screen is read once for all that has arrived, also when the program's end is among it.
         while let Some(said) = next {
             match (said, &mut screen) {
                 (FromHolder::Snapshot { data, .. }, _) => screen = Some(restore(&data)?),
@@ -221,12 +222,21 @@ pub async fn wait_text(dir: &Path, wanted: &str, limit: Option<Duration>) -> Res
                 }
                 _ => {}
             }
-            next = reader.next_read()?.map(plain).transpose()?;
+            next = match reader.next_read()?.map(plain).transpose() {
+                Err(ErrandError::Ended(exit)) => {
+                    end = Some(exit);
+                    None
+                }
+                read => read?,
+            };
         }
         if let Some(text) =
             screen.as_ref().map(|screen| screen.text(false)).filter(|text| text.contains(wanted))
         {
             return Ok(text);
+        }
+        if let Some(exit) = end {
+            return Err(ErrandError::Ended(exit));
         }
     }
 }

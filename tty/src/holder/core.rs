@@ -69,8 +69,7 @@ pub struct Core {
     last_mend: Instant,
     last_notice: Option<Instant>,
     is_dirty: bool,
-    /// All output, for whoever has started the terminal and attaches now; `None` once somebody has attached, or it became
-    /// too long.
+    /// All output, for whoever has started the terminal and attaches now; `None` once he has, or it became too long.
     early: Option<Vec<u8>>,
     arrivals: VecDeque<FrameBytes>,
 }
@@ -115,7 +114,7 @@ impl Core {
         let asked: Vec<Asked> = self.emulator.advance(bytes).collect();
         for asked in asked {
             match asked {
-                Asked::Reply(bytes) => self.input.reply(bytes),
+                Asked::Reply(bytes) => self.input.reply(&bytes),
                 Asked::Title(title) => {
                     self.record.title = Some(shown(&title)).filter(|title| !title.is_empty());
                     self.is_dirty = true;
@@ -215,10 +214,11 @@ impl Core {
 
     /// Tells a client that has joined how the screen is, and how the program ended.
     pub fn show(&mut self, id: ClientId, from_start: bool) {
-        let early = self.early.take().filter(|_| from_start);
-        match (early, self.clients.get(&id)) {
-            (Some(early), Some(client)) => replay(client, &early),
-            _ => self.snapshot_for(id, true),
+        // Who comes without that wish may be the app, which follows each terminal from its start.
+        let client = self.clients.get(&id).filter(|client| from_start && client.format != Format::None);
+        match client.and_then(|client| Some((client, self.early.take()?))) {
+            Some((client, early)) => replay(client, &early),
+            None => self.snapshot_for(id, true),
         }
         self.tell_roles();
         if let (Some(exit), Some(client)) = (self.exit, self.clients.get(&id)) {

@@ -50,6 +50,8 @@ struct State {
     /// What waits is the program's last: no word of the client's is waited for any more.
     is_over: bool,
     is_closed: bool,
+    /// The client may have acknowledged more than was read of it.
+    is_unheard: bool,
     flow: Option<Flow>,
 }
 
@@ -158,6 +160,12 @@ impl Outbox {
         self.changed.notify_one();
     }
 
+    /// Whether nothing more is read of the client for now, so that none of its acknowledgements is waited for.
+    pub fn unheard(&self, is_unheard: bool) {
+        self.state.borrow_mut().is_unheard = is_unheard;
+        self.changed.notify_one();
+    }
+
     /// The program has ended: what waits is written without another word of the client's.
     pub fn end(&self) {
         self.state.borrow_mut().is_over = true;
@@ -220,6 +228,7 @@ impl State {
     fn is_window_full(&self) -> bool {
         !self.is_over
             && !self.is_closed
+            && !self.is_unheard
             && self
                 .flow
                 .as_ref()
@@ -299,6 +308,23 @@ mod tests {
         outbox.snapshot(vec![frame(5)], 3 * FLOW_WINDOW_BYTES);
         outbox.stream(&frame(7), Some(3 * FLOW_WINDOW_BYTES + 1));
         assert_eq!((written(&outbox), now(&outbox)), (5, None), "a snapshot is to be dealt with too");
+    }
+
+    #[test]
+    fn who_is_not_heard_need_not_acknowledge() {
+        let outbox = Outbox::default();
+        outbox.acknowledge(0);
+        outbox.stream(&frame(9), Some(FLOW_WINDOW_BYTES));
+        outbox.stream(&frame(8), Some(2 * FLOW_WINDOW_BYTES));
+        outbox.stream(&frame(7), Some(3 * FLOW_WINDOW_BYTES));
+        assert_eq!((written(&outbox), now(&outbox)), (9, None));
+        outbox.unheard(true);
+        assert_eq!(written(&outbox), 8);
+        outbox.unheard(false);
+        outbox.acknowledge(FLOW_WINDOW_BYTES);
+        assert_eq!(now(&outbox), None, "what was sent meanwhile counts");
+        outbox.acknowledge(2 * FLOW_WINDOW_BYTES);
+        assert_eq!((written(&outbox), now(&outbox)), (7, None));
     }
 
     #[test]

@@ -5,11 +5,12 @@ use super::outbox::{FrameBytes, Next, Outbox};
 use super::sizes::ClientId;
 use super::terminal::Terminal;
 use crate::size::Size;
-use crate::wire::{Control, Fault, Frame, FrameReader, FromHolder, Hello, ToHolder, WireError, fault};
+use crate::wire::{Control, Fault, Frame, FrameReader, FromHolder, Hello, ToHolder, WireError, fault, kind};
 use magia_protocol::ipc::{AcceptError, Listener, ReadHalf, Stream, WriteHalf};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
+use std::os::fd::AsRawFd as _;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
@@ -20,6 +21,8 @@ use tokio::time::{sleep, timeout};
 const CONNECTIONS_MAX: usize = 64;
 /// When the system has no descriptors left it says so at once again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often it is looked whether a client whose input waits is still there.
+const GONE_LOOK: Duration = Duration::from_millis(500);
 /// How long a client that said its last word may take to read ours.
 const FAREWELL_LIMIT: Duration = Duration::from_secs(1);
 
@@ -147,7 +150,10 @@ async fn listen(present: &Present, frames: &mut FrameReader<ReadHalf>, outbox: &
                 speaker.insert(Speaker::meet(present, &frame, outbox))
             }
         };
-        if let Err(fault) = speaker.say(present, frame).await {
+        if frame.kind == kind::STDIN && !speaker.may_type(present, frames.get_ref()).await {
+            return;
+        }
+        if let Err(fault) = speaker.say(present, frame) {
             outbox.keep(fault);
         }
     }
@@ -177,8 +183,26 @@ impl Speaker {
         Self { outbox: Rc::clone(outbox), pending: Rc::default(), is_ours, is_read_only }
     }
 
+    /// Waits until there is room for what it types; false when it has gone meanwhile. What it said after that waits too: its
+    /// heartbeats, which say that all before them was done, and its acknowledgements, without which its output goes on.
+    async fn may_type(&self, present: &Present, read: &ReadHalf) -> bool {
+        let input = &present.terminal.input;
+        if input.has_room(&self.pending) {
+            return true;
+        }
+        self.outbox.unheard(true);
+        while !input.has_room(&self.pending) {
+            let waited = timeout(GONE_LOOK, input.room(&self.pending)).await;
+            if waited.is_err() && is_gone(read) {
+                return false;
+            }
+        }
+        self.outbox.unheard(false);
+        true
+    }
+
     /// Does what a frame says.
-    async fn say(&self, present: &Present, frame: Frame) -> Result<(), FrameBytes> {
+    fn say(&self, present: &Present, frame: Frame) -> Result<(), FrameBytes> {
         let terminal = &present.terminal;
         let said = ToHolder::read(frame).map_err(|err| fault_frame(err.code(), &err.to_string()))?;
         match said {
@@ -187,7 +211,7 @@ impl Speaker {
             ToHolder::Stdin(_) | ToHolder::Control(_) if self.is_read_only => {
                 return Err(fault_frame(fault::READ_ONLY, "this client said that it only reads"));
             }
-            ToHolder::Stdin(bytes) => self.type_in(present, bytes).await?,
+            ToHolder::Stdin(bytes) => self.type_in(present, &bytes)?,
             ToHolder::Control(control) => self.control(present, control)?,
             ToHolder::Status(status) => terminal.core().pass_on(present.id, status),
             ToHolder::Heartbeat(payload) => {
@@ -206,9 +230,8 @@ impl Speaker {
         Ok(())
     }
 
-    async fn type_in(&self, present: &Present, bytes: Vec<u8>) -> Result<(), FrameBytes> {
+    fn type_in(&self, present: &Present, bytes: &[u8]) -> Result<(), FrameBytes> {
         let terminal = &present.terminal;
-        self.pending.has_room().await;
         if terminal.core().has_exited() {
             return Err(fault_frame(fault::NOT_RUNNING, "the program has ended"));
         }
@@ -250,6 +273,14 @@ fn greet(present: &Present, outbox: &Rc<Outbox>, hello: &Hello) {
     }
     terminal.fit();
     terminal.core().show(present.id, hello.from_start);
+}
+
+/// Whether the other end is closed, which is not seen by reading while there is something left to read.
+fn is_gone(read: &ReadHalf) -> bool {
+    let mut asked = libc::pollfd { fd: read.as_ref().as_raw_fd(), events: 0, revents: 0 };
+    // SAFETY: passes one entry, which is ours; the descriptor is open, and nothing is waited for.
+    let told = unsafe { libc::poll(&raw mut asked, 1, 0) };
+    told > 0 && asked.revents & (libc::POLLHUP | libc::POLLERR) != 0
 }
 
 fn fault_frame(code: &str, message: &str) -> FrameBytes {

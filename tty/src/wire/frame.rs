@@ -146,6 +146,11 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         Self { inner, decoder: Decoder::default() }
     }
 
+    /// What is read from.
+    pub fn get_ref(&self) -> &R {
+        &self.inner
+    }
+
     /// The next frame; `None` at the stream's end. Cancel safe.
     ///
     /// # Errors

@@ -59,6 +59,41 @@ fn errands_type_look_and_wait() {
 }
 
 #[test]
+fn what_the_last_screen_shows_is_there_although_the_program_has_ended() {
+    let place = Place::new();
+    for _ in 0..10 {
+        let started = place.sh("echo wanted; exit 4");
+        talk(async {
+            // Output and end in one piece, and then the screen and the end.
+            assert!(errand::wait_text(&started.dir, "wanted", None).await.unwrap().starts_with("wanted\n"));
+            errand::wait_exit(&started.dir, None).await.unwrap();
+            assert!(errand::wait_text(&started.dir, "wanted", None).await.unwrap().starts_with("wanted\n"));
+            let never = errand::wait_text(&started.dir, "never", None).await;
+            assert!(matches!(never, Err(ErrandError::Ended(exit)) if exit.code == Some(4)), "{never:?}");
+        });
+    }
+}
+
+#[test]
+fn whoever_started_it_sees_its_first_output_although_others_came_before() {
+    let place = Place::new();
+    let started = place.sh("printf '\\033[31mfirst\\033[m'; cat");
+    talk(async {
+        // As the app follows it, as a script looks at it, and as somebody looks on.
+        let _follower = connect(&started.dir, Hello::default()).await.unwrap();
+        errand::wait_text(&started.dir, "first", None).await.unwrap();
+        let looks = Hello { read_only: true, from_start: true, ..Hello::default() };
+        let _looker = connect(&started.dir, looks).await.unwrap();
+        let mut starter = Viewer::from_start(&started).await;
+        starter.until("the first output", |it| it.output.starts_with(b"\x1b[31mfirst\x1b[m")).await;
+        assert_eq!(starter.snapshots, 0);
+        // It is for one alone.
+        let mut second = Viewer::from_start(&started).await;
+        second.until("the screen", |it| it.snapshots == 1).await;
+    });
+}
+
+#[test]
 fn what_is_typed_may_end_the_program() {
     let place = Place::new();
     for _ in 0..20 {

@@ -18,4 +18,5 @@ mod life;
 mod recording;
 mod sizes;
 mod support;
+mod typing;
 mod upgrade;
