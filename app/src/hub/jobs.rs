@@ -75,7 +75,7 @@ pub enum JobRequest {
 
 /// Tells what was just saved: whoever saved may count on it at once.
 fn tell(file: &SettingsFile) {
-    if file.tell().is_err() {
+    if !file.tell() {
         tracing::debug!("nobody is left to tell of what was saved");
     }
 }

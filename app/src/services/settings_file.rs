@@ -10,7 +10,7 @@ pub use kind::Kind;
 
 use super::directory::{DirectoryWatch, directory_of};
 use crate::service::{Outbox, ServiceThread};
-use crossbeam_channel::{Receiver, SendError, Sender, bounded, select};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
 use disk::{Found, Place};
 use magia_core::event::Event;
 use magia_protocol::wire::{ErrorCode, RpcError};
@@ -116,13 +116,11 @@ impl SettingsFile {
     }
 
     /// Tells what the file says now, if that is new: whoever saved does it before the reply. Waits for room in the
-    /// channel; the error is that nobody listens any more.
-    ///
-    /// # Errors
-    /// The channel is closed.
-    pub fn tell(&self) -> Result<(), SendError<Event>> {
+    /// channel; `false` when nobody listens any more.
+    #[must_use]
+    pub fn tell(&self) -> bool {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        news(&self.place, &mut told).map_or(Ok(()), |event| self.events.send(event))
+        news(&self.place, &mut told).is_none_or(|event| self.events.send(event).is_ok())
     }
 
     /// What `load_settings` (or `load_keybindings`) returns, from the file as it is now.
