@@ -214,6 +214,8 @@ mod tests {
             "taskset 1 rm -rf x",
             "strace -o x rm -rf y",
             "timeout $T rm -rf x",
+            "setarch -R rm -rf x",
+            "setarch x86_64 rm -rf x",
             "script -c 'rm -rf x' f",
             "parallel 'rm -rf {}' ::: x",
             "watch -n 5 rm -rf x",

@@ -172,7 +172,8 @@ fn glued_script(option: &str) -> Option<&str> {
     match option.strip_prefix('-')?.strip_prefix('-') {
         Some(long) => {
             let (name, script) = long.split_once('=')?;
-            matches!(name, "split-string" | "command" | "run").then_some(script)
+            let splits = !name.is_empty() && "split-string".starts_with(name);
+            (splits || matches!(name, "command" | "run")).then_some(script)
         }
         None => option.split_once(['S', 'c']).map(|(_, script)| script).filter(|script| !script.is_empty()),
     }

@@ -1,11 +1,11 @@
 //! Whether a command runs what a rule denies.
 //!
-//! It errs on the side of seeing too much: to deny what was harmless costs a question, to miss what was denied may cost
-//! a push. So options may stand between the words of a rule, each with a value or without, and behind a wrapper every
-//! word may be the program that could be it.
+//! It errs on the side of seeing too much: who denies a harmless call by mistake costs an agent another way, who misses
+//! what was denied may cost a push. So options may stand between the words of a rule, each with a value or without, and
+//! behind a wrapper every word that could be the program is taken for it.
 
 use super::reader::{self, is_assignment};
-use super::wrappers::{runner, runs_words};
+use super::wrappers::{Runner, Wrapper, runner, runs_words};
 use super::{AnyWord, Call, base_name, glued_script, runs_input, runs_script, script_of, split_calls};
 
 /// How many scripts within scripts are looked into. What is deeper is taken for denied.
@@ -182,13 +182,17 @@ fn starts(words: &[AnyWord]) -> Vec<usize> {
     // How many words may still stand before the program: operands of a wrapper, values of its options.
     let mut before = Some(0_usize);
     let mut behind = None;
+    let mut last: Option<&Wrapper> = None;
     for (at, word) in words.iter().enumerate() {
-        let runs = behind.and_then(|runner: &super::wrappers::Runner| runner.runs_behind(&word.text));
+        let runs = behind.and_then(|runner: &Runner| runner.runs_behind(&word.text));
         if let Some(count) = before {
             starts.push(at);
             behind = runner(&word.text).or(behind);
-            before = match runs_words(&word.text) {
+            let wrapper = runs_words(&word.text);
+            last = wrapper.or(last);
+            before = match wrapper {
                 Some(wrapper) => Some(count + wrapper.operands),
+                None if last.is_some_and(|last| last.option_holds_value(&word.text)) => Some(count),
                 None if word.is_option() => Some(count + 1),
                 None if word.may_pass() => Some(count),
                 None => count.checked_sub(1),
@@ -295,6 +299,9 @@ mod tests {
             ("rm", "timeout 5 cargo test rm"),
             ("rm", "sudo grep rm x"),
             ("rm", "find . -name rm"),
+            ("rm", "uv run pytest -k rm"),
+            ("rm", "npm run test -- rm"),
+            ("git push", "xargs -I{} echo 'git push'"),
             ("rm", "xargs -I{} cp {} ../x/{}"),
             ("rm", "cat > a <<E\nrm x\nE"),
             ("cat secrets", "cat *.md"),
@@ -319,6 +326,7 @@ mod tests {
                 "env -vS'rm x'",
                 "env -S rm x",
                 "env --split-string='rm x'",
+                "env --sp='rm x'",
                 "env --split-string 'A=1 rm x'",
                 "env A=1 -u B rm x",
                 "exec -a x rm y",
@@ -379,6 +387,9 @@ mod tests {
                 "git submodule foreach rm x",
                 "git rebase --exec 'rm x' main",
                 "poetry run rm x",
+                "uv run --with a rm x",
+                "direnv exec . rm x",
+                "conda run -n a rm x",
                 "npm exec -- rm x",
                 "bundle exec rm x",
                 "sudo nice -n 5 flock f timeout 5 rm x",

@@ -14,6 +14,16 @@ pub(super) struct Wrapper {
 }
 
 impl Wrapper {
+    /// Whether the option's value stands in the same word for certain: `-n1`, `--user=root`.
+    pub(super) fn option_holds_value(&self, option: &str) -> bool {
+        if option.starts_with("--") {
+            return option.contains('=');
+        }
+        let Some(short) = option.strip_prefix('-') else { return false };
+        let mut chars = short.chars();
+        chars.next().is_some_and(|letter| self.valued.contains(letter)) && chars.next().is_some()
+    }
+
     /// Whether the word after this option is the option's own.
     pub(super) fn option_takes_word(&self, option: &str) -> bool {
         if let Some(long) = option.strip_prefix("--") {
@@ -62,11 +72,14 @@ static RUNNERS: &[Runner] = &[
     Runner { programs: &["fd", "fdfind"], words: &["-x", "-X", "--exec", "--exec-batch"], between: 0 },
     Runner { programs: &["git"], words: &["run", "foreach", "-x", "--exec"], between: 0 },
     Runner {
-        programs: &[
-            "npm", "pnpm", "yarn", "bun", "bundle", "mise", "direnv", "asdf", "opam", "nix", "poetry",
-            "pipenv", "uv", "pdm", "hatch", "rye", "conda", "mamba", "rustup",
-        ],
-        words: &["exec", "x", "run", "dlx", "develop", "shell", "-c", "--call", "--command"],
+        programs: &["npm", "pnpm", "yarn", "bun", "bundle", "poetry", "pipenv", "uv", "pdm", "hatch", "rye"],
+        words: &["exec", "x", "run", "dlx", "-c", "--call"],
+        between: 0,
+    },
+    // A directory, a tool or a set of them may come first.
+    Runner {
+        programs: &["direnv", "rustup", "mise", "asdf", "opam", "nix", "conda", "mamba"],
+        words: &["exec", "x", "run", "develop", "shell", "-c", "--command"],
         between: 1,
     },
     Runner { programs: &["nix-shell"], words: &["--run", "--command"], between: 0 },
@@ -162,7 +175,7 @@ static WRAPPERS: &[Wrapper] = &[
         0,
     ),
     with("systemd-inhibit", "", "what who why mode", 0),
-    with("setarch", "", "", 1),
+    plain("setarch"),
     plain("linux32"),
     plain("linux64"),
     plain("i386"),
@@ -201,6 +214,7 @@ static ALSO: &[Wrapper] = &[
     with("watch", "nd", "", 0),
     with("bwrap", "", "", ANY),
     with("script", "", "", 1),
+    with("setarch", "", "", 1),
     with("npx", "", "", 0),
     with("pnpx", "", "", 0),
     with("bunx", "", "", 0),
