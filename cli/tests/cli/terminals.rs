@@ -82,7 +82,7 @@ fn signal(child: &Child, signal: i32) {
 
 /// Writes without end, and says when so much is on its way that the terminal is full.
 fn fill(mut stdin: ChildStdin) -> mpsc::Receiver<()> {
-    let (say, is_full) = mpsc::channel();
+    let (say, is_full) = mpsc::sync_channel(1);
     std::thread::spawn(move || {
         let (mut written, mut say) = (0, Some(say));
         while stdin.write_all(&[b'x'; 4096]).is_ok() {
