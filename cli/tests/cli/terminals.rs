@@ -114,6 +114,21 @@ fn input_that_is_not_taken_holds_up_neither_output_nor_signals() {
 }
 
 #[test]
+fn an_output_that_nobody_reads_any_more_ends_it_as_it_ends_others() {
+    let terminals = Terminals::new();
+    let script = "echo ready; read line; echo more; exec sleep 1000";
+    let (mut child, mut stdin, mut stdout) =
+        terminals.piped(&["run", "--id", "left", "--", "sh", "-c", script]);
+    read_until(&mut stdout, "ready");
+    drop(stdout);
+    stdin.write_all(b"go\n").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(128 + libc::SIGPIPE));
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(said, "detached; `magia attach left` comes back\n");
+}
+
+#[test]
 fn a_pipe_that_is_read_late_has_the_last_words_and_is_told_of_the_gap() {
     let terminals = Terminals::new();
     let script = "echo ready; read line; seq 1 300000; echo FATAL_REASON; exit 3";
