@@ -82,7 +82,7 @@ fn signal(child: &Child, signal: i32) {
 
 /// Writes without end, and says when so much is on its way that the terminal is full.
 fn fill(mut stdin: ChildStdin) -> mpsc::Receiver<()> {
-    let (say, is_full) = mpsc::channel();
+    let (say, is_full) = mpsc::sync_channel(1);
     std::thread::spawn(move || {
         let (mut written, mut say) = (0, Some(say));
         while stdin.write_all(&[b'x'; 4096]).is_ok() {
@@ -111,6 +111,21 @@ fn input_that_is_not_taken_holds_up_neither_output_nor_signals() {
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     assert_eq!(said, "detached; `magia attach full` comes back\n");
     assert_eq!(terminals.place.run(&["term", "show", "full", "--json"]).json()["state"], "running");
+}
+
+#[test]
+fn an_output_that_nobody_reads_any_more_ends_it_as_it_ends_others() {
+    let terminals = Terminals::new();
+    let script = "echo ready; read line; echo more; exec sleep 1000";
+    let (mut child, mut stdin, mut stdout) =
+        terminals.piped(&["run", "--id", "left", "--", "sh", "-c", script]);
+    read_until(&mut stdout, "ready");
+    drop(stdout);
+    stdin.write_all(b"go\n").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(128 + libc::SIGPIPE));
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(said, "detached; `magia attach left` comes back\n");
 }
 
 #[test]

@@ -138,7 +138,13 @@ async fn run(dir: &Path, options: &AttachOptions) -> Result<AttachEnd, AttachErr
     let end = converse(reader, writer, signals, options, &raw, &mut front, &dir.join(RECORDING_FILE)).await;
     raw.clear_modes(front.is_alternate(), matches!(end, Ok(AttachEnd::Exited(_))));
     drop(raw);
-    end
+    match end {
+        // Whoever read the output has gone: it ends as programs do that write to nobody.
+        Err(AttachError::Terminal(err)) if err.kind() == io::ErrorKind::BrokenPipe => {
+            Ok(AttachEnd::Signalled(libc::SIGPIPE))
+        }
+        end => end,
+    }
 }
 
 async fn converse(
