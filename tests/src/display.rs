@@ -8,6 +8,9 @@ use crate::wait::{PATIENCE, wait_until};
 
 const SCREEN: &str = "1280x800x24";
 
+/// The program that covers others with its window, and the class of that.
+pub(crate) const COVER: &str = "xmessage";
+
 /// A running Xvfb and openbox.
 pub struct Display {
     name: String,
@@ -49,19 +52,24 @@ impl Display {
         send_signal(pid, libc::SIGKILL).context("ending the server")
     }
 
+    /// Asks the window manager to give a program's windows the keyboard, by their class.
+    pub(crate) fn give_keyboard_to(&self, sandbox: &Sandbox, class: &str) -> Result<()> {
+        self.run(sandbox, &["xdotool", "search", "--class", class, "windowactivate"]).map(drop)
+    }
+
     /// Opens another program's window, which gets the keyboard.
-    pub fn cover(&self, sandbox: &Sandbox) -> Result<Program> {
-        let mut command = sandbox.command("xmessage");
+    pub(crate) fn cover(&self, sandbox: &Sandbox) -> Result<Program> {
+        let mut command = sandbox.command(COVER);
         command.env("DISPLAY", &self.name).arg("something else");
-        let program = sandbox.spawn("xmessage", command)?;
+        let program = sandbox.spawn(COVER, command)?;
         wait_until("the other window to be in front", PATIENCE, || {
             let active = self.run(sandbox, &["xdotool", "getactivewindow"]).ok()?;
             let class = self.run(sandbox, &["xprop", "-id", active.trim(), "WM_CLASS"]).ok()?;
-            if class.contains("xmessage") {
+            if class.contains(COVER) {
                 return Some(());
             }
             // The window manager does not always give a new window the focus, but when it is asked to.
-            self.run(sandbox, &["xdotool", "search", "--class", "xmessage", "windowactivate"]).ok()?;
+            self.give_keyboard_to(sandbox, COVER).ok()?;
             None
         })?;
         Ok(program)

@@ -14,7 +14,7 @@ use magia_protocol::ipc::connect_blocking;
 use magia_protocol::paths::Socket;
 
 use crate::app::binary;
-use crate::display::Display;
+use crate::display::{COVER, Display};
 use crate::process::Program;
 use crate::sandbox::Sandbox;
 use crate::wait::{PATIENCE, wait_until};
@@ -143,6 +143,20 @@ impl<'a> Window<'a> {
     pub fn is_in_front(&self) -> Result<bool> {
         let active = self.display.run(self.sandbox, &["xdotool", "getactivewindow"]).unwrap_or_default();
         Ok(self.seen_id().is_some_and(|id| active.trim() == id))
+    }
+
+    /// Opens another program's window over this one. One that is not on the screen yet would come over it later.
+    pub fn cover(&self) -> Result<Program> {
+        wait_until("the window to be seen", PATIENCE, || self.seen_id())?;
+        let program = self.display.cover(self.sandbox)?;
+        wait_until("the window to be covered", PATIENCE, || {
+            if self.is_in_front().ok()? {
+                self.display.give_keyboard_to(self.sandbox, COVER).ok()?;
+                return None;
+            }
+            Some(())
+        })?;
+        Ok(program)
     }
 
     /// Moves the real pointer onto an element and presses the left button.

@@ -25,7 +25,7 @@ fn a_click_shows_the_session_and_a_button_answers_up_to_the_level() -> Result<()
         window.wait_for_text("Paint the fence")?;
         let mut agent = ScriptedAgent::start(sandbox, "agent-one")?;
         agent.begin("Tidy the cellar")?;
-        let _cover = display.cover(sandbox)?;
+        let _cover = window.cover()?;
 
         let asked = agent.ask("Bash", &command("ls"))?;
         dunst.wait_for(1)?;
@@ -49,7 +49,7 @@ fn a_click_shows_the_session_and_a_button_answers_up_to_the_level() -> Result<()
         cli.json(&["deny", text(&cli.wait_for_request()?, "id")])?;
         asked.wait()?;
 
-        let _cover = display.cover(sandbox)?;
+        let _cover = window.cover()?;
         let asked = other.ask("Bash", &command("ls -a"))?;
         dunst.wait_for(1)?;
         dunst.press("Allow")?;

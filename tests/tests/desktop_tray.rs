@@ -55,7 +55,7 @@ fn the_menu_is_read_and_clicked_over_the_bus() -> Result<()> {
         }
         assert_eq!(high.ended(), None);
 
-        let _cover = display.cover(sandbox)?;
+        let _cover = window.cover()?;
         tray.click(&tray.wait_for("Burn the barn: Bash rm -rf / > Open")?)?;
         window.wait_until_in_front()?;
         window.wait_for_text("rm -rf /")?;

@@ -122,18 +122,16 @@ fn a_second_start_raises_the_window() -> Result<()> {
     sandbox_test(|sandbox| {
         let display = Display::start(sandbox)?;
         let mut window = Window::start(sandbox, &display)?;
-        let mut xterm = display.cover(sandbox)?;
+        let mut other = window.cover()?;
         let raised = |window: &Window<'_>| {
             wait_until("the window to be in front", PATIENCE, || window.is_in_front().ok()?.then_some(()))
         };
-        wait_until("the window to be covered", PATIENCE, || (!window.is_in_front().ok()?).then_some(()))?;
         let reply = magia(sandbox, &["--json"])?;
         assert_eq!(reply.json()?, json!({ "raised": true }));
         raised(&window)?;
 
-        xterm.kill9()?;
-        let _second = display.cover(sandbox)?;
-        wait_until("the window to be covered", PATIENCE, || (!window.is_in_front().ok()?).then_some(()))?;
+        other.kill9()?;
+        let _second = window.cover()?;
         let mut command = sandbox.command(binary("magia-app")?);
         command.env("DISPLAY", display.name());
         let mut again = sandbox.spawn("magia-again", command)?;

@@ -229,8 +229,8 @@ impl Window {
     }
 
     /// winit asks for the focus of a window only once that is on the screen, which a hidden one is some frames later.
-    fn ask_for_focus_again(&mut self, ctx: &Context, focused: bool) {
-        if focused || self.in_tray {
+    fn ask_for_focus_again(&mut self, ctx: &Context, came: bool) {
+        if came || self.in_tray {
             self.asks_for_focus = 0;
         } else if self.asks_for_focus > 0 {
             self.asks_for_focus -= 1;
@@ -336,11 +336,13 @@ impl eframe::App for Window {
     }
 
     fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
-        let (focused, hidden, now_s) = ctx.input(|input| {
+        let (focused, came, hidden, now_s) = ctx.input(|input| {
             let viewport = input.viewport();
             let hidden =
                 viewport.minimized == Some(true) || viewport.visible() == Some(false) || self.in_tray;
-            (input.focused, hidden, input.time)
+            // It may have had the focus between two frames, and lost it again to whoever turned elsewhere.
+            let came = input.events.iter().any(|event| matches!(event, egui::Event::WindowFocused(true)));
+            (input.focused, came, hidden, input.time)
         });
         self.bell.hidden.store(hidden, Ordering::Release);
         self.drain(ctx, now_s);
@@ -348,8 +350,9 @@ impl eframe::App for Window {
         self.come_back(ctx, now_s);
         self.bell.hidden.fetch_or(self.in_tray, Ordering::AcqRel);
         let focused = focused && !self.in_tray;
-        self.ask_for_focus_again(ctx, focused);
-        if focused && std::mem::take(&mut self.asked_for_focus) {
+        let came = (focused || came) && !self.in_tray;
+        self.ask_for_focus_again(ctx, came);
+        if came && std::mem::take(&mut self.asked_for_focus) {
             ctx.send_viewport_cmd(ViewportCommand::RequestUserAttention(UserAttentionType::Reset));
         }
         if focused && !self.was_focused {
