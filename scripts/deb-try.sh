@@ -54,8 +54,10 @@ for _ in $(seq 100); do "${ann[@]}" magia status >/dev/null 2>&1 && break; sleep
 "${ann[@]}" magia status | head -n 1
 "${ann[@]}" magia hooks install >/dev/null
 "${ann[@]}" test -s /home/ann/.claude/settings.json || fail "no hooks"
-echo '{"hook_event_name":"Stop","session_id":"s"}' | "${ann[@]}" magia-hook-handler --provider claude --event Stop ||
-  fail "the handler failed"
+# The nearest program above the handler that is no shell is taken for the agent, and what runs below an agent may change
+# nothing: `timeout` stands for it here, or it were whatever runs this script.
+echo '{"hook_event_name":"Stop","session_id":"s"}' |
+  "${ann[@]}" timeout 20 magia-hook-handler --provider claude --event Stop || fail "the handler failed"
 "${ann[@]}" magia hooks uninstall >/dev/null
 kill "$app"
 wait "$app" || fail "it did not end as it should: $(cat "$place/tmp/app.log")"
