@@ -7,7 +7,9 @@ use magia_app::agent_env::AgentEnv;
 use magia_app::clock::Clock;
 use magia_app::hub::{Display, HubThread, Inbox, JobRequest, Owner, Shell};
 use magia_app::link::{FromWindow, Waker};
-use magia_app::listeners::{Direct, HUB_CAPACITY, HttpPlaces, IdePlaces, Inheritance, Listeners, OtlpPlaces};
+use magia_app::listeners::{
+    Asked, Direct, HUB_CAPACITY, HttpPlaces, IdePlaces, Inheritance, Listeners, OtlpPlaces,
+};
 use magia_app::os::signals::Quit;
 use magia_app::services::codex::CodexDaemons;
 use magia_app::services::processes::Processes;
@@ -39,6 +41,8 @@ struct Counted {
     owner: Owner,
     taken: AtomicU64,
     refused: AtomicU64,
+    /// By a rule, of no more than a part of the message.
+    answered: AtomicU64,
 }
 
 impl Direct for Counted {
@@ -47,6 +51,12 @@ impl Direct for Counted {
         let count = if back.is_none() { &self.taken } else { &self.refused };
         count.fetch_add(1, Ordering::Relaxed);
         back
+    }
+
+    fn answer_now(&self, asked: &mut dyn Asked) -> bool {
+        let done = self.owner.answer_now(asked);
+        self.answered.fetch_add(u64::from(done), Ordering::Relaxed);
+        done
     }
 }
 
@@ -283,7 +293,11 @@ fn under_load_each_gate_is_answered_once_and_no_agent_is_reordered() {
     assert_eq!(open, 0);
     let (taken, refused) =
         (running.counted.taken.load(Ordering::Relaxed), running.counted.refused.load(Ordering::Relaxed));
-    assert!(taken > 0 && refused > 0, "both ways: {taken} in place, {refused} queued");
+    let answered = running.counted.answered.load(Ordering::Relaxed);
+    assert!(
+        taken > 0 && refused > 0 && answered > 0,
+        "all ways: {taken} in place, {answered} of them ahead, {refused} queued"
+    );
 }
 
 #[test]
@@ -297,6 +311,9 @@ fn alone_a_request_and_its_answer_are_dealt_with_in_place() {
         in_place = running.counted.taken.load(Ordering::Relaxed) - before;
     }
     assert!(in_place > 0, "none of 50");
+    // Two of three touch no file; the first request of all begins the session.
+    let answered = running.counted.answered.load(Ordering::Relaxed);
+    assert!((1..34).contains(&answered), "{answered} of 33 ahead");
     // A long one is left to the hub's thread, and answered all the same.
     let (mut payload, says) = call(1, 0);
     payload["tool_input"]["content"] = json!("x".repeat(200_000));

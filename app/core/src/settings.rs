@@ -8,7 +8,7 @@ pub use forwarding::Forwarding;
 pub use notifications::{CloseBehavior, NotificationSettings, QuietHours, risk_word};
 
 use crate::ide::IdeServer;
-use crate::policy::{has_no_command, is_shell};
+use crate::policy::{is_shell, works_on_files};
 use crate::themes::BUILT_IN;
 use core::net::{Ipv4Addr, SocketAddr};
 use magia_protocol::wire::Provider;
@@ -661,7 +661,7 @@ fn tool_permission(value: &Value) -> Option<ToolPermission> {
         Some(prefix) => Some(prefix.as_str().filter(|prefix| !prefix.trim().is_empty())?.to_owned()),
     };
     // Such a rule would fit nothing, and who wrote it believes that it does.
-    let fits_nothing = command_prefix.is_some() && has_no_command(&tool);
+    let fits_nothing = command_prefix.is_some() && works_on_files(&tool);
     let is_any_command = is_shell(&tool) && auto_approve && command_prefix.is_none();
     (!fits_nothing && !is_any_command).then_some(ToolPermission { tool, command_prefix, auto_approve })
 }

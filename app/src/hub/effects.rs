@@ -92,12 +92,16 @@ impl Shell {
             self.perform_one(effect);
         }
         if answers {
-            // The handler was woken on this very core, as a rule, and would wait until this thread rests.
-            std::thread::yield_now();
+            Self::give_way();
         }
         for effect in rest {
             self.perform_one(effect);
         }
+    }
+
+    /// After an answer: the handler was woken on this very core, as a rule, and would wait until this thread rests.
+    pub fn give_way() {
+        std::thread::yield_now();
     }
 
     fn perform_one(&mut self, effect: Effect) {

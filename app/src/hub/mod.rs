@@ -16,8 +16,9 @@ pub use owner::{InPlace, Owner};
 use self::calm::Calm;
 use crate::clock::Clock;
 use crate::link::{FromWindow, Onlooker, Waker};
+use crate::listeners::Asked;
 use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, TrySendError, never};
-use magia_core::event::{Event, GateId, Origin, ReplyId};
+use magia_core::event::{Event, GateId, Now, Origin, ReplyId};
 use magia_core::model::Model;
 use magia_core::snapshot::Snapshot;
 use magia_protocol::wire::{RequestId, TerminalState};
@@ -251,8 +252,24 @@ impl InPlace for Hub {
 
     fn take_in_place(&mut self, event: Event) -> bool {
         self.take(event);
-        let due = Instant::now() + self.rest() + SLEEP_SLACK;
-        self.rests_until.is_some_and(|until| due < until)
+        self.is_due_earlier()
+    }
+
+    fn answer_in_place(&mut self, asked: &mut dyn Asked) -> Option<bool> {
+        if !self.is_ready() {
+            return None;
+        }
+        let now = self.clock.now();
+        let (verdict, reply) = self.model.by_rule(asked.asking(), None)?;
+        let gate = asked.give(&reply)?;
+        Shell::give_way();
+        self.calm.stir(Instant::now());
+        self.set_time_of_day(now);
+        self.model.answered_ahead(gate, asked.message(), verdict);
+        let effects = self.model.finish(now);
+        self.shell.perform(effects);
+        self.hear_of_the_shell();
+        Some(self.is_due_earlier())
     }
 }
 
@@ -365,17 +382,31 @@ impl Hub {
 
     fn apply(&mut self, event: Event) {
         self.apply_one(event);
+        self.hear_of_the_shell();
+    }
+
+    fn hear_of_the_shell(&mut self) {
         // What the shell could not do; that asks for nothing more of it.
         while let Some(report) = self.shell.reports.pop_front() {
             self.apply_one(report);
         }
     }
 
-    fn apply_one(&mut self, event: Event) {
-        let now = self.clock.now();
+    /// Whether the thread means to sleep for longer than it may.
+    fn is_due_earlier(&self) -> bool {
+        let due = Instant::now() + self.rest() + SLEEP_SLACK;
+        self.rests_until.is_some_and(|until| due < until)
+    }
+
+    fn set_time_of_day(&mut self, now: Now) {
         if self.model.wants_time_of_day() {
             self.model.set_time_of_day(crate::clock::minute_of_day(now.unix_ms));
         }
+    }
+
+    fn apply_one(&mut self, event: Event) {
+        let now = self.clock.now();
+        self.set_time_of_day(now);
         let effects = self.model.begin(event, now);
         self.shell.perform(effects);
         let effects = self.model.finish(now);

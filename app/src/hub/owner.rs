@@ -11,7 +11,7 @@
 //!   something falls due earlier than it meant to sleep.
 
 use super::Hub;
-use crate::listeners::Direct;
+use crate::listeners::{Asked, Direct};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use magia_core::event::Event;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,6 +23,8 @@ pub trait InPlace: Send {
     fn is_free(&self) -> bool;
     /// Takes an event and does what it causes. Says whether the hub's thread is to be woken.
     fn take_in_place(&mut self, event: Event) -> bool;
+    /// As [`InPlace::take_in_place`], for a request that a rule answers; `None` when none does, and then nothing was done.
+    fn answer_in_place(&mut self, asked: &mut dyn Asked) -> Option<bool>;
 }
 
 /// Where the state is. Cheap to clone.
@@ -92,6 +94,31 @@ impl<H: InPlace> Owner<H> {
         let _already_ringing = self.0.bell.try_send(());
     }
 
+    /// Lets `work` have the state when it is free. `None` when it is not, or when `work` did nothing with it; `work` says
+    /// whether to wake the hub's thread.
+    fn in_place(&self, work: impl FnOnce(&mut H) -> Option<bool>) -> Option<()> {
+        let mut stage = self.0.stage.try_lock().ok()?;
+        let Stage::Works(state) = &mut *stage else { return None };
+        if !state.is_free() {
+            return None;
+        }
+        // A state that was left half changed is not looked at again.
+        let Ok(done) = catch_unwind(AssertUnwindSafe(|| work(state))) else {
+            tracing::error!("the hub panicked on a listener's thread");
+            if let Stage::Works(state) = std::mem::replace(&mut *stage, Stage::Over) {
+                *stage = Stage::Broken(state);
+            }
+            drop(stage);
+            self.ring();
+            return Some(());
+        };
+        drop(stage);
+        if done? {
+            self.ring();
+        }
+        Some(())
+    }
+
     /// A thread that panics with the state is the hub's own, which ends with it: see [`Self::end`].
     fn lock(&self) -> MutexGuard<'_, Stage<H>> {
         self.0.stage.lock().unwrap_or_else(PoisonError::into_inner)
@@ -100,26 +127,13 @@ impl<H: InPlace> Owner<H> {
 
 impl<H: InPlace> Direct for Owner<H> {
     fn take_now(&self, event: Event) -> Option<Event> {
-        let Ok(mut stage) = self.0.stage.try_lock() else { return Some(event) };
-        let Stage::Works(state) = &mut *stage else { return Some(event) };
-        if !state.is_free() {
-            return Some(event);
-        }
-        // A state that was left half changed is not looked at again.
-        let Ok(wake) = catch_unwind(AssertUnwindSafe(|| state.take_in_place(event))) else {
-            tracing::error!("the hub panicked on a listener's thread");
-            if let Stage::Works(state) = std::mem::replace(&mut *stage, Stage::Over) {
-                *stage = Stage::Broken(state);
-            }
-            drop(stage);
-            self.ring();
-            return None;
-        };
-        drop(stage);
-        if wake {
-            self.ring();
-        }
-        None
+        let mut event = Some(event);
+        self.in_place(|state| event.take().map(|event| state.take_in_place(event)));
+        event
+    }
+
+    fn answer_now(&self, asked: &mut dyn Asked) -> bool {
+        self.in_place(|state| state.answer_in_place(asked)).is_some()
     }
 }
 
@@ -144,7 +158,9 @@ impl<H> std::fmt::Debug for Owner<H> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use magia_core::event::ReplyId;
+    use magia_core::event::{GateId, ReplyId};
+    use magia_core::model::Asking;
+    use magia_protocol::wire::{GateReply, HookLine, HookMessage};
     use std::sync::Barrier;
 
     /// Notes what it is given; panics at 13.
@@ -170,6 +186,10 @@ mod tests {
         fn take_in_place(&mut self, event: Event) -> bool {
             self.note(&event);
             self.wakes
+        }
+
+        fn answer_in_place(&mut self, asked: &mut dyn Asked) -> Option<bool> {
+            asked.give(&GateReply::default()).map(|_| self.wakes)
         }
     }
 
@@ -203,6 +223,42 @@ mod tests {
             !owner.begin(Book { queue: bounded(1).1, read: Vec::new(), wakes: false })
                 && owner.end().is_none()
         );
+    }
+
+    /// A handler that counts its answers.
+    struct Handler<'a>(Asking<'a>, Vec<GateReply>);
+
+    impl Asked for Handler<'_> {
+        fn asking(&self) -> &Asking<'_> {
+            &self.0
+        }
+
+        fn give(&mut self, reply: &GateReply) -> Option<GateId> {
+            self.1.push(reply.clone());
+            Some(GateId(1))
+        }
+
+        fn message(&self) -> Box<HookMessage> {
+            unreachable!("a book notes none")
+        }
+    }
+
+    #[test]
+    fn a_request_is_answered_only_when_nothing_stands_before_it() {
+        let line = br#"{"provider":"claude","event":"PermissionRequest","payload":{"session_id":"s","cwd":"/","tool_name":"Bash","tool_input":{}}}"#;
+        let line = HookLine::parse(line).unwrap();
+        let mut handler = Handler(Asking::of_line(&line).unwrap(), Vec::new());
+        assert!(!Owner::<Book>::new().answer_now(&mut handler), "nobody is there yet");
+        let (owner, sender) = owner(4);
+        assert!(owner.answer_now(&mut handler));
+        sender.send(event(1)).unwrap();
+        assert!(!owner.answer_now(&mut handler), "1 waits");
+        owner.with(|book| {
+            book.queue.try_recv().unwrap();
+            assert!(!owner.answer_now(&mut handler), "somebody has the lock");
+        });
+        assert!(owner.answer_now(&mut handler));
+        assert_eq!(handler.1.len(), 2, "nothing is given where nothing is answered");
     }
 
     #[test]

@@ -21,6 +21,13 @@ struct Table {
     waiting: HashMap<GateId, Waiting>,
 }
 
+impl Table {
+    const fn next(&mut self) -> GateId {
+        self.last += 1;
+        GateId(self.last)
+    }
+}
+
 #[derive(Debug)]
 struct Waiting {
     /// The connection's task.
@@ -82,14 +89,19 @@ impl Gates {
         self.table().waiting.len()
     }
 
+    /// A number for a gate that never waits, since its answer is at hand; `None` after [`Gates::close`].
+    pub(super) fn number(&self) -> Option<GateId> {
+        let mut table = self.table();
+        (!table.closed).then(|| table.next())
+    }
+
     /// A new gate, with a way to write to its handler, which is given back after [`Gates::close`].
     pub(super) fn open(&self, writer: Option<DirectWriter>) -> Result<Opened, Option<DirectWriter>> {
         let mut table = self.table();
         if table.closed {
             return Err(writer);
         }
-        table.last += 1;
-        let gate = GateId(table.last);
+        let gate = table.next();
         let (task, receiver) = oneshot::channel();
         table.waiting.insert(gate, Waiting { task, writer });
         Ok((gate, receiver))

@@ -148,7 +148,7 @@ fn is_shared(message: &HookMessage) -> bool {
     process.is_some_and(|process| agents::role_of(process.pid) == Some((Provider::Codex, Role::Server)))
 }
 
-fn unix_ns() -> u64 {
+pub(super) fn unix_ns() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

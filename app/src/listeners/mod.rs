@@ -40,7 +40,7 @@ pub use http::{HttpPlaces, HttpSwitch};
 pub use ide::{IdePlaces, IdeSwitch};
 pub use leave::Held;
 pub use otlp::{OtlpPlaces, OtlpSwitch};
-pub use outbox::Direct;
+pub use outbox::{Asked, Direct};
 pub use replay::Wish;
 pub use replies::{Outcome, Replies};
 pub use stream::{QUEUE_MAX, Streams};

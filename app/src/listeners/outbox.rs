@@ -1,7 +1,9 @@
 //! The way to the hub: its channel is bounded, and a hook client cannot retry, so senders wait in line.
 
 use crossbeam_channel::{Sender, TrySendError};
-use magia_core::event::Event;
+use magia_core::event::{Event, GateId};
+use magia_core::model::Asking;
+use magia_protocol::wire::{GateReply, HookMessage};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,6 +25,20 @@ pub(super) const SHORT_MAX_BYTES: usize = 64 * 1024;
 pub trait Direct: Send + Sync + fmt::Debug {
     /// Takes `event`, or gives it back when it has to queue. Never waits.
     fn take_now(&self, event: Event) -> Option<Event>;
+
+    /// Gives `asked` the answer of a rule and notes it, or says `false`: then nothing was given, nothing is noted, and the
+    /// request is to be told as an event. Never waits.
+    fn answer_now(&self, asked: &mut dyn Asked) -> bool;
+}
+
+/// A handler that waits, and of whose message only what a rule's answer depends on was read.
+pub trait Asked {
+    /// What was read.
+    fn asking(&self) -> &Asking<'_>;
+    /// Writes the answer. `None` when nothing may be answered any more; then nothing was written.
+    fn give(&mut self, reply: &GateReply) -> Option<GateId>;
+    /// The whole message.
+    fn message(&self) -> Box<HookMessage>;
 }
 
 /// The hub is gone, or the listeners are stopping and do not wait for it any more.
@@ -94,6 +110,12 @@ impl Outbox {
             Ok(_turn) => direct.take_now(event),
             Err(_) => Some(event),
         }
+    }
+
+    /// As [`Direct::answer_now`].
+    pub(super) fn answer_now(&self, asked: &mut dyn Asked) -> bool {
+        let Some(direct) = &self.direct else { return false };
+        self.turn.try_lock().is_ok_and(|_turn| direct.answer_now(asked))
     }
 
     async fn deliver(&self, event: Event, direct: Option<&dyn Direct>) -> Result<(), HubGone> {

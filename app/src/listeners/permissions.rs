@@ -3,16 +3,17 @@
 use super::accept::{Backlog, Greeted, SETTLE_TURNS};
 use super::gates::{Answer, Gates, Opened};
 use super::health::{Health, Refusal, Unheard};
-use super::hooks::{FIRST_BYTES, Message, first_bytes, patience, understand};
+use super::hooks::{FIRST_BYTES, Message, first_bytes, patience, understand, unix_ns};
 use super::intake::{Intake, LongLines, read_line};
 use super::leave::Leave;
-use super::outbox::{Outbox, SHORT_MAX_BYTES};
+use super::outbox::{Asked, Outbox, SHORT_MAX_BYTES};
 use super::real_paths;
 use magia_core::event::{Event, GateId};
+use magia_core::model::Asking;
 use magia_protocol::ipc::line::{HOOK_LINE_MAX_BYTES, Line};
 use magia_protocol::ipc::{DirectWriter, Incoming, Stream};
 use magia_protocol::paths::Socket;
-use magia_protocol::wire::{GateReply, HookMessage};
+use magia_protocol::wire::{GateReply, HookLine, HookMessage};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,38 +63,25 @@ pub(super) fn greet(
 ) -> io::Result<Greeted<impl Future<Output = ()> + use<>>> {
     let first = first_bytes(&mut incoming, buffer)?;
     let has_more = first.len() == FIRST_BYTES;
-    let begun = match whole_message(first) {
-        Some(message) if may_be_asked_now(permissions, &message) => {
-            match ask_now(permissions, message, incoming)? {
-                Now::Over(Some(event)) => return Ok(Greeted::Told(*event, unheard)),
-                Now::Over(None) => return Ok(Greeted::Done),
-                Now::GoesOn(Begun::Asked(opened, stream, _)) => Begun::Asked(opened, stream, first.to_vec()),
-                Now::GoesOn(begun) => begun,
-            }
-        }
-        Some(message) => Begun::Understood(message, incoming.into_stream()?),
+    let begun = match whole_line(first) {
+        // What was said before it is told before it.
+        Some(line) if permissions.before.is_empty() => match at_once(permissions, line, incoming)? {
+            Now::Over(Some(event)) => return Ok(Greeted::Told(*event, unheard)),
+            Now::Over(None) => return Ok(Greeted::Done),
+            Now::GoesOn(Begun::Asked(opened, stream, _)) => Begun::Asked(opened, stream, first.to_vec()),
+            Now::GoesOn(begun) => begun,
+        },
+        Some(line) => later(understand(Line::Line(line)), line, incoming)?,
         None => Begun::Read(first.to_vec(), incoming.into_stream()?),
     };
     let served = serve(Arc::clone(permissions), begun, unheard);
     Ok(Greeted::Stays { served, has_more })
 }
 
-/// A message that is there to its last byte, with nothing behind it.
-fn whole_message(first: &[u8]) -> Option<Box<HookMessage>> {
+/// A line that is there to its last byte, with nothing behind it.
+fn whole_line(first: &[u8]) -> Option<&[u8]> {
     let (b'\n', line) = first.split_last()? else { return None };
-    if memchr::memchr(b'\n', line).is_some() {
-        return None;
-    }
-    match understand(Line::Line(line)) {
-        Message::Whole(message) => Some(message),
-        Message::Nothing | Message::Garbage => None,
-    }
-}
-
-/// Whether nothing has to be waited for before the hub is asked: not the disk, and not what was said before.
-fn may_be_asked_now(permissions: &Permissions, message: &HookMessage) -> bool {
-    let payload = message.payload.get();
-    payload.len() <= SHORT_MAX_BYTES && !real_paths::are_wanted(payload) && permissions.before.is_empty()
+    memchr::memchr(b'\n', line).is_none().then_some(line)
 }
 
 /// What became of a question that was to be answered at once.
@@ -101,6 +89,88 @@ enum Now {
     /// It was answered, and this is to be told, unless it has been.
     Over(Option<Box<Event>>),
     GoesOn(Begun),
+}
+
+/// Asks what may be asked without waiting: the rules, and then the hub, unless the disk has to be asked before it.
+fn at_once(permissions: &Permissions, line: &[u8], incoming: Incoming) -> io::Result<Now> {
+    let incoming = match answer_now(permissions, line, incoming) {
+        Ok(now) => return Ok(now),
+        Err(incoming) => incoming,
+    };
+    match understand(Line::Line(line)) {
+        Message::Whole(message) if may_be_asked_now(&message) => ask_now(permissions, message, incoming),
+        heard => later(heard, line, incoming).map(Now::GoesOn),
+    }
+}
+
+fn may_be_asked_now(message: &HookMessage) -> bool {
+    let payload = message.payload.get();
+    payload.len() <= SHORT_MAX_BYTES && !real_paths::are_wanted(payload)
+}
+
+/// What a connection begins with whose line is whole and has to wait.
+fn later(heard: Message, line: &[u8], incoming: Incoming) -> io::Result<Begun> {
+    let stream = incoming.into_stream()?;
+    Ok(match heard {
+        Message::Whole(message) => Begun::Understood(message, stream),
+        Message::Nothing | Message::Garbage => Begun::Read([line, b"\n"].concat(), stream),
+    })
+}
+
+/// Lets a rule answer before more is read of a line than bears on that: the agent waits. The connection comes back when
+/// no rule did.
+fn answer_now(permissions: &Permissions, line: &[u8], incoming: Incoming) -> Result<Now, Incoming> {
+    let Ok(line) = HookLine::parse(line) else { return Err(incoming) };
+    let Some(asking) = Asking::of_line(&line) else { return Err(incoming) };
+    let gates = &permissions.gates;
+    let mut waiting =
+        Waiting { asking, line: &line, received_unix_ns: unix_ns(), gates, incoming, given: None };
+    permissions.outbox.answer_now(&mut waiting);
+    match waiting.given {
+        None => Err(waiting.incoming),
+        Some((gate, answer)) if answer.is_written() => {
+            // The handler sees the end of the connection at once.
+            drop(waiting.incoming);
+            Ok(Now::Over(tell_now(permissions, gate)))
+        }
+        Some((gate, mut answer)) => {
+            answer.writer = waiting.incoming.into_direct().ok();
+            Ok(Now::GoesOn(Begun::Answered(gate, answer)))
+        }
+    }
+}
+
+/// A handler that waits, as the hub asks it.
+struct Waiting<'a> {
+    asking: Asking<'a>,
+    line: &'a HookLine<'a>,
+    received_unix_ns: u64,
+    gates: &'a Gates,
+    incoming: Incoming,
+    given: Option<(GateId, Answer)>,
+}
+
+impl Asked for Waiting<'_> {
+    fn asking(&self) -> &Asking<'_> {
+        &self.asking
+    }
+
+    fn give(&mut self, reply: &GateReply) -> Option<GateId> {
+        let gate = self.gates.number()?;
+        let mut answer = Answer::new(reply);
+        answer.written = self.incoming.write_now(&answer.bytes);
+        self.given = Some((gate, answer));
+        Some(gate)
+    }
+
+    fn message(&self) -> Box<HookMessage> {
+        Box::new(HookMessage { received_unix_ns: self.received_unix_ns, ..self.line.to_message() })
+    }
+}
+
+/// The hub hears of an answer that the handler has; the event comes back when it has to queue.
+fn tell_now(permissions: &Permissions, gate: GateId) -> Option<Box<Event>> {
+    permissions.outbox.ask_now(Event::GateAnswered { gate, delivered: true }).map(Box::new)
 }
 
 /// Asks the hub without waiting for it. A gate that was opened is told as answered or closed, as in [`hold`].
@@ -123,10 +193,8 @@ fn ask_now(permissions: &Permissions, message: Box<HookMessage>, incoming: Incom
     }
     match receiver.try_recv() {
         Ok(answer) if answer.is_written() => {
-            // The handler sees the end of the connection at once.
             drop(answer);
-            let answered = Event::GateAnswered { gate, delivered: true };
-            Ok(Now::Over(permissions.outbox.ask_now(answered).map(Box::new)))
+            Ok(Now::Over(tell_now(permissions, gate)))
         }
         Ok(answer) => Ok(Now::GoesOn(Begun::Answered(gate, answer))),
         // Nobody has answered yet, or all gates were let go meanwhile.

@@ -1,6 +1,6 @@
 //! Where a tool call would really act: links resolved, on the disk as it is now.
 
-use magia_core::policy::{EDIT_TOOLS, NO_PROJECT, PATH_KEYS, READ_TOOLS, RealPaths, Reserved};
+use magia_core::policy::{NO_PROJECT, PATH_KEYS, RealPaths, Reserved, works_on_files};
 use magia_protocol::paths;
 use serde::Deserialize;
 use std::fs;
@@ -67,13 +67,9 @@ pub(super) fn are_wanted(payload: &str) -> bool {
     })
 }
 
-fn works_on_a_file(tool: &str) -> bool {
-    EDIT_TOOLS.contains(&tool) || READ_TOOLS.contains(&tool)
-}
-
 fn named(payload: &str) -> Option<(PathBuf, PathBuf)> {
     let Payload { tool_name, cwd, tool_input } = serde_json::from_str(payload).ok()?;
-    if !works_on_a_file(&tool_name) {
+    if !works_on_files(&tool_name) {
         return None;
     }
     let ToolInput { file_path, notebook_path, path, absolute_path, dir_path } = tool_input;

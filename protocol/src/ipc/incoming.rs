@@ -54,6 +54,19 @@ impl Incoming {
         }
     }
 
+    /// Writes as much of `bytes` as there is room for, never waits, and says how much that was; for a pipe, nothing.
+    pub fn write_now(&self, bytes: &[u8]) -> usize {
+        #[cfg(unix)]
+        {
+            super::stream::write_now(&self.socket, bytes)
+        }
+        #[cfg(windows)]
+        {
+            let _ = bytes;
+            0
+        }
+    }
+
     /// The connection as something to write to at once, still without a runtime; for a pipe there is no such thing.
     ///
     /// # Errors

@@ -40,18 +40,7 @@ impl DirectWriter {
     pub fn write(&self, bytes: &[u8]) -> usize {
         #[cfg(unix)]
         {
-            use std::io::Write;
-            let mut written = 0;
-            while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
-                // std sends with MSG_NOSIGNAL; the socket never blocks, for tokio set it so.
-                match (&self.0).write(rest) {
-                    Ok(0) => break,
-                    Ok(more) => written += more,
-                    Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
-                    Err(_) => break,
-                }
-            }
-            written
+            write_now(&self.0, bytes)
         }
         #[cfg(windows)]
         {
@@ -95,6 +84,23 @@ impl DirectWriter {
             match self.0 {}
         }
     }
+}
+
+/// Writes what there is room for into a socket that does not block.
+#[cfg(unix)]
+pub(super) fn write_now(mut socket: &std::os::unix::net::UnixStream, bytes: &[u8]) -> usize {
+    use std::io::Write;
+    let mut written = 0;
+    while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+        // std sends with MSG_NOSIGNAL.
+        match socket.write(rest) {
+            Ok(0) => break,
+            Ok(more) => written += more,
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+    }
+    written
 }
 
 /// A connected local socket, either end of it. `AsyncWriteExt::shutdown` closes the writing side only.

@@ -19,7 +19,7 @@ pub mod visible;
 pub use agent::{AgentEventKind, Provider, RequestState, Risk, SessionState, TitleSource};
 pub use command::Command;
 pub use gate::GateReply;
-pub use hook::HookMessage;
+pub use hook::{HookLine, HookMessage};
 pub use ids::{ProcessId, ProviderSessionId, RequestId, SessionId};
 pub use notice::{NoticeKind, NoticeOutcome, NotificationInfo};
 pub use rpc::{ErrorCode, Request, Response, RpcError, StreamLine};

@@ -7,11 +7,11 @@ use crate::answer;
 use crate::effect::Effect;
 use crate::event::{GateId, Now};
 use crate::normalize::{ToolCall, fields};
-use crate::policy::{Call, RealPaths, Says, Verdict, verdict};
+use crate::policy::{Call, RealPaths, Says, Verdict, verdict, works_on_files};
 use crate::settings::Settings;
-use magia_protocol::wire::hook::HookMessage;
+use magia_protocol::wire::hook::{HookLine, HookMessage};
 use magia_protocol::wire::info::Decision;
-use magia_protocol::wire::{GateReply, Provider, ProviderSessionId, SessionId};
+use magia_protocol::wire::{GateReply, ProcessId, Provider, ProviderSessionId, SessionId};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -29,7 +29,7 @@ pub(super) struct Answered {
 
 /// What of a payload bears on the answer. Claude and Codex name it alike. A field that stands twice is an error here, and
 /// then the message goes the long way.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Asks<'a> {
     #[serde(borrow)]
     session_id: Cow<'a, str>,
@@ -40,6 +40,51 @@ struct Asks<'a> {
     tool_name: Cow<'a, str>,
     #[serde(borrow)]
     tool_input: &'a RawValue,
+}
+
+/// A request as far as a rule's answer depends on it: all of it stands in what the handler sent.
+#[derive(Debug)]
+pub struct Asking<'a> {
+    provider: Provider,
+    /// Whether it is asked before the call, whatever the agent's own rules say.
+    is_before: bool,
+    sender: Option<ProcessId>,
+    asks: Asks<'a>,
+}
+
+impl<'a> Asking<'a> {
+    /// The request of a line. `None` for one that goes the long way: where the call acts, or whose process sent it, has to
+    /// be looked up first, or it asks nothing.
+    pub fn of_line(line: &HookLine<'a>) -> Option<Self> {
+        // Codex may ask from a process that serves many sessions.
+        let provider = line.known_provider().filter(|provider| *provider == Provider::Claude)?;
+        let is_before = is_before(&line.event)?;
+        let asks = Asks::read(line.payload)?;
+        let sender = line.agent_process();
+        (!works_on_files(&asks.tool_name)).then_some(Self { provider, is_before, sender, asks })
+    }
+
+    fn of(message: &'a HookMessage) -> Option<Self> {
+        let provider = message.known_provider().filter(|provider| *provider != Provider::Gemini)?;
+        let is_before = is_before(&message.event)?;
+        let sender = message.agent_process().filter(|_| !message.shared);
+        Some(Self { provider, is_before, sender, asks: Asks::read(&message.payload)? })
+    }
+}
+
+impl<'a> Asks<'a> {
+    fn read(payload: &'a RawValue) -> Option<Self> {
+        serde_json::from_str(payload.get()).ok()
+    }
+}
+
+/// Whether an event asks before each call, or only what the agent's own rules leave open. `None` when it asks nothing.
+fn is_before(event: &str) -> Option<bool> {
+    match event {
+        "PermissionRequest" => Some(false),
+        "PreToolUse" => Some(true),
+        _ => None,
+    }
 }
 
 /// What the rules say to a call that has begun: the agent asks for it a moment later, as a rule.
@@ -66,13 +111,19 @@ impl Model {
         paths: Option<RealPaths>,
         fx: &mut Effects,
     ) {
-        match self.by_rule(&message, paths.as_ref()) {
+        let answer = Asking::of(&message).and_then(|asking| self.by_rule(&asking, paths.as_ref()));
+        match answer {
             Some((verdict, reply)) => {
                 fx.push(Effect::AnswerGate { gate, reply });
                 self.answered = Some(Answered { gate, message, paths, verdict });
             }
             None => self.hook(now, Some(gate), &message, paths, None, fx),
         }
+    }
+
+    /// A request that [`Model::by_rule`] has answered is noted by [`Model::finish`], which is to follow.
+    pub fn answered_ahead(&mut self, gate: GateId, message: Box<HookMessage>, verdict: Verdict) {
+        self.answered = Some(Answered { gate, message, paths: None, verdict });
     }
 
     /// Notes what was answered ahead.
@@ -84,22 +135,18 @@ impl Model {
 
     /// The answer of a rule. `None` when a person decides, or when more than these fields bears on it: a session that is
     /// new or has ended, one that a daemon holds, a change that an editor shows as well.
-    fn by_rule(&self, message: &HookMessage, paths: Option<&RealPaths>) -> Option<(Verdict, GateReply)> {
-        let provider = message.known_provider().filter(|provider| *provider != Provider::Gemini)?;
-        let is_before = match message.event.as_str() {
-            "PermissionRequest" => false,
-            "PreToolUse" => true,
-            _ => return None,
-        };
-        let asks: Asks<'_> = serde_json::from_str(message.payload.get()).ok()?;
+    pub fn by_rule(&self, asking: &Asking<'_>, paths: Option<&RealPaths>) -> Option<(Verdict, GateReply)> {
+        let Asking { provider, is_before, sender, ref asks } = *asking;
         if !fields::is_word(&asks.session_id) || !fields::is_path(&asks.cwd) {
             return None;
         }
-        let psid = ProviderSessionId(asks.session_id.into_owned());
-        let root = asks.transcript_path.as_deref().map_or("", |path| config_root_of(provider, path));
-        let sender = message.agent_process().filter(|_| !message.shared);
-        let session = self.sessions.get(&self.find(provider, root, &psid, sender)?)?;
-        if session.ended.is_some() || self.held(provider, &psid).is_some() {
+        let psid = asks.session_id.as_ref();
+        let root: &dyn Fn() -> _ =
+            &|| asks.transcript_path.as_deref().map_or("", |path| config_root_of(provider, path));
+        let session = self.sessions.get(&self.find(provider, root, psid, sender)?)?;
+        let is_held =
+            provider == Provider::Codex && self.held(provider, &ProviderSessionId(psid.to_owned())).is_some();
+        if is_held || session.ended.is_some() {
             return None;
         }
         let tool = asks.tool_name.as_ref();
@@ -132,9 +179,8 @@ impl Model {
 
     /// A call began: what the rules will say when the agent asks for it.
     pub(super) fn foresee(&mut self, session: SessionId, message: &HookMessage, call: &ToolCall) {
-        let payload = message.payload.get();
-        let is_short = payload.len() <= FORESEEN_MAX_BYTES;
-        let asks: Option<Asks<'_>> = is_short.then(|| serde_json::from_str(payload).ok()).flatten();
+        let is_short = message.payload.get().len() <= FORESEEN_MAX_BYTES;
+        let asks = is_short.then(|| Asks::read(&message.payload)).flatten();
         let seen = asks.map(|asks| {
             let (settings, cwd) = (Arc::clone(&self.settings), asks.cwd.into_owned());
             let asked = Call { tool: &call.tool, input: &call.input, cwd: &cwd, paths: None };

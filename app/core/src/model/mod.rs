@@ -41,6 +41,7 @@ mod tray;
 mod truth;
 mod views;
 
+pub use ahead::Asking;
 pub use guard::no_agent_above;
 pub use history::StoredTimeline;
 pub use notices::LEDGER_MAX;

@@ -53,7 +53,7 @@ impl Model {
             !left && !self.dead.contains(process)
         });
 
-        let known = self.find(provider, config_root, &psid, sender).is_some();
+        let known = self.find(provider, &|| config_root, &psid.0, sender).is_some();
         let session = self.session_for(now, provider, config_root, &psid, process, fx);
         if process.is_some()
             && let Some(left) = elsewhere.and_then(|id| self.sessions.get(&id))
@@ -103,7 +103,7 @@ impl Model {
         fx: &mut Effects,
     ) -> SessionId {
         let before = process.and_then(|process| self.by_process.get(&process).copied());
-        let known = self.find(provider, config_root, psid, process);
+        let known = self.find(provider, &|| config_root, &psid.0, process);
         let before = match before.filter(|id| self.sessions.get(id).is_some_and(Session::is_unnamed)) {
             Some(unnamed) if known.is_none() => {
                 return self.name(unnamed, provider, config_root, psid, fx);
@@ -139,20 +139,26 @@ impl Model {
 
     /// One session per provider, configuration directory and provider id. A process that works on that id already says
     /// more than a directory, which may be written in several ways.
-    pub(super) fn find(
+    pub(super) fn find<'a>(
         &self,
         provider: Provider,
-        config_root: &str,
-        psid: &ProviderSessionId,
+        config_root: &dyn Fn() -> &'a str,
+        psid: &str,
         process: Option<ProcessId>,
     ) -> Option<SessionId> {
-        let ids = self.by_provider_id.get(&(provider, psid.clone()))?;
-        let bound = process.and_then(|process| self.by_process.get(&process));
+        let of_process = process.and_then(|process| self.by_process.get(&process)).filter(|id| {
+            let known = self.sessions.get(id).filter(|known| !known.is_unnamed());
+            known.is_some_and(|known| known.provider == provider && known.provider_session_id.0 == psid)
+        });
+        if let Some(id) = of_process {
+            return Some(*id);
+        }
+        let ids = self.by_provider_id.get(&(provider, ProviderSessionId(psid.to_owned())))?;
+        let config_root = config_root();
         let root = |id: &&SessionId| self.sessions.get(id).map(|session| session.config_root.as_str());
-        let same_process = ids.iter().find(|id| Some(*id) == bound);
         let same_root = ids.iter().find(|id| root(id) == Some(config_root));
         let unknown = ids.iter().find(|id| config_root.is_empty() || root(id) == Some(""));
-        same_process.or(same_root).or(unknown).copied()
+        same_root.or(unknown).copied()
     }
 
     /// Ties a process to a session, and away from the one it worked on before.

@@ -145,8 +145,9 @@ pub fn is_shell(tool: &str) -> bool {
     matches!(tool, "Bash" | "shell" | "local_shell" | "exec_command" | "run_shell_command")
 }
 
-/// Whether a tool is known to run no commands: no rule for its commands can fit.
-pub fn has_no_command(tool: &str) -> bool {
+/// Whether a tool is known to change or read files, and so runs no commands: no rule for commands can fit, and where it
+/// acts depends on the disk.
+pub fn works_on_files(tool: &str) -> bool {
     EDIT_TOOLS.contains(&tool) || READ_TOOLS.contains(&tool)
 }
 

@@ -48,7 +48,7 @@ impl Trial {
         if auto_approve && command_prefix.is_none() && super::is_shell(tool) {
             return Err(format!("allowing {tool} needs a command prefix, as in {tool}(cargo test)"));
         }
-        if command_prefix.is_some() && super::has_no_command(tool) {
+        if command_prefix.is_some() && super::works_on_files(tool) {
             return Err(format!("{tool} runs no commands, so no rule for them fits it"));
         }
         let presets = Preset::ALL.iter().map(|preset| preset.as_str());

@@ -13,10 +13,10 @@ use magia_core::event::{
     AgentEvent, Ancestor, Event, GateId, Now, Origin, RegistryEntry, RegistryStatus, ReplyId, StoredRequest,
     StoredSession, StoredState,
 };
-use magia_core::model::{Model, Program, StoredTimeline};
+use magia_core::model::{Asking, Model, Program, StoredTimeline};
 use magia_core::policy::RealPaths;
 use magia_core::settings::Settings;
-use magia_protocol::wire::hook::HookMessage;
+use magia_protocol::wire::hook::{HookLine, HookMessage};
 use magia_protocol::wire::info::{Decision, SessionInfo};
 use magia_protocol::wire::{
     Command, GateReply, ProcessId, ProviderSessionId, RequestId, RequestState, RpcError, SessionId,
@@ -228,7 +228,15 @@ impl Script {
         let gate = GateId(self.next_gate);
         let message = self.message(pid, session, "PermissionRequest", fields);
         let before: Vec<RequestId> = self.requests.keys().copied().collect();
-        self.apply(Event::GateOpened { gate, message, paths });
+        let line = message.to_line();
+        let line = HookLine::parse(&line).unwrap();
+        let asking = Asking::of_line(&line).filter(|_| paths.is_none());
+        let ahead = asking.and_then(|asking| self.model.by_rule(&asking, None));
+        let first = self.apply(Event::GateOpened { gate, message, paths });
+        if let Some((_, foretold)) = ahead {
+            let is_answer = |effect: &Effect| matches!(effect, Effect::AnswerGate { gate: at, reply } if *at == gate && *reply == foretold);
+            assert!(is_answer(&self.since(first)[0]), "a line is answered as its message is: {foretold:?}");
+        }
         let made = self.requests.keys().find(|id| !before.contains(id)).copied();
         (gate, made)
     }
