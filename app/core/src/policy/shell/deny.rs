@@ -6,10 +6,14 @@
 
 use super::reader::{self, is_assignment};
 use super::wrappers::{Runner, Wrapper, runner, runs_words};
-use super::{AnyWord, Call, base_name, glued_script, runs_input, runs_script, script_of, split_calls};
+use super::{AnyWord, Call, base_name, glued_script, runs_input, runs_script, script_of};
 
 /// How many scripts within scripts are looked into. What is deeper is taken for denied.
 const DEPTH: usize = 8;
+
+/// Bytes of a command, or of a script within it, that are read. What is longer is taken for denied: no rule that denies is
+/// passed by what stands before it.
+const READ_BYTES: usize = 256 * 1024;
 
 /// Bytes of scripts that are looked into. What has more is taken for denied.
 const SCRIPT_BYTES: usize = 1024 * 1024;
@@ -112,7 +116,7 @@ impl<'a> Wanted<'a> {
 
     /// `left` is how much may still be looked into.
     fn is_within(&self, command: &str, depth: usize, left: &mut usize) -> bool {
-        split_calls(command).iter().any(|call| self.is_call(call, depth, left))
+        command.len() > READ_BYTES || reader::read(command).iter().any(|call| self.is_call(call, depth, left))
     }
 
     fn is_call(&self, call: &Call, depth: usize, left: &mut usize) -> bool {
@@ -400,8 +404,24 @@ mod tests {
     }
 
     #[test]
+    fn a_long_command_hides_nothing() {
+        let padded =
+            |bytes: usize, rest: &str| format!("cat > notes <<'END'\n{}\nEND\n{rest}", "x".repeat(bytes));
+        for bytes in [100, 70_000, 200_000] {
+            assert!(calls(&padded(bytes, "git push"), "git push"), "{bytes}");
+            assert!(!calls(&padded(bytes, "git status"), "git push"), "{bytes}");
+            let script = format!("bash <<'END'\n: {}\ngit push\nEND", "x".repeat(bytes));
+            assert!(calls(&script, "git push"), "{bytes}");
+        }
+        assert!(
+            calls(&padded(READ_BYTES, "git status"), "git push"),
+            "what nobody reads is taken for denied"
+        );
+    }
+
+    #[test]
     fn no_denying_takes_long_or_deep() {
-        const LONG: usize = super::super::READ_MAX;
+        const LONG: usize = READ_BYTES;
         for part in [
             "eval ",
             "sudo ",
