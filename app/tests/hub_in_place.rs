@@ -293,11 +293,7 @@ fn under_load_each_gate_is_answered_once_and_no_agent_is_reordered() {
     assert_eq!(open, 0);
     let (taken, refused) =
         (running.counted.taken.load(Ordering::Relaxed), running.counted.refused.load(Ordering::Relaxed));
-    let answered = running.counted.answered.load(Ordering::Relaxed);
-    assert!(
-        taken > 0 && refused > 0 && answered > 0,
-        "all ways: {taken} in place, {answered} of them ahead, {refused} queued"
-    );
+    assert!(taken > 0 && refused > 0, "both ways: {taken} in place, {refused} queued");
 }
 
 #[test]
@@ -314,6 +310,17 @@ fn alone_a_request_and_its_answer_are_dealt_with_in_place() {
     // Two of three touch no file; the first request of all begins the session.
     let answered = running.counted.answered.load(Ordering::Relaxed);
     assert!((1..34).contains(&answered), "{answered} of 33 ahead");
+    // Half a character, as JavaScript leaves it of a text that it cut, costs nobody his answer or the event.
+    let (mut payload, says) = call(1, 0);
+    payload["permission_suggestions"] = json!(["HALF"]);
+    let cut =
+        String::from_utf8(line(1, "PermissionRequest", &payload)).expect("text").replace("HALF", r"\ud83d");
+    let mut gate = running.connect(Socket::Permissions);
+    gate.write_all(cut.as_bytes()).expect("written");
+    assert_eq!(answer(gate).as_deref(), Some(says));
+    while running.stored().len() < 51 {
+        std::thread::yield_now();
+    }
     // A long one is left to the hub's thread, and answered all the same.
     let (mut payload, says) = call(1, 0);
     payload["tool_input"]["content"] = json!("x".repeat(200_000));

@@ -11,7 +11,7 @@
     reason = "a test may fail"
 )]
 
-use magia_core::policy::shell::{PlainWord, calls, is_simple_call_of, plain};
+use magia_core::policy::shell::{PlainWord, Reading, is_simple_call_of, plain};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -232,7 +232,7 @@ fn what_bash_runs_is_seen() {
     let mut missed = Vec::new();
     for (command, ran) in commands.iter().zip(run_by_bash("generous", &commands)) {
         for call in ran.iter().filter(|call| PROGRAMS.contains(&call[0].as_str())) {
-            match calls(command, &call[0]) {
+            match Reading::of(command).calls(&call[0]) {
                 true => seen += 1,
                 false => missed.push((command, call.clone())),
             }
@@ -254,5 +254,5 @@ fn bash_itself_is_asked_rightly() {
     assert_eq!(ran[2], Vec::<Vec<String>>::new());
     assert_eq!(ran[3], [call(&["aa"]), call(&["cc"])]);
     assert_eq!(ran[4], [call(&["nothing", "here"])]);
-    assert!(calls(&commands[1], "aa") && !is_simple_call_of(&commands[1], "git status"));
+    assert!(Reading::of(&commands[1]).calls("aa") && !is_simple_call_of(&commands[1], "git status"));
 }

@@ -98,6 +98,8 @@ fn what_claude_writes_for_the_user_is_not_a_prompt() {
             assert_eq!(told(&parse_line(&user(content))), ["interrupted"]);
         }
     }
+    let cut = user(json!("half a character HALF")).replace("HALF", r"\ud83d");
+    assert_eq!(told(&parse_line(&cut)), ["> half a character \u{fffd}"]);
     assert!(parse_line(&user(json!("<local-command-stdout>x</local-command-stdout>"))).is_empty());
     assert_eq!(told(&parse_line(&user(json!("<bash-input>ls -l</bash-input>")))), ["> !ls -l"]);
     assert_eq!(

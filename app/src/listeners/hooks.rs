@@ -19,7 +19,7 @@ use magia_core::normalize::process::Role;
 use magia_protocol::ipc::line::{HOOK_LINE_MAX_BYTES, Line};
 use magia_protocol::ipc::{Incoming, Stream};
 use magia_protocol::paths::Socket;
-use magia_protocol::wire::{HookMessage, Provider};
+use magia_protocol::wire::{HookMessage, Provider, paired};
 use std::io;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -154,6 +154,7 @@ pub(super) fn unix_ns() -> u64 {
 }
 
 fn parse(line: &[u8]) -> Option<HookMessage> {
+    let line = &*paired(line);
     let err = match HookMessage::parse(line) {
         Ok(message) => return Some(message),
         Err(err) => err,

@@ -13,7 +13,7 @@ use magia_core::model::Asking;
 use magia_protocol::ipc::line::{HOOK_LINE_MAX_BYTES, Line};
 use magia_protocol::ipc::{DirectWriter, Incoming, Stream};
 use magia_protocol::paths::Socket;
-use magia_protocol::wire::{GateReply, HookLine, HookMessage};
+use magia_protocol::wire::{GateReply, HookLine, HookMessage, paired};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,6 +93,7 @@ enum Now {
 
 /// Asks what may be asked without waiting: the rules, and then the hub, unless the disk has to be asked before it.
 fn at_once(permissions: &Permissions, line: &[u8], incoming: Incoming) -> io::Result<Now> {
+    let line = &*paired(line);
     let incoming = match answer_now(permissions, line, incoming) {
         Ok(now) => return Ok(now),
         Err(incoming) => incoming,

@@ -64,7 +64,13 @@ fn what_the_handler_sent_arrives_as_it_is() {
 
     deliver(place.client(Socket::Hooks), b"{\"provider\":\"p\",\"event\":\"X\",\"payload\":\"\xff\"}\n");
     assert_eq!(place.next_hook().payload.get(), "\"\u{fffd}\"");
-    assert_eq!(place.counter("hooks", |info| info.messages), 3);
+
+    deliver(
+        place.client(Socket::Hooks),
+        &hook_line("PostToolUse", 7, r#"{"a": "cut \ud83d", "b": "\ud83d\ude00"}"#),
+    );
+    assert_eq!(place.next_hook().payload.get(), r#"{"a": "cut \ufffd", "b": "\ud83d\ude00"}"#);
+    assert_eq!(place.counter("hooks", |info| info.messages), 4);
     assert_eq!(place.counter("hooks", |info| info.refused), 0);
 }
 

@@ -13,6 +13,7 @@ pub mod notice;
 pub mod redact;
 pub mod rpc;
 pub mod spawn;
+pub mod surrogates;
 pub mod terminal;
 pub mod visible;
 
@@ -23,6 +24,7 @@ pub use hook::{HookLine, HookMessage};
 pub use ids::{ProcessId, ProviderSessionId, RequestId, SessionId};
 pub use notice::{NoticeKind, NoticeOutcome, NotificationInfo};
 pub use rpc::{ErrorCode, Request, Response, RpcError, StreamLine};
+pub use surrogates::paired;
 pub use terminal::{TerminalInfo, TerminalState};
 pub use visible::{visible, visible_lines};
 

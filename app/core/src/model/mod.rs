@@ -1,7 +1,8 @@
 //! Sessions, requests and timelines: the one owner of all facts.
 //!
-//! [`Model::apply`] is the only way in, in one step or in two ([`Model::begin`], [`Model::finish`]). It reads no clock and does no I/O: the same events at the same times give
-//! the same effects.
+//! [`Model::apply`] is the only way in, in one step or in two ([`Model::begin`], [`Model::finish`]; for a request that a rule
+//! answers before anything is noted, [`Model::by_rule`], [`Model::answered_ahead`] and [`Model::finish`]). It reads no clock
+//! and does no I/O: the same events at the same times give the same effects.
 
 mod agents;
 mod ahead;

@@ -20,6 +20,7 @@ use crate::settings::{Preset, Settings, ToolPermission};
 use magia_protocol::wire::Risk;
 use serde_json::Value;
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::path::{Component, Path, PathBuf};
 
 /// What a rule says to a request.
@@ -204,7 +205,8 @@ pub fn verdict(settings: &Settings, call: Call<'_>) -> Verdict {
         let asked = || Verdict { says: Says::Ask, rule: "questions and plans are always yours".to_owned() };
         return if passed { of_preset(Says::Pass) } else { asked() };
     }
-    if let Some(verdict) = settings.tool_permissions.iter().find_map(|rule| of_rule(rule, call)) {
+    let read = OnceCell::new();
+    if let Some(verdict) = settings.tool_permissions.iter().find_map(|rule| if_it_fits(rule, call, &read)) {
         return verdict;
     }
     of_preset(match preset {
@@ -226,6 +228,11 @@ pub fn verdict(settings: &Settings, call: Call<'_>) -> Verdict {
 
 /// What one override says to a call; `None` when it is about another one.
 pub fn of_rule(rule: &ToolPermission, call: Call<'_>) -> Option<Verdict> {
+    if_it_fits(rule, call, &OnceCell::new())
+}
+
+/// As [`of_rule`]; `read` is for the rules that deny, which look at all of a command.
+fn if_it_fits(rule: &ToolPermission, call: Call<'_>, read: &OnceCell<shell::Reading>) -> Option<Verdict> {
     let (named, more) = (named_by_rules(call.tool), asks_for_more(call.tool));
     if (more && rule.auto_approve) || (rule.tool != call.tool && rule.tool != named) {
         return None;
@@ -233,11 +240,16 @@ pub fn of_rule(rule: &ToolPermission, call: Call<'_>) -> Option<Verdict> {
     let fits = match (&rule.command_prefix, command_of(call.input)) {
         (None, _) => true,
         (Some(prefix), Some(command)) if rule.auto_approve => shell::is_simple_call_of(&command, prefix),
-        (Some(prefix), Some(command)) => shell::calls(&command, prefix),
+        (Some(prefix), Some(command)) => read.get_or_init(|| shell::Reading::of(&command)).calls(prefix),
         (Some(_), None) => false,
     };
     let says = if rule.auto_approve { Says::Allow } else { Says::Deny };
-    fits.then(|| Verdict { says, rule: rule_name(rule) })
+    let unread = if read.get().is_some_and(shell::Reading::is_too_long) {
+        ": the command is too long to be read"
+    } else {
+        ""
+    };
+    fits.then(|| Verdict { says, rule: format!("{}{unread}", rule_name(rule)) })
 }
 
 /// `rule Bash(cargo test)`.

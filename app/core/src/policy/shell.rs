@@ -1,7 +1,8 @@
 //! Reading a shell command just well enough to judge it. Not a shell. There are two readings, for the two directions in
 //! which a mistake must not go:
 //!
-//! - [`split_calls`] sees every call that might run, to mark and to deny; it errs on the side of seeing too much.
+//! - [`split_calls`] sees every call that might run, to mark, and [`Reading`] to deny; they err on the side of seeing too
+//!   much.
 //! - [`plain()`] sees a command only when all of it was understood; nothing else is ever allowed by a rule or a preset.
 
 mod deny;
@@ -9,7 +10,7 @@ mod plain;
 mod reader;
 mod wrappers;
 
-pub use deny::calls;
+pub use deny::Reading;
 pub use plain::{PlainWord, plain};
 use std::ops::Range;
 
@@ -110,7 +111,7 @@ impl Call {
     }
 }
 
-/// Bytes of a command that are read. Nobody reads a longer one either; it is never called simple.
+/// Bytes of a command that are read, but for denying. Nobody reads a longer one either; it is never called simple.
 pub const READ_MAX: usize = 64 * 1024;
 
 /// The simple commands of a command, in order, as far as it is read: also those in substitutions and groups.
@@ -231,7 +232,7 @@ mod tests {
     #[test]
     fn a_comment_hides_no_second_line() {
         for command in ["git status # '\nrm -rf ~/x\n#'", "ls # '\nrm x #'", "ls;#\"\nrm x", "#'\nrm x"] {
-            assert!(calls(command, "rm"), "{command:?}");
+            assert!(Reading::of(command).calls("rm"), "{command:?}");
             assert!(!is_simple_call_of(command, "git status") && !is_simple_call_of(command, "ls"));
         }
         assert_eq!(read("ls # rm x"), ["ls"]);
@@ -364,10 +365,10 @@ mod tests {
             "bash -lc 'cd x; git push origin'",
             "if true; then sh -c \"bash -c 'git push'\"; fi",
         ] {
-            assert!(calls(command, "git push"), "{command}");
+            assert!(Reading::of(command).calls("git push"), "{command}");
         }
-        assert!(!calls("git pull && echo git push", "git push"));
-        assert!(!calls("/opt/git push", "/usr/bin/git push"));
+        assert!(!Reading::of("git pull && echo git push").calls("git push"));
+        assert!(!Reading::of("/opt/git push").calls("/usr/bin/git push"));
         for (command, denied) in [
             ("A=1 sudo -n ls", "sudo"),
             ("/usr/bin/sudo -n env rm x", "env"),
@@ -379,7 +380,7 @@ mod tests {
             ("busybox rm -rf x", "rm"),
             ("ls; A=$(git push)", "git push"),
         ] {
-            assert!(calls(command, denied), "{command}");
+            assert!(Reading::of(command).calls(denied), "{command}");
         }
     }
 
@@ -415,7 +416,7 @@ mod tests {
         }
         assert!(!is_simple_call_of("cargo test", "A=1 cargo test"));
         for prefix in ["", " ", "a; b", "git|", "\n"] {
-            assert!(!is_simple_call_of("a; b", prefix) && !calls("a; b", prefix), "{prefix:?}");
+            assert!(!is_simple_call_of("a; b", prefix) && !Reading::of("a; b").calls(prefix), "{prefix:?}");
         }
     }
 
@@ -423,7 +424,7 @@ mod tests {
     fn a_command_that_nobody_reads_is_not_simple() {
         let long = format!("cargo test {}", "x ".repeat(READ_MAX));
         assert!(is_simple_call_of("cargo test x", "cargo test") && !is_simple_call_of(&long, "cargo test"));
-        assert!(calls(&format!("git push {long}"), "git push"));
+        assert!(Reading::of(&format!("git push {long}")).calls("git push"));
         assert_eq!(split_calls(&"ä;".repeat(8_000_000)).len(), READ_MAX / 3);
     }
 

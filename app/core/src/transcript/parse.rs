@@ -1,6 +1,7 @@
 //! One line of Claude's transcript to what it says. Kinds that are not known say nothing.
 
 use super::{Content, TranscriptItem, parse_timestamp};
+use magia_protocol::wire::paired;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ const NO_MODEL: &str = "<synthetic>";
 /// Reads one line. Nothing comes of a line that is no JSON, of a kind that is not known, or that says nothing
 /// to a person (`isMeta`, the summary after compacting, output of local commands).
 pub fn parse_line(line: &str) -> Vec<TranscriptItem> {
-    let Ok(line) = serde_json::from_str::<Value>(line) else { return Vec::new() };
+    let Ok(line) = serde_json::from_slice::<Value>(&paired(line.as_bytes())) else { return Vec::new() };
     let contents = match text_of(&line, "type") {
         Some("user") => user(&line),
         Some("assistant") => assistant(&line),

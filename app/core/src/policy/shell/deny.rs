@@ -11,26 +11,42 @@ use super::{AnyWord, Call, base_name, glued_script, runs_input, runs_script, scr
 /// How many scripts within scripts are looked into. What is deeper is taken for denied.
 const DEPTH: usize = 8;
 
-/// Bytes of a command, or of a script within it, that are read. What is longer is taken for denied: no rule that denies is
-/// passed by what stands before it.
-const READ_BYTES: usize = 256 * 1024;
+/// Bytes of a command, or of a script within it, that are read: Linux runs no longer one (`MAX_ARG_STRLEN`). What is longer
+/// is taken for denied: no rule that denies is passed by what stands before it.
+const READ_BYTES: usize = 128 * 1024;
 
 /// Bytes of scripts that are looked into. What has more is taken for denied.
 const SCRIPT_BYTES: usize = 1024 * 1024;
 
-/// Whether any call within `command` begins with the words of `prefix`: wrappers, the program's directory, options
-/// between the words and an inner shell aside. For denying; what hides better than that is asked about.
-pub fn calls(command: &str, prefix: &str) -> bool {
-    // A prefix that is more than words, as `a; b`, fits nothing.
-    let more = prefix.contains([';', '&', '|', '<', '>', '(', ')', '\n']);
-    let prefix = reader::read(prefix);
-    let [call] = prefix.as_slice() else { return false };
-    match Wanted::of(&call.all) {
-        Some(wanted) if !more => {
-            let mut left = SCRIPT_BYTES;
-            wanted.is_within(command, DEPTH, &mut left)
+/// A command as rules that deny see it, read once for all of them.
+#[derive(Debug)]
+pub struct Reading {
+    /// `None` when it is too long.
+    calls: Option<Vec<Call>>,
+}
+
+impl Reading {
+    /// Reads a command.
+    pub fn of(command: &str) -> Self {
+        Self { calls: (command.len() <= READ_BYTES).then(|| reader::read(command)) }
+    }
+
+    /// Whether it is longer than what is read; then every rule fits.
+    pub const fn is_too_long(&self) -> bool {
+        self.calls.is_none()
+    }
+
+    /// Whether any call within the command begins with the words of `prefix`: wrappers, the program's directory, options
+    /// between the words and an inner shell aside. For denying; what hides better than that is asked about.
+    pub fn calls(&self, prefix: &str) -> bool {
+        // A prefix that is more than words, as `a; b`, fits nothing.
+        let more = prefix.contains([';', '&', '|', '<', '>', '(', ')', '\n']);
+        let prefix = reader::read(prefix);
+        let [call] = prefix.as_slice() else { return false };
+        match Wanted::of(&call.all) {
+            Some(wanted) if !more => wanted.is_within(self, DEPTH, &mut { SCRIPT_BYTES }),
+            _ => false,
         }
-        _ => false,
     }
 }
 
@@ -115,8 +131,9 @@ impl<'a> Wanted<'a> {
     }
 
     /// `left` is how much may still be looked into.
-    fn is_within(&self, command: &str, depth: usize, left: &mut usize) -> bool {
-        command.len() > READ_BYTES || reader::read(command).iter().any(|call| self.is_call(call, depth, left))
+    fn is_within(&self, command: &Reading, depth: usize, left: &mut usize) -> bool {
+        let any = |calls: &[Call]| calls.iter().any(|call| self.is_call(call, depth, left));
+        command.calls.as_deref().is_none_or(any)
     }
 
     fn is_call(&self, call: &Call, depth: usize, left: &mut usize) -> bool {
@@ -130,7 +147,7 @@ impl<'a> Wanted<'a> {
                 return true;
             };
             *left = rest;
-            self.is_within(script, depth, left)
+            self.is_within(&Reading::of(script), depth, left)
         })
     }
 
@@ -403,11 +420,15 @@ mod tests {
         );
     }
 
+    fn calls(command: &str, prefix: &str) -> bool {
+        Reading::of(command).calls(prefix)
+    }
+
     #[test]
     fn a_long_command_hides_nothing() {
         let padded =
             |bytes: usize, rest: &str| format!("cat > notes <<'END'\n{}\nEND\n{rest}", "x".repeat(bytes));
-        for bytes in [100, 70_000, 200_000] {
+        for bytes in [100, 70_000, 120_000] {
             assert!(calls(&padded(bytes, "git push"), "git push"), "{bytes}");
             assert!(!calls(&padded(bytes, "git status"), "git push"), "{bytes}");
             let script = format!("bash <<'END'\n: {}\ngit push\nEND", "x".repeat(bytes));
@@ -440,9 +461,13 @@ mod tests {
             "env -S ",
             "bwrap eval ",
             "bash <<a\n",
+            "-p ",
+            "time ",
+            "<<a;",
+            "a <<b\nb\n",
         ] {
             // That it ends is what is tested.
-            calls(&part.repeat(LONG / part.len()), "git push -f");
+            calls(&format!("{}\n", part.repeat(LONG / part.len() - 1)), "git push -f");
             calls(&format!("bwrap {}", part.repeat(LONG / part.len())), "git git git git push");
         }
     }

@@ -6,6 +6,7 @@
 
 use super::wrappers::wrapper;
 use super::{AnyWord, Call, is_download};
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// Substitutions within substitutions that are followed; deeper ones are read as if they stood side by side.
@@ -18,8 +19,9 @@ const WASTE_MAX: usize = 256 * 1024;
 pub(super) fn read(command: &str) -> Vec<Call> {
     let mut reader = Reader { text: command, end: command.len(), ..Reader::default() };
     reader.list(false, Flow::default());
-    reader.calls.sort_by_key(|call| call.span.start);
-    reader.calls
+    let mut calls = reader.into_calls();
+    calls.sort_by_key(|call| call.span.start);
+    calls
 }
 
 #[derive(Default)]
@@ -31,6 +33,8 @@ struct Reader<'a> {
     calls: Vec<Call>,
     /// Here documents whose text begins at the next line.
     documents: Vec<Document>,
+    /// Texts of here documents, by where their calls begin.
+    bodies: HashMap<usize, Vec<String>>,
     /// Bytes that were read twice, because what looked like arithmetic was none.
     wasted: usize,
 }
@@ -79,6 +83,8 @@ struct Word {
 #[derive(Default)]
 struct List {
     words: Vec<Word>,
+    /// A word that is more than `time` is among them.
+    begun: bool,
     call: Call,
     /// What comes into each call of the list.
     base: Flow,
@@ -196,8 +202,7 @@ impl Reader<'_> {
         {
             return;
         }
-        let first = list.words.iter().all(|word| matches!(word.text.as_str(), "time" | "-p"));
-        if first && !word.quoted && super::is_grammar(&word.text) {
+        if !list.begun && !word.quoted && super::is_grammar(&word.text) {
             // Behind `time`.
             self.finish(list);
             if list.keyword(&word.text) {
@@ -209,6 +214,7 @@ impl Reader<'_> {
             return list.enter(false);
         }
         list.begin(word.range.start);
+        list.begun |= !matches!(word.text.as_str(), "time" | "-p");
         list.words.push(word);
     }
 
@@ -233,6 +239,7 @@ impl Reader<'_> {
     fn finish(&mut self, list: &mut List) {
         list.redirect = None;
         list.coproc = false;
+        list.begun = false;
         let words = std::mem::take(&mut list.words);
         let mut call = std::mem::take(&mut list.call);
         if let Some(last) = words.last() {
@@ -279,11 +286,16 @@ impl Reader<'_> {
                 self.within_double_quotes(false, &mut Word::default());
                 (self.at, self.end) = (after, whole);
             }
-            let of = self.calls.iter_mut().rev().find(|call| call.span.start == document.of);
-            if let Some(call) = of {
-                call.here.push(body);
-            }
+            self.bodies.entry(document.of).or_default().push(body);
         }
+    }
+
+    /// What was read, each call with its here documents.
+    fn into_calls(mut self) -> Vec<Call> {
+        for call in self.calls.iter_mut().rev() {
+            call.here.extend(self.bodies.remove(&call.span.start).into_iter().flatten());
+        }
+        self.calls
     }
 
     fn word(&mut self) -> Word {
@@ -453,7 +465,7 @@ impl Reader<'_> {
         let mut inner = Reader { text: &script, end, depth, wasted: self.wasted, ..Reader::default() };
         word.downloads |= inner.list(false, Flow::default());
         self.wasted = inner.wasted;
-        for mut call in inner.calls {
+        for mut call in inner.into_calls() {
             call.move_to(&range);
             self.calls.push(call);
         }
