@@ -265,6 +265,10 @@ fn what_a_real_claude_sent() {
 /// Path, content type, more header lines, body, and the status of its answer.
 type Odd<'a> = (&'a str, &'a str, &'a [&'a str], &'a [u8], u16);
 
+/// A text that JavaScript cut within an emoji.
+const HALF: &[u8] =
+    br#"{"resourceLogs":[{"resource":{"attributes":[{"key":"a","value":{"stringValue":"\ud83d"}}]}}]}"#;
+
 #[test]
 fn odd_exports_are_refused_in_words() {
     let place = place();
@@ -296,6 +300,7 @@ fn odd_exports_are_refused_in_words() {
         // Nothing in it is no fault.
         ("/v1/metrics", proto, &[], b"", 200),
         ("/v1/logs", json, &[], b"{}", 200),
+        ("/v1/logs", json, &[], HALF, 200),
         ("/v1/traces", json, &[], b"{\"later\":[{\"x\":1}],\"resourceSpans\":null}", 200),
     ];
     for (path, kind, more, body, status) in table {

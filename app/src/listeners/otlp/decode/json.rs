@@ -6,6 +6,7 @@ use super::{BUCKETS_MAX, Decoded, Signal, cut, exponential, is_sound, total};
 use magia_core::telemetry::{
     Attributes, Batch, Data, Histogram, Items, Log, Point, Span, Temporality, Value,
 };
+use magia_protocol::wire::paired;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 use std::cell::Cell;
@@ -25,7 +26,7 @@ thread_local! {
 /// Reads a body.
 pub(super) fn decode(signal: Signal, body: &[u8]) -> Result<Decoded, String> {
     MAY_BECOME.set(ELEMENTS_MAX_BYTES);
-    let request: Request = serde_json::from_slice(body).map_err(|err| {
+    let request: Request = serde_json::from_slice(&paired(body)).map_err(|err| {
         // Its own text would name content.
         format!("the body is not OTLP in JSON (line {}, column {})", err.line(), err.column())
     })?;
