@@ -6,9 +6,13 @@ use std::borrow::Cow;
 /// The JSON `line` with each escape that is half a character taken for U+FFFD, as JavaScript itself takes it where it
 /// writes text. No other byte changes, and none moves.
 pub fn paired(line: &[u8]) -> Cow<'_, [u8]> {
+    // Most lines have none: what JSON need not escape, agents write as it is.
+    if memchr::memmem::find(line, br"\u").is_none() {
+        return Cow::Borrowed(line);
+    }
     let mut halves = Vec::new();
     let mut at = 0;
-    while let Some(found) = line.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'\\')) {
+    while let Some(found) = line.get(at..).and_then(|rest| memchr::memchr(b'\\', rest)) {
         at += found;
         at += match (unit(line, at), unit(line, at + ESCAPE)) {
             (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 2 * ESCAPE,
