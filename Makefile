@@ -18,10 +18,7 @@ help: ## list the targets
 build: ## the three programs, optimised, in target/release
 	@scripts/deps.sh build
 	cargo build --release --package magia-app --package magia
-# The handler by a call of its own: the flags that make it static must reach it alone.
-	cargo rustc --package magia-hook-handler --profile handler --bin magia-hook-handler -- \
-	  -C target-feature=+crt-static -C relocation-model=static
-	install -m 755 target/handler/magia-hook-handler target/release/magia-hook-handler
+	scripts/static.sh magia-hook-handler
 
 install: build ## the programs, manual pages, completions and menu entry, for one user (PREFIX, DESTDIR)
 	PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" scripts/install.sh
@@ -58,6 +55,8 @@ test: ## lints, and every test that needs no real agent
 # With --tests, so that the programs get the same dependencies, with the same features, as the tests.
 	cargo build --workspace --bins --tests $(TEST_FEATURES)
 	cargo test --workspace $(TEST_FEATURES)
+# The handler once more as it is built for use: with musl it starts otherwise.
+	@if target=$$(scripts/musl.sh); then cargo test --package magia-hook-handler --target "$$target"; fi
 
 agents: ## the pinned agent CLIs, in .agents
 	@scripts/deps.sh agents

@@ -29,10 +29,7 @@ fi
 cargo build --release --package magia-bench
 cargo build --release --package magia-app --example terminal --example bench_frames
 install -m 755 target/release/examples/bench_frames target/release/magia-bench-frames
-# By a call of its own: the flags that make it static must reach it alone.
-cargo rustc --package magia-bench-launcher --profile handler --bin magia-bench-launcher -- \
-  -C target-feature=+crt-static -C relocation-model=static
-install -m 755 target/handler/magia-bench-launcher target/release/magia-bench-launcher
+scripts/static.sh magia-bench-launcher
 # A workspace of its own, since it has another egui.
 case "$*" in *--only*) peers=0; [[ "$*" == *view* ]] && peers=1 ;; *) peers=1 ;; esac
 if [ "$peers" = 1 ]; then

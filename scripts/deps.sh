@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing for one purpose, or says which they are.
+# Installs the Debian packages that are missing for one purpose, or says which they are. And Rust's standard library for
+# musl, when rustup can get it: with it the hook handler starts quicker (scripts/static.sh).
 #   scripts/deps.sh build    to compile
 #   scripts/deps.sh window   to show the window
 #   scripts/deps.sh test     to run the tests
@@ -39,6 +40,13 @@ esac
 if ! command -v cargo >/dev/null; then
   echo "error: cargo is missing: install Rust from https://rustup.rs" >&2
   exit 1
+fi
+
+musl=$(dirname "$0")/musl.sh
+if ! "$musl" >/dev/null && wanted_musl=$("$musl" --wanted) && [ -n "$wanted_musl" ] && command -v rustup >/dev/null; then
+  echo "Installing: Rust's $wanted_musl"
+  timeout 120 rustup target add "$wanted_musl" >/dev/null 2>&1 ||
+    echo "note: it cannot be had now; the hook handler is built with glibc and starts slower" >&2
 fi
 
 if ! command -v dpkg-query >/dev/null; then

@@ -18,8 +18,11 @@ pub struct Runner {
     pub peak_mib: Samples,
 }
 
+/// Rounds more than asked for, which are not counted: they warm caches.
+pub const WARM_UP: usize = 5;
+
 /// Runs each command `rounds` times, in turns, with the file `stdin` as its stdin and the sandbox's
-/// environment. The first five rounds more are not counted. A command that fails ends the race.
+/// environment, after [`WARM_UP`]. A command that fails ends the race.
 pub fn race<const N: usize>(
     sandbox: &Sandbox,
     launcher: &Path,
@@ -27,7 +30,6 @@ pub fn race<const N: usize>(
     stdin: &Path,
     commands: [Vec<OsString>; N],
 ) -> Result<[Runner; N]> {
-    const WARM_UP: usize = 5;
     let mut command: Command = sandbox.command(launcher);
     command.arg((rounds + WARM_UP).to_string()).arg(stdin);
     for argv in &commands {

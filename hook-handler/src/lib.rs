@@ -5,14 +5,7 @@
 //! status 2 and a reason on stderr, which agents take as "no".
 //!
 //! It runs on every event of every agent, so its start-up time is its feature: std and libc only, built
-//! static, not position independent and small:
-//!
-//! ```text
-//! cargo rustc -p magia-hook-handler --profile handler --bin magia-hook-handler -- \
-//!     -C target-feature=+crt-static -C relocation-model=static
-//! ```
-//!
-//! The result is `target/handler/magia-hook-handler`.
+//! static, not position independent and small, with musl where it can be: `scripts/static.sh magia-hook-handler`.
 #![cfg_attr(
     not(test),
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)

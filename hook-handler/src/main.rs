@@ -8,7 +8,8 @@
 use magia_hook_handler::args::{USAGE, parse};
 use magia_hook_handler::deliver::deliver;
 use magia_hook_handler::io::{Deadline, STDERR, ignore_broken_pipes, write_all};
-use std::ffi::OsString;
+use std::ffi::{CStr, OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 const EXIT_NOTHING: u8 = 0;
@@ -16,12 +17,12 @@ const EXIT_REFUSED: u8 = 2;
 /// For a reason on stderr, when all other time is up.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
-// SAFETY: the C runtime's entry, the only function of that name. std reads the arguments by itself.
+// SAFETY: the C runtime's entry, the only function of that name.
 #[unsafe(no_mangle)]
-extern "C" fn main() -> libc::c_int {
+extern "C" fn main(argc: libc::c_int, argv: *const *const libc::c_char) -> libc::c_int {
     ignore_broken_pipes();
-    let given: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let exit = match parse(&given) {
+    // SAFETY: the C runtime's own.
+    let exit = match parse(&unsafe { arguments(argc, argv) }) {
         Ok(args) => deliver(&args).unwrap_or_else(|failure| {
             if args.fail_closed {
                 complain(&format!("magia-hook-handler: {failure}\n"));
@@ -37,6 +38,21 @@ extern "C" fn main() -> libc::c_int {
     };
     // SAFETY: ends the process; nothing of ours is buffered or waits for a destructor.
     unsafe { libc::_exit(exit.into()) }
+}
+
+/// The arguments without the program's name. std knows them without its start only where the C library is glibc.
+///
+/// # Safety
+/// `argv` holds `argc` strings.
+unsafe fn arguments(argc: libc::c_int, argv: *const *const libc::c_char) -> Vec<OsString> {
+    let count = usize::try_from(argc).unwrap_or(0);
+    (1..count)
+        .map(|index| {
+            // SAFETY: by the caller's promise.
+            let text = unsafe { CStr::from_ptr(*argv.add(index)) };
+            OsStr::from_bytes(text.to_bytes()).to_owned()
+        })
+        .collect()
 }
 
 fn complain(text: &str) {
