@@ -45,7 +45,7 @@ fi
 musl=$(dirname "$0")/musl.sh
 if ! "$musl" >/dev/null && wanted_musl=$("$musl" --wanted) && [ -n "$wanted_musl" ] && command -v rustup >/dev/null; then
   echo "Installing: Rust's $wanted_musl"
-  timeout 120 rustup target add "$wanted_musl" >/dev/null 2>&1 ||
+  timeout 60 rustup target add "$wanted_musl" >/dev/null 2>&1 ||
     echo "note: it cannot be had now; the hook handler is built with glibc and starts slower" >&2
 fi
 

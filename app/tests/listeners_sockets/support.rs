@@ -1,7 +1,7 @@
 //! A runtime directory of one's own, a hub that is a channel, and clients.
 
 use crossbeam_channel::Receiver;
-use magia_app::listeners::{HUB_CAPACITY, Inheritance, Listeners};
+use magia_app::listeners::{Direct, HUB_CAPACITY, Inheritance, Listeners};
 use magia_core::event::{AgentEvent, Event, GateId, Origin, ReplyId};
 use magia_core::policy::RealPaths;
 use magia_protocol::ipc::connect_blocking;
@@ -31,18 +31,29 @@ pub fn place() -> Place {
 
 pub fn place_with_capacity(capacity: usize) -> Place {
     let place = unchecked_place(capacity, |_| {});
-    wait_until("all listeners are up", || place.listeners().health().iter().all(|info| info.up));
+    place.wait_until_up();
+    place
+}
+
+/// As [`place`], with a hub that may be asked in place.
+pub fn place_with(direct: Arc<dyn Direct>) -> Place {
+    let place = start(HUB_CAPACITY, |_| {}, Some(direct));
+    place.wait_until_up();
     place
 }
 
 /// As [`place`], after `prepare` had its way with the runtime directory.
 pub fn unchecked_place(capacity: usize, prepare: impl FnOnce(&InstanceLock)) -> Place {
+    start(capacity, prepare, None)
+}
+
+fn start(capacity: usize, prepare: impl FnOnce(&InstanceLock), direct: Option<Arc<dyn Direct>>) -> Place {
     let temp = tempfile::tempdir().expect("a temporary directory");
     let lock = Arc::new(InstanceLock::try_acquire(&temp.path().join("run")).expect("the lock"));
     prepare(&lock);
     let (sender, hub) = crossbeam_channel::bounded(capacity);
     let listeners =
-        Listeners::start(Arc::clone(&lock), sender, None, Inheritance::default()).expect("started");
+        Listeners::start(Arc::clone(&lock), sender, direct, Inheritance::default()).expect("started");
     Place { listeners: Some(listeners), hub, lock, temp }
 }
 
@@ -53,6 +64,10 @@ pub struct Opened {
 }
 
 impl Place {
+    fn wait_until_up(&self) {
+        wait_until("all listeners are up", || self.listeners().health().iter().all(|info| info.up));
+    }
+
     pub fn listeners(&self) -> &Listeners {
         self.listeners.as_ref().expect("running")
     }
