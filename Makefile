@@ -64,6 +64,9 @@ agents: ## the pinned agent CLIs, in .agents
 
 test-agents: agents ## the tests that run the real agent CLIs against a fake model
 	cargo build --workspace --bins $(ALL_FEATURES) --test 'agents_*'
+# The agents call the handler as it is built for use.
+	scripts/static.sh magia-hook-handler
+	install -m 755 target/release/magia-hook-handler target/debug/magia-hook-handler
 # With a program (which has no tests of its own): the tests alone would get other features of their dependencies, and
 # all of those would be compiled a second time.
 	cargo test --workspace $(ALL_FEATURES) --no-fail-fast --bin magia-app --test 'agents_*'
