@@ -55,7 +55,7 @@ test: ## lints, and every test that needs no real agent
 # With --tests, so that the programs get the same dependencies, with the same features, as the tests.
 	cargo build --workspace --bins --tests $(TEST_FEATURES)
 	cargo test --workspace $(TEST_FEATURES)
-# The handler once more as it is built for use: with musl it starts otherwise.
+# The handler once more with the C library that it is built with for use: it starts otherwise.
 	@if target=$$(scripts/musl.sh); then cargo test --package magia-hook-handler --target "$$target"; fi
 
 agents: ## the pinned agent CLIs, in .agents
